@@ -1,0 +1,72 @@
+"""The edge between a command and the person who typed it: options in, one clear line and a status out.
+
+Every command of the project is a dataclass of options and a function that takes it; `main` makes a
+command line of the two. Exit status: what the function returns (0 done, 3 done but some items
+failed), 2 for wrong usage or input, 130 when interrupted.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import tyro
+
+Options = TypeVar("Options")
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used. The message says what, where, and what to do about it."""
+
+
+def main(run: Callable[[Options], int | None], options: type[Options]) -> NoReturn:
+    """Parse the command line into `options`, run, and exit with the status that fits."""
+    prog = _command_name()
+    try:
+        status = run(tyro.cli(options, prog=prog))
+    except InputError as error:
+        fail(prog, str(error))
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our stdout left (`| head`): nothing more to say to it
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(status or 0)
+
+
+def fail(prog: str, message: str) -> NoReturn:
+    """Print one line on stderr and exit with status 2."""
+    print(f"{prog}: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def say(message: str) -> None:
+    """Tell the user something that is no result: stderr, so that stdout stays for pipes."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def seconds(text: str) -> float:
+    """A duration: `30`, `30s`, `1.5m`, `2h` in seconds. Raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is no duration; write 30, 30s, 5m or 2h")
+    return float(found[1]) * {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}[found[2]]
+
+
+Seconds = Annotated[
+    float,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="DURATION",
+        instance_from_str=lambda arguments: seconds(arguments[0]),
+        is_instance=lambda value: isinstance(value, int | float),
+        str_from_instance=lambda value: [f"{value:g}s"],
+    ),
+]
+
+
+def _command_name() -> str:
+    main_module: Any = sys.modules["__main__"]
+    package = getattr(main_module.__spec__, "parent", None)
+    return f"python -m {package}" if package else f"python {sys.argv[0]}"

@@ -1,0 +1,60 @@
+"""Faces: the one type that detectors return and everything else takes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.boxes import Boxes, as_boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The faces of one picture, as parallel arrays. Labels and finds share it.
+
+    boxes: (N, 4) float32, x1 y1 x2 y2, pixels of the picture as displayed.
+    scores: (N,) float32 in 0..1; 1 for a label, and where none are given.
+    keypoints: (N, K, 2) float32, x y, pixels, or None where nobody looked for them.
+    attributes: name -> an array with one row a face.
+
+    Raises ValueError where the arrays do not have N rows or a box is not finite.
+    """
+
+    boxes: Boxes = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    scores: NDArray[np.float32] | None = None  # an array from __post_init__ on
+    keypoints: NDArray[np.float32] | None = None
+    attributes: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        boxes = as_boxes(self.boxes)
+        scores = np.ones(len(boxes)) if self.scores is None else self.scores
+        object.__setattr__(self, "boxes", boxes)
+        object.__setattr__(self, "scores", np.asarray(scores, dtype=np.float32))
+        if not np.isfinite(boxes).all():
+            raise ValueError(f"face {int(np.argmin(np.isfinite(boxes).all(axis=1)))} has a box that is not finite")
+        columns = {"scores": self.scores, "keypoints": self.keypoints, **self.attributes}
+        for name, column in columns.items():
+            if column is not None and len(column) != len(boxes):
+                raise ValueError(f"{name} has {len(column)} rows for {len(boxes)} faces")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Any) -> "Faces":
+        """Select faces by a mask, a slice, or indices; the result is Faces again."""
+        index = np.atleast_1d(np.asarray(index)) if not isinstance(index, slice) else index
+        if isinstance(index, np.ndarray) and index.size == 0 and index.dtype != bool:
+            index = index.astype(np.int64)
+        assert self.scores is not None
+        return Faces(
+            self.boxes[index],
+            self.scores[index],
+            None if self.keypoints is None else self.keypoints[index],
+            {name: column[index] for name, column in self.attributes.items()},
+        )
+
+    def above(self, threshold: float) -> "Faces":
+        """Those with a score of at least `threshold`."""
+        assert self.scores is not None
+        return self[self.scores >= threshold]

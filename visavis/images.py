@@ -1,0 +1,169 @@
+"""Pictures between files and arrays: decode, orient, resize, encode. RGB uint8 HWC everywhere.
+
+What a file is called says nothing: its bytes decide. Every limit and verdict on a photo is made
+here, so that download, clean, training and prediction judge the same file the same way.
+"""
+
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Picture = NDArray[np.uint8]  # (height, width, 3) uint8, RGB
+
+EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
+"""The formats that are read, and the extension that a file of each should have."""
+
+SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".tiff"}
+"""Names that are taken for photos when a folder is searched through."""
+
+MAX_PIXELS = 50_000_000
+
+
+class ImageError(ValueError):
+    """A picture that cannot be used. `reason` is a stable keyword:
+
+    missing      there is no such file
+    unreadable   the file is there and the system does not let us read it
+    empty        no bytes
+    not_image    the bytes are not a picture in one of `EXTENSIONS`' formats
+    truncated    a picture that begins well and does not decode to its end
+    too_large    more pixels than the limit, judged before decoding
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture says of itself: format as in `EXTENSIONS`, size as displayed."""
+
+    format: str
+    height: int
+    width: int
+
+
+def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode the photo at `path` completely, as displayed. Raises ImageError."""
+    return decode(read_bytes(path), max_pixels)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The file's bytes. Raises ImageError (`missing`, `unreadable`)."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ImageError("missing", "no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ImageError("unreadable", str(error)) from None
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode the bytes of a photo: first frame, EXIF orientation applied, transparency on white.
+
+    Returns (height, width, 3) uint8 RGB. Raises ImageError.
+    """
+    with _opened(data, max_pixels) as picture:
+        return np.asarray(to_rgb(picture))
+
+
+def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
+    """Decode every pixel and return the header alone: the cheap way to judge a photo. Raises ImageError."""
+    with _opened(data, max_pixels) as picture:
+        picture.load()
+        width, height = picture.size
+        if picture.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        return Header(str(picture.format), height, width)
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """An opened Pillow image as RGB as displayed: orientation, 16 bit, palettes, CMYK, alpha on white."""
+    ImageOps.exif_transpose(picture, in_place=True)
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, dtype=np.float32)
+        top = 65535 if picture.mode.startswith("I") else max(float(values.max(initial=0)), 1.0)
+        return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def resize(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Resize to `size` (height, width), antialiased."""
+    height, width = size
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def fit(picture: Picture, longest: int) -> tuple[Picture, float]:
+    """Shrink so that the longer side is at most `longest`. Returns the picture and the factor (<= 1)."""
+    height, width = picture.shape[:2]
+    factor = min(1.0, longest / max(height, width))
+    if factor == 1.0:
+        return picture, 1.0
+    return resize(picture, (max(1, round(height * factor)), max(1, round(width * factor)))), factor
+
+
+def encode(picture: Picture, format: str = "JPEG", quality: int = 90) -> bytes:
+    """The bytes of a file of that format."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format, quality=quality)
+    return stream.getvalue()
+
+
+def find(folder: Path) -> Iterator[Path]:
+    """Every photo below `folder` by its name's ending, in a stable order; hidden ones are left out."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+            yield path
+
+
+@contextmanager
+def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """Open with Pillow, judge the size, and translate what Pillow raises, while decoding too."""
+    if not data:
+        raise ImageError("empty", "the file has no bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # our own limit stands in for Pillow's; broken EXIF is not our matter
+        try:
+            picture = Image.open(io.BytesIO(data), formats=list(EXTENSIONS))
+        except UnidentifiedImageError:
+            raise ImageError("not_image", f"begins with {data[:16]!r}") from None
+        except Image.DecompressionBombError as error:
+            raise ImageError("too_large", str(error)) from None
+        except _DECODER_ERRORS as error:
+            raise ImageError("not_image", f"{type(error).__name__}: {error}") from None
+        with picture:
+            width, height = picture.size
+            if width * height > max_pixels:
+                raise ImageError("too_large", f"{width} x {height} pixels, the limit is {max_pixels:,} in all")
+            try:
+                yield picture
+            except _DECODER_ERRORS as error:
+                raise ImageError("truncated", f"{type(error).__name__}: {error}") from None
+
+
+# What Pillow's plugins raise on damaged bytes: OSError by contract, the others from their parsers.
+_DECODER_ERRORS: tuple[type[Exception], ...] = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError)
+_DECODER_ERRORS += (EOFError, ZeroDivisionError, OverflowError, struct.error)
+
+
+def as_picture(value: Any) -> Picture:
+    """Check that `value` is a picture as this project has it. Raises ValueError."""
+    if isinstance(value, np.ndarray) and value.ndim == 3 and value.shape[2] == 3 and value.dtype == np.uint8:
+        return value
+    kind = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+    raise ValueError(f"a picture is a (height, width, 3) uint8 RGB array, not {kind}; see visavis.images.read")
