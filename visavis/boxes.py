@@ -71,16 +71,17 @@ def covered(boxes: Boxes, by: Boxes) -> NDArray[np.float32]:
 
 
 def match(scores: NDArray[np.float32], overlaps: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    """Give each find at most one truth, the surest find first (the rule of PASCAL VOC and COCO).
+    """Give each find at most one truth, the surest find first (COCO's rule).
 
     scores: (N,), overlaps: (N, M) such as `iou(found, truth)`. Returns (N,) the index of the truth
     that each find takes, the best one still free with at least `threshold` overlap, or -1.
     """
     taken = np.zeros(overlaps.shape[1], dtype=bool)
     matches = np.full(overlaps.shape[0], -1, dtype=np.int64)
-    for find in np.argsort(-scores, kind="stable"):
+    near = (overlaps >= threshold).any(axis=1)
+    for find in (find for find in np.argsort(-scores, kind="stable") if near[find]):
         free = np.where(taken, -1.0, overlaps[find])
-        if free.size and free.max() >= threshold:
+        if free.max() >= threshold:
             matches[find] = free.argmax()
             taken[matches[find]] = True
     return matches

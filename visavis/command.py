@@ -24,6 +24,7 @@ def main(run: Callable[[Options], int | None], options: type[Options]) -> NoRetu
     prog = _command_name()
     try:
         status = run(tyro.cli(options, prog=prog))
+        sys.stdout.flush()  # here, where a reader that left is dealt with
     except InputError as error:
         fail(prog, str(error))
     except KeyboardInterrupt:
@@ -68,5 +69,5 @@ Seconds = Annotated[
 
 def _command_name() -> str:
     main_module: Any = sys.modules["__main__"]
-    package = getattr(main_module.__spec__, "parent", None)
-    return f"python -m {package}" if package else f"python {sys.argv[0]}"
+    module = getattr(main_module.__spec__, "name", None)
+    return f"python -m {module.removesuffix('.__main__')}" if module else f"python {sys.argv[0]}"

@@ -31,6 +31,14 @@ class Faces:
         scores = np.ones(len(boxes)) if self.scores is None else self.scores
         object.__setattr__(self, "boxes", boxes)
         object.__setattr__(self, "scores", np.asarray(scores, dtype=np.float32))
+        if self.keypoints is not None:
+            object.__setattr__(self, "keypoints", np.asarray(self.keypoints, dtype=np.float32))
+        object.__setattr__(self, "attributes", {name: np.asarray(rows) for name, rows in self.attributes.items()})
+        assert self.scores is not None
+        if self.scores.ndim != 1:
+            raise ValueError(f"scores must have the shape (N,), not {self.scores.shape}")
+        if np.isnan(self.scores).any():
+            raise ValueError(f"face {int(np.argmax(np.isnan(self.scores)))} has a score that is no number")
         if not np.isfinite(boxes).all():
             raise ValueError(f"face {int(np.argmin(np.isfinite(boxes).all(axis=1)))} has a box that is not finite")
         columns = {"scores": self.scores, "keypoints": self.keypoints, **self.attributes}

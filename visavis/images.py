@@ -6,6 +6,7 @@ here, so that download, clean, training and prediction judge the same file the s
 
 import io
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,8 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         width, height = picture.size
         if picture.getexif().get(0x0112, 1) in (5, 6, 7, 8):
             width, height = height, width
-        return Header(str(picture.format), height, width)
+        # A JPEG that carries a second picture, as many telephones write it, is MPO to Pillow.
+        return Header("JPEG" if picture.format == "MPO" else str(picture.format), height, width)
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -136,8 +138,7 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     """Open with Pillow, judge the size, and translate what Pillow raises, while decoding too."""
     if not data:
         raise ImageError("empty", "the file has no bytes")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # our own limit stands in for Pillow's; broken EXIF is not our matter
+    with _QUIET:  # our own limit stands in for Pillow's; broken EXIF is not our matter
         try:
             picture = Image.open(io.BytesIO(data), formats=list(EXTENSIONS))
         except UnidentifiedImageError:
@@ -152,8 +153,37 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
                 raise ImageError("too_large", f"{width} x {height} pixels, the limit is {max_pixels:,} in all")
             try:
                 yield picture
+            except Image.DecompressionBombError as error:
+                raise ImageError("too_large", str(error)) from None
             except _DECODER_ERRORS as error:
                 raise ImageError("truncated", f"{type(error).__name__}: {error}") from None
+
+
+class _Quiet:
+    """No warnings while any thread is inside. `warnings.catch_warnings` alone, entered by several
+    threads at once, may leave them off for good: the last to leave puts back what the first one set."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._catch = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._catch = warnings.catch_warnings()
+                self._catch.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *failure: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._catch.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
 
 
 # What Pillow's plugins raise on damaged bytes: OSError by contract, the others from their parsers.

@@ -1,0 +1,195 @@
+"""Photos with their labels: `load_photos` joins the tables, `FaceDataset` hands them to torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dataset import tables
+from dataset.split import SPLITS, Shares, split_of
+from visavis.boxes import Boxes, as_boxes
+from visavis.command import InputError, say
+from visavis.images import SUFFIXES, ImageError, read
+
+if TYPE_CHECKING:
+    import torch
+
+SMALLEST = 4.0
+"""A face of fewer pixels a side, after clipping, is nothing to learn from."""
+VISIBLE = 0.25
+"""Nor is one of which less than this share lies inside the picture."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and what is known of the faces in it. Boxes as stored: they may reach outside."""
+
+    image_id: str
+    identity: str
+    path: Path
+    boxes: Boxes  # (N, 4) float32, to learn from
+    ignore: Boxes = field(default_factory=lambda: as_boxes([]))  # (M, 4) float32, to leave out of the loss
+
+
+def load_photos(folder: Path, split: str = "all", shares: Shares = Shares()) -> list[Photo]:
+    """The photos of one split of a data folder, by image_id.
+
+    A photo is in it if downloads.csv calls it ok (or, with no such table, if it lies under images/)
+    and clean.csv does not drop it. Its faces are its rows in faces.csv or, where it has none there,
+    those in labels.csv. Raises InputError with file and row for bad tables, and for an empty split.
+    """
+    if split not in SPLITS:
+        raise InputError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+    if not folder.is_dir():
+        raise InputError(f"no data folder at {folder}; make one with `python -m download lists` or give --data")
+    labels, identities = _labels(folder / "labels.csv")
+    faces, ignored = _faces(folder / "faces.csv", set(identities))
+    paths = _paths(folder, identities)
+    dropped = _dropped(folder / "clean.csv")
+    photos = []
+    for image_id in sorted(paths.keys() - dropped):
+        identity = identities.get(image_id, "")
+        if split not in ("all", split_of(identity, image_id, shares)):
+            continue
+        learn = faces[image_id] if image_id in faces or image_id in ignored else labels.get(image_id, [])
+        photos.append(
+            Photo(image_id, identity, paths[image_id], as_boxes(learn), as_boxes(ignored.get(image_id, [])))
+        )
+    if not photos:
+        kept = len(paths.keys() - dropped)
+        why = f"{kept} of {len(paths)} photos are kept in all" if kept else "no photo is kept; see clean.csv"
+        raise InputError(f"{folder}: no photo in the split {split!r} ({why}); add identities or change --val, --test")
+    return photos
+
+
+class FaceDataset:
+    """Photos and targets as torchvision's detectors want them (a map-style torch Dataset).
+
+    An item is (image, target): a uint8 (3, height, width) tv_tensors.Image, or what `transforms` makes
+    of it, and a dict of boxes (N, 4) XYXY tv_tensors.BoundingBoxes, labels (N,) int64 of ones, ignore
+    (M, 4) like boxes, area (N,) square pixels, iscrowd (N,) zeros, image_id (its index).
+
+    A photo that cannot be decoded is told on stderr, counted in `unreadable`, and the next one stands in.
+    """
+
+    def __init__(self, photos: list[Photo], transforms: Any = None) -> None:
+        self.photos = photos
+        self.transforms = transforms
+        self.unreadable = 0
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> "tuple[torch.Tensor, dict[str, Any]]":
+        for turn in range(len(self.photos)):
+            at = (index + turn) % len(self.photos)
+            try:
+                return self._item(at)
+            except ImageError as error:
+                self.unreadable += 1
+                say(f"left out: {self.photos[at].path}: {error}")
+        raise InputError(f"none of the {len(self.photos)} photos can be read; run `python -m clean`")
+
+    def _item(self, index: int) -> "tuple[torch.Tensor, dict[str, Any]]":
+        import torch
+        from torchvision import tv_tensors
+        from torchvision.ops import clip_boxes_to_image
+
+        photo = self.photos[index]
+        picture = read(photo.path)
+        image: Any = tv_tensors.Image(torch.from_numpy(picture.copy()).permute(2, 0, 1))
+        # One array of boxes through the transforms: torchvision's know no second one.
+        stored = torch.from_numpy(np.concatenate([photo.boxes, photo.ignore]))
+        learn = torch.arange(len(stored)) < len(photo.boxes)
+        target: dict[str, Any] = {
+            "boxes": tv_tensors.BoundingBoxes(stored, format="XYXY", canvas_size=picture.shape[:2])  # type: ignore
+        }
+        if self.transforms is not None:
+            image, target = self.transforms(image, target)
+        size = image.shape[-2:]
+        boxes = tv_tensors.wrap(clip_boxes_to_image(target["boxes"], size), like=target["boxes"])
+        area, worthwhile = _worthwhile(boxes.as_subclass(torch.Tensor), stored)
+        faces = learn & worthwhile
+        return image, {
+            "boxes": boxes[faces],
+            # What is too little of a face to learn from is no background either.
+            "ignore": boxes[~faces & (area > 0)],
+            "labels": torch.ones(int(faces.sum()), dtype=torch.int64),
+            "area": area[faces],
+            "iscrowd": torch.zeros(int(faces.sum()), dtype=torch.int64),
+            "image_id": index,
+        }
+
+
+def _worthwhile(boxes: "torch.Tensor", stored: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+    """Area (N,) of what is visible of each box, and whether it is enough to learn from."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0)
+    whole = (stored[:, 2:] - stored[:, :2]).prod(dim=1)  # no transform here rescales pixels: areas compare
+    area = sides.prod(dim=1)
+    return area, (sides >= SMALLEST).all(dim=1) & (area >= VISIBLE * whole)
+
+
+def collate(items: list[Any]) -> tuple[list[Any], list[Any]]:
+    """A batch of detection is two lists: pictures differ in size, and targets in length."""
+    images, targets = zip(*items, strict=True)
+    return list(images), list(targets)
+
+
+def _labels(path: Path) -> tuple[dict[str, list[tuple[float, ...]]], dict[str, str]]:
+    """Boxes, and the identity, of each image_id in labels.csv."""
+    boxes: dict[str, list[tuple[float, ...]]] = {}
+    identities: dict[str, str] = {}
+    for line, row in enumerate(tables.rows(path), start=2):
+        boxes.setdefault(row["image_id"], []).append(tables.box(row, path, line))
+        identity = identities.setdefault(row["image_id"], row["identity"])
+        if identity != row["identity"]:
+            raise InputError(f"labels.csv row {line}: {row['image_id']} is {row['identity']!r}, and {identity!r} above")
+    return boxes, identities
+
+
+def _faces(path: Path, known: set[str]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Boxes to learn from and boxes to leave out, by image_id, from faces.csv if it is there."""
+    train: dict[str, list[Any]] = {}
+    ignore: dict[str, list[Any]] = {}
+    for line, row in _if_there(path):
+        if row["image_id"] not in known:
+            raise InputError(f"faces.csv row {line}: labels.csv has no {row['image_id']!r}; run `python -m clean` again")
+        if row["use"] not in ("train", "ignore"):
+            raise InputError(f"faces.csv row {line}: use is {row['use']!r}; it must be train or ignore")
+        chosen = train if row["use"] == "train" else ignore
+        chosen.setdefault(row["image_id"], []).append(tables.box(row, path, line))
+    for image_id in ignore:
+        train.setdefault(image_id, [])
+    return train, ignore
+
+
+def _paths(folder: Path, identities: dict[str, str]) -> dict[str, Path]:
+    """Where each photo lies. downloads.csv may name photos without any label: pictures with no face."""
+    if (folder / "downloads.csv").exists():
+        return {
+            row["image_id"]: folder / row["path"]
+            for row in tables.rows(folder / "downloads.csv")
+            if row["status"] == "ok"
+        }
+    images = folder / "images"
+    if not images.is_dir():
+        raise InputError(f"{folder} has neither downloads.csv nor images/; run `python -m download images` first")
+    found = {}
+    for path in sorted(images.rglob("*")):
+        image_id = path.relative_to(images).with_suffix("").as_posix()
+        if path.suffix.lower() not in SUFFIXES or image_id not in identities:
+            continue
+        if image_id in found:
+            raise InputError(f"two photos for {image_id}: {found[image_id].name} and {path.name}; remove one")
+        found[image_id] = path
+    return found
+
+
+def _dropped(path: Path) -> set[str]:
+    return {row["image_id"] for _, row in _if_there(path) if row["keep"] == "0"}
+
+
+def _if_there(path: Path) -> Iterator[tuple[int, tables.Row]]:
+    return enumerate(tables.rows(path), start=2) if path.exists() else iter(())

@@ -1,0 +1,63 @@
+"""Weights on disk: a .safetensors file that carries all that is needed to use them.
+
+The header holds the metadata as JSON under one key; reading a checkpoint runs no code of the file's.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visavis.command import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+KEY = "visavis"
+"""The safetensors metadata entry (strings only) that our JSON lies under."""
+
+
+def save(path: Path, weights: "dict[str, torch.Tensor]", metadata: dict[str, Any], half: bool = False) -> None:
+    """Write a checkpoint; under its name it is always whole (temporary file, fsync, rename).
+
+    metadata: at least `arch`; see docs/checkpoints.md for the rest. half: store floats in 16 bit.
+    """
+    import torch
+    from safetensors.torch import save as to_bytes
+
+    def stored(tensor: torch.Tensor) -> torch.Tensor:
+        small = tensor.half() if half and tensor.is_floating_point() else tensor
+        return small.detach().cpu().contiguous()
+
+    data = to_bytes({name: stored(tensor) for name, tensor in weights.items()}, {KEY: json.dumps(metadata)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
+    """The weights (floats as float32) and the metadata. Raises InputError for what is no checkpoint of ours."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"no weights at {path}; give the path of a .safetensors file that train.py wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(KEY)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a checkpoint (.safetensors): {error}") from None
+    if text is None:
+        raise InputError(f"{path} is a .safetensors file without visavis metadata; give one that train.py wrote")
+    metadata = json.loads(text)
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}, metadata

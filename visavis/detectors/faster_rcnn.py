@@ -1,0 +1,284 @@
+"""Faster R-CNN for one class, face, by the name of its architecture.
+
+Ren et al., "Faster R-CNN" (2015), with feature pyramids, Lin et al. (2017); torchvision's parts
+throughout. `build` gives the network to train, `load` the detector of a checkpoint.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+from urllib.parse import urlparse
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models import MobileNet_V2_Weights, MobileNet_V3_Large_Weights, ResNet50_Weights, mobilenet_v2
+from torchvision.models import detection as zoo
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from visavis import checkpoint, device
+from visavis.boxes import clip
+from visavis.command import InputError
+from visavis.detectors.incomplete_labels import respect_ignored
+from visavis.faces import Faces
+from visavis.images import Picture, as_picture
+
+CLASSES = 2  # background, face
+PREDICTOR = "roi_heads.box_predictor."
+STAGES_RESNET = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
+INITS = "coco, imagenet, none, or the path of a file"
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Arch:
+    """One architecture: how to build it with empty weights, and what torchvision offers to start it from."""
+
+    build: Callable[[], zoo.FasterRCNN]
+    stages: tuple[tuple[str, ...], ...]
+    """The backbone's modules from the input on, in the groups that are frozen or trained together."""
+    imagenet: Any
+    coco: Any = None
+    coco_eps: float = 1e-5
+    """Batch norm's epsilon in the COCO weights' own training."""
+
+
+def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
+    """MobileNetV2 (Sandler et al. 2018) with a pyramid of strides 8, 16, 32, 64 and a small box head.
+
+    Sized for a CPU: one class needs fewer channels, proposals and regions than COCO's 91. Anchors have
+    a face's shape (hairline to chin is about 1.3 times as high as wide) at half-octave steps.
+    """
+    pyramid = BackboneWithFPN(
+        mobilenet_v2().features,
+        return_layers={"6": "0", "13": "1", "17": "2"},
+        in_channels_list=[32, 96, 320],
+        out_channels=128,
+        extra_blocks=LastLevelMaxPool(),
+    )
+    return zoo.FasterRCNN(
+        pyramid,
+        min_size=(192, 224, 256, 320),  # one of them at random in training, the last in use
+        max_size=640,
+        rpn_anchor_generator=AnchorGenerator(((16, 24), (32, 48), (64, 96), (128, 192)), ((1.3,),) * 4),
+        rpn_pre_nms_top_n_train=500,
+        rpn_pre_nms_top_n_test=300,
+        rpn_post_nms_top_n_train=250,
+        rpn_post_nms_top_n_test=200,
+        rpn_batch_size_per_image=128,
+        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2"], output_size=7, sampling_ratio=2),
+        box_head=TwoMLPHead(128 * 7 * 7, 512),
+        box_predictor=FastRCNNPredictor(512, CLASSES),
+        box_batch_size_per_image=64,
+        box_detections_per_img=200,
+    )
+
+
+def _torchvision(builder: Callable[..., zoo.FasterRCNN]) -> Callable[[], zoo.FasterRCNN]:
+    def build() -> zoo.FasterRCNN:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Changing trainable_backbone_layers")  # `build` freezes, not torchvision
+            model = builder(weights=None, weights_backbone=None)
+        features = model.roi_heads.box_predictor.cls_score.in_features
+        model.roi_heads.box_predictor = FastRCNNPredictor(features, CLASSES)
+        return model
+
+    return build
+
+
+def _numbered(*starts: int, end: int) -> tuple[tuple[str, ...], ...]:
+    """Stages of a MobileNet, whose modules are numbered: each begins where the resolution halves."""
+    return tuple(tuple(map(str, range(a, b))) for a, b in pairwise((*starts, end)))
+
+
+ARCHS: dict[str, Arch] = {
+    "resnet50_fpn": Arch(
+        _torchvision(zoo.fasterrcnn_resnet50_fpn),
+        STAGES_RESNET,
+        ResNet50_Weights.IMAGENET1K_V1,
+        zoo.FasterRCNN_ResNet50_FPN_Weights.COCO_V1,
+        coco_eps=0.0,
+    ),
+    "resnet50_fpn_v2": Arch(
+        _torchvision(zoo.fasterrcnn_resnet50_fpn_v2),
+        STAGES_RESNET,
+        ResNet50_Weights.IMAGENET1K_V2,
+        zoo.FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
+    ),
+    "mobilenet_v3_large_320_fpn": Arch(
+        _torchvision(zoo.fasterrcnn_mobilenet_v3_large_320_fpn),
+        _numbered(0, 2, 4, 7, 13, 16, end=17),
+        MobileNet_V3_Large_Weights.IMAGENET1K_V1,
+        zoo.FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1,
+    ),
+    "mobilenet_v2_fpn": Arch(
+        _mobilenet_v2_fpn,
+        _numbered(0, 2, 4, 7, 14, end=18),
+        MobileNet_V2_Weights.IMAGENET1K_V1,
+    ),
+}
+
+
+def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.FasterRCNN:
+    """A network for one class, in torchvision's contract: `model(images, targets)` is a dict of losses
+    in training, `{boxes, labels, scores}` a picture in evaluation. Targets may carry `ignore` boxes.
+
+    init: `coco` (torchvision's detector but for the last layer), `imagenet` (its backbone), `none`
+    (random), or a path: a checkpoint of ours, or a torchvision detector's or classifier's .pth.
+    trainable_layers: backbone stages, counted from the output, that learn; all do where init is `none`.
+
+    Raises InputError for an unknown arch, and for weights that are not to be had or do not fit.
+    """
+    if arch not in ARCHS:
+        raise InputError(f"unknown arch {arch!r}; there are {', '.join(ARCHS)}")
+    described = ARCHS[arch]
+    model = respect_ignored(described.build())
+    if init == "none":
+        return model
+    if arch != "resnet50_fpn_v2":  # whose recipe keeps batch norm learning
+        _freeze_norms(model)
+    if init == "coco":
+        if described.coco is None:
+            raise InputError(f"torchvision has no COCO weights for {arch}; pass --init imagenet or a path")
+        set_norm_eps(model, described.coco_eps)
+        _load_detector(model, _fetch(described.coco), str(described.coco))
+    elif init == "imagenet":
+        _load_backbone(model, _fetch(described.imagenet), str(described.imagenet))
+    else:
+        _load_file(model, arch, Path(init))
+    for stage in described.stages[: max(0, len(described.stages) - trainable_layers)]:
+        for name in stage:
+            for parameter in getattr(model.backbone.body, name).parameters():
+                parameter.requires_grad_(False)
+    return model
+
+
+def norm_eps(model: nn.Module) -> float:
+    """Batch norm's epsilon: part of what the weights mean, but not of a state dict."""
+    return float(next(module.eps for module in model.modules() if isinstance(module, _NORMS)))
+
+
+def set_norm_eps(model: nn.Module, eps: float) -> None:
+    """Set the epsilon of every frozen or plain batch norm layer."""
+    for module in model.modules():
+        if isinstance(module, _NORMS):
+            module.eps = eps
+
+
+class FasterRCNNDetector:
+    """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out."""
+
+    def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device) -> None:
+        self.model = model.eval().to(on, memory_format=torch.channels_last)
+        self.model.roi_heads.score_thresh = threshold
+        self.threshold = threshold
+        self.device = on
+
+    def detect(self, images: list[Picture]) -> list[Faces]:
+        """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
+        if not images:
+            return []
+        tensors = [torch.tensor(as_picture(image), device=self.device).permute(2, 0, 1) for image in images]
+        with torch.inference_mode():
+            found = self.model([tensor.float().div_(255) for tensor in tensors])
+        return [self._faces(one, image.shape[:2]) for one, image in zip(found, images, strict=True)]
+
+    def _faces(self, found: Weights, size: tuple[int, ...]) -> Faces:
+        boxes = clip(found["boxes"].cpu().numpy(), (size[0], size[1]))
+        return Faces(boxes, found["scores"].cpu().numpy().astype(np.float32))
+
+
+def load(path: Path, device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
+    """The detector of a checkpoint. Raises InputError where it is none, or of an arch that is not known."""
+    weights, metadata = checkpoint.load(path)
+    model = build(metadata.get("arch", "unnamed"))
+    _freeze_norms(model)
+    set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
+    _load_exactly(model, weights, str(path))
+    return FasterRCNNDetector(
+        model, metadata.get("threshold", 0.5) if threshold is None else threshold, device.choose(device_name)[0]
+    )
+
+
+_NORMS = (nn.BatchNorm2d, FrozenBatchNorm2d)
+
+
+def _freeze_norms(module: nn.Module) -> None:
+    """Replace each BatchNorm2d below `module` by its frozen form: small batches make poor statistics."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, FrozenBatchNorm2d(child.num_features, child.eps))
+        else:
+            _freeze_norms(child)
+
+
+def _fetch(weights: Any) -> Weights:
+    """torchvision's weights from its cache or the web. Raises InputError where they cannot be had."""
+    name = Path(urlparse(weights.url).path).name
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    try:
+        state: Weights = weights.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:  # no network, a wrong hash, a damaged file
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"cannot get {name} ({reason}); torch looks for it in {folder} and downloads it from "
+            f"{weights.url}: put the file there, or pass --init none or --init PATH"
+        ) from None
+    return state
+
+
+def _load_file(model: zoo.FasterRCNN, arch: str, path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"--init {path}: no such file, nor one of {INITS}")
+    if path.suffix == ".safetensors":
+        weights, metadata = checkpoint.load(path)
+        if metadata.get("arch") != arch:
+            raise InputError(f"{path} holds a {metadata.get('arch')}, not a {arch}; pass --arch {metadata.get('arch')}")
+        set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
+        _load_exactly(model, weights, str(path))
+        return
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"{path} is no file of weights that can be loaded safely: {reason}") from None
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise InputError(f"{path} holds no table of weights (a state dict)")
+    if any(name.startswith("roi_heads.") for name in weights):
+        _load_detector(model, weights, str(path))
+    else:
+        _load_backbone(model, weights, str(path))
+
+
+def _load_detector(model: zoo.FasterRCNN, weights: Weights, source: str) -> None:
+    """All of a torchvision detector but the box predictor, whose classes are others."""
+    own = {name: value for name, value in model.state_dict().items() if name.startswith(PREDICTOR)}
+    kept = {name: value for name, value in weights.items() if not name.startswith(PREDICTOR)}
+    _load_exactly(model, kept | own, source)
+
+
+def _load_backbone(model: zoo.FasterRCNN, weights: Weights, source: str) -> None:
+    """A classifier's convolutions; its own last layers, which the pyramid has no use for, are left."""
+    body = model.backbone.body
+    named = {name.removeprefix("features."): value for name, value in weights.items()}
+    _load_exactly(body, {name: named[name] for name in body.state_dict() if name in named}, source)
+
+
+def _load_exactly(module: nn.Module, weights: Weights, source: str) -> None:
+    """Load with every name and shape right, but for the batch counters of norms that are frozen here."""
+    known = module.state_dict().keys()
+    weights = {name: value for name, value in weights.items() if name in known or "num_batches_tracked" not in name}
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+        raise InputError(f"{source} does not fit this architecture: {' '.join(lines[1:3])[:300]}") from None

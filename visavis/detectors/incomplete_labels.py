@@ -1,0 +1,74 @@
+"""Training on photos in which not every face is labelled.
+
+A region in a target's `ignore` boxes may or may not hold a face. An anchor or proposal there that no
+label claims is neither positive nor negative: it is left out of the loss, in the RPN and in the box
+head. Those that a label claims stay positive, for an `ignore` box beside a face says nothing of it.
+
+The parts are torchvision's with one method more careful each; `respect_ignored` puts them into a
+finished model, because torchvision's builders offer no place to pass them in.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import RegionProposalNetwork
+from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
+
+COVERED = 0.5
+"""Left out is what lies in one `ignore` box with at least this share of its own area (COCO's crowd rule)."""
+
+BACKGROUND, LEFT_OUT = 0, -1
+
+
+def respect_ignored(model: FasterRCNN) -> FasterRCNN:
+    """Make `model` heed `target["ignore"]` ((M, 4) boxes, optional) when it computes losses."""
+    model.transform.__class__ = _Transform
+    model.rpn.__class__ = _RegionProposalNetwork
+    model.roi_heads.__class__ = _RoIHeads
+    return model
+
+
+def in_ignored(boxes: Tensor, ignored: Tensor) -> Tensor:
+    """(N,) bool: which of boxes (N, 4) lie in one of `ignored` (M, 4) with `COVERED` of their own area."""
+    if len(boxes) == 0 or len(ignored) == 0:
+        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    sides = torch.min(boxes[:, None, 2:], ignored[None, :, 2:]) - torch.max(boxes[:, None, :2], ignored[None, :, :2])
+    shared = sides.clamp(min=0).prod(dim=2)
+    own = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
+    return (shared >= COVERED * own[:, None]).any(dim=1) & (own > 0)
+
+
+def _leave_out(labels: Tensor, boxes: Tensor, ignored: Tensor | None) -> Tensor:
+    """`labels` (N,) with background among the ignored boxes turned into what the samplers skip."""
+    if ignored is None or len(ignored) == 0:
+        return labels
+    return labels.masked_fill((labels == BACKGROUND) & in_ignored(boxes, ignored), LEFT_OUT)
+
+
+class _Transform(GeneralizedRCNNTransform):
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> Any:
+        before = image.shape[-2:]
+        image, target = super().resize(image, target)
+        if target is not None and "ignore" in target:
+            target["ignore"] = resize_boxes(target["ignore"], list(before), list(image.shape[-2:]))
+        return image, target
+
+
+class _RegionProposalNetwork(RegionProposalNetwork):
+    def assign_targets_to_anchors(self, anchors: list[Tensor], targets: list[dict[str, Tensor]]) -> Any:
+        labels, matched = super().assign_targets_to_anchors(anchors, targets)
+        ignored = [target.get("ignore") for target in targets]
+        return list(map(_leave_out, labels, anchors, ignored)), matched
+
+
+class _RoIHeads(RoIHeads):
+    def select_training_samples(self, proposals: list[Tensor], targets: Any) -> Any:
+        self._ignored = [target.get("ignore") for target in targets]  # assign_... below is not handed the targets
+        return super().select_training_samples(proposals, targets)
+
+    def assign_targets_to_proposals(self, proposals: Any, gt_boxes: Any, gt_labels: Any) -> Any:
+        matched, labels = super().assign_targets_to_proposals(proposals, gt_boxes, gt_labels)
+        return matched, list(map(_leave_out, labels, proposals, self._ignored))

@@ -1,0 +1,34 @@
+"""Which processor the network runs on."""
+
+import shutil
+from typing import TYPE_CHECKING
+
+from visavis.command import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose(name: str = "auto") -> tuple["torch.device", str]:
+    """The device that `name` asks for, and one sentence on why it is that one.
+
+    name: `auto` (a CUDA GPU where torch sees one, else the CPU), or any torch device such as `cuda:1`, `mps`.
+    Raises InputError where it is not to be had.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
+        if shutil.which("nvidia-smi"):
+            return torch.device("cpu"), "cpu (nvidia-smi is here but torch sees no GPU: is the driver too old for it?)"
+        if torch.backends.mps.is_available():
+            return torch.device("cpu"), "cpu (no CUDA GPU; try --device mps for this Mac's)"
+        return torch.device("cpu"), "cpu (torch sees no GPU)"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise InputError(f"--device {name}: {reason}; try --device auto") from None
+    return device, f"{device} (as asked)"

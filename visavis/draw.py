@@ -1,0 +1,171 @@
+"""Boxes on a copy of a picture, and contact sheets. What is drawn fits the picture's size.
+
+Nothing here reads or writes files, or knows where a box comes from.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from visavis.boxes import clip
+from visavis.faces import Faces
+from visavis.images import Picture, as_picture
+
+Colour = tuple[int, int, int]
+_Rectangle = tuple[int, int, int, int]
+
+COLOURS: dict[str, Colour] = {
+    "found": (255, 196, 0),
+    "label": (86, 200, 255),
+    "false": (255, 116, 20),
+    "missed": (230, 70, 190),
+    "ignore": (160, 160, 160),
+}
+"""What a box may be. The colours differ in lightness too, so that colour-blind people can tell them apart."""
+
+_EDGE: Colour = (20, 20, 20)
+_PAPER: Colour = (250, 250, 249)
+_MAT: Colour = (232, 232, 230)
+_INK: Colour = (45, 45, 45)
+_SMALLEST_TEXT = 10
+
+
+def boxes_on(picture: Picture, faces: Faces, kind: str = "found", texts: Sequence[str] | None = None) -> Picture:
+    """A copy of `picture` (height, width, 3) uint8 RGB with the faces' boxes.
+
+    kind: one of `COLOURS`. texts: one a face, "" for none; by default the scores of what was found,
+    and nothing for the other kinds. Lines and letters grow with the picture and shrink with the face; a
+    text that is too wide for its face, or would cover a surer one's, is left out. Call again for boxes
+    of another kind.
+    Raises ValueError for an unknown kind and where texts and faces differ in number.
+    """
+    if kind not in COLOURS:
+        raise ValueError(f"no kind of box {kind!r}; there are {', '.join(COLOURS)}")
+    if texts is None:
+        texts = [f"{score:.2f}" if kind in ("found", "false") else "" for score in np.asarray(faces.scores)]
+    if len(texts) != len(faces):
+        raise ValueError(f"{len(texts)} texts for {len(faces)} faces")
+    canvas = Image.fromarray(as_picture(picture)).copy()
+    pen = ImageDraw.Draw(canvas)
+    size = (picture.shape[0], picture.shape[1])
+    boxes = clip(faces.boxes, size)
+    visible = [i for i in np.argsort(np.asarray(faces.scores), kind="stable") if (boxes[i, 2:] > boxes[i, :2]).all()]
+    for index in visible:
+        _frame(pen, boxes[index], COLOURS[kind], size)
+    tags: list[_Rectangle] = []
+    for index in reversed(visible):  # after all frames, so that none runs through a text
+        if texts[index]:
+            _tag(pen, boxes[index], texts[index], COLOURS[kind], size, tags)
+    return np.asarray(canvas)
+
+
+def contact_sheet(
+    pictures: Sequence[Picture], captions: Sequence[str] | None = None, columns: int = 6, cell: int = 240
+) -> Picture:
+    """All pictures on one, row by row, each fitted into `cell` x `cell` pixels, with its caption below.
+
+    A caption that is too long is cut in its middle. No pictures give a sheet that says so.
+    Raises ValueError where pictures and captions differ in number, and for sizes below 1.
+    """
+    if columns < 1 or cell < 1:
+        raise ValueError(f"a sheet has at least 1 column and cells of at least 1 pixel, not {columns} and {cell}")
+    if captions is not None and len(captions) != len(pictures):
+        raise ValueError(f"{len(captions)} captions for {len(pictures)} pictures")
+    if not pictures:
+        return contact_sheet([np.full((cell, cell, 3), _PAPER, dtype=np.uint8)], ["no pictures"], 1, cell)
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    gap = max(4, cell // 20)
+    letters = max(_SMALLEST_TEXT, round(cell / 17))
+    strip = round(letters * 1.7) if captions and any(captions) else 0
+    across, down = cell + gap, cell + strip + gap
+    sheet = Image.new("RGB", (columns * across + gap, rows * down + gap), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for number, picture in enumerate(pictures):
+        left, top = gap + number % columns * across, gap + number // columns * down
+        pen.rectangle((left, top, left + cell - 1, top + cell - 1), fill=_MAT)
+        image = Image.fromarray(as_picture(picture))
+        factor = cell / max(image.size)
+        width, height = (max(1, round(side * factor)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(image, (left + (cell - width) // 2, top + (cell - height) // 2))
+        if strip and captions is not None:
+            text = _shortened(captions[number], _font(letters), cell)
+            pen.text((left + cell / 2, top + cell + strip / 2), text, _INK, _font(letters), anchor="mm")
+    return np.asarray(sheet)
+
+
+def _frame(pen: ImageDraw.ImageDraw, box: np.ndarray, colour: Colour, size: tuple[int, int]) -> None:
+    """A rectangle with a dark edge on both sides of its line, so that it shows on any ground."""
+    line = _line(box, size)
+    edge = max(1, line // 3) if (box[2:] - box[:2]).min() >= 16 else 0
+    x1, y1, x2, y2 = (int(value) for value in np.round(box))
+    x1, y1 = max(0, x1 - line // 2), max(0, y1 - line // 2)
+    x2 = max(x1, min(size[1], x2 + line // 2) - 1)  # the box's right edge is exclusive, Pillow's is not
+    y2 = max(y1, min(size[0], y2 + line // 2) - 1)
+    pen.rectangle((x1 - edge, y1 - edge, x2 + edge, y2 + edge), outline=_EDGE, width=line + 2 * edge)
+    pen.rectangle((x1, y1, x2, y2), outline=colour, width=line)
+
+
+def _line(box: np.ndarray, size: tuple[int, int]) -> int:
+    """Line width in pixels: by the picture's size, but no more than a face of that size bears."""
+    return max(1, round(min(max(size) / 200, (box[2:] - box[:2]).min() / 12)))
+
+
+def _tag(
+    pen: ImageDraw.ImageDraw, box: np.ndarray, text: str, colour: Colour, size: tuple[int, int], tags: list[_Rectangle]
+) -> None:
+    """The text on a ground of the box's colour: above its left corner, or in it where there is no room.
+
+    tags: those that are there already; this one joins them, or is left out.
+    """
+    height, width = size
+    letters = round(min(max(size) / 32, max(_SMALLEST_TEXT, (box[2] - box[0]) / 4)))
+    if letters < _SMALLEST_TEXT:
+        letters = min(_SMALLEST_TEXT, min(size) // 4)
+    if letters < 6:
+        return
+    text, font = _plain(text), _font(letters)
+    pad = max(1, letters // 4)
+    wide, high = round(font.getlength(text)) + 2 * pad, letters + 2 * pad
+    left = min(max(0, round(float(box[0])) - _line(box, size) // 2), max(0, width - wide))
+    top = round(float(box[1])) - high
+    if top < 0:
+        top = min(round(float(box[1])), height - high)
+        if high > (box[3] - box[1]) / 2:
+            return  # better no text than no face
+    right, bottom = left + wide - 1, top + high - 1
+    hides = any(left <= x2 and x1 <= right and top <= y2 and y1 <= bottom for x1, y1, x2, y2 in tags)
+    if hides or wide > 3 * (box[2] - box[0]):
+        return
+    tags.append((left, top, right, bottom))
+    pen.rectangle((left, top, right, bottom), fill=colour)
+    pen.text((left + wide / 2, top + high / 2), text, _EDGE, font, anchor="mm")
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow's wheels carry FreeType
+    return font
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """`text` on one line of at most `width` pixels: its middle goes first, for names differ at their ends."""
+    text = _plain(text)
+    if font.getlength(text) <= width:
+        return text
+    for keep in range(len(text) - 1, 0, -1):
+        head, tail = text[: keep // 2], text[len(text) - (keep - keep // 2) :]
+        if font.getlength(f"{head}...{tail}") <= width:
+            return f"{head}...{tail}"
+    return ""
+
+
+def _plain(text: str) -> str:
+    """`text` on one line, in the letters that Pillow's own font has: accents go, the rest turns into `?`."""
+    apart = unicodedata.normalize("NFKD", " ".join(text.split()))
+    return "".join(letter for letter in apart if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
