@@ -57,6 +57,8 @@ class Options:
     """AdamW's, on all weights that learn."""
     transforms: str = "full"
     """Augmentation: none, light (mirror, colours) or full (also zoom out, crop, grey, blur, JPEG)."""
+    size: int | None = None
+    """Shorter side of the photos in training, pixels (the longer is at most 4/3 of it); else the architecture's own."""
     val: float = 0.1
     """Share of the identities that is kept for validation."""
     test: float = 0.1
@@ -81,6 +83,7 @@ def train(options: Options) -> int:
     photos, held_out = _check(options)
     torch.manual_seed(options.seed)
     model = build(options.arch, options.init, options.trainable_layers)
+    in_use = model.transform.min_size, model.transform.max_size
     on, chosen = device.choose(options.device)
     model.to(on, memory_format=torch.channels_last)
     lr = options.lr or 2e-4 * math.sqrt(options.batch_size / 16)
@@ -104,7 +107,10 @@ def train(options: Options) -> int:
     best = -1.0
     for epoch in range(1, options.epochs + 1):
         try:
+            if options.size is not None:
+                model.transform.min_size, model.transform.max_size = (options.size,), options.size * 4 // 3
             train_one_epoch(model, optimiser, schedule, loader, on, record, epoch)
+            model.transform.min_size, model.transform.max_size = in_use
             scores, finds = evaluate(model, held_out, on)
         except KeyboardInterrupt:
             say(f"stopped in epoch {epoch}; what the last whole epoch learnt is in {options.out}")

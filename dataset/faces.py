@@ -9,8 +9,9 @@ import numpy as np
 
 from dataset import tables
 from dataset.split import SPLITS, Shares, split_of
-from visavis.boxes import Boxes, as_boxes
+from visavis.boxes import Boxes, area, as_boxes, clip
 from visavis.command import InputError, say
+from visavis.faces import Faces
 from visavis.images import SUFFIXES, ImageError, read
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def load_photos(folder: Path, split: str = "all", shares: Shares = Shares()) -> 
         if split not in ("all", split_of(identity, image_id, shares)):
             continue
         learn = faces[image_id] if image_id in faces or image_id in ignored else labels.get(image_id, [])
-        photos.append(
-            Photo(image_id, identity, paths[image_id], as_boxes(learn), as_boxes(ignored.get(image_id, [])))
-        )
+        photos.append(Photo(image_id, identity, paths[image_id], as_boxes(learn), as_boxes(ignored.get(image_id, []))))
     if not photos:
         kept = len(paths.keys() - dropped)
         why = f"{kept} of {len(paths)} photos are kept in all" if kept else "no photo is kept; see clean.csv"
@@ -131,6 +130,18 @@ def _worthwhile(boxes: "torch.Tensor", stored: "torch.Tensor") -> "tuple[torch.T
     return area, (sides >= SMALLEST).all(dim=1) & (area >= VISIBLE * whole)
 
 
+def labels_within(photo: Photo, size: tuple[int, int]) -> tuple[Faces, Boxes]:
+    """The labels that a detector is held to in a picture of `size` (height, width), and what to ignore.
+
+    As in training: boxes are clipped to the picture, and what is too little of a face joins the ignored.
+    """
+    boxes = clip(photo.boxes, size)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    worthwhile = (sides >= SMALLEST).all(axis=1) & (area(boxes) >= VISIBLE * area(photo.boxes))
+    ignored = np.concatenate([boxes[~worthwhile], clip(photo.ignore, size)])
+    return Faces(boxes[worthwhile]), ignored[area(ignored) > 0]
+
+
 def collate(items: list[Any]) -> tuple[list[Any], list[Any]]:
     """A batch of detection is two lists: pictures differ in size, and targets in length."""
     images, targets = zip(*items, strict=True)
@@ -155,7 +166,9 @@ def _faces(path: Path, known: set[str]) -> tuple[dict[str, list[Any]], dict[str,
     ignore: dict[str, list[Any]] = {}
     for line, row in _if_there(path):
         if row["image_id"] not in known:
-            raise InputError(f"faces.csv row {line}: labels.csv has no {row['image_id']!r}; run `python -m clean` again")
+            raise InputError(
+                f"faces.csv row {line}: labels.csv has no {row['image_id']!r}; run `python -m clean` again"
+            )
         if row["use"] not in ("train", "ignore"):
             raise InputError(f"faces.csv row {line}: use is {row['use']!r}; it must be train or ignore")
         chosen = train if row["use"] == "train" else ignore

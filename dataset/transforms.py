@@ -18,7 +18,7 @@ def preset(name: str) -> Any:
     import torch
     from torchvision.transforms import v2
 
-    light = [v2.RandomHorizontalFlip(0.5), v2.RandomPhotometricDistort(p=0.5)]
+    light = [v2.RandomHorizontalFlip(0.5), v2.RandomApply([v2.ColorJitter(0.3, 0.3, 0.3, 0.03)], p=0.7)]
     full = [
         v2.RandomZoomOut(fill=_GREY, side_range=(1.0, 2.5), p=0.3),
         v2.RandomApply([_crop()], p=0.3),

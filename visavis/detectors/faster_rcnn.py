@@ -67,8 +67,9 @@ def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
     )
     return zoo.FasterRCNN(
         pyramid,
-        min_size=(192, 224, 256, 320),  # one of them at random in training, the last in use
+        min_size=(128, 160, 192, 224, 320),  # one of them at random in training, the last in use
         max_size=640,
+        size_divisible=64,  # few shapes: on a CPU, each new one makes oneDNN compile its kernels anew
         rpn_anchor_generator=AnchorGenerator(((16, 24), (32, 48), (64, 96), (128, 192)), ((1.3,),) * 4),
         rpn_pre_nms_top_n_train=500,
         rpn_pre_nms_top_n_test=300,

@@ -1,0 +1,141 @@
+"""python -m clean: which photos are worth learning from, and the faces that the list does not name."""
+
+import os
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from visavis import command
+from visavis.command import InputError, say
+
+if TYPE_CHECKING:
+    from clean.look import Photo, Seen, Task
+    from clean.verdicts import Verdict
+
+
+@dataclass
+class Options:
+    """Judge every downloaded photo; write clean.csv (keep or not, and why) and faces.csv (the faces to learn from).
+
+    Files stay where they are. What was seen is kept in clean/seen.jsonl below the data folder, so that
+    a stopped run goes on, and a changed file alone is looked at again. Exit status 3: done, but some
+    photos could not be judged (`crashed`, `unreadable`); the next run tries those again.
+    """
+
+    data: Path = Path("data")
+    """The data folder: labels.csv, and photos by downloads.csv or under images/."""
+    finder: str = "face_recognition"
+    """Who looks for faces: face_recognition (dlib's HOG) or shipped (this project's own weights)."""
+    also: str | None = None
+    """A second finder: a photo is faceless only if both say so. Slower, and drops fewer good photos."""
+    only: Literal["corrupt", "faceless", "duplicates"] | None = None
+    """Judge by this step alone. What does not decode is dropped in any case; without faceless, faces.csv
+    holds the labels alone."""
+    workers: int | Literal["auto"] = "auto"
+    """Processes that look at photos; auto is one for each CPU core that this process may use."""
+    max_pixels: int = 50_000_000
+    """Photos with more pixels in all are too_large; they are not decoded."""
+    min_side: int = 32
+    """Photos with a shorter side below this, in pixels, are too_small."""
+
+
+def run(options: Options) -> int:
+    """Judge, write both tables, print the counts; return the exit status."""
+    _check(options)
+    from clean import finders, listing, verdicts
+    from clean.look import Task
+    from dataset import tables
+
+    photos = listing.photos(options.data)
+    names = (options.finder, options.also) if options.also else (options.finder,)
+    asked = {name: finders.load(name) for name in names} if options.only in (None, "faceless") else {}
+    task = Task(tuple(asked), options.max_pixels, options.min_side)
+    keys = {name: finder.key for name, finder in asked.items()}
+    seen = _look(photos, task, keys, options.data / "clean" / "seen.jsonl", options.workers)
+    looks = [(photo, seen[photo.image_id]) for photo in photos]
+    moves = verdicts.shifts(looks, asked)
+    for name, shift in moves.items():
+        say(f"{name}: its boxes against the labels': {shift}")
+    judged = verdicts.judge(looks, asked, moves, once=options.only in (None, "duplicates"))
+    # The faces first: whoever reads clean.csv finds faces.csv as new as it is, or newer.
+    tables.write(options.data / "faces.csv", (row for verdict in judged for row in verdict.faces))
+    tables.write(
+        options.data / "clean.csv",
+        (
+            {"image_id": one.image_id, "keep": int(one.keep), "reason": one.reason, "detail": one.detail}
+            for one in judged
+        ),
+    )
+    print(_counts(judged))
+    return 3 if any(one.reason in ("crashed", "unreadable") for one in judged) else 0
+
+
+def _check(options: Options) -> None:
+    from clean.finders import FINDERS
+
+    for name in (options.finder, options.also):
+        if name is not None and name not in FINDERS:
+            raise InputError(f"there is no finder {name!r}; there are: {', '.join(FINDERS)}")
+    if options.also == options.finder:
+        raise InputError(f"--also {options.also} is the --finder already; name another or leave it out")
+    if options.also and options.only in ("corrupt", "duplicates"):
+        raise InputError(f"--also looks for faces, --only {options.only} does not; leave one of them out")
+    for name in ("max_pixels", "min_side", "workers"):
+        value = getattr(options, name)
+        if value != "auto" and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")
+
+
+def _look(
+    photos: "list[Photo]", task: "Task", keys: dict[str, str], path: Path, workers: int | Literal["auto"]
+) -> "dict[str, Seen]":
+    """What was seen of each photo, by image_id: from the journal where that still holds, else looked at now."""
+    from tqdm import tqdm
+
+    from clean import journal
+    from clean.workers import look_at_all
+
+    before = journal.read(path)
+    before = {one.image_id: before[one.image_id] for one in photos if one.image_id in before}
+    before = {one.image_id: before[one.image_id] for one in photos if _holds(before.get(one.image_id), one, task)}
+    missing = {one.image_id: before[one.image_id].unasked(keys) for one in photos if one.image_id in before}
+    jobs = [
+        (one, replace(task, finders=missing.get(one.image_id, task.finders)))
+        for one in photos
+        if one.image_id not in before or missing[one.image_id]
+    ]
+    if len(jobs) < len(photos):
+        say(f"{len(photos) - len(jobs)} of {len(photos)} photos were judged before and have not changed")
+    seen = dict(before)
+    count = len(os.sched_getaffinity(0)) if workers == "auto" else workers
+    with (
+        journal.Journal(path) as file,
+        closing(look_at_all(jobs, min(count, max(1, len(jobs))))) as looks,
+        tqdm(looks, "clean", total=len(jobs), unit=" photos", smoothing=0.05, disable=not jobs) as bar,
+    ):
+        for one in bar:
+            seen[one.image_id] = before[one.image_id].joined(one) if one.image_id in before else one
+            file.add(seen[one.image_id])
+    return seen
+
+
+def _holds(seen: "Seen | None", photo: "Photo", task: "Task") -> bool:
+    return seen is not None and seen.still_holds(photo, task)
+
+
+def _counts(judged: "list[Verdict]") -> str:
+    """A table: the photos kept, those dropped by reason, which add up; then the faces to learn from."""
+    reasons = Counter(one.reason for one in judged if not one.keep)
+    lines = [("kept", len(judged) - sum(reasons.values())), *reasons.most_common(), ("photos", len(judged))]
+    faces = Counter(
+        "labels" if row["source"] == "list" else f"others, {row['use']}" for one in judged for row in one.faces
+    )
+    text = [f"{name:<16}{count:>8}{count / max(1, len(judged)):>9.1%}" for name, count in lines]
+    text += [f"faces: {', '.join(f'{count} {name}' for name, count in sorted(faces.items())) or 'none'}"]
+    return "\n".join(text)
+
+
+if __name__ == "__main__":
+    command.main(run, Options)

@@ -1,0 +1,82 @@
+"""From what was seen of all photos to a verdict on each: the rows of clean.csv and faces.csv."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clean import duplicates, faceless, others
+from clean.duplicates import Candidate
+from clean.faceless import Found, Shift
+from clean.finders import Finder
+from clean.look import Photo, Seen
+from visavis.boxes import as_boxes
+
+Looks = Sequence[tuple[Photo, Seen]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """keep or not, the keyword why not, in detail, and the photo's rows of faces.csv (none unless kept)."""
+
+    image_id: str
+    keep: bool
+    reason: str = ""
+    detail: str = ""
+    faces: list[dict[str, str]] = field(default_factory=list)
+
+
+def shifts(looks: Looks, asked: dict[str, Finder]) -> dict[str, Shift]:
+    """For each finder, by name, how its boxes differ from the labels of these photos."""
+    return {name: faceless.estimate(_sure_finds(looks, name, finder)) for name, finder in asked.items()}
+
+
+def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once: bool) -> list[Verdict]:
+    """One verdict a photo, in their order. asked: the finders, by name; none leaves faces unjudged.
+
+    moves: what `shifts` gave. once: whether the same bytes are kept only once.
+    """
+    verdicts: dict[str, Verdict] = {}
+    candidates: list[Candidate] = []
+    for photo, seen in looks:
+        verdict, overlap = _judge_one(photo, seen, asked, moves)
+        verdicts[photo.image_id] = verdict
+        if verdict.keep:
+            quality = (overlap, float(photo.curated), photo.score)
+            candidates.append(Candidate(photo.image_id, photo.identity, seen.sha256, quality))
+    if once:
+        for image_id, (keep, detail) in duplicates.judge(candidates).items():
+            faces = verdicts[image_id].faces if keep else []
+            verdicts[image_id] = Verdict(image_id, keep, "" if keep else "duplicate", detail, faces)
+    return list(verdicts.values())
+
+
+def _judge_one(photo: Photo, seen: Seen, asked: dict[str, Finder], moves: dict[str, Shift]) -> tuple[Verdict, float]:
+    """The verdict on one photo by itself, and its label's best overlap with a find (IoU)."""
+    if seen.reason:
+        return Verdict(photo.image_id, False, seen.reason, seen.detail), 0.0
+    labels = as_boxes(photo.boxes)
+    found = [_found(seen, name, finder, moves[name]) for name, finder in asked.items()]
+    if not photo.boxes:
+        sure = [one.finder for one in found if (one.scores >= one.sure).any()]
+        if sure:
+            return Verdict(photo.image_id, False, "unlabelled", f"no label, and {', '.join(sure)} sees a face"), 0.0
+        return Verdict(photo.image_id, True), 0.0
+    overlap = 0.0
+    if found:
+        reason, detail, overlap = faceless.judge(labels, (seen.height, seen.width), found)
+        if reason:
+            return Verdict(photo.image_id, False, reason, detail), overlap
+    return Verdict(photo.image_id, True, faces=others.rows(photo.image_id, labels, found)), overlap
+
+
+def _found(seen: Seen, name: str, finder: Finder, shift: Shift) -> Found:
+    rows = np.array(seen.finds[name], dtype=np.float32).reshape(-1, 5)
+    return Found(name, shift.move(rows[:, :4]), rows[:, 4], finder.at_label, finder.elsewhere, finder.sure)
+
+
+def _sure_finds(looks: Looks, name: str, finder: Finder) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for photo, seen in looks:
+        if not seen.reason:
+            rows = np.array(seen.finds[name], dtype=np.float32).reshape(-1, 5)
+            yield rows[rows[:, 4] >= finder.sure, :4], as_boxes(photo.boxes)

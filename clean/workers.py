@@ -1,0 +1,103 @@
+"""Looks at many photos in worker processes; a photo that kills or hangs its worker costs itself alone."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
+
+from clean import finders
+from clean.look import Photo, Seen, Task, look
+
+Job = tuple[Photo, Task]
+
+
+def look_at_all(jobs: Iterable[Job], workers: int) -> Iterator[Seen]:
+    """Yield what was seen of each photo, in the order in which the looks end.
+
+    Where a worker dies, the photos that were in the works are looked at again, one at a time, each in
+    a process of its own; the one that kills it again gets the reason `crashed`.
+    Raises visavis.command.InputError where a finder cannot be had.
+    """
+    waiting = iter(jobs)
+    broken = True
+    while broken:
+        broken = False
+        running: dict[Future[Seen], Job] = {}
+        suspects: list[Job] = []
+        with _pool(workers) as pool:
+            try:
+                for job in waiting:
+                    suspects = [job]  # until it is submitted: a broken pool takes none
+                    running[_submit(pool, job)] = job
+                    suspects = []
+                    if len(running) >= 2 * workers:
+                        yield from _finished(running)
+                while running:
+                    yield from _finished(running)
+            except BrokenProcessPool:
+                broken = True
+        for job in [*running.values(), *suspects]:
+            yield _look_alone(job)
+
+
+def _finished(running: dict[Future[Seen], Job]) -> Iterator[Seen]:
+    """Wait for the next looks to end, and yield them. Those of a broken pool stay in `running`."""
+    for future in wait(running, return_when=FIRST_COMPLETED).done:
+        seen = future.result()
+        del running[future]
+        yield seen
+
+
+def _look_alone(job: Job) -> Seen:
+    photo, task = job
+    with _pool(1) as pool:
+        try:
+            return _submit(pool, job).result()
+        except BrokenProcessPool:
+            detail = f"the process that looked at it died, or took over {task.seconds:g} s"
+            return Seen(photo.image_id, task.settings(photo), "crashed", detail)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # spawn: a forked child would inherit the locks of whatever threads (tqdm's, torch's) run here.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, job: Job) -> "Future[Seen]":
+    """Submitting may start a process, and it inherits the signal mask: Ctrl-C is for this process alone."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(_look_in_time, *job)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _look_in_time(photo: Photo, task: Task) -> Seen:
+    for name in task.finders:
+        finders.load(name).detector.detect([])  # it is made now, not on the photo's time
+    signal.setitimer(signal.ITIMER_REAL, task.seconds)  # its signal ends the process, inside a decoder's C code too
+    try:
+        return look(photo, task)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

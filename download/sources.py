@@ -1,0 +1,206 @@
+"""Where lists come from: an archive, a folder, one file or an address → named streams of lines.
+
+What a line means is `lists.py`'s matter.
+"""
+
+import gzip
+import hashlib
+import lzma
+import os
+import tarfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path, PurePosixPath
+from typing import IO
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from download import address, names
+from download.http import Client, Failure, reason_of
+from visavis.command import InputError, say
+
+OFFICIAL = "https://www.robots.ox.ac.uk/~vgg/data/vgg_face/vgg_face_dataset.tar.gz"
+
+MAX_LINE = 65536
+"""Bytes; what goes on for longer is given back cut, without a line break."""
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class ListFile:
+    """One list: its name in the source, and its lines while it is its turn."""
+
+    name: str
+    stream: IO[bytes]
+    origin: Path
+
+    @property
+    def identity(self) -> str:
+        """Whose photos it lists: the name without folders and `.txt`."""
+        return PurePosixPath(self.name).name[: -len(".txt")]
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line without its break; one longer than `MAX_LINE` is cut to a byte more. Raises InputError."""
+        with _read(self.origin):
+            while line := self.stream.readline(MAX_LINE + 1):
+                if len(line) > MAX_LINE and not line.endswith(b"\n"):
+                    while (rest := self.stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                        pass
+                yield line.rstrip(b"\r\n")
+
+
+def lists(source: str, data: Path) -> Iterator[ListFile]:
+    """Yield every list of `source`, in a stable order; read one before the next.
+
+    source: an archive (`.tar.gz` or another that tarfile opens), a folder that is searched through,
+    one `.txt`, or an http(s) address of an archive, which is kept in `data`.
+    Raises InputError where it cannot be read.
+    """
+    if source.lower().startswith(("http://", "https://")):
+        source = str(fetched(source, data))
+    path = Path(source)
+    if path.is_dir():
+        yield from _folder(path)
+    elif not path.exists():
+        raise InputError(f"{source} is not there; give an archive, a folder, a .txt or an http(s) address")
+    elif path.suffix.lower() == ".txt":
+        yield from _file(path, path.name)
+    else:
+        yield from _archive(path)
+
+
+def fetched(url: str, data: Path) -> Path:
+    """The file at an http(s) address, in `data`; what a broken run has left of it is gone on with.
+
+    Raises InputError where it cannot be had.
+    """
+    end = names.folder_name(PurePosixPath(urlsplit(url).path).name or "list")
+    path = data / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{end}"  # one name for each address
+    if path.exists():
+        say(f"{url} is here already: {path} (delete it to fetch it anew)")
+        return path
+    partial = path.with_name(f".{path.name}.part")
+    failure = Failure("connect")
+    data.mkdir(parents=True, exist_ok=True)
+    # The user named this host: it may be a private one. Where it redirects to may not.
+    with Client(timeout=30, allow=_networks_of(url)) as client:
+        for attempt in range(_TRIES):
+            before = _size(partial)
+            try:
+                _fetch_rest(client, url, partial)
+                os.replace(partial, path)
+                _validator(partial).unlink(missing_ok=True)
+                return path
+            except Failure as error:
+                failure = error
+            except OSError as error:
+                raise InputError(f"{partial} cannot be written: {error.strerror}") from None
+            if failure.status == "refused":
+                break
+            if attempt < _TRIES - 1:
+                time.sleep(0.1 if _size(partial) > before else 2.0**attempt)
+    kept = f"; {_size(partial):,} bytes are kept, start again to go on" if _size(partial) else ""
+    raise InputError(f"{url} was not downloaded: {failure}{kept}")
+
+
+def _fetch_rest(client: Client, url: str, partial: Path) -> None:
+    """Add to `partial` what is missing. Raises Failure where it is still not whole, or not to be had."""
+    have = _size(partial)
+    validator = _validator(partial)
+    headers = {}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if validator.exists():
+            headers["If-Range"] = validator.read_text(encoding="latin-1")
+    with client.open(url, headers, deadline=float("inf")) as response:
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        if response.status == 416 and have and total == str(have):
+            return
+        if response.status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            raise Failure("protocol", "the server sent another part than was asked for")
+        if response.status == 416:
+            partial.unlink(missing_ok=True)
+            raise Failure("protocol", "the server has less than there is here; starting anew")
+        if response.status not in (200, 206):
+            raise Failure(reason_of(response.status))
+        if response.status == 200:
+            have = 0
+            etag = response.headers.get("ETag", "")
+            known = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+            validator.unlink(missing_ok=True)
+            if known:
+                validator.write_text(known, encoding="latin-1")
+        size = getattr(response, "length_remaining", None)
+        with (
+            partial.open("ab" if have else "wb") as file,
+            tqdm(total=have + size if size else None, initial=have, unit="B", unit_scale=True, desc="list") as bar,
+        ):
+            try:
+                while piece := response.read(1 << 16, decode_content=False):
+                    file.write(piece)
+                    bar.update(len(piece))
+            except HTTPError as error:
+                raise Failure("truncated", str(error)) from None
+
+
+def _networks_of(url: str) -> list[address.Network]:
+    """The addresses of the host in `url`, as networks of one."""
+    try:
+        parsed = parse_url(url)
+        found = address.lookup(str(parsed.host).strip("[]"), parsed.port or 80)
+    except (OSError, ValueError, HTTPError):  # no such host, no address: the download will say so
+        return []
+    return [ip_network(ip.partition("%")[0]) for ip in found]
+
+
+def _validator(partial: Path) -> Path:
+    """Where the server's mark for the version of the file that `partial` belongs to is kept."""
+    return partial.with_suffix(".version")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _is_list(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() == ".txt" and not path.name.startswith("._")  # macOS puts those beside files
+
+
+def _folder(folder: Path) -> Iterator[ListFile]:
+    for path in sorted(folder.rglob("*")):
+        if _is_list(path.name) and path.is_file():
+            yield from _file(path, path.relative_to(folder).as_posix())
+
+
+def _file(path: Path, name: str) -> Iterator[ListFile]:
+    with _read(path), path.open("rb") as stream:
+        yield ListFile(name, stream, path)
+
+
+def _archive(path: Path) -> Iterator[ListFile]:
+    """Regular files of the archive, read in the order they stand in; nothing is ever unpacked to disk."""
+    with _read(path), tarfile.open(path, "r:*") as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isreg() and _is_list(member.name) else None
+            if stream is not None:
+                yield ListFile(member.name, stream, path)
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[None]:
+    """Translate what reading a broken file or archive raises."""
+    try:
+        yield
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is no list archive, or is damaged ({error}); delete it and get it anew") from None
+    except OSError as error:  # bzip2 has no error of its own
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None

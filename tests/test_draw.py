@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import skimage.data
+
+from visavis import Faces, draw
+
+ASTRONAUT = skimage.data.astronaut()
+FACE = Faces([[175, 70, 280, 205]], [0.97])
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return (before != after).any(axis=2)
+
+
+def test_boxes_are_drawn_on_a_copy():
+    before = ASTRONAUT.copy()
+    drawn = draw.boxes_on(ASTRONAUT, FACE)
+    assert (before == ASTRONAUT).all()
+    assert (drawn.dtype, drawn.shape) == (np.uint8, ASTRONAUT.shape)
+    touched = changed(ASTRONAUT, drawn)
+    assert touched[100:180, 172:178].any(axis=1).all()  # the left side
+    assert touched[100:180, 277:284].any(axis=1).all()  # the right side
+    assert not touched[80:195, 185:270].any()  # the face itself
+    assert not touched[220:].any()
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+@pytest.mark.parametrize("kind", draw.COLOURS)
+def test_lines_show_on_any_ground(kind: str, shade: int):
+    ground = np.full((200, 200, 3), shade, np.uint8)
+    row = draw.boxes_on(ground, Faces([[50, 50, 150, 150]]), kind)[100, 40:60].astype(int).sum(axis=1)
+    assert row.max() - row.min() > 200
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_line_and_letters_grow_with_the_picture(scale: int):
+    ground = np.zeros((500 * scale, 500 * scale, 3), np.uint8)
+    touched = changed(ground, draw.boxes_on(ground, Faces(np.array([[100, 100, 300, 300]]) * scale, [0.5])))
+    assert 2 * scale <= touched[200 * scale, : 200 * scale].sum() <= 6 * scale
+    assert 15 * scale <= touched[: 100 * scale, 110 * scale].sum() <= 30 * scale
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (30, 40)])
+def test_pictures_of_any_size(size: tuple[int, int]):
+    ground = np.zeros((*size, 3), np.uint8)
+    whole = Faces([[0, 0, size[1], size[0]]], [0.5])
+    for kind in draw.COLOURS:
+        assert draw.boxes_on(ground, whole, kind, ["text"]).shape == ground.shape
+
+
+def test_nothing_to_draw_changes_nothing():
+    outside = Faces([[600, 600, 700, 700], [-50, -50, -1, -1], [10, 10, 10, 10]])
+    for faces in (Faces(), outside):
+        assert (draw.boxes_on(ASTRONAUT, faces) == ASTRONAUT).all()
+
+
+def test_boxes_that_reach_outside_are_drawn_inside():
+    touched = changed(ASTRONAUT, draw.boxes_on(ASTRONAUT, Faces([[-100, 300, 900, 900]]), "label"))
+    assert touched[400, :3].any()
+    assert touched[400, -3:].any()
+    assert touched[-3:, 256].any()
+
+
+def test_a_text_never_hides_a_small_face_at_the_upper_edge():
+    ground = np.zeros((60, 300, 3), np.uint8)
+    touched = changed(ground, draw.boxes_on(ground, Faces([[100, 0, 116, 12]], [0.5])))
+    assert not touched[4:8, 106:110].any()
+
+
+def test_wrong_kinds_and_texts_are_refused():
+    with pytest.raises(ValueError, match="there are found, label"):
+        draw.boxes_on(ASTRONAUT, FACE, "face")
+    with pytest.raises(ValueError, match="2 texts for 1 faces"):
+        draw.boxes_on(ASTRONAUT, FACE, texts=["a", "b"])
+    with pytest.raises(ValueError, match="uint8 RGB"):
+        draw.boxes_on(ASTRONAUT / 255, FACE)
+
+
+def test_a_sheet_has_equal_cells():
+    pictures = [ASTRONAUT, ASTRONAUT[:100], ASTRONAUT[:, :50], ASTRONAUT[:4, :4], ASTRONAUT]
+    plain = draw.contact_sheet(pictures, columns=3, cell=100)
+    assert plain.shape == (2 * 105 + 5, 3 * 105 + 5, 3)
+    captioned = draw.contact_sheet(pictures, ["one", "", "Pénélope\nCruz", "四", "long " * 50], columns=3, cell=100)
+    assert captioned.shape[1] == plain.shape[1]
+    assert captioned.shape[0] > plain.shape[0]
+    assert off(plain[5:105, 5:105], ASTRONAUT) < 12
+    assert (plain[:5] == plain[0, 0]).all()  # the margin
+
+
+def off(picture: np.ndarray, other: np.ndarray) -> float:
+    from visavis.images import resize
+
+    return float(np.abs(picture.astype(int) - resize(other, picture.shape[:2]).astype(int)).mean())
+
+
+def test_a_long_caption_stays_in_its_cell():
+    sheet = draw.contact_sheet([ASTRONAUT], ["A.J._Buckley/00000001" * 20], cell=120)
+    margin = sheet[0, 0]
+    assert (sheet[:, :6] == margin).all()
+    assert (sheet[:, -6:] == margin).all()
+
+
+def test_sheets_of_one_and_of_none():
+    assert draw.contact_sheet([ASTRONAUT], cell=100).shape == (110, 110, 3)
+    empty = draw.contact_sheet([], cell=100)
+    assert empty.shape[1] == 110
+    assert len(np.unique(empty)) > 1  # it says something
+    for captions, columns in ((["a"], 2), (["a", "b"], 0)):
+        with pytest.raises(ValueError, match=r"captions|column"):
+            draw.contact_sheet([ASTRONAUT] * 2, captions, columns)

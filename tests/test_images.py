@@ -1,0 +1,181 @@
+import io
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from visavis import images
+
+PHOTO = skimage.data.astronaut()[:200, :300]
+FORMATS = {"JPEG": {"quality": 95}, "PNG": {}, "WEBP": {"quality": 95}, "GIF": {}, "BMP": {}, "TIFF": {}}
+BACK = {2: (0,), 3: (3,), 4: (1,), 5: (5,), 6: (2,), 7: (6,), 8: (4,)}
+"""EXIF orientation -> the Pillow transposition of the upright photo that is to be stored with it."""
+
+
+def saved(image: Image.Image, format: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def off(picture: np.ndarray, other: np.ndarray) -> float:
+    assert picture.shape == other.shape
+    return float(np.abs(picture.astype(int) - other.astype(int)).mean())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_read_by_its_bytes(format: str, tmp_path: Path):
+    data = saved(Image.fromarray(PHOTO), format, **FORMATS[format])
+    (tmp_path / "photo.txt").write_bytes(data)
+    picture = images.read(tmp_path / "photo.txt")
+    assert (picture.dtype, picture.shape) == (np.uint8, (200, 300, 3))
+    assert off(picture, PHOTO) < 6
+    assert images.inspect(data) == images.Header(format, 200, 300)
+    assert set(FORMATS) == set(images.EXTENSIONS)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied(format: str, orientation: int):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(PHOTO)
+    for transposition in BACK.get(orientation, ()):
+        stored = stored.transpose(Image.Transpose(transposition))
+    data = saved(stored, format, exif=exif, **FORMATS[format])
+    assert off(images.decode(data), PHOTO) < 6
+    assert images.inspect(data) == images.Header(format, 200, 300)
+
+
+def test_a_telephones_jpeg_with_a_second_picture_is_a_jpeg():
+    second = Image.fromarray(PHOTO[:50, :50])
+    data = saved(Image.fromarray(PHOTO), "MPO", save_all=True, append_images=[second])
+    assert Image.open(io.BytesIO(data)).format == "MPO"
+    assert images.inspect(data) == images.Header("JPEG", 200, 300)
+    assert off(images.decode(data), PHOTO) < 6
+
+
+def test_modes_become_rgb():
+    rgb, grey = Image.fromarray(PHOTO), Image.fromarray(PHOTO).convert("L")
+    as_grey = np.asarray(grey.convert("RGB"))
+    assert off(images.decode(saved(rgb.convert("CMYK"), "JPEG", quality=95)), PHOTO) < 6
+    assert off(images.decode(saved(grey, "PNG")), as_grey) == 0
+    assert off(images.decode(saved(rgb.convert("P"), "PNG")), PHOTO) < 30
+    assert set(np.unique(images.decode(saved(rgb.convert("1"), "PNG")))) == {0, 255}
+    sixteen = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    assert off(images.decode(saved(sixteen, "PNG")), as_grey) <= 1
+    assert off(images.decode(saved(Image.fromarray(np.asarray(grey) / np.float32(255)), "TIFF")), as_grey) <= 2
+
+
+def test_what_is_transparent_is_white():
+    clear = Image.fromarray(PHOTO).convert("RGBA")
+    clear.putalpha(Image.fromarray(np.tile(np.repeat(np.uint8([0, 255]), 150), (200, 1))))
+    picture = images.decode(saved(clear, "PNG"))
+    assert (picture[:, :150] == 255).all()
+    assert off(picture[:, 150:], PHOTO[:, 150:]) == 0
+
+
+def test_the_first_frame_of_an_animation():
+    frames = [Image.fromarray(np.full((20, 30, 3), shade, np.uint8)) for shade in (0, 255)]
+    assert images.decode(saved(frames[0], "GIF", save_all=True, append_images=frames[1:])).max() == 0
+
+
+def a_bomb() -> bytes:
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
+    packed = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"<html>404</html>", "not_image"),
+        (b"\xff\xd8\xff", "not_image"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "not_image"),
+        (a_bomb(), "too_large"),
+        (saved(Image.new("L", (8000, 8000)), "PNG"), "too_large"),
+    ],
+)
+def test_verdicts(data: bytes, reason: str):
+    for judge in (images.decode, images.inspect):
+        with pytest.raises(images.ImageError) as caught:
+            judge(data)
+        assert caught.value.reason == reason
+        assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+def test_a_photo_cut_short_is_never_taken_for_whole(format: str):
+    data = saved(Image.fromarray(PHOTO), format)
+    for tenth in range(10):
+        for judge in (images.decode, images.inspect):
+            with pytest.raises(images.ImageError) as caught:
+                judge(data[: len(data) * tenth // 10])
+            assert caught.value.reason in (("empty",) if tenth == 0 else ("not_image", "truncated"))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path):
+    for path, reason in ((tmp_path / "gone.jpg", "missing"), (tmp_path, "unreadable"), (Path("a\0b"), "unreadable")):
+        with pytest.raises(images.ImageError) as caught:
+            images.read(path)
+        assert caught.value.reason == reason
+
+
+def test_limit_is_the_callers():
+    data = saved(Image.fromarray(PHOTO), "PNG")
+    assert images.decode(data, max_pixels=60_000).shape == (200, 300, 3)
+    with pytest.raises(images.ImageError, match="too_large"):
+        images.decode(data, max_pixels=59_999)
+
+
+def test_warnings_are_as_before_after_many_threads():
+    before = list(warnings.filters)
+    data = saved(Image.fromarray(PHOTO), "PNG")
+    threads = [threading.Thread(target=lambda: [images.decode(data) for _ in range(20)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
+
+
+def test_resize_and_fit():
+    assert images.resize(PHOTO, (50, 80)).shape == (50, 80, 3)
+    same, factor = images.fit(PHOTO, 300)
+    assert same is PHOTO
+    assert factor == 1
+    small, factor = images.fit(PHOTO, 30)
+    assert (small.shape, factor) == ((20, 30, 3), 0.1)
+    assert images.fit(np.zeros((1, 5000, 3), np.uint8), 100)[0].shape == (1, 100, 3)
+
+
+def test_encode_and_back():
+    assert off(images.decode(images.encode(PHOTO)), PHOTO) < 5
+    assert off(images.decode(images.encode(PHOTO, "PNG")), PHOTO) == 0
+
+
+def test_find_goes_by_name_and_keeps_its_order(tmp_path: Path):
+    for name in ("b/2.JPG", "a.png", "b/1.tiff", "notes.txt", ".hidden/x.jpg", "b/.x.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "broken.jpg").symlink_to(tmp_path / "gone")
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    found = [path.relative_to(tmp_path).as_posix() for path in images.find(tmp_path)]
+    assert found == ["a.png", "b/1.tiff", "b/2.JPG"]
+    assert list(images.find(tmp_path / "folder.jpg")) == []
+
+
+def test_as_picture():
+    assert images.as_picture(PHOTO) is PHOTO
+    for wrong in (PHOTO.astype(float), PHOTO[..., 0], "photo.jpg"):
+        with pytest.raises(ValueError, match="uint8 RGB"):
+            images.as_picture(wrong)

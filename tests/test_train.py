@@ -1,0 +1,94 @@
+"""train.py on a handful of real photos: it learns, records, and refuses what cannot work."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+import train
+from dataset import tables
+from visavis import checkpoint, load_detector
+from visavis.command import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Ten people, one small photo each."""
+    folder = tmp_path_factory.mktemp("data")
+    picture = Image.fromarray(data.astronaut()).crop((100, 20, 340, 260))
+    labels = []
+    for number in range(10):
+        path = folder / "images" / f"P{number}/1.jpg"
+        path.parent.mkdir(parents=True)
+        picture.save(path)
+        labels.append(
+            {"image_id": f"P{number}/1", "identity": f"P{number}", "x1": 75, "y1": 50, "x2": 180, "y2": 185}
+        )
+    tables.write(folder / "labels.csv", labels)
+    return folder
+
+
+def options(folder, out, **more):
+    common = {"arch": "mobilenet_v2_fpn", "init": "none", "epochs": 1, "batch_size": 2, "workers": 0, "device": "cpu"}
+    return train.Options(**{"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
+
+
+def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train.train(options(folder, out, limit=4)) == 0
+    files = {"config.json", "metrics.jsonl", "last.safetensors", "best.safetensors", "curves.png", "predictions.jpg"}
+    assert {path.name for path in out.iterdir()} == files
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert lines[0]["step"] == 2 and lines[0]["loss"] > 0 and lines[-1]["photos"] == 1
+    assert json.loads((out / "config.json").read_text())["photos"] == {"train": 4, "val": 1}
+    _, metadata = checkpoint.load(out / "best.safetensors")
+    detector = load_detector(out / "best.safetensors", "cpu")
+    assert metadata["arch"] == "mobilenet_v2_fpn" and detector.threshold == metadata["threshold"]
+    assert "device: cpu" in capsys.readouterr().err
+    with pytest.raises(InputError, match="holds a run already"):
+        train.train(options(folder, out))
+
+
+def test_a_step_changes_what_should_learn_and_nothing_else(folder, tmp_path):
+    from torchvision.models import mobilenet_v2
+
+    torch.save(mobilenet_v2().state_dict(), tmp_path / "backbone.pth")
+    start = str(tmp_path / "backbone.pth")
+    torch.manual_seed(0)
+    before = train_weights(start)
+    train.train(options(folder, tmp_path / "run", init=start, trainable_layers=1, limit=2, transforms="none"))
+    after, _ = checkpoint.load(tmp_path / "run" / "last.safetensors")
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    frozen = {name for name in after if name.startswith("backbone.body.") and int(name.split(".")[2]) < 14}
+    assert not changed & frozen
+    assert {"rpn.head.cls_logits.weight", "backbone.body.17.conv.0.0.weight"} <= changed
+
+
+def train_weights(init):
+    from visavis.detectors.faster_rcnn import build
+
+    return {name: value.clone() for name, value in build("mobilenet_v2_fpn", init, 1).state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"arch": "resnet9"}, "unknown arch"),
+        ({"transforms": "wild"}, "unknown --transforms"),
+        ({"epochs": 0}, "--epochs must be at least 1"),
+        ({"val": 0.0}, "no photo in the split 'val'"),
+        ({"device": "cuda:77"}, "--device cuda:77"),
+        ({"init": "nowhere.pth"}, "no such file"),
+    ],
+)
+def test_what_cannot_work_is_refused_and_nothing_written(folder, tmp_path, wrong, told):
+    with pytest.raises(InputError, match=told):
+        train.train(options(folder, tmp_path / "run", **wrong))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_photos(folder, tmp_path):
+    with pytest.raises(InputError, match=r"the loss is (nan|inf).*P\d/1"):
+        train.train(options(folder, tmp_path / "run", lr=1e30, epochs=4, limit=4))
