@@ -12,15 +12,16 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dataset.faces import FaceDataset, Photo, collate, load_photos
+from dataset.faces import FaceDataset, Photo, collate, labels_within, load_photos
 from dataset.split import Shares
 from dataset.transforms import PRESETS, preset
-from visavis.command import InputError, main, say
+from visavis.command import InputError, Seconds, main, say
 from visavis.faces import Faces
 from visavis.images import ImageError, encode, read
 from visavis.metrics import Scores, score
@@ -69,6 +70,8 @@ class Options:
     """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
     workers: int | None = None
     """Processes that decode and augment; without one, as many as there are cores, at most 8."""
+    save_every: Seconds = 300
+    """Write last.safetensors this often within an epoch, too; it has no validation figures then."""
     seed: int = 0
     """Of the weights that start at random, the order of the photos and the augmentation."""
 
@@ -104,27 +107,32 @@ def train(options: Options) -> int:
         f"{sum(p.numel() for p in model.parameters()):,} parameters learn; {len(photos)} photos, {len(held_out)} for "
         f"validation; {steps} steps of {options.batch_size}, learning rate {lr:.2g}"
     )
+
+    def save(name: str, epoch: int, scores: Scores | None) -> None:
+        checkpoint.save(options.out / name, model.state_dict(), _metadata(options, model, epoch, scores))
+
     best = -1.0
     for epoch in range(1, options.epochs + 1):
+        progress = Progress(record, epoch, options.save_every, partial(save, "last.safetensors", epoch, None))
+        if options.size is not None:
+            model.transform.min_size, model.transform.max_size = (options.size,), options.size * 4 // 3
         try:
-            if options.size is not None:
-                model.transform.min_size, model.transform.max_size = (options.size,), options.size * 4 // 3
-            train_one_epoch(model, optimiser, schedule, loader, on, record, epoch)
-            model.transform.min_size, model.transform.max_size = in_use
-            scores, finds = evaluate(model, held_out, on)
+            train_one_epoch(model, optimiser, schedule, loader, on, progress)
         except KeyboardInterrupt:
-            say(f"stopped in epoch {epoch}; what the last whole epoch learnt is in {options.out}")
+            save("last.safetensors", epoch, None)
+            say(f"stopped in epoch {epoch}; what was learnt so far is in {options.out / 'last.safetensors'}")
             raise
+        model.transform.min_size, model.transform.max_size = in_use
+        scores, finds = evaluate(model, held_out, on)
         record.add({"epoch": epoch, "step": epoch * len(loader), **asdict(scores)})
         say(
             f"epoch {epoch}: AP {scores.ap:.3f}, AP50 {scores.ap50:.3f}, best F1 {scores.best_f1:.3f} at a score of "
             f"{scores.best_threshold:.2f}, on {scores.photos} photos with {scores.faces} faces"
         )
-        metadata = _metadata(options, model, epoch, scores)
-        checkpoint.save(options.out / "last.safetensors", model.state_dict(), metadata)
+        save("last.safetensors", epoch, scores)
         if scores.ap > best:
             best = scores.ap
-            checkpoint.save(options.out / "best.safetensors", model.state_dict(), metadata)
+            save("best.safetensors", epoch, scores)
             _draw(options.out / "predictions.jpg", held_out, finds, scores.best_threshold)
         record.chart()
     weights = options.out / "best.safetensors"
@@ -134,7 +142,7 @@ def train(options: Options) -> int:
 
 
 def train_one_epoch(
-    model: "FasterRCNN", optimiser: Any, schedule: Any, loader: Any, on: "torch.device", record: "Record", epoch: int
+    model: "FasterRCNN", optimiser: Any, schedule: Any, loader: Any, on: "torch.device", progress: "Progress"
 ) -> None:
     """One pass over `loader`. Raises InputError where the loss is not finite, naming the photos."""
     import torch
@@ -142,8 +150,7 @@ def train_one_epoch(
 
     model.train()
     learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    begun = time.monotonic()
-    bar = tqdm(loader, desc=f"epoch {epoch}", unit="step", file=sys.stderr)
+    bar = tqdm(loader, desc=f"epoch {progress.epoch}", unit="step", file=sys.stderr)
     for step, (images, targets) in enumerate(bar, start=1):
         images = [image.to(on) for image in images]
         moved = [{name: _to(value, on) for name, value in target.items()} for target in targets]
@@ -152,7 +159,7 @@ def train_one_epoch(
         if not math.isfinite(loss.item()):
             names = [loader.dataset.photos[target["image_id"]].image_id for target in targets]
             raise InputError(
-                f"the loss is {loss.item()} in epoch {epoch}, step {step}; lower --lr, or look at {', '.join(names)}"
+                f"the loss is {loss.item()} in epoch {progress.epoch}, step {step}; lower --lr; see {', '.join(names)}"
             )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -160,12 +167,28 @@ def train_one_epoch(
         optimiser.step()
         schedule.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+        progress.step(step, loader, losses, schedule.get_last_lr()[0])
+
+
+class Progress:
+    """What happens between the steps of an epoch: a line in the record now and then, and the weights saved."""
+
+    def __init__(self, record: "Record", epoch: int, save_every: float, save: Callable[[], None]) -> None:
+        self.record, self.epoch, self.save_every, self.save = record, epoch, save_every, save
+        self.begun = self.saved = time.monotonic()
+
+    def step(self, step: int, loader: Any, losses: dict[str, Any], lr: float) -> None:
+        """Step number `step` of the epoch, from 1 on, is done."""
+        now = time.monotonic()
         if step % 10 == 0 or step == len(loader):
-            record.add(
-                {"epoch": epoch, "step": (epoch - 1) * len(loader) + step, "loss": loss.item()}
-                | {name: value.item() for name, value in losses.items()}
-                | {"lr": schedule.get_last_lr()[0], "photos_per_second": step * loader.batch_size / (time.monotonic() - begun)}
-            )
+            parts = {name: value.item() for name, value in losses.items()}
+            photos = min(step * loader.batch_size, len(loader.dataset))
+            done = {"epoch": self.epoch, "step": (self.epoch - 1) * len(loader) + step}
+            speed = {"lr": lr, "photos_per_second": photos / (now - self.begun)}
+            self.record.add(done | {"loss": sum(parts.values())} | parts | speed)
+        if now - self.saved >= self.save_every:
+            self.save()
+            self.saved = now
 
 
 def evaluate(model: "FasterRCNN", photos: list[Photo], on: "torch.device") -> tuple[Scores, dict[str, Faces]]:
@@ -175,16 +198,18 @@ def evaluate(model: "FasterRCNN", photos: list[Photo], on: "torch.device") -> tu
     from visavis.detectors.faster_rcnn import FasterRCNNDetector
 
     detector = FasterRCNNDetector(model, LOWEST_SCORE, on)
-    finds, seen = {}, []
+    finds, truth, ignore = {}, [], []
     for photo in tqdm(photos, desc="validation", unit="photo", file=sys.stderr, leave=False):
         try:
-            finds[photo.image_id] = detector.detect([read(photo.path)])[0]
+            picture = read(photo.path)
         except ImageError as error:
             say(f"left out: {photo.path}: {error}")
             continue
-        seen.append(photo)
-    truth = [Faces(photo.boxes) for photo in seen]
-    return score(truth, [finds[photo.image_id] for photo in seen], [photo.ignore for photo in seen]), finds
+        finds[photo.image_id] = detector.detect([picture])[0]
+        labels, left = labels_within(photo, picture.shape[:2])
+        truth.append(labels)
+        ignore.append(left)
+    return score(truth, list(finds.values()), ignore), finds
 
 
 class Record:
@@ -199,7 +224,9 @@ class Record:
         """Append one line and flush it."""
         self.lines.append(line)
         with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({name: round(v, 6) if isinstance(v, float) else v for name, v in line.items()}) + "\n")
+            file.write(
+                json.dumps({name: round(v, 6) if isinstance(v, float) else v for name, v in line.items()}) + "\n"
+            )
 
     def chart(self) -> None:
         """curves.png: the losses by step, and AP and F1 by epoch."""
@@ -281,7 +308,7 @@ def _plain(options: Options) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
 
 
-def _metadata(options: Options, model: "FasterRCNN", epoch: int, scores: Scores) -> dict[str, Any]:
+def _metadata(options: Options, model: "FasterRCNN", epoch: int, scores: Scores | None) -> dict[str, Any]:
     from visavis.detectors.faster_rcnn import norm_eps
 
     # A checkpoint travels: names, not the folders of the machine that made it.
@@ -289,9 +316,9 @@ def _metadata(options: Options, model: "FasterRCNN", epoch: int, scores: Scores)
     return {
         "arch": options.arch,
         "norm_eps": norm_eps(model),
-        "threshold": round(scores.best_threshold, 4),
+        "threshold": round(scores.best_threshold, 4) if scores else 0.5,
         "epoch": epoch,
-        "validation": {name: round(value, 4) for name, value in asdict(scores).items()},
+        "validation": {name: round(value, 4) for name, value in asdict(scores).items()} if scores else {},
         "options": _plain(options) | names,
         "boxes": "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on",
     }

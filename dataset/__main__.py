@@ -68,7 +68,7 @@ def summary(options: Summary) -> int:
 
     shares = Shares(options.val, options.test)
     photos = load_photos(options.data)
-    print(f"{'split':<8}{'photos':>8}{'faces':>8}{'ignored':>9}{'identities':>12}   face height in pixels: 10 %, half, 90 %")
+    print(f"{'split':<8}{'photos':>8}{'faces':>8}{'ignored':>9}{'identities':>12}   face height: 10 %, half, 90 %")
     for split in SPLITS:
         some = [p for p in photos if split in ("all", split_of(p.identity, p.image_id, shares))]
         heights = np.concatenate([p.boxes[:, 3] - p.boxes[:, 1] for p in some] or [np.zeros(0)])

@@ -27,7 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "clean.csv": ("image_id", "keep", "reason", "detail"),
     "faces.csv": ("image_id", "x1", "y1", "x2", "y2", "source", "use"),
 }
-"""The tables of the data folder. `python -m dataset --help` and docs/tables.md say what each row is."""
+"""The tables of the data folder; README.md says what a row of each is, docs/reasons.md what the reasons mean."""
 
 Row = dict[str, str]
 

@@ -72,7 +72,8 @@ class Label:
 class Site:
     """The server; use as a context manager, it answers inside the block.
 
-    faults: image_id (as download gives it) -> the fault of `FAULTS` planted there.
+    faults: image_id (as download gives it) -> the fault of `FAULTS` planted there. For `twice` that is the
+    second line of the list; `first_of` gives the first one for it.
     Raises InputError for a folder without a usable boxes.csv, and for a port that is taken.
     """
 
@@ -87,6 +88,7 @@ class Site:
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self.archive_address = f"{self.address}/{ARCHIVE}"
         self.faults: dict[str, str] = {}
+        self.first_of: dict[str, str] = {}
         self.photos = len(labels)
         lines = self._publish(labels, _choose(len(labels), seed) if with_faults else {}, delay)
         self._server.answers[f"/{ARCHIVE}"] = partial(_ok, _archive(lines), "application/gzip")
@@ -107,11 +109,13 @@ class Site:
             fault = spoilt.get(position, "")
             image_id = self._list(lines, label, "photos", _answer(label.path, fault, delay))
             if fault == "twice":
-                again.append(label)
+                again.append((image_id, label))
             elif fault:
                 self.faults[image_id] = fault
-        for label in again:
-            self.faults[self._list(lines, label, "mirror", _answer(label.path, "", delay))] = "twice"
+        for first, label in again:
+            second = self._list(lines, label, "mirror", _answer(label.path, "", delay))
+            self.faults[second] = "twice"
+            self.first_of[second] = first
         return lines
 
     def _list(self, lines: dict[str, list[str]], label: Label, place: str, answer: "Answer") -> str:

@@ -90,21 +90,29 @@ class Site:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         request = Request(first.decode("latin-1").split(" ")[1], headers)
-        host = headers.get("host", "").partition(":")[0]
         with self._lock:
             self.requests.append(request)
-            self.active[host] += 1
-            self.most_at_once[host] = max(self.most_at_once[host], self.active[host])
-            self.most_together = max(self.most_together, self.active.total())
-        try:
-            route = self.routes.get(request.path, answer(b"no", "404 Not Found"))
-            if callable(route):
-                route(connection, request)
-            else:
-                connection.sendall(route)
-        finally:
+        route = self.routes.get(request.path, answer(b"no", "404 Not Found"))
+        if callable(route):
+            route(connection, request)
+        else:
+            connection.sendall(route)
+
+    def slow(self, seconds: float, body: bytes) -> Route:
+        """A route that takes its time, and counts in `most_at_once` and `most_together` how many wait with it."""
+
+        def route(connection: socket.socket, request: Request) -> None:
+            host = request.headers["host"].partition(":")[0]
             with self._lock:
+                self.active[host] += 1
+                self.most_at_once[host] = max(self.most_at_once[host], self.active[host])
+                self.most_together = max(self.most_together, self.active.total())
+            time.sleep(seconds)
+            with self._lock:  # before the answer: after it the client may already have sent its next request
                 self.active[host] -= 1
+            connection.sendall(answer(body))
+
+        return route
 
 
 def hang_up(connection: socket.socket) -> None:

@@ -31,7 +31,8 @@ def folder(tmp_path):
     Image.fromarray(data.coffee()).save(tmp_path / "images/nobody.jpg")
     sides = dict(zip(("x1", "y1", "x2", "y2"), FACE, strict=True))
     tables.write(
-        tmp_path / "labels.csv", [{"image_id": name, "identity": name.split("/")[0], "url": "", **sides} for name in ids]
+        tmp_path / "labels.csv",
+        [{"image_id": name, "identity": name.split("/")[0], "url": "", **sides} for name in ids],
     )
     tables.write(
         tmp_path / "downloads.csv",
@@ -130,7 +131,7 @@ def test_splits_go_by_identity_and_stay():
 
 def test_bad_tables_are_told_with_file_and_row(folder):
     (folder / "clean.csv").write_text("image_id,keep\n")
-    with pytest.raises(InputError, match="clean.csv: no column reason, detail"):
+    with pytest.raises(InputError, match=r"clean\.csv: no column reason, detail"):
         load_photos(folder)
     tables.write(folder / "clean.csv", [])
     with pytest.raises(InputError, match="no split"):

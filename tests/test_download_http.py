@@ -15,6 +15,7 @@ from download.http import MAX_REDIRECTS, REASONS, Client, Failure, reason_of
 
 PHOTO = b"not decoded here, only fetched" * 100
 SITE = ipaddress.ip_network("127.0.0.2/32")  # stands for the open internet; 127.0.0.1 stays forbidden
+SOON = 8.0  # seconds: far below what the servers here could stretch, far above what a busy machine takes
 CERTIFICATE = str(Path(__file__).with_name("photos.test.pem"))
 
 
@@ -39,7 +40,7 @@ def client(names: dict[str, list[str]] | None = None, **options) -> Client:
             return names[host]
         return address.lookup(host, port)
 
-    return Client(**{"timeout": 2.0, "deadline": 2.0, "allow": [SITE], "lookup": lookup} | options)
+    return Client(**{"timeout": 20.0, "deadline": 20.0, "allow": [SITE], "lookup": lookup} | options)
 
 
 def test_plain_get_keeps_the_connection(site):
@@ -125,29 +126,29 @@ def test_bodies_that_break_off(site):
 )
 def test_dripping_cannot_stretch_the_deadline(site, begin, piece):
     site.routes["/drip"] = drip(piece, begin)
-    with client(timeout=5.0, deadline=0.6) as http:
+    with client(timeout=30.0, deadline=0.6) as http:
         began = time.monotonic()
         assert http.get(site.url("/drip")).reason == "timeout"
-        assert 0.4 < time.monotonic() - began < 2.0
-        site.routes["/photo"] = answer(PHOTO)
+        assert 0.4 < time.monotonic() - began < SOON
+        http.deadline = http.timeout = 20.0
         assert http.get(site.url("/photo")).status == "ok", "the client is fit for more"
 
 
 def test_silence_and_slow_names_time_out(site):
-    site.routes["/mute"] = lambda connection, request: time.sleep(3)
-    with client(timeout=0.4, deadline=5.0) as http:
+    site.routes["/mute"] = lambda connection, request: time.sleep(30)
+    with client(timeout=0.4, deadline=30.0) as http:
         began = time.monotonic()
         assert http.get(site.url("/mute")).reason == "timeout"
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < SOON
 
     def slow(host, port):
-        time.sleep(3)
+        time.sleep(30)
         return ["127.0.0.2"]
 
     with client(timeout=0.4, lookup=slow) as http:
         began = time.monotonic()
         assert http.get("http://slow.test/").reason == "dns"
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < SOON
 
 
 def test_no_host_and_no_server():
@@ -256,14 +257,13 @@ def test_redirects(site):
 
 
 def test_per_host_holds_for_redirects_too(site):
-    def slow(connection, request):
-        time.sleep(0.05)
-        connection.sendall(answer(PHOTO))
-
     names = {f"host{i}.test": ["127.0.0.2"] for i in range(12)} | {"one.test": ["127.0.0.2"]}
-    site.routes |= {"/slow": slow, "/go": answer(b"", "302 Go", Location=site.url("/slow", "one.test"))}
+    site.routes |= {
+        "/slow": site.slow(0.05, PHOTO),
+        "/go": answer(b"", "302 Go", Location=site.url("/slow", "one.test")),
+    }
     outcomes = []
-    with client(names, per_host=2, deadline=5.0) as http:
+    with client(names, per_host=2, timeout=10.0, deadline=10.0) as http:
         threads = [
             threading.Thread(target=lambda i=i: outcomes.append(http.get(site.url("/go", f"host{i}.test"))))
             for i in range(12)
@@ -277,21 +277,21 @@ def test_per_host_holds_for_redirects_too(site):
 
 
 def test_waiting_for_a_free_connection_is_not_counted(site):
-    site.routes["/slow"] = lambda connection, request: (time.sleep(0.3), connection.sendall(answer(PHOTO)))
+    site.routes["/slow"] = site.slow(1.0, PHOTO)
     outcomes = []
-    with client(per_host=1, deadline=0.8) as http:
-        threads = [threading.Thread(target=lambda: outcomes.append(http.get(site.url("/slow")))) for _ in range(5)]
+    with client(per_host=1, timeout=4.5, deadline=4.5) as http:
+        threads = [threading.Thread(target=lambda: outcomes.append(http.get(site.url("/slow")))) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert [outcome.status for outcome in outcomes] == ["ok"] * 5
+    assert [outcome.status for outcome in outcomes] == ["ok"] * 6
 
 
 def test_stop_breaks_off_at_once(site):
-    site.routes["/mute"] = lambda connection, request: time.sleep(5)
+    site.routes["/mute"] = lambda connection, request: time.sleep(30)
     outcomes = []
-    http = client(timeout=5.0, deadline=5.0, per_host=1)
+    http = client(timeout=30.0, deadline=30.0, per_host=1)
     threads = [threading.Thread(target=lambda: outcomes.append(http.get(site.url("/mute")))) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -300,7 +300,7 @@ def test_stop_breaks_off_at_once(site):
     http.stop()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < SOON
     assert {outcome.reason for outcome in outcomes} == {"timeout"}
 
 
@@ -315,10 +315,10 @@ def test_tls_is_verified_by_name_though_the_address_is_pinned(monkeypatch):
             assert http.get(site.url("/photo", "photos.test")).body == PHOTO
             assert http.get(site.url("/photo", "other.test")).reason == "tls", "the certificate is another host's"
         site.routes["/drip"] = drip(b"x", answer(Content_Length=1000))
-        with client(names, timeout=5.0, deadline=0.6) as http:
+        with client(names, timeout=30.0, deadline=0.6) as http:
             began = time.monotonic()
             assert http.get(site.url("/drip", "photos.test")).reason == "timeout"
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < SOON
 
 
 def test_a_server_that_never_ends_the_tls_greeting(site):
@@ -326,7 +326,7 @@ def test_a_server_that_never_ends_the_tls_greeting(site):
     with client(timeout=0.5, deadline=0.5) as http:
         began = time.monotonic()
         assert http.get(f"https://127.0.0.2:{site.port}/").reason in ("timeout", "tls", "protocol")
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < SOON
 
 
 def test_every_reason_is_documented():

@@ -23,9 +23,7 @@ def folder(tmp_path_factory):
         path = folder / "images" / f"P{number}/1.jpg"
         path.parent.mkdir(parents=True)
         picture.save(path)
-        labels.append(
-            {"image_id": f"P{number}/1", "identity": f"P{number}", "x1": 75, "y1": 50, "x2": 180, "y2": 185}
-        )
+        labels.append({"image_id": f"P{number}/1", "identity": f"P{number}", "x1": 75, "y1": 50, "x2": 180, "y2": 185})
     tables.write(folder / "labels.csv", labels)
     return folder
 

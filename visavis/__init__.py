@@ -8,7 +8,7 @@ The library knows faces and models; it knows nothing of the project's data folde
 belong to the package ``dataset``. Importing it loads no torch: that waits until a detector is made.
 """
 
-from visavis import boxes, images  # noqa: I001
+from visavis import boxes, images
 from visavis.detectors import DETECTORS, load_detector
 from visavis.faces import Faces
 

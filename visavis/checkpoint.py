@@ -4,12 +4,11 @@ The header holds the metadata as JSON under one key; reading a checkpoint runs n
 """
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visavis.command import InputError
+from visavis.files import replaced
 
 if TYPE_CHECKING:
     import torch
@@ -31,18 +30,8 @@ def save(path: Path, weights: "dict[str, torch.Tensor]", metadata: dict[str, Any
         return small.detach().cpu().contiguous()
 
     data = to_bytes({name: stored(tensor) for name, tensor in weights.items()}, {KEY: json.dumps(metadata)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replaced(path, "wb") as file:
+        file.write(data)
 
 
 def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
@@ -60,4 +49,6 @@ def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
     if text is None:
         raise InputError(f"{path} is a .safetensors file without visavis metadata; give one that train.py wrote")
     metadata = json.loads(text)
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}, metadata
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+    }, metadata

