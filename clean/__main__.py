@@ -34,7 +34,7 @@ class Options:
     """Judge by this step alone. What does not decode is dropped in any case; without faceless, faces.csv
     holds the labels alone."""
     workers: int | Literal["auto"] = "auto"
-    """Processes that look at photos; auto is one for each CPU core that this process may use."""
+    """Processes that look at photos; auto is one for each CPU core that may be used, fewer for few photos."""
     max_pixels: int = 50_000_000
     """Photos with more pixels in all are too_large; they are not decoded."""
     min_side: int = 32
@@ -97,32 +97,31 @@ def _look(
     from clean import journal
     from clean.workers import look_at_all
 
-    before = journal.read(path)
-    before = {one.image_id: before[one.image_id] for one in photos if one.image_id in before}
-    before = {one.image_id: before[one.image_id] for one in photos if _holds(before.get(one.image_id), one, task)}
-    missing = {one.image_id: before[one.image_id].unasked(keys) for one in photos if one.image_id in before}
-    jobs = [
-        (one, replace(task, finders=missing.get(one.image_id, task.finders)))
+    known = journal.read(path)
+    before = {
+        one.image_id: known[one.image_id]
         for one in photos
-        if one.image_id not in before or missing[one.image_id]
-    ]
+        if one.image_id in known and known[one.image_id].still_holds(one, task)
+    }
+    jobs = []
+    for photo in photos:
+        unasked = before[photo.image_id].unasked(keys) if photo.image_id in before else task.finders
+        if unasked or photo.image_id not in before:
+            jobs.append((photo, replace(task, finders=unasked)))
     if len(jobs) < len(photos):
         say(f"{len(photos) - len(jobs)} of {len(photos)} photos were judged before and have not changed")
     seen = dict(before)
-    count = len(os.sched_getaffinity(0)) if workers == "auto" else workers
+    # A process takes as long to start (it loads the finder) as ten photos do.
+    count = min(len(os.sched_getaffinity(0)), len(jobs) // 10) if workers == "auto" else min(workers, len(jobs))
     with (
         journal.Journal(path) as file,
-        closing(look_at_all(jobs, min(count, max(1, len(jobs))))) as looks,
+        closing(look_at_all(jobs, max(1, count))) as looks,
         tqdm(looks, "clean", total=len(jobs), unit=" photos", smoothing=0.05, disable=not jobs) as bar,
     ):
         for one in bar:
             seen[one.image_id] = before[one.image_id].joined(one) if one.image_id in before else one
             file.add(seen[one.image_id])
     return seen
-
-
-def _holds(seen: "Seen | None", photo: "Photo", task: "Task") -> bool:
-    return seen is not None and seen.still_holds(photo, task)
 
 
 def _counts(judged: "list[Verdict]") -> str:

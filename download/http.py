@@ -263,7 +263,7 @@ def _pool_class(pool: type[Any], connection: type[Any], client: Client) -> type[
     The name stays the connection's host, so that the Host header and the TLS server name are right.
     """
 
-    class Pinned(connection):  # type: ignore[misc]
+    class Pinned(connection):
         def _new_conn(self) -> socket.socket:
             return client._connected(self._dns_host, self.port)
 

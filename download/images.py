@@ -192,7 +192,7 @@ def _work(
                     continue
             results.put([_row(image_id, job, outcome, header, folder) for image_id in job.image_ids])
             schedule.finish(job)
-    except Exception as error:  # a full disk, and what nobody foresaw: the main thread stops the run and says so
+    except Exception as error:  # noqa: BLE001 a full disk, and what nobody foresaw: the main thread raises it
         results.put(error)
 
 

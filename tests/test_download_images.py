@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import itertools
 import os
 import resource
 import signal
@@ -186,7 +187,7 @@ def test_back_off_doubles(tmp_path, site):
     labels(tmp_path, {"a/1": site.url("/down")})
     assert images.run(options(tmp_path, retries=3, backoff=0.2)) == 3
     times = [request.at for request in site.requests]
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(pauses) == 3
     for pause, nominal in zip(pauses, (0.2, 0.4, 0.8), strict=True):
         assert pause >= nominal / 2
@@ -277,8 +278,8 @@ def test_bad_input(tmp_path):
     assert not (tmp_path / "nowhere").exists()
     with pytest.raises(InputError, match="no rows"):
         images.run(options(labels(tmp_path / "none", {})))
+    (tmp_path / "labels.csv").write_text("name,url\n")
     with pytest.raises(InputError, match="no column image_id"):
-        (tmp_path / "labels.csv").write_text("name,url\n")
         images.run(options(tmp_path))
     for image_id in ("../../etc/x", "/etc/x", "a//b", "a/.", "a/../b", "a\\b", ".hidden/1", "", "c:x"):
         with pytest.raises(InputError, match="row 2"):
@@ -296,7 +297,7 @@ def test_bad_input(tmp_path):
 def test_a_disk_that_cannot_be_written_stops_the_run(tmp_path, site):
     labels(tmp_path, {"a/1": site.url("/photo")})
     (tmp_path / "images").write_text("in the way")
-    with pytest.raises(InputError, match="images.*start again"):
+    with pytest.raises(InputError, match=r"images.*start again"):
         images.run(options(tmp_path))
     assert downloads(tmp_path) == {}
 

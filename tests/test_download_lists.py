@@ -145,7 +145,7 @@ def test_identities(tmp_path):
     }.items():
         with pytest.raises(InputError, match=message):
             who(bad)
-    with pytest.raises(InputError, match="no list of 'Ann_Le'.*there is Ann_Lee"):
+    with pytest.raises(InputError, match=r"no list of 'Ann_Le'.*there is Ann_Lee"):
         who("Ann_Le,Bob")
     assert (tmp_path / "data/labels.csv").read_bytes() == before, "the old table stays"
     assert len(list((tmp_path / "data").iterdir())) == 2

@@ -64,9 +64,7 @@ def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
 def command(*arguments: object, **options) -> subprocess.Popen:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     line = [sys.executable, str(ROOT / "predict.py"), *map(str, arguments)]
-    return subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
-    )
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options)
 
 
 def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, weights: Path, tmp_path: Path, capfd):

@@ -1,0 +1,146 @@
+"""Every command at its edge: complete help without torch, and one clear line for what cannot be used."""
+
+import importlib
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import skimage
+
+ROOT = Path(__file__).resolve().parents[1]
+ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
+LABELS = "image_id,identity,url,x1,y1,x2,y2,pose,score,curated\n"
+
+# The words of a command line -> module and dataclass of its options.
+COMMANDS = {
+    "-m download lists": "download.lists:Options",
+    "-m download images": "download.images:Options",
+    "-m clean": "clean.__main__:Options",
+    "-m dataset summary": "dataset.__main__:Summary",
+    "-m dataset sheet": "dataset.__main__:Sheet",
+    "-m dataset import": "dataset.__main__:Import",
+    "train.py": "train:Options",
+    "evaluate.py": "evaluate:Options",
+    "predict.py": "predict:Options",
+    "-m demo": "demo.__main__:Options",
+    "-m demo.site": "demo.site:Options",
+}
+
+
+def run(*arguments: str | Path, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    words = [str(word) for word in arguments]
+    if words[0].endswith(".py"):
+        words[0] = str(ROOT / words[0])
+    # -P is not given: the folder that it runs in comes first, as it does for a user in the repository root.
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_option_and_loads_no_torch(command: str) -> None:
+    done = run("-X", "importtime", *command.split(), "--help")
+    assert done.returncode == 0, done.stderr
+    module, name = COMMANDS[command].split(":")
+    options: Any = getattr(importlib.import_module(module), name)
+    for field in fields(options):
+        positional = field.name in ("source", "photos", "folder")
+        assert (field.name.upper() if positional else f"--{field.name.replace('_', '-')}") in done.stdout, field.name
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "tyro" in loaded  # the listing is there
+    assert not loaded & {"torch", "torchvision", "matplotlib", "face_recognition", "pandas"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with an empty data folder, one with a broken table, and files that are not what they are called."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "labels.csv").write_text(LABELS.replace(",x2", "") + "a/1,a,http://a.org/1,1,1,9,,,1\n")
+    (tmp_path / "text.jpg").write_text("these are words\n")
+    (tmp_path / "text.safetensors").write_text("these are words\n")
+    (tmp_path / "photo.png").write_bytes(ASTRONAUT.read_bytes())
+    return tmp_path
+
+
+WRONG = {
+    "download lists gone.tar.gz --data new": "gone.tar.gz",
+    "download lists text.jpg --data new": "text.jpg",
+    "download images --data absent": "labels.csv",
+    "download images --data empty": "labels.csv",
+    "download images --data broken": "no column x2",
+    "clean --data absent": "absent",
+    "clean --data empty": "empty",
+    "clean --data broken": "no column x2",
+    "dataset summary --data absent": "absent",
+    "dataset summary --data empty": "empty",
+    "dataset summary --data broken": "no column x2",
+    "dataset sheet --data empty --out new.jpg": "empty",
+    "dataset import gone.csv --out new": "gone.csv",
+    "train.py --data absent --out new --init none": "absent",
+    "train.py --data empty --out new --init none": "empty",
+    "train.py --data broken --out new --init none": "no column x2",
+    "evaluate.py --data absent --out new": "absent",
+    "evaluate.py --data empty --out new": "empty",
+    "evaluate.py --data broken --out new": "no column x2",
+    "evaluate.py --data imported --weights text.safetensors --split all --out new": "text.safetensors",
+    "evaluate.py --data imported --weights gone.safetensors --split all --out new": "gone.safetensors",
+    "train.py --data imported --val 0.5 --out new --arch resnet51 --init none": "resnet51",
+    "train.py --data imported --val 0.5 --out new --arch mobilenet_v2_fpn --init text.safetensors": "text.safetensors",
+    "predict.py gone --out new": "gone",
+    "predict.py empty --out new": "no photo",
+    "predict.py photo.png --weights text.safetensors --out new": "text.safetensors",
+    "predict.py photo.png --weights gone.safetensors --out new": "gone.safetensors",
+    "demo.site absent": "absent",
+    "demo.site empty": "boxes.csv",
+}
+"""Command line -> what its one line on stderr must name."""
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_bad_input_is_one_line_and_status_2_and_writes_nothing(line: str, place: Path) -> None:
+    if "imported" in line:
+        _import(place)
+    before = sorted(place.rglob("*"))
+    first, *rest = line.split()
+    words = [str(place / word) if _is_path(word) else word for word in rest]
+    done = run(*(("-m", first) if not first.endswith(".py") else (first,)), *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    (said,) = done.stderr.strip().splitlines()
+    assert WRONG[line] in said
+    assert not done.stdout
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_photo_that_is_a_text_file_is_a_row_with_a_reason(place: Path) -> None:
+    done = run("predict.py", place / "text.jpg", "--out", place / "out")
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "not_image" in (place / "out" / "files.csv").read_text()
+
+
+def test_unknown_options_are_refused() -> None:
+    for command in COMMANDS:
+        done = run(*command.split(), "--no-such-option", "1")
+        assert done.returncode == 2, command
+        assert "Traceback" not in done.stderr
+
+
+def _is_path(word: str) -> bool:
+    names = ("absent", "empty", "broken", "imported", "new", "gone")
+    return word in names or "." in word and not word.replace(".", "").isdigit()
+
+
+def _import(place: Path) -> None:
+    """A good data folder of ten photos in `place`/imported."""
+    source = place / "source"
+    source.mkdir()
+    rows = ["image,x1,y1,x2,y2,identity"]
+    for number in range(10):
+        (source / f"{number}.png").write_bytes(ASTRONAUT.read_bytes())
+        rows.append(f"{number}.png,180,68,272,186,person{number}")
+    (source / "boxes.csv").write_text("\n".join(rows) + "\n")
+    done = run("-m", "dataset", "import", source / "boxes.csv", "--out", place / "imported")
+    assert done.returncode == 0, done.stderr

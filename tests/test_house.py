@@ -1,0 +1,138 @@
+"""The house keeps to its map: who imports whom, what is light to import, and how files are called."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = {path.stem for path in ROOT.glob("*.py")}
+OURS = {"benchmarks", "clean", "dataset", "demo", "download", "tests", "visavis"} | SCRIPTS
+
+# Who may import what, by the longest prefix of the importing module. visavis.command is for all.
+MAY: dict[str, set[str]] = {
+    "train": {"dataset", "visavis"},
+    "evaluate": {"dataset", "visavis"},
+    "predict": {"visavis"},
+    "serve": {"visavis"},
+    "download": {"download", "dataset.tables", "visavis.images"},
+    "clean": {"clean", "dataset.tables", "visavis"},
+    "dataset": {"dataset", "visavis"},
+    "visavis": {"visavis"},
+}
+
+# Inside visavis, from the top down: a module may import its own storey and those below.
+STOREYS = [
+    {"visavis"},  # __init__ itself gathers the public names
+    {"detectors", "analysers", "effects", "export"},
+    {"checkpoint", "metrics", "draw", "look", "sources"},
+    {"faces"},
+    {"boxes", "images"},
+    {"command", "device", "files"},  # these know neither faces nor models
+]
+
+LIGHT = ("import visavis", "import dataset.tables", "import dataset.split", "import download.lists, download.images")
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Dotted name -> file of all our Python, tests left out."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] in OURS and parts[0] != "tests":
+            yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imports(path: Path, package: str) -> Iterator[str]:
+    """Every module of ours that the file imports, at the top or in a function; `from a import b` gives a.b if
+    that is a module. `package` is what relative imports start from.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            names = [f"{base}.{alias.name}" if _is_module(f"{base}.{alias.name}") else base for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] in OURS)
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+def arrows() -> list[tuple[str, str]]:
+    """(importer, imported), both dotted names."""
+    return [
+        (name, imported)
+        for name, path in modules()
+        for imported in imports(path, name if path.name == "__init__.py" else name.rpartition(".")[0])
+    ]
+
+
+def test_who_imports_whom() -> None:
+    found = arrows()
+    assert ("train", "dataset.faces") in found and ("clean.look", "visavis.images") in found  # the reader reads
+    wrong = [
+        f"{name} imports {imported}"
+        for name, imported in found
+        if (rule := MAY.get(name.split(".")[0])) is not None
+        and not within(imported, "visavis.command")
+        and not any(within(imported, allowed) for allowed in rule)
+    ]
+    assert not wrong
+
+
+def test_nothing_imports_the_demo_the_scripts_or_the_benchmarks() -> None:
+    wrong = [
+        f"{name} imports {imported}"
+        for name, imported in arrows()
+        if imported.split(".")[0] in {"demo", "benchmarks", "tests"} | SCRIPTS
+        and name.split(".")[0] not in {"demo", "benchmarks"}
+    ]
+    assert not wrong
+
+
+def test_the_storeys_of_visavis() -> None:
+    storey = {name: number for number, names in enumerate(STOREYS) for name in names}
+    inside = {name.split(".")[1] for name, _ in modules() if name.startswith("visavis.")}
+    assert inside <= storey.keys(), f"give {inside - storey.keys()} a storey in this test, and in the map"
+
+    def level(name: str) -> int:
+        return storey[name.split(".")[1] if "." in name else "visavis"]
+
+    wrong = [
+        f"{name} imports {imported}"
+        for name, imported in arrows()
+        if within(name, "visavis") and imported.startswith("visavis.") and level(imported) < level(name)
+    ]
+    assert not wrong
+    assert not [name for name, imported in arrows() if name.startswith("visavis.") and imported == "visavis"]
+
+
+def test_a_file_is_named_after_its_idea() -> None:
+    nothing = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
+    assert not [name for name, _ in modules() if nothing & set(name.split("."))]
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert not [name for name, path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+
+
+@pytest.mark.parametrize("code", LIGHT)
+def test_light_imports_load_no_torch(code: str) -> None:
+    heavy = "{'torch', 'torchvision', 'matplotlib', 'face_recognition', 'pandas', 'dlib'} & sys.modules.keys()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint({heavy} or 'light')"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "light", done.stdout + done.stderr
