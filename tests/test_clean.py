@@ -192,7 +192,7 @@ def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signa
         os.killpg(running.pid, stop)  # as a terminal does it: to the workers too
     else:
         running.kill()
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=300)
     assert running.returncode == status
     assert "Traceback" not in errors
     wait_until(lambda: not group_lives(running.pid))

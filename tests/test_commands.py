@@ -35,7 +35,7 @@ def run(*arguments: str | Path, folder: Path = ROOT) -> "subprocess.CompletedPro
     if words[0].endswith(".py"):
         words[0] = str(ROOT / words[0])
     # -P is not given: the folder that it runs in comes first, as it does for a user in the repository root.
-    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -130,7 +130,7 @@ def test_unknown_options_are_refused() -> None:
 
 def _is_path(word: str) -> bool:
     names = ("absent", "empty", "broken", "imported", "new", "gone")
-    return word in names or "." in word and not word.replace(".", "").isdigit()
+    return word in names or ("." in word and not word.replace(".", "").isdigit())
 
 
 def _import(place: Path) -> None:

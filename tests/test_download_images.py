@@ -354,7 +354,7 @@ def test_interrupt_lock_and_going_on(tmp_path, site):
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
-    assert time.monotonic() - began < 5.0  # two seconds where the machine is not busy; a deadline is thirty
+    assert time.monotonic() - began < 15.0  # two seconds where the machine is not busy; a deadline is thirty
     errors = process.stderr.read()
     assert "4 of 8 images are done" in errors and "Traceback" not in errors
     assert sorted(files(tmp_path)) == [f"images/a/p{i}.jpg" for i in range(4)]

@@ -75,7 +75,7 @@ def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, weights:
     assert snapshot(photos) == before
 
     files = rows(out / "files.csv")
-    assert [name for name in files[0]] == list(predict.FILE_COLUMNS)
+    assert list(files[0]) == list(predict.FILE_COLUMNS)
     found = [path.as_posix() for path in images.find(photos)] + [(photos / "a/1.jpg").as_posix()]
     assert [row["path"] for row in files] == [p.encode("utf-8", "backslashreplace").decode() for p in found]
     reasons = {Path(row["path"]).name: (row["status"], row["reason"]) for row in files[:-1]}
@@ -225,14 +225,14 @@ def test_an_empty_folder_and_an_out_that_is_a_file(photos: Path, weights: Path, 
 
 def test_the_command_line(photos: Path, weights: Path, tmp_path: Path):
     run = command(photos / "b", "--out", tmp_path / "out", "--weights", weights, "--device", "auto", "--no-draw")
-    out, said = run.communicate(timeout=120)
+    out, said = run.communicate(timeout=600)
     assert run.returncode == 3
     assert out == ""
     assert "device: cpu (" in said
     assert "threshold: 0.01" in said
     assert "Traceback" not in said
     run = command(photos / "gone", "--out", tmp_path / "new", "--weights", weights)
-    _, said = run.communicate(timeout=120)
+    _, said = run.communicate(timeout=600)
     assert run.returncode == 2
     assert said.strip().endswith("gone is not there")
     assert len(said.strip().splitlines()) == 1
@@ -259,7 +259,7 @@ def test_an_interrupted_run_leaves_only_what_is_whole(weights: Path, tmp_path: P
     while not list(out.rglob("*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.02)
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=300)
     assert run.returncode == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said
