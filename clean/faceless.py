@@ -80,14 +80,14 @@ def meets(found: Boxes, label: Sequence[float] | NDArray[np.float32]) -> NDArray
 
     Each one's centre lies in the other, and neither has more than nine times the other's area.
     """
-    box = as_boxes([label])
+    box = as_boxes(np.asarray(label)[None])
     ratio = np.maximum(area(found), 1e-6) / np.maximum(area(box), 1e-6)
-    return _centre_in(found, box) & _centre_in(box, found) & (ratio < 9) & (ratio > 1 / 9)
+    return np.asarray(_centre_in(found, box) & _centre_in(box, found) & (ratio < 9) & (ratio > 1 / 9))
 
 
 def visible(label: Sequence[float] | NDArray[np.float32], size: Sequence[int]) -> float:
     """The share of the label's area that lies in a picture of `size` (height, width), 0..1."""
-    box = as_boxes([label])
+    box = as_boxes(np.asarray(label)[None])
     whole = float(area(box)[0])
     return float(area(clip(box, (size[0], size[1])))[0]) / whole if whole > 0 else 0.0
 
@@ -127,4 +127,4 @@ def judge(labels: Boxes, size: tuple[int, int], found: Sequence[Found]) -> tuple
 
 def _centre_in(boxes: Boxes, other: Boxes) -> NDArray[np.bool_]:
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return ((centres > other[:, :2]) & (centres < other[:, 2:])).all(axis=1)
+    return np.asarray(((centres > other[:, :2]) & (centres < other[:, 2:])).all(axis=1))

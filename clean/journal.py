@@ -47,5 +47,7 @@ class Journal:
         self._file.write(json.dumps(asdict(seen)).encode() + b"\n")
         self._file.flush()
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from clean.look import Photo, Seen, Task, look
 Job = tuple[Photo, Task]
 
 
-def look_at_all(jobs: Iterable[Job], workers: int) -> Iterator[Seen]:
+def look_at_all(jobs: Iterable[Job], workers: int) -> Generator[Seen, None, None]:
     """Yield what was seen of each photo, in the order in which the looks end.
 
     Where a worker dies, the photos that were in the works are looked at again, one at a time, each in
