@@ -37,8 +37,8 @@ def main(run: Callable[[Options], int | None], options: type[Options]) -> NoRetu
 
 
 def fail(prog: str, message: str) -> NoReturn:
-    """Print one line on stderr and exit with status 2."""
-    print(f"{prog}: {message}", file=sys.stderr)
+    """Print one line on stderr, whatever line breaks a library's words in `message` have, and exit with status 2."""
+    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
 
 
