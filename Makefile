@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-CODE   := $(wildcard *.py) $(sort $(dir $(wildcard */*.py)))
+CODE   := $(wildcard *.py benchmarks clean dataset demo download tests visavis)
 
 .PHONY: help setup demo test lint format
 .DELETE_ON_ERROR:
