@@ -23,7 +23,7 @@ test: lint ## Lint, format, types and tests
 lint: $(READY) ## Lint, format and types
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
-	$(PY) -m mypy $(CODE)
+	$(PY) -m mypy $(wildcard *.py) clean dataset download visavis
 
 format: $(READY) ## Format the code and mend what ruff can
 	$(PY) -m ruff check --fix $(CODE)

@@ -105,7 +105,9 @@ class Appender:
         self._writer.writerow({name: " ".join(v.splitlines()) if isinstance(v, str) else v for name, v in row.items()})
         self._file.flush()
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

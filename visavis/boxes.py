@@ -78,7 +78,7 @@ def match(scores: NDArray[np.float32], overlaps: NDArray[np.float32], threshold:
     """
     taken = np.zeros(overlaps.shape[1], dtype=bool)
     matches = np.full(overlaps.shape[0], -1, dtype=np.int64)
-    near = (overlaps >= threshold).any(axis=1)
+    near = np.asarray((overlaps >= threshold).any(axis=1))
     for find in (find for find in np.argsort(-scores, kind="stable") if near[find]):
         free = np.where(taken, -1.0, overlaps[find])
         if free.max() >= threshold:

@@ -19,7 +19,7 @@ def replaced(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not named after `path`: that name may already be as long as the file system allows.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".visavis-", suffix=".tmp")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
         with os.fdopen(handle, mode, **text) as file:
             yield file
