@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -202,11 +201,10 @@ def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signa
         file.write('{"image_id": "Ann/0000')  # a torn line, as a kill may leave it
     seen = len(journal.read_text().splitlines()) - 1
     assert 0 < seen < 30
-    again = clean("--data", tmp_path)
+    again = clean("--data", tmp_path, "--only", "corrupt")  # what finders saw before holds, and nobody asks them now
     assert again.returncode == 0
     assert f"{seen} of 30 photos were judged before" in again.stderr
     assert set(verdicts(tmp_path).values()) == {("1", "")}
-    assert re.search(r"from \d\d sure finds at labels", again.stderr)
 
 
 def wait_until(true, seconds: float = 120) -> None:
