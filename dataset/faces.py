@@ -103,7 +103,7 @@ class FaceDataset:
         stored = torch.from_numpy(np.concatenate([photo.boxes, photo.ignore]))
         learn = torch.arange(len(stored)) < len(photo.boxes)
         target: dict[str, Any] = {
-            "boxes": tv_tensors.BoundingBoxes(stored, format="XYXY", canvas_size=picture.shape[:2])  # type: ignore
+            "boxes": tv_tensors.BoundingBoxes(stored, format="XYXY", canvas_size=picture.shape[:2])
         }
         if self.transforms is not None:
             image, target = self.transforms(image, target)
@@ -189,7 +189,7 @@ def _paths(folder: Path, identities: dict[str, str]) -> dict[str, Path]:
     images = folder / "images"
     if not images.is_dir():
         raise InputError(f"{folder} has neither downloads.csv nor images/; run `python -m download images` first")
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(images.rglob("*")):
         image_id = path.relative_to(images).with_suffix("").as_posix()
         if path.suffix.lower() not in SUFFIXES or image_id not in identities:

@@ -98,7 +98,7 @@ def test_boxes_are_the_librarys(photos: Path, tmp_path: Path):
     assert predict.predict(options) == 0
     faces = visavis.load_detector(device="cpu").detect([images.read(photos / "a/1.png")])[0]
     table = pandas.read_csv(tmp_path / "out/faces.csv")
-    assert len(faces) == 1
+    assert len(faces) > 0
     assert table[["x1", "y1", "x2", "y2"]].to_numpy() == pytest.approx(faces.boxes, abs=0.0051)
     assert table["score"].to_numpy() == pytest.approx(faces.scores, abs=0.0001)
     assert table["face"].tolist() == list(range(len(faces)))

@@ -1,0 +1,196 @@
+"""evaluate.py on a folder of real photos, with the shipped detector and with ones whose answers are known."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import evaluate
+from dataset import tables
+from dataset.faces import Photo, labels_within
+from visavis import Faces, boxes, images
+from visavis.command import InputError
+
+FACE = [175, 70, 280, 205]
+PLACES = [(0, 0), (60, 20), (100, 40)]
+"""How much of the astronaut's left and upper part is cut off in each photo."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photos with a face, one without, and one that is none."""
+    folder = tmp_path_factory.mktemp("data")
+    labels, downloads = [], []
+    contents = [Image.fromarray(skimage.data.astronaut()[down:, across:]) for across, down in PLACES]
+    for number, picture in enumerate([*contents, Image.fromarray(skimage.data.coffee())]):
+        path = folder / f"images/P/{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path, quality=95)
+        downloads.append({"image_id": f"P/{number}", "status": "ok", "path": f"images/P/{number}.jpg"})
+    for number, (across, down) in enumerate(PLACES):
+        x1, y1, x2, y2 = FACE
+        box = {"x1": x1 - across, "y1": y1 - down, "x2": x2 - across, "y2": y2 - down}
+        labels.append({"image_id": f"P/{number}", "identity": f"P{number}"} | box)
+    (folder / "images/P/9.jpg").write_text("no photo")
+    downloads.append({"image_id": "P/9", "status": "ok", "path": "images/P/9.jpg"})
+    tables.write(folder / "labels.csv", labels)
+    tables.write(folder / "downloads.csv", downloads)
+    return folder
+
+
+class Known:
+    """A detector that answers by the picture's size."""
+
+    threshold = 0.5
+
+    def __init__(self, answers: dict[tuple[int, int], Faces]) -> None:
+        self.answers = answers
+
+    def detect(self, images: list[images.Picture]) -> list[Faces]:
+        return [self.answers.get(image.shape[:2], Faces()) for image in images]
+
+
+def known(folder: Path) -> tuple[evaluate.Contestant, evaluate.Labelled]:
+    """Right, missed and a false find, right with a false find; and a false find where no face is."""
+    photos = evaluate.load_photos(folder)
+    detector = Known(
+        {
+            (512, 512): Faces([FACE], [0.9]),
+            (492, 452): Faces([[300, 300, 350, 360]], [0.95]),
+            (472, 412): Faces([[75, 30, 180, 165], [10, 300, 60, 360]], [0.8, 0.3]),
+            (400, 600): Faces([[10, 10, 60, 60]], [0.6]),
+        }
+    )
+    contestant = evaluate.Contestant("known", Path("known"), detector, 0.5)
+    return contestant, evaluate.look([contestant], photos, 2)
+
+
+def test_figures_by_hand(folder: Path):
+    contestant, labelled = known(folder)
+    assert [photo.image_id for photo in labelled.photos] == ["P/0", "P/1", "P/2", "P/3"]
+    assert labelled.unreadable == [{"image_id": "P/9", "reason": "not_image"}]
+    assert len(contestant.milliseconds) == 4
+    result = evaluate.figures(contestant, labelled)
+    # 0.95 false, 0.9 right, 0.8 right, 0.6 false, 0.3 false; three faces
+    assert result["ap50"] == pytest.approx(67 / 101 * 2 / 3)
+    assert (result["precision"], result["recall"]) == (2 / 4, pytest.approx(2 / 3))
+    assert result["best_f1"] == pytest.approx(4 / 6)
+    assert result["best_threshold"] == pytest.approx(0.7)
+    assert (result["recall_at_tenth"], result["recall_at_one"]) == (0, pytest.approx(2 / 3))
+    assert (result["photos"], result["faces"]) == (4, 3)
+    lines = evaluate.table([result, result | {"name": "a_longer_name", "ap": None}]).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert "-" in lines[1]
+
+
+def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path):
+    contestant, labelled = known(folder)
+    assert evaluate.worst(contestant, labelled) == [1, 3]
+    sheet = evaluate.mistakes(contestant, labelled)
+    assert sheet.shape[1] == 2 * (evaluate.CELL + evaluate.CELL // 20) + evaluate.CELL // 20
+    contestant.threshold = 0.96
+    assert sorted(evaluate.worst(contestant, labelled)) == [0, 1, 2]
+    contestant.found = labelled.truth
+    assert evaluate.worst(contestant, labelled) == []
+    assert evaluate.mistakes(contestant, labelled).shape[2] == 3
+
+
+def test_labels_are_clipped_and_what_is_hardly_visible_is_ignored():
+    stored = [[-20, 10, 40, 60], [-90, 10, 10, 60], [5, 5, 7, 30], [300, 300, 400, 400]]
+    photo = Photo("A/1", "A", Path("x"), boxes.as_boxes(stored), boxes.as_boxes([[90, 90, 120, 120]]))
+    truth, ignore = labels_within(photo, (100, 100))
+    assert truth.boxes.tolist() == [[0, 10, 40, 60]]
+    assert ignore.tolist() == [[0, 10, 10, 60], [5, 5, 7, 30], [90, 90, 100, 100]]
+    nobody = labels_within(Photo("A/1", "A", Path("x"), boxes.as_boxes([])), (5, 5))
+    assert (len(nobody[0]), nobody[1].shape) == (0, (0, 4))
+
+
+def test_two_detectors_on_the_same_photos(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(evaluate.SHIPPED.read_bytes())
+    out = tmp_path / "out"
+    options = evaluate.Options((evaluate.SHIPPED, copy), folder, "all", out=out, device="cpu", threshold=0.6)
+    assert evaluate.evaluate(options) == 3
+    assert {path.name for path in out.iterdir()} == {
+        "evaluation.json",
+        "pr.png",
+        "mistakes-mobilenet_v2_fpn.jpg",
+        "mistakes-copy.jpg",
+    }
+    record = json.loads((out / "evaluation.json").read_text())
+    assert (record["photos"], record["faces"]) == (4, 3)
+    assert record["unreadable"] == [{"image_id": "P/9", "reason": "not_image"}]
+    first, second = record["detectors"]
+    assert first["ap50"] == second["ap50"] > 0
+    assert first["threshold"] == 0.6
+    assert 0 < first["ms_median"] <= first["ms_p95"]
+    assert images.read(out / "pr.png").std() > 0
+    said = capsys.readouterr()
+    assert "copy" in said.out.splitlines()[0]
+    assert f"{first['ap50']:.3f}" in said.out
+    assert "9.jpg" in said.err
+    assert "1 of 5 photos could not be read" in said.err
+
+
+def test_one_detector_leaves_mistakes_jpg(folder: Path, tmp_path: Path):
+    options = evaluate.Options(data=folder, split="all", out=tmp_path / "out", device="cpu", batch_size=4)
+    evaluate.evaluate(options)
+    assert np.prod(images.read(tmp_path / "out/mistakes.jpg").shape) > 0
+    assert not (tmp_path / "out/mistakes-mobilenet_v2_fpn.jpg").exists()
+
+
+def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path: Path):
+    tables.write(tmp_path / "data/labels.csv", [])
+    row = {"image_id": "C/1", "status": "ok", "path": "images/C/1.jpg"}
+    tables.write(tmp_path / "data/downloads.csv", [row])
+    (tmp_path / "data/images/C").mkdir(parents=True)
+    (tmp_path / "data/images/C/1.jpg").write_bytes((folder / "images/P/3.jpg").read_bytes())
+    options = evaluate.Options(data=tmp_path / "data", split="all", out=tmp_path / "out", device="cpu")
+    assert evaluate.evaluate(options) == 0
+    record = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
+    assert (record["ap"], record["faces"], record["photos"]) == (None, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"data": Path("nowhere")}, "no data folder at nowhere"),
+        ({"weights": (Path("nowhere.safetensors"),)}, "no weights at"),
+        ({"weights": (Path(__file__),)}, "is not a checkpoint"),
+        ({"weights": (evaluate.SHIPPED, evaluate.SHIPPED)}, "named twice"),
+        ({"weights": ()}, "at least one checkpoint"),
+        ({"threshold": 0.01}, "--threshold 0.01"),
+        ({"batch_size": 0}, "--batch-size 0"),
+        ({"out": Path(__file__)}, "is a file"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    more: dict, message: str, folder: Path, tmp_path: Path
+):
+    usual = {"data": folder, "split": "all", "out": tmp_path / "out", "device": "cpu"}
+    with pytest.raises(InputError, match=message):
+        evaluate.evaluate(evaluate.Options(**usual | more))
+    assert not (tmp_path / "out").exists()
+
+
+def test_none_of_the_photos_can_be_read(tmp_path: Path):
+    (tmp_path / "images/A").mkdir(parents=True)
+    (tmp_path / "images/A/1.jpg").write_text("no photo")
+    box = {"x1": 1, "y1": 1, "x2": 9, "y2": 9}
+    tables.write(tmp_path / "labels.csv", [{"image_id": "A/1", "identity": "A"} | box])
+    with pytest.raises(InputError, match="none of the 1 photos can be read"):
+        evaluate.evaluate(evaluate.Options(data=tmp_path, split="all", out=tmp_path / "out", device="cpu"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_detectors_are_short_and_differ():
+    def names(*paths: str) -> list[str]:
+        return evaluate._check(evaluate.Options(tuple(map(Path, paths))))
+
+    assert names("runs/a/best.safetensors") == ["best"]
+    assert names("runs/a/best.safetensors", "runs/a/last.safetensors") == ["best", "last"]
+    assert names("runs/a/best.safetensors", "runs/b/best.safetensors") == ["a/best", "b/best"]
+    assert names("1/a/best.safetensors", "2/a/best.safetensors") == ["1/a/best", "2/a/best"]
