@@ -1,4 +1,4 @@
-"""Score one or several detectors on labelled photos: `python evaluate.py --weights runs/faces/best.safetensors`.
+"""Score one or several detectors on labelled photos: `python evaluate.py --detector shipped dlib_hog`.
 
 What it prints is a table, on stdout. What it writes, in --out: evaluation.json (all figures), pr.png
 (precision over recall), mistakes.jpg (the worst false finds and missed faces; one a detector if several).
@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import chain, zip_longest
+from itertools import chain, combinations, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +18,10 @@ from tqdm import tqdm
 import visavis
 from dataset.faces import Photo, labels_within, load_photos
 from dataset.split import Shares
-from visavis import boxes, metrics
+from visavis import bootstrap, boxes, conventions, metrics
 from visavis.boxes import Boxes
 from visavis.command import InputError, main, say
-from visavis.detectors import SHIPPED, Detector
+from visavis.detectors import Detector
 from visavis.draw import boxes_on, contact_sheet
 from visavis.faces import Faces
 from visavis.files import replaced
@@ -38,8 +38,9 @@ SHOWN, CELL = 24, 360
 class Options:
     """Score one or several detectors on the labelled photos of a data folder, all on the same photos."""
 
-    weights: tuple[Path, ...] = (SHIPPED,)
-    """Checkpoints (.safetensors); by default the detector that comes with the project."""
+    detector: tuple[str, ...] = ("shipped",)
+    """The project's own (shipped), others (opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface), and paths of
+    checkpoints that train.py wrote: one or several."""
     data: Path = Path("data")
     """Data folder, as download and clean (or `python -m dataset import`) make it."""
     split: Literal["val", "train", "test", "all"] = "val"
@@ -51,7 +52,7 @@ class Options:
     out: Path = Path("evaluation")
     """Folder for evaluation.json, pr.png and mistakes.jpg; what it holds of these is replaced."""
     threshold: float | None = None
-    """Score, 0 to 1, at which precision, recall and mistakes are shown; by default each checkpoint's own."""
+    """Score, 0 to 1, at which precision, recall and mistakes are shown; by default each detector's own."""
     device: str = "auto"
     """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
     batch_size: int = 1
@@ -63,7 +64,8 @@ class Contestant:
     """A detector, and what it found in each photo that could be read."""
 
     name: str
-    weights: Path
+    source: str
+    """What it was asked for by: a name or a path."""
     detector: Detector
     threshold: float
     found: list[Faces] = field(default_factory=list)
@@ -88,12 +90,12 @@ def evaluate(options: Options) -> int:
 
     names = _check(options)
     photos = load_photos(options.data, options.split, Shares(options.val, options.test))
-    on, chosen = device.choose(options.device)
+    _, chosen = device.choose(options.device)
     contestants = []
-    for name, weights in zip(names, options.weights, strict=True):
-        own = visavis.load_detector(weights, str(on)).threshold
-        detector = visavis.load_detector(weights, str(on), LOWEST_SCORE)
-        contestants.append(Contestant(name, weights, detector, own if options.threshold is None else options.threshold))
+    for name, source in zip(names, options.detector, strict=True):
+        own = visavis.load_detector(source, options.device).threshold
+        detector = visavis.load_detector(source, options.device, LOWEST_SCORE)
+        contestants.append(Contestant(name, source, detector, own if options.threshold is None else options.threshold))
     say(f"device: {chosen}; {len(photos)} photos of {options.data} ({options.split})")
 
     labelled = look(contestants, photos, options.batch_size)
@@ -101,7 +103,10 @@ def evaluate(options: Options) -> int:
         raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
     results = [figures(contestant, labelled) for contestant in contestants]
     print(table(results))
-    _write(options, chosen, contestants, labelled, results)
+    compared = differences(contestants, labelled)
+    for row in compared:
+        print(_sentence(row))
+    _write(options, chosen, contestants, labelled, results, compared)
     if labelled.unreadable:
         say(f"{len(labelled.unreadable)} of {len(photos)} photos could not be read (named in evaluation.json)")
     say(f"figures, curves and mistakes: {options.out}")
@@ -137,14 +142,62 @@ def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
         "ms_median": float(np.median(contestant.milliseconds)),
         "ms_p95": float(np.percentile(contestant.milliseconds, 95)),
     }
-    return {"name": contestant.name} | {key: metrics.or_none(value) for key, value in values.items()}
+    drawn = bootstrap.draw(judged, labelled.truth)
+    moved = aligned(contestant, labelled)
+    same_boxes = metrics.judge(labelled.truth, moved, 0.5, labelled.ignore)
+    values["ap50_aligned"] = metrics.average_precision(same_boxes)
+    values["best_f1_aligned"] = metrics.best_threshold(same_boxes)[1]
+    known = {key: metrics.or_none(value) for key, value in values.items()}
+    intervals = {"ap50_interval": bootstrap.interval(drawn.ap), "best_f1_interval": bootstrap.interval(drawn.f1)}
+    return {"name": contestant.name} | known | intervals
+
+
+def aligned(contestant: Contestant, labelled: Labelled) -> list[Faces]:
+    """What was found, each photo's boxes moved to the labels' convention as the other half of the photos shows it.
+
+    Detectors draw a face by conventions of their own; this is for comparing what they find, not how they draw it.
+    """
+    moved = list(contestant.found)
+    for half in (0, 1):
+        pairs = [
+            (contestant.found[number].above(contestant.threshold).boxes, labelled.truth[number].boxes)
+            for number in range(1 - half, len(moved), 2)
+        ]
+        shift = conventions.estimate(pairs)
+        for number in range(half, len(moved), 2):
+            faces = contestant.found[number]
+            moved[number] = Faces(shift.move(faces.boxes), faces.scores)
+    return moved
+
+
+def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
+    """Of each two detectors, boxes aligned: by how much the first is better, with its 95 % interval.
+
+    Photos are drawn alike for both, so what is hard for both takes no part. `known`: whether the interval
+    leaves out 0, without which neither is called better.
+    """
+    drawn = []
+    for contestant in contestants:
+        judged = metrics.judge(labelled.truth, aligned(contestant, labelled), 0.5, labelled.ignore)
+        drawn.append((contestant.name, metrics.average_precision(judged), bootstrap.draw(judged, labelled.truth).ap))
+    rows = []
+    for (first, mine, draws), (second, other, others) in combinations(drawn, 2):
+        if (between := bootstrap.interval(draws - others)) is not None:
+            known = not between[0] <= 0 <= between[1]
+            row = {"first": first, "second": second, "ap50_aligned": mine - other, "interval": between, "known": known}
+            rows.append(row)
+    return rows
 
 
 ROWS = (
     ("AP (IoU 0.50 to 0.95)", "ap", ".3f"),
     ("AP50", "ap50", ".3f"),
+    ("  95 % interval", "ap50_interval", ".3f"),
+    ("  boxes aligned", "ap50_aligned", ".3f"),
     ("AP75", "ap75", ".3f"),
     ("best F1 (IoU 0.5)", "best_f1", ".3f"),
+    ("  95 % interval", "best_f1_interval", ".3f"),
+    ("  boxes aligned", "best_f1_aligned", ".3f"),
     ("  at the score", "best_threshold", ".3f"),
     ("recall at 0.1 false a photo", "recall_at_tenth", ".3f"),
     ("recall at 1 false a photo", "recall_at_one", ".3f"),
@@ -162,12 +215,28 @@ ROWS = (
 def table(results: list[dict[str, Any]]) -> str:
     """A line a figure, a column a detector."""
     first = max(len(title) for title, _, _ in ROWS)
-    widths = [max(8, len(result["name"])) for result in results]
+    widths = [max(14, len(result["name"])) for result in results]
     lines = [" " * first + "".join(f"  {r['name']:>{width}}" for r, width in zip(results, widths, strict=True))]
     for title, key, form in ROWS:
-        cells = ["-" if result[key] is None else format(result[key], form) for result in results]
+        cells = [_cell(result[key], form) for result in results]
         lines.append(f"{title:<{first}}" + "".join(f"  {c:>{width}}" for c, width in zip(cells, widths, strict=True)))
     return "\n".join(lines)
+
+
+def _cell(value: float | tuple[float, float] | None, form: str) -> str:
+    if value is None:
+        return "-"
+    return " to ".join(format(part, form) for part in (value if isinstance(value, tuple) else (value,)))
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    low, high = row["interval"]
+    better = row["first"] if row["ap50_aligned"] > 0 else row["second"]
+    verdict = f"{better} is better" if row["known"] else "which is better is not known"
+    return (
+        f"{row['first']} against {row['second']}: AP50, boxes aligned, {row['ap50_aligned']:+.3f} "
+        f"({low:+.3f} to {high:+.3f}): {verdict}"
+    )
 
 
 def worst(contestant: Contestant, labelled: Labelled) -> list[int]:
@@ -262,7 +331,12 @@ def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
 
 
 def _write(
-    options: Options, chosen: str, contestants: list[Contestant], labelled: Labelled, results: list[dict[str, Any]]
+    options: Options,
+    chosen: str,
+    contestants: list[Contestant],
+    labelled: Labelled,
+    results: list[dict[str, Any]],
+    compared: list[dict[str, Any]],
 ) -> None:
     for contestant in contestants:
         mark = f"-{contestant.name.replace('/', '_')}" if len(contestants) > 1 else ""
@@ -280,9 +354,9 @@ def _write(
         "batch_size": options.batch_size,
         "lowest_score": LOWEST_SCORE,
         "detectors": [
-            {"weights": str(contestant.weights)} | result
-            for contestant, result in zip(contestants, results, strict=True)
+            {"source": contestant.source} | result for contestant, result in zip(contestants, results, strict=True)
         ],
+        "differences": compared,
     }
     with replaced(options.out / "evaluation.json") as file:
         json.dump(record, file, indent=2, allow_nan=False)
@@ -297,9 +371,9 @@ def _check(options: Options) -> list[str]:
         raise InputError(f"--threshold {options.threshold:g}: give a score from {LOWEST_SCORE} to 1")
     if options.out.exists() and not options.out.is_dir():
         raise InputError(f"--out {options.out} is a file; give a folder")
-    if not options.weights:
-        raise InputError("--weights: give at least one checkpoint")
-    stems = [path.with_suffix("") for path in options.weights]
+    if not options.detector:
+        raise InputError("--detector: give at least one")
+    stems = [Path(source).with_suffix("") for source in options.detector]
     for names in (
         [stem.name for stem in stems],
         ["/".join(stem.parts[-2:]) for stem in stems],
@@ -307,7 +381,7 @@ def _check(options: Options) -> list[str]:
     ):
         if len(set(names)) == len(names):
             return names
-    raise InputError("--weights: the same checkpoint is named twice")
+    raise InputError("--detector: the same one is named twice")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 import visavis
 from visavis.command import InputError, main, say
-from visavis.detectors import SHIPPED, Detector
+from visavis.detectors import Detector
 from visavis.draw import boxes_on
 from visavis.faces import Faces
 from visavis.files import csv_rows, replaced
@@ -41,10 +41,11 @@ class Options:
     """Photos, and folders that are searched through for photos (JPEG, PNG, WebP, GIF, BMP, TIFF)."""
     out: Path
     """Folder for files.csv, faces.csv and drawn/; not inside a folder of photos."""
-    weights: Path = SHIPPED
-    """Checkpoint (.safetensors); by default the detector that comes with the project."""
+    detector: str = "shipped"
+    """The project's own (shipped), another of its detectors (opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface),
+    or the path of a checkpoint that train.py wrote."""
     threshold: float | None = None
-    """Lowest score of a face, 0 to 1; by default the checkpoint's own, the best on its validation photos."""
+    """Lowest score of a face, 0 to 1; by default the detector's own."""
     device: str = "auto"
     """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
     batch_size: int = 4
@@ -91,8 +92,8 @@ def predict(options: Options) -> int:
 
     inputs = list_inputs(options.photos)
     _check(options)
-    on, chosen = device.choose(options.device)
-    detector = visavis.load_detector(options.weights, str(on), options.threshold)
+    _, chosen = device.choose(options.device)
+    detector = visavis.load_detector(options.detector, options.device, options.threshold)
     say(f"device: {chosen}; threshold: {detector.threshold:.3g}")
 
     counts = {"ok": 0, "unreadable": 0, "skipped": 0}

@@ -137,7 +137,7 @@ def train(options: Options) -> int:
         record.chart()
     weights = options.out / "best.safetensors"
     say(f"best AP {best:.3f}: {weights}; curves in {options.out / 'curves.png'}")
-    say(f"find the faces in your photos: python predict.py PHOTOS --weights {weights} --out boxed")
+    say(f"find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed")
     return 0
 
 

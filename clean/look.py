@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from clean import corrupt, faceless, finders
-from visavis import images
+from visavis import conventions, images
 from visavis.boxes import as_boxes, grow
 from visavis.images import ImageError, Picture
 
@@ -130,7 +130,7 @@ def find(picture: Picture, labels: Sequence[Box], finder: finders.Finder) -> lis
     inside = [label for label in labels if faceless.visible(label, picture.shape[:2]) >= faceless.VISIBLE]
     sure_enough = faces.above(finder.at_label).boxes
     for label in as_boxes(inside):
-        if not faceless.meets(sure_enough, label).any():
+        if not conventions.meets(sure_enough, label).any():
             closer = _closer_look(picture, label, finder)
             boxes.append(closer[0])
             scores.append(closer[1])
@@ -149,7 +149,7 @@ def _closer_look(picture: Picture, label: np.ndarray, finder: finders.Finder) ->
     across, down = (x2 - x1) / part.shape[1], (y2 - y1) / part.shape[0]
     faces = finder.detector.detect([part])[0].above(finder.at_label)
     found = faces.boxes * np.array([across, down] * 2, np.float32) + np.array([x1, y1] * 2, np.float32)
-    meeting = faceless.meets(found, label)
+    meeting = conventions.meets(found, label)
     return found[meeting], np.asarray(faces.scores)[meeting]
 
 

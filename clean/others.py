@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clean.faceless import OVERLAP, Found, meets
+from clean.faceless import OVERLAP, Found
 from visavis.boxes import Boxes, iou, nms
+from visavis.conventions import meets
 
 
 def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:

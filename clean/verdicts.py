@@ -7,10 +7,12 @@ import numpy as np
 
 from clean import duplicates, faceless, others
 from clean.duplicates import Candidate
-from clean.faceless import Found, Shift
+from clean.faceless import Found
 from clean.finders import Finder
 from clean.look import Photo, Seen
+from visavis import conventions
 from visavis.boxes import as_boxes
+from visavis.conventions import Shift
 
 Looks = Sequence[tuple[Photo, Seen]]
 
@@ -28,7 +30,7 @@ class Verdict:
 
 def shifts(looks: Looks, asked: dict[str, Finder]) -> dict[str, Shift]:
     """For each finder, by name, how its boxes differ from the labels of these photos."""
-    return {name: faceless.estimate(_sure_finds(looks, name, finder)) for name, finder in asked.items()}
+    return {name: conventions.estimate(_sure_finds(looks, name, finder)) for name, finder in asked.items()}
 
 
 def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once: bool) -> list[Verdict]:

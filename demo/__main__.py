@@ -74,14 +74,14 @@ def _download_and_clean(site: Site) -> None:
 
 def _train_and_predict(options: Options) -> None:
     data, best = str(OUT / "data"), str(OUT / "run" / "best.safetensors")
-    _command("evaluate.py", "--weights", WEIGHTS, "--data", data, "--out", str(OUT / "before"))
+    _command("evaluate.py", "--detector", WEIGHTS, "--data", data, "--out", str(OUT / "before"))
     # A learning rate that suits a few dozen photos of three people: enough to see the loss fall, and no more.
     training = ["--arch", "mobilenet_v2_fpn", "--init", WEIGHTS, "--epochs", str(options.epochs), "--lr", "5e-5"]
     training += ["--batch-size", "4", "--workers", "1", "--seed", str(options.seed)]
     _command("train.py", "--data", data, "--out", str(OUT / "run"), *training)
-    _command("evaluate.py", "--weights", best, "--data", data, "--out", str(OUT / "after"))
+    _command("evaluate.py", "--detector", best, "--data", data, "--out", str(OUT / "after"))
     looked_at = [str(OUT / "data" / "images" / identity) for identity in HELD_OUT] + [str(OUT / "photos" / "scenes")]
-    _command("predict.py", *looked_at, "--weights", best, "--out", str(OUT / "boxed"))
+    _command("predict.py", *looked_at, "--detector", best, "--out", str(OUT / "boxed"))
 
 
 def _command(*arguments: str, expected: tuple[int, ...] = (0,)) -> None:

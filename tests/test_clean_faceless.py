@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 
 from clean import faceless, finders, look
-from clean.faceless import Found, Shift
+from clean.faceless import Found
 from visavis.boxes import as_boxes, iou
 from visavis.command import InputError
 from visavis.images import resize
@@ -20,32 +20,6 @@ SIZE = (400, 600)
 
 def found(boxes, scores, name: str = "hog") -> Found:
     return Found(name, as_boxes(boxes), np.array(scores, np.float32), at_label=0.3, elsewhere=0.4, sure=0.6)
-
-
-def test_the_shift_is_found_again_and_one_wrong_pair_does_not_matter():
-    rng = np.random.default_rng(0)
-    corner = rng.uniform(0, 300, (40, 2))
-    side = rng.uniform(40, 90, (40, 1))
-    finds = np.concatenate([corner, corner + side], axis=1).astype(np.float32)
-    true = Shift(0.05, -0.1, 0.9, 1.25, 40)
-    labels = true.move(finds)
-    labels[7] += 15
-    estimated = faceless.estimate([(finds[i : i + 1], labels[i : i + 1]) for i in range(40)])
-    assert iou(estimated.move(finds[:1]), labels[:1])[0, 0] > 0.99
-    assert (estimated.matches, "from 40 sure finds" in str(estimated)) == (40, True)
-
-
-def test_without_enough_clear_pairs_there_is_no_shift():
-    pair = (LABEL - 5, LABEL)
-    none = as_boxes([])
-    crowd = [(as_boxes([LABEL[0], LABEL[0] + 300]), LABEL), (none, LABEL), (LABEL, none), (LABEL + 500, LABEL)]
-    assert faceless.estimate(crowd * 50).matches == 0
-    few = faceless.estimate([pair] * (faceless.MATCHES - 1))
-    assert few == Shift(matches=19)
-    assert "taken as they are" in str(few)
-    np.testing.assert_array_equal(few.move(LABEL), LABEL)
-    assert faceless.estimate([]) == Shift()
-    assert Shift(wider=2.0).move(none).shape == (0, 4)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from dataset import tables
 from dataset.faces import Photo, labels_within
 from visavis import Faces, boxes, images
 from visavis.command import InputError
+from visavis.detectors import SHIPPED
 
 FACE = [175, 70, 280, 205]
 PLACES = [(0, 0), (60, 20), (100, 40)]
@@ -64,7 +65,7 @@ def known(folder: Path) -> tuple[evaluate.Contestant, evaluate.Labelled]:
             (400, 600): Faces([[10, 10, 60, 60]], [0.6]),
         }
     )
-    contestant = evaluate.Contestant("known", Path("known"), detector, 0.5)
+    contestant = evaluate.Contestant("known", "known", detector, 0.5)
     return contestant, evaluate.look([contestant], photos, 2)
 
 
@@ -110,20 +111,24 @@ def test_labels_are_clipped_and_what_is_hardly_visible_is_ignored():
 
 def test_two_detectors_on_the_same_photos(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(evaluate.SHIPPED.read_bytes())
+    copy.write_bytes(SHIPPED.read_bytes())
     out = tmp_path / "out"
-    options = evaluate.Options((evaluate.SHIPPED, copy), folder, "all", out=out, device="cpu", threshold=0.6)
+    options = evaluate.Options(("shipped", str(copy)), folder, "all", out=out, device="cpu", threshold=0.6)
     assert evaluate.evaluate(options) == 3
     assert {path.name for path in out.iterdir()} == {
         "evaluation.json",
         "pr.png",
-        "mistakes-mobilenet_v2_fpn.jpg",
+        "mistakes-shipped.jpg",
         "mistakes-copy.jpg",
     }
     record = json.loads((out / "evaluation.json").read_text())
     assert (record["photos"], record["faces"]) == (4, 3)
     assert record["unreadable"] == [{"image_id": "P/9", "reason": "not_image"}]
     first, second = record["detectors"]
+    (between,) = record["differences"]  # the same detector twice: no difference, and known not to be one
+    assert (between["ap50_aligned"], between["interval"], between["known"]) == (0, [0, 0], False)
+    low, high = first["ap50_interval"]
+    assert 0 <= low <= first["ap50"] <= high <= 1
     assert first["ap50"] == second["ap50"] > 0
     assert first["threshold"] == 0.6
     assert 0 < first["ms_median"] <= first["ms_p95"]
@@ -139,7 +144,7 @@ def test_one_detector_leaves_mistakes_jpg(folder: Path, tmp_path: Path):
     options = evaluate.Options(data=folder, split="all", out=tmp_path / "out", device="cpu", batch_size=4)
     evaluate.evaluate(options)
     assert np.prod(images.read(tmp_path / "out/mistakes.jpg").shape) > 0
-    assert not (tmp_path / "out/mistakes-mobilenet_v2_fpn.jpg").exists()
+    assert not (tmp_path / "out/mistakes-shipped.jpg").exists()
 
 
 def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path: Path):
@@ -158,10 +163,11 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
     ("more", "message"),
     [
         ({"data": Path("nowhere")}, "no data folder at nowhere"),
-        ({"weights": (Path("nowhere.safetensors"),)}, "no weights at"),
-        ({"weights": (Path(__file__),)}, "is not a checkpoint"),
-        ({"weights": (evaluate.SHIPPED, evaluate.SHIPPED)}, "named twice"),
-        ({"weights": ()}, "at least one checkpoint"),
+        ({"detector": ("nowhere.safetensors",)}, "no weights at"),
+        ({"detector": (__file__,)}, "is not a checkpoint"),
+        ({"detector": ("shipped", "shipped")}, "named twice"),
+        ({"detector": ()}, "at least one"),
+        ({"detector": ("haar",)}, "no detector 'haar'; give one of shipped, opencv_haar"),
         ({"threshold": 0.01}, "--threshold 0.01"),
         ({"batch_size": 0}, "--batch-size 0"),
         ({"out": Path(__file__)}, "is a file"),
@@ -188,9 +194,10 @@ def test_none_of_the_photos_can_be_read(tmp_path: Path):
 
 def test_names_of_detectors_are_short_and_differ():
     def names(*paths: str) -> list[str]:
-        return evaluate._check(evaluate.Options(tuple(map(Path, paths))))
+        return evaluate._check(evaluate.Options(paths))
 
     assert names("runs/a/best.safetensors") == ["best"]
     assert names("runs/a/best.safetensors", "runs/a/last.safetensors") == ["best", "last"]
     assert names("runs/a/best.safetensors", "runs/b/best.safetensors") == ["a/best", "b/best"]
+    assert names("shipped", "dlib_hog", "runs/a/best.safetensors") == ["shipped", "dlib_hog", "best"]
     assert names("1/a/best.safetensors", "2/a/best.safetensors") == ["1/a/best", "2/a/best"]

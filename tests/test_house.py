@@ -28,7 +28,8 @@ MAY: dict[str, set[str]] = {
 STOREYS = [
     {"visavis"},  # __init__ itself gathers the public names
     {"detectors", "analysers", "effects", "export"},
-    {"checkpoint", "metrics", "draw", "look", "sources"},
+    {"bootstrap"},
+    {"checkpoint", "metrics", "draw", "look", "sources", "conventions"},
     {"faces"},
     {"boxes", "images"},
     {"command", "device", "files"},  # these know neither faces nor models

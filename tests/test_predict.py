@@ -185,7 +185,7 @@ def test_photos_and_results_are_kept_apart(photos: Path, tmp_path: Path):
         ({"threshold": float("nan")}, "--threshold nan"),
         ({"batch_size": 0}, "--batch-size 0"),
         ({"min_size": -1.0}, "--min-size -1"),
-        ({"weights": Path(__file__)}, "is not a checkpoint"),
+        ({"detector": __file__}, "is not a checkpoint"),
         ({"weights": Path("nowhere.safetensors")}, "no weights at"),
         ({"device": "cuda:99"}, "--device cuda:99"),
     ],
@@ -231,7 +231,7 @@ def test_help_loads_no_torch():
     code += "assert not heavy, heavy"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for option in ("--out", "--weights", "--threshold", "--device", "--batch-size", "--no-draw", "--min-size"):
+    for option in ("--out", "--detector", "--threshold", "--device", "--batch-size", "--no-draw", "--min-size"):
         assert option in done.stdout
 
 

@@ -3,7 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING
 
-from visavis.command import InputError
+from visavis.command import InputError, say
 
 if TYPE_CHECKING:
     import torch
@@ -32,3 +32,9 @@ def choose(name: str = "auto") -> tuple["torch.device", str]:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise InputError(f"--device {name}: {reason}; try --device auto") from None
     return device, f"{device} (as asked)"
+
+
+def only_cpu(detector: str, name: str) -> None:
+    """Say, where another device is asked for by name, that this detector runs on the CPU all the same."""
+    if name not in ("auto", "cpu"):
+        say(f"{detector} knows no other device than the CPU: it runs there, not on {name}")

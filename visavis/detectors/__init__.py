@@ -8,15 +8,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from visavis.command import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 
 SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpn.safetensors"
 
 DETECTORS: dict[str, str] = {
-    "faster_rcnn": "visavis.detectors.faster_rcnn:load",
+    "shipped": "visavis.detectors.faster_rcnn:shipped",
+    "opencv_haar": "visavis.detectors.opencv_haar:load",
+    "dlib_hog": "visavis.detectors.dlib_face_recognition:hog",
+    "dlib_cnn": "visavis.detectors.dlib_face_recognition:cnn",
+    "mtcnn": "visavis.detectors.mtcnn:load",
+    "centerface": "visavis.detectors.centerface:load",
 }
-"""Name -> `module:function`, which takes (weights: Path, device: str, threshold: float | None) and makes a Detector."""
+"""Name -> `module:function`, which takes (device: str, threshold: float | None) and makes a Detector."""
 
 
 class Detector(Protocol):
@@ -30,14 +36,34 @@ class Detector(Protocol):
         ...
 
 
-def load_detector(weights: str | Path | None = None, device: str = "auto", threshold: float | None = None) -> Detector:
-    """The detector with these weights: a checkpoint of train.py's, or the one that the project ships.
+def load_detector(
+    name_or_path: str | Path = "shipped", device: str = "auto", threshold: float | None = None
+) -> Detector:
+    """A detector of `DETECTORS` by its name, or the one whose checkpoint (train.py's, .safetensors) lies at a path.
 
-    device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
-    threshold: the score from which on a find is returned; by default the checkpoint's own, which gave
+    device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`; those of other packages that know
+    no GPU run on the CPU whatever it says, and say so when asked for another.
+    threshold: the score from which on a find is returned; by default the detector's own: a checkpoint's gave
     the best F1 on its validation photos. For a whole precision-recall curve give a low one (0.05).
-    Raises visavis.command.InputError where the file is not there or is no checkpoint.
+    Raises visavis.command.InputError where there is no such detector, its package is not installed, the file is
+    not there or is no checkpoint.
     """
-    module, function = DETECTORS["faster_rcnn"].split(":")
-    load: Callable[..., Detector] = getattr(import_module(module), function)
-    return load(Path(weights or SHIPPED), device, threshold)
+    if str(name_or_path) in DETECTORS:
+        module, function = DETECTORS[str(name_or_path)].split(":")
+        make: Callable[[str, float | None], Detector] = getattr(import_module(module), function)
+        return make(device, threshold)
+    path = Path(name_or_path)
+    if not path.suffix and not path.exists():
+        raise InputError(
+            f"no detector {str(name_or_path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint"
+        )
+    load: Callable[[Path, str, float | None], Detector] = import_module("visavis.detectors.faster_rcnn").load
+    return load(path, device, threshold)
+
+
+def needed(package: str, detector: str, install: str) -> object:
+    """Import a package that only one detector needs. Raises InputError that says how to install it."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise InputError(f"{detector} needs a package that is not there ({error}); {install}") from None

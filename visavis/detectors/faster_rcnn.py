@@ -27,6 +27,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from visavis import checkpoint, device
 from visavis.boxes import clip
 from visavis.command import InputError
+from visavis.detectors import SHIPPED
 from visavis.detectors.incomplete_labels import respect_ignored
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
@@ -208,6 +209,11 @@ def load(path: Path, device_name: str = "auto", threshold: float | None = None) 
     return FasterRCNNDetector(
         model, metadata.get("threshold", 0.5) if threshold is None else threshold, device.choose(device_name)[0]
     )
+
+
+def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
+    """The detector that comes with the project."""
+    return load(SHIPPED, device_name, threshold)
 
 
 _NORMS = (nn.BatchNorm2d, FrozenBatchNorm2d)

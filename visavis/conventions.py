@@ -1,0 +1,81 @@
+"""Two hands draw the same face as two boxes: how they differ, and how to go from one to the other.
+
+A label may run from hairline to chin and a find from brow to chin. The difference is estimated from the
+data itself (`estimate`), and finds are moved to the labels' convention before they are held against them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.boxes import Boxes, area, as_boxes
+
+MATCHES = 20
+"""Fewer clear pairs than this make no estimate; finds are then taken as they are."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """From one convention to another: how far the centre moves, in widths and heights of the box, and
+    how the sides grow. matches: the pairs it was estimated from."""
+
+    right: float = 0.0
+    down: float = 0.0
+    wider: float = 1.0
+    taller: float = 1.0
+    matches: int = 0
+
+    def move(self, boxes: Boxes) -> Boxes:
+        """(N, 4) boxes of the one convention -> (N, 4) as the other would have drawn them."""
+        sides = boxes[:, 2:] - boxes[:, :2]
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * np.array([self.right, self.down], np.float32)
+        half = sides * np.array([self.wider, self.taller], np.float32) / 2
+        return np.concatenate([centres - half, centres + half], axis=1)
+
+    def __str__(self) -> str:
+        if self.matches < MATCHES:
+            return (
+                f"no estimate from {self.matches} sure finds at labels ({MATCHES} needed); finds are taken as they are"
+            )
+        return (
+            f"from {self.matches} sure finds at labels: centre {self.right:+.1%} right, {self.down:+.1%} down, "
+            f"{self.wider:.2f} times as wide, {self.taller:.2f} times as tall"
+        )
+
+
+def estimate(pairs: Iterable[tuple[Boxes, Boxes]]) -> Shift:
+    """The shift between finds and labels. pairs: a photo's sure finds (N, 4) and its labels (M, 4).
+
+    Only photos with one of each that meet count: no doubt who is who. Medians, so that the odd wrong
+    pair does not matter. With fewer than `MATCHES` pairs the shift is none.
+    """
+    clear = [
+        (found[0], labels[0])
+        for found, labels in pairs
+        if len(found) == len(labels) == 1 and meets(found, labels[0])[0]
+    ]
+    if len(clear) < MATCHES:
+        return Shift(matches=len(clear))
+    found, labels = (np.stack(side) for side in zip(*clear, strict=True))
+    sides, label_sides = found[:, 2:] - found[:, :2], labels[:, 2:] - labels[:, :2]
+    apart = (labels[:, :2] + labels[:, 2:] - found[:, :2] - found[:, 2:]) / 2
+    right, down = np.median(apart / sides, axis=0)
+    wider, taller = np.median(label_sides / sides, axis=0)
+    return Shift(float(right), float(down), float(wider), float(taller), len(clear))
+
+
+def meets(found: Boxes, label: Sequence[float] | NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether each of (N, 4) finds is the label's face, whatever the conventions: (N,) bool.
+
+    Each one's centre lies in the other, and neither has more than nine times the other's area.
+    """
+    box = as_boxes(np.asarray(label)[None])
+    ratio = np.maximum(area(found), 1e-6) / np.maximum(area(box), 1e-6)
+    return np.asarray(_centre_in(found, box) & _centre_in(box, found) & (ratio < 9) & (ratio > 1 / 9))
+
+
+def _centre_in(boxes: Boxes, other: Boxes) -> NDArray[np.bool_]:
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.asarray(((centres > other[:, :2]) & (centres < other[:, 2:])).all(axis=1))

@@ -1,0 +1,47 @@
+"""MTCNN (Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded CNNs", 2016) as the
+package facenet-pytorch has it, with its weights."""
+
+from typing import Any
+
+import numpy as np
+
+from visavis import device as devices
+from visavis.detectors import needed
+from visavis.faces import Faces
+from visavis.images import Picture
+
+# It pins an old torch that it does not need.
+INSTALL = "pip install --no-deps facenet-pytorch"
+
+
+class Mtcnn:
+    """facenet-pytorch's MTCNN with its own settings (faces from 20 pixels on) but for the last threshold.
+
+    Gives the five keypoints (eyes, nose, corners of the mouth) with each face.
+    """
+
+    def __init__(self, threshold: float, device: str) -> None:
+        package: Any = needed("facenet_pytorch", "mtcnn", INSTALL)
+        self.threshold = threshold
+        thresholds = [0.6, 0.7, threshold]
+        on, _ = devices.choose(device)
+        self._network = package.MTCNN(keep_all=True, select_largest=False, thresholds=thresholds, device=on)
+
+    def detect(self, images: list[Picture]) -> list[Faces]:
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        return [self._find(image) for image in images]
+
+    def _find(self, image: Picture) -> Faces:
+        if min(image.shape[:2]) < 20:  # its pyramid of scales would have no level
+            return Faces()
+        boxes, scores, points = self._network.detect(image, landmarks=True)
+        if boxes is None:
+            return Faces()
+        scores = np.asarray(scores, np.float32)
+        faces = Faces(np.asarray(boxes, np.float32), scores, np.asarray(points, np.float32))
+        return faces[np.argsort(-scores, kind="stable")]
+
+
+def load(device: str = "auto", threshold: float | None = None) -> Mtcnn:
+    """The default threshold is the package's own, 0.7."""
+    return Mtcnn(0.7 if threshold is None else threshold, device)

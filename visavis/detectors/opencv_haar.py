@@ -1,0 +1,57 @@
+"""Viola and Jones's detector ("Rapid Object Detection using a Boosted Cascade", 2001) as OpenCV has it.
+
+The cascade for frontal faces comes with OpenCV 4; OpenCV 5 no longer carries it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis.boxes import as_boxes
+from visavis.command import InputError
+from visavis.detectors import needed
+from visavis.device import only_cpu
+from visavis.faces import Faces
+from visavis.images import Picture
+
+INSTALL = "pip install 'opencv-python-headless<5'"
+
+
+class OpencvHaar:
+    """OpenCV's frontal-face cascade. Its scores are the sums of the last stage through a logistic curve.
+
+    As OpenCV's documentation uses it: scale steps of 1.1, faces from 20 pixels on; a face counts where at
+    least three windows agree.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        cv2: Any = needed("cv2", "opencv_haar", INSTALL)
+        self._cv2 = cv2
+        self.threshold = threshold
+        path = Path(cv2.data.haarcascades if hasattr(cv2, "data") else "") / "haarcascade_frontalface_default.xml"
+        if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
+            raise InputError(f"opencv_haar: OpenCV {cv2.__version__} carries no Haar cascade; {INSTALL}")
+        self._cascade = cv2.CascadeClassifier(str(path))
+
+    def detect(self, images: list[Picture]) -> list[Faces]:
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        return [self._find(image) for image in images]
+
+    def _find(self, image: Picture) -> Faces:
+        grey = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
+        corners, _, weights = self._cascade.detectMultiScale3(
+            grey, scaleFactor=1.1, minNeighbors=3, minSize=(20, 20), outputRejectLevels=True
+        )
+        if not len(corners):
+            return Faces()
+        boxes = as_boxes(corners)
+        boxes[:, 2:] += boxes[:, :2]
+        scores = 1 / (1 + np.exp(-np.asarray(weights, np.float32).reshape(-1)))
+        return Faces(boxes, scores)[np.argsort(-scores, kind="stable")].above(self.threshold)
+
+
+def load(device: str = "auto", threshold: float | None = None) -> OpencvHaar:
+    """OpenCV's own choice is to return whatever the cascade lets through: the default threshold is 0."""
+    only_cpu("opencv_haar", device)
+    return OpencvHaar(0.0 if threshold is None else threshold)
