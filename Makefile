@@ -31,7 +31,8 @@ format: $(READY) ## Format the code and mend what ruff can
 
 # uv makes the environment: it needs neither python3-venv nor a Python that lets pip install into it (Debian's
 # does not), it can leave dlib out (pyproject.toml), and it is quick. Where there is none, pip puts it in .uv.
-# pip's own settings (a mirror, say) are passed on, for uv does not read them.
+# pip's own settings (a mirror, say) are passed on, for uv does not read them. Bytecode is compiled at once, as pip
+# does: where PYTHONDONTWRITEBYTECODE is set, each command would otherwise compile torch and sympy anew.
 $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "visavis needs Python 3.11 or newer, and $(PYTHON) is not; try: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 2; }
@@ -43,5 +44,5 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	    index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}; \
 	    if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	    $$uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV); \
-	    $$uv pip install --python $(PY) -r requirements.txt -r requirements-dev.txt dlib-bin
+	    $$uv pip install --compile-bytecode --python $(PY) -r requirements.txt -r requirements-dev.txt dlib-bin
 	@touch $@
