@@ -44,5 +44,5 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	    index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}; \
 	    if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	    $$uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV); \
-	    $$uv pip install --compile-bytecode --python $(PY) -r requirements.txt -r requirements-dev.txt dlib-bin
+	    UV_COMPILE_BYTECODE_TIMEOUT=900 $$uv pip install --compile-bytecode --python $(PY) -r requirements.txt -r requirements-dev.txt dlib-bin
 	@touch $@
