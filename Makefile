@@ -6,6 +6,10 @@ PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 CODE   := $(wildcard *.py benchmarks clean dataset demo download tests visavis)
 
+# uv leaves it to the first import of a module to compile it. Where this is set, Python does not keep what it compiled,
+# and each command here, and each worker of it, would compile torch and sympy anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo test lint format
 .DELETE_ON_ERROR:
 
@@ -18,7 +22,7 @@ demo: $(READY) ## Walk the whole road on a small set of photos, in a few minutes
 	$(PY) -m demo
 
 test: lint ## Lint, format, types and tests
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -v -n auto --maxprocesses 4 --dist loadfile --maxfail 5
 
 lint: $(READY) ## Lint, format and types
 	$(PY) -m ruff check $(CODE)
@@ -31,8 +35,7 @@ format: $(READY) ## Format the code and mend what ruff can
 
 # uv makes the environment: it needs neither python3-venv nor a Python that lets pip install into it (Debian's
 # does not), it can leave dlib out (pyproject.toml), and it is quick. Where there is none, pip puts it in .uv.
-# pip's own settings (a mirror, say) are passed on, for uv does not read them. Bytecode is compiled at once, as pip
-# does: where PYTHONDONTWRITEBYTECODE is set, each command would otherwise compile torch and sympy anew.
+# pip's own settings (a mirror, say) are passed on, for uv does not read them.
 $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "visavis needs Python 3.11 or newer, and $(PYTHON) is not; try: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 2; }
@@ -44,5 +47,5 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	    index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}; \
 	    if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	    $$uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV); \
-	    UV_COMPILE_BYTECODE_TIMEOUT=900 $$uv pip install --compile-bytecode --python $(PY) -r requirements.txt -r requirements-dev.txt dlib-bin
+	    $$uv pip install --python $(PY) -r requirements.txt -r requirements-dev.txt dlib-bin
 	@touch $@

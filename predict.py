@@ -133,6 +133,7 @@ def list_inputs(photos: Iterable[Path]) -> list[Input]:
     Raises InputError where a path is not there, and where there is no photo at all.
     """
     inputs: list[Input] = []
+    empty: list[str] = []
     seen: set[str] = set()
     taken: set[str] = set()
     for given in photos:
@@ -142,7 +143,7 @@ def list_inputs(photos: Iterable[Path]) -> list[Input]:
             base = _free(PurePosixPath(_real(given).name), taken)
             members = [(path, base / path.relative_to(given).as_posix()) for path in visavis.images.find(given)]
             if not members:
-                say(f"no photo in {given}")
+                empty.append(str(given))
         else:
             members = [(given, PurePosixPath(given.name))]
         for path, place in members:
@@ -150,7 +151,10 @@ def list_inputs(photos: Iterable[Path]) -> list[Input]:
             seen.add(os.path.abspath(path))
             inputs.append(Input(path, place if again else _free(_as_jpeg(place), taken), again))
     if not inputs:
-        raise InputError("no photo to look at; give files, or folders that hold some")
+        where = f" in {', '.join(empty)}" if empty else ""
+        raise InputError(f"no photo to look at{where}; give files, or folders that hold some")
+    for folder in empty:
+        say(f"no photo in {folder}")
     return inputs
 
 
