@@ -22,12 +22,13 @@ demo: $(READY) ## Walk the whole road on a small set of photos, in a few minutes
 	$(PY) -m demo
 
 test: lint ## Lint, format, types and tests
+	@# The workers fill the cores: a second thread of torch in each would only stand in another's way.
 	OMP_NUM_THREADS=1 $(PY) -m pytest -v -n auto --maxprocesses 4 --dist loadfile --maxfail 5
 
 lint: $(READY) ## Lint, format and types
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
-	$(PY) -m mypy $(wildcard *.py) clean dataset download visavis
+	$(PY) -m pyrefly check $(wildcard *.py) clean dataset demo download visavis
 
 format: $(READY) ## Format the code and mend what ruff can
 	$(PY) -m ruff check --fix $(CODE)

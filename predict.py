@@ -181,8 +181,8 @@ class _Pool(ThreadPoolExecutor):
     def __init__(self) -> None:
         super().__init__(min(4, os.cpu_count() or 1))
 
-    def __exit__(self, kind: object, *rest: object) -> None:
-        self.shutdown(wait=True, cancel_futures=kind is not None)
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
+        self.shutdown(wait=True, cancel_futures=exc_type is not None)
 
     def map_ahead(self, function: Callable[[Input], Outcome], inputs: list[Input], ahead: int) -> Iterator[Outcome]:
         """The results in order, of which at most `ahead` are made before they are asked for."""

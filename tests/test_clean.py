@@ -56,7 +56,7 @@ def clean(*arguments: str | Path) -> Done:
 def started(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     """The same in a process of its own, whose workers' words are seen too."""
     command = [sys.executable, "-m", "clean", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, env=os.environ | (env or {}))
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1000, env=os.environ | (env or {}))
 
 
 def verdicts(folder: Path) -> dict[str, tuple[str, str]]:
@@ -195,7 +195,7 @@ def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signa
         os.killpg(running.pid, stop)  # as a terminal does it: to the workers too
     else:
         running.kill()
-    _, errors = running.communicate(timeout=1800)
+    _, errors = running.communicate(timeout=1000)
     assert running.returncode == status
     assert "Traceback" not in errors
     wait_until(lambda: not group_lives(running.pid))

@@ -46,7 +46,7 @@ def listed(site: Site) -> dict[str, list[list[str]]]:
     """Identity -> the fields of its lines, as the archive that the site serves has them."""
     with tarfile.open(fileobj=BytesIO(requests.get(site.archive_address, timeout=120).content)) as archive:
         names = [name for name in archive.getnames() if name.startswith("vgg_face_dataset/files/")]
-        texts = {Path(name).stem: archive.extractfile(name).read().decode() for name in names}  # type: ignore[union-attr]
+        texts = {Path(name).stem: archive.extractfile(name).read().decode() for name in names}
     return {name: [line.split(" ") for line in text.splitlines()] for name, text in texts.items()}
 
 

@@ -179,7 +179,7 @@ class FasterRCNNDetector:
     """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out."""
 
     def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device) -> None:
-        self.model = model.eval().to(on, memory_format=torch.channels_last)
+        self.model = model.eval().to(on).to(memory_format=torch.channels_last)
         self.model.roi_heads.score_thresh = threshold
         self.threshold = threshold
         self.device = on
