@@ -24,7 +24,7 @@ def test_a_photo_that_hangs_its_worker_costs_itself_alone(tmp_path: Path):
     os.mkfifo(endless)  # whoever reads it waits for ever, inside the system
     some = [*photos(tmp_path, 7), Photo("endless", endless)]
     some = [*some[:2], some[-1], *some[2:-1]]
-    seen = {one.image_id: one for one in look_at_all(((one, TASK) for one in some), workers=2)}
+    seen = {one.image_id: one for one in look_at_all([(one, TASK) for one in some], workers=2)}
     assert {image_id: one.reason for image_id, one in seen.items()} == {
         "endless": "crashed",
         **{str(number): "" for number in range(7)},
