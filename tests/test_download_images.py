@@ -19,14 +19,13 @@ import pytest
 from hostile_site import Site, answer, hang_up
 from PIL import Image
 from skimage import data as photos
+from typed import ROOT, started
 
 from dataset import tables
 from download import images
 from download.http import REASONS, Outcome
 from download.schedule import Job, Schedule
 from visavis.command import InputError
-
-ROOT = Path(__file__).parents[1]
 
 
 def encoded(format: str, mode: str = "RGB") -> bytes:
@@ -303,13 +302,8 @@ def test_a_disk_that_cannot_be_written_stops_the_run(tmp_path, site):
 
 
 def start(data: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "download", "images", "--data", str(data), "--allow-private", *arguments],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return started("-m", "download", "images", "--data", data, "--allow-private", *arguments, env=environment)
 
 
 def wait_for(condition, seconds: float = 600.0) -> None:

@@ -3,8 +3,6 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
-from typed import ROOT, typed
+from typed import started, typed
 
 import predict
 import visavis
@@ -220,8 +218,7 @@ def test_an_interrupted_run_leaves_only_what_is_whole(tmp_path: Path):
     for number in range(300):
         (tmp_path / f"many/{number:03}.jpg").write_bytes(photo)
     out = tmp_path / "out"
-    command = [sys.executable, "predict.py", tmp_path / "many", "--out", out, "--device", "cpu", "--batch-size", "1"]
-    run = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    run = started("predict.py", tmp_path / "many", "--out", out, "--device", "cpu", "--batch-size", "1")
     deadline = time.monotonic() + 900
     while not list(out.rglob("*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -4,10 +4,13 @@ second Python and a second torch take to start. What is about processes (kills, 
 
 import io
 import runpy
+import signal
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +40,19 @@ def typed(*words: str | Path) -> Done:
         except SystemExit as end:
             return Done(_status(end.code, errors), out.getvalue(), errors.getvalue())
     raise AssertionError("a command ends with sys.exit")
+
+
+def started(*words: str | Path, **options: Any) -> subprocess.Popen[str]:
+    """Start `python WORDS` from the repository root in a process of its own; its stderr is a pipe.
+
+    Ctrl-C stops it even where these tests run in the background: a shell has such processes ignore it, and what
+    they start ignores it too.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is handled here is not ignored there
+    try:
+        return subprocess.Popen([sys.executable, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True, **options)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _status(code: object, errors: io.StringIO) -> int:
