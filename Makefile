@@ -6,6 +6,15 @@ PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 CODE   := $(wildcard *.py benchmarks clean dataset demo download tests visavis)
 
+# uv leaves it to the first import of a module to compile it. Where this is set, Python does not keep what it compiled,
+# and each command here, and each worker of it, would compile torch and sympy anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+# For the tests, whose workers fill the cores: a second thread of torch in each would stand in another's way, and a
+# page fault costs much on a virtual machine, so memory that torch frees is kept, and large blocks take large pages.
+FRUGAL := OMP_NUM_THREADS=1 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+    MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296
+
 .PHONY: help setup demo test lint format
 .DELETE_ON_ERROR:
 
@@ -18,12 +27,12 @@ demo: $(READY) ## Walk the whole road on a small set of photos, in a few minutes
 	$(PY) -m demo
 
 test: lint ## Lint, format, types and tests
-	$(PY) -m pytest
+	$(FRUGAL) $(PY) -m pytest -v -n auto --maxprocesses 4 --dist loadfile --maxfail 5
 
 lint: $(READY) ## Lint, format and types
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
-	$(PY) -m mypy $(wildcard *.py) clean dataset download visavis
+	$(PY) -m pyrefly check $(wildcard *.py) clean dataset demo download visavis
 
 format: $(READY) ## Format the code and mend what ruff can
 	$(PY) -m ruff check --fix $(CODE)

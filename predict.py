@@ -134,6 +134,7 @@ def list_inputs(photos: Iterable[Path]) -> list[Input]:
     Raises InputError where a path is not there, and where there is no photo at all.
     """
     inputs: list[Input] = []
+    empty: list[str] = []
     seen: set[str] = set()
     taken: set[str] = set()
     for given in photos:
@@ -143,7 +144,7 @@ def list_inputs(photos: Iterable[Path]) -> list[Input]:
             base = _free(PurePosixPath(_real(given).name), taken)
             members = [(path, base / path.relative_to(given).as_posix()) for path in visavis.images.find(given)]
             if not members:
-                say(f"no photo in {given}")
+                empty.append(str(given))
         else:
             members = [(given, PurePosixPath(given.name))]
         for path, place in members:
@@ -151,7 +152,10 @@ def list_inputs(photos: Iterable[Path]) -> list[Input]:
             seen.add(os.path.abspath(path))
             inputs.append(Input(path, place if again else _free(_as_jpeg(place), taken), again))
     if not inputs:
-        raise InputError("no photo to look at; give files, or folders that hold some")
+        where = f" in {', '.join(empty)}" if empty else ""
+        raise InputError(f"no photo to look at{where}; give files, or folders that hold some")
+    for folder in empty:
+        say(f"no photo in {folder}")
     return inputs
 
 
@@ -178,8 +182,8 @@ class _Pool(ThreadPoolExecutor):
     def __init__(self) -> None:
         super().__init__(min(4, os.cpu_count() or 1))
 
-    def __exit__(self, kind: object, *rest: object) -> None:
-        self.shutdown(wait=True, cancel_futures=kind is not None)
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
+        self.shutdown(wait=True, cancel_futures=exc_type is not None)
 
     def map_ahead(self, function: Callable[[Input], Outcome], inputs: list[Input], ahead: int) -> Iterator[Outcome]:
         """The results in order, of which at most `ahead` are made before they are asked for."""

@@ -88,7 +88,7 @@ def train(options: Options) -> int:
     model = build(options.arch, options.init, options.trainable_layers)
     in_use = model.transform.min_size, model.transform.max_size
     on, chosen = device.choose(options.device)
-    model.to(on, memory_format=torch.channels_last)
+    model.to(on).to(memory_format=torch.channels_last)
     lr = options.lr or 2e-4 * math.sqrt(options.batch_size / 16)
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr, weight_decay=options.weight_decay)
@@ -155,7 +155,7 @@ def train_one_epoch(
         images = [image.to(on) for image in images]
         moved = [{name: _to(value, on) for name, value in target.items()} for target in targets]
         losses = model(images, moved)
-        loss = sum(losses.values())
+        loss = torch.stack(list(losses.values())).sum()
         if not math.isfinite(loss.item()):
             names = [loader.dataset.photos[target["image_id"]].image_id for target in targets]
             raise InputError(
@@ -282,7 +282,7 @@ def _loader(dataset: FaceDataset, options: Options) -> Any:
 
     workers = min(os.cpu_count() or 1, 8) if options.workers is None else options.workers
     return DataLoader(
-        dataset,  # type: ignore[arg-type]  # map-style by its methods; it imports no torch to say so
+        dataset,  # type: ignore[bad-argument-type]  # map-style by its methods; it imports no torch to say so
         options.batch_size,
         shuffle=True,
         num_workers=workers,

@@ -111,7 +111,7 @@ def _look(
     if len(jobs) < len(photos):
         say(f"{len(photos) - len(jobs)} of {len(photos)} photos were judged before and have not changed")
     seen = dict(before)
-    # A process takes as long to start (it loads the finder) as ten photos do.
+    # A process that must load torch takes as long to start as ten photos do.
     count = min(len(os.sched_getaffinity(0)), len(jobs) // 10) if workers == "auto" else min(workers, len(jobs))
     with (
         journal.Journal(path) as file,

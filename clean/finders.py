@@ -17,6 +17,9 @@ FINDERS: dict[str, str] = {
     "shipped": "clean.finders:shipped",
 }
 
+PRELOAD: dict[str, str] = {"face_recognition": "clean.preload_face_recognition"}
+"""Name -> a module whose import makes the finder, for those that bear to be forked once made. (torch does not.)"""
+
 
 @dataclass(frozen=True)
 class Finder:

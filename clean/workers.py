@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from clean.look import Photo, Seen, Task, look
 Job = tuple[Photo, Task]
 
 
-def look_at_all(jobs: Iterable[Job], workers: int) -> Generator[Seen, None, None]:
+def look_at_all(jobs: Collection[Job], workers: int) -> Generator[Seen, None, None]:
     """Yield what was seen of each photo, in the order in which the looks end.
 
     Where a worker dies, the photos that were in the works are looked at again, one at a time, each in
@@ -23,12 +23,13 @@ def look_at_all(jobs: Iterable[Job], workers: int) -> Generator[Seen, None, None
     Raises visavis.command.InputError where a finder cannot be had.
     """
     waiting = iter(jobs)
+    asked = {name for _, task in jobs for name in task.finders}
     broken = True
     while broken:
         broken = False
         running: dict[Future[Seen], Job] = {}
         suspects: list[Job] = []
-        with _pool(workers) as pool:
+        with _pool(workers, asked) as pool:
             try:
                 for job in waiting:
                     suspects = [job]  # until it is submitted: a broken pool takes none
@@ -54,7 +55,7 @@ def _finished(running: dict[Future[Seen], Job]) -> Iterator[Seen]:
 
 def _look_alone(job: Job) -> Seen:
     photo, task = job
-    with _pool(1) as pool:
+    with _pool(1, task.finders) as pool:
         try:
             return _submit(pool, job).result()
         except BrokenProcessPool:
@@ -63,9 +64,14 @@ def _look_alone(job: Job) -> Seen:
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    # spawn: a forked child would inherit the locks of whatever threads (tqdm's, torch's) run here.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+def _pool(workers: int, asked: Collection[str]) -> Iterator[ProcessPoolExecutor]:
+    # A worker forked from here would inherit the locks of whatever threads (tqdm's, torch's) run here. It is forked
+    # from a process without threads, which starts with the first pool and has imported what all workers need.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(
+        ["clean.look", *(finders.PRELOAD[name] for name in asked if name in finders.PRELOAD)]
+    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     try:
         yield pool
     finally:

@@ -124,4 +124,4 @@ Command = (
 )
 
 if __name__ == "__main__":
-    main(run, Command)  # type: ignore[arg-type]  # a union of dataclasses, which tyro makes subcommands of
+    main(run, Command)  # type: ignore[bad-argument-type]  # a union of dataclasses, which tyro makes subcommands of

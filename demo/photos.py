@@ -51,7 +51,7 @@ class Labelled:
 
     def cropped(self, x1: int, y1: int, x2: int, y2: int) -> "Labelled":
         """The part of the picture from (x1, y1) to (x2, y2)."""
-        return Labelled(self.picture[y1:y2, x1:x2], self.boxes - np.float32([x1, y1, x1, y1]))
+        return Labelled(self.picture[y1:y2, x1:x2], self.boxes - np.array([x1, y1, x1, y1], np.float32))
 
     def resized(self, longest: int) -> "Labelled":
         """Scaled so that the longer side is `longest` pixels."""
@@ -73,7 +73,7 @@ class Labelled:
         height, width = other.picture.shape[:2]
         picture = self.picture.copy()
         picture[y : y + height, x : x + width] = other.picture
-        return Labelled(picture, np.concatenate([self.boxes, other.boxes + np.float32([x, y, x, y])]))
+        return Labelled(picture, np.concatenate([self.boxes, other.boxes + np.array([x, y, x, y], np.float32)]))
 
 
 @dataclass(frozen=True)

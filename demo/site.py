@@ -18,6 +18,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -230,8 +231,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # the standard five refuses a downloader that opens many connections at once
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.answers: dict[str, Answer] = {}
 
 
@@ -239,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keeps connections open
     disable_nagle_algorithm = True  # it would hold a small body back until the client acknowledges the headers
     timeout = 60
-    server: _Server
+    server: _Server  # type: ignore[bad-override-mutable-attribute]  # it is handed to a _Server alone
 
     def do_GET(self) -> None:
         status, kind, body = self.server.answers.get(self.path, lambda: _NOT_FOUND)()

@@ -19,14 +19,13 @@ import pytest
 from hostile_site import Site, answer, hang_up
 from PIL import Image
 from skimage import data as photos
+from typed import ROOT, started
 
 from dataset import tables
 from download import images
 from download.http import REASONS, Outcome
 from download.schedule import Job, Schedule
 from visavis.command import InputError
-
-ROOT = Path(__file__).parents[1]
 
 
 def encoded(format: str, mode: str = "RGB") -> bytes:
@@ -63,7 +62,7 @@ def labels(data: Path, urls: dict[str, str]) -> Path:
 
 
 def options(data: Path, **changes) -> images.Options:
-    quick = {"timeout": 20.0, "deadline": 20.0, "backoff": 0.05, "allow_private": True, "connections": 8}
+    quick = {"timeout": 90.0, "deadline": 90.0, "backoff": 0.05, "allow_private": True, "connections": 8}
     return images.Options(data=data, **quick | changes)
 
 
@@ -125,7 +124,7 @@ def test_what_is_no_photo(tmp_path, site, capfd):
     urls = {f"x/{name}": site.url(f"/{name}") for name in routes}
     urls |= {"x/scheme": "ftp://example.com/a.jpg", "x/nothing": "", "x/dead": "http://127.0.0.2:9/a.jpg"}
     labels(tmp_path, urls)
-    assert images.run(options(tmp_path, retries=1, deadline=3.0, max_bytes=50_000)) == 3
+    assert images.run(options(tmp_path, retries=1, deadline=10.0, max_bytes=50_000)) == 3
     table = downloads(tmp_path)
     assert {name: (table[f"x/{name}"]["status"], table[f"x/{name}"]["reason"]) for name in routes} == {
         name: (status, reason) for name, (_, status, reason) in routes.items()
@@ -303,16 +302,11 @@ def test_a_disk_that_cannot_be_written_stops_the_run(tmp_path, site):
 
 
 def start(data: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "download", "images", "--data", str(data), "--allow-private", *arguments],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return started("-m", "download", "images", "--data", data, "--allow-private", *arguments, env=environment)
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
+def wait_for(condition, seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -341,20 +335,20 @@ def test_interrupt_lock_and_going_on(tmp_path, site):
     hold = threading.Event()
 
     def held(connection, request):
-        hold.wait(60)
+        hold.wait(600)
         connection.sendall(answer(PHOTO))
 
     site.routes |= {f"/held{i}": held for i in range(4)} | {f"/p{i}": answer(PHOTO) for i in range(4)}
     labels(tmp_path, {f"a/{path.strip('/')}": site.url(path) for path in site.routes if path != "/photo"})
-    process = start(tmp_path, "--per-host", "8")
+    process = start(tmp_path, "--per-host", "8", "--deadline", "10m")
     wait_for(lambda: len(site.requests) == 8 and len(downloads(tmp_path)) == 4)
     second = start(tmp_path)
-    assert second.wait(60) == 2
+    assert second.wait(600) == 2
     assert f"process {process.pid}" in second.stderr.read()
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    assert time.monotonic() - began < 15.0  # two seconds where the machine is not busy; a deadline is thirty
+    assert process.wait(600) == 130
+    assert time.monotonic() - began < 120.0  # two where the machine is not busy; the deadline is ten minutes
     errors = process.stderr.read()
     assert "4 of 8 images are done" in errors and "Traceback" not in errors
     assert sorted(files(tmp_path)) == [f"images/a/p{i}.jpg" for i in range(4)]
@@ -395,16 +389,6 @@ def test_a_torn_last_row_is_done_again(tmp_path, site):
     table.write_bytes(table.read_bytes()[:-20])
     assert images.run(options(tmp_path)) == 0
     assert len(downloads(tmp_path)) == 2 and len(site.requests) == 2
-
-
-def test_the_command_loads_no_torch():
-    code = "import sys; sys.argv = ['download', 'images', '--help']\nimport runpy\n"
-    code += "try: runpy.run_module('download', run_name='__main__', alter_sys=True)\n"
-    code += "except SystemExit as end: print(end.code, sorted({'torch', 'pandas', 'matplotlib'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "0 []"
-    for option in ("--per-host", "--deadline", "--max-pixels", "--allow-private", "--retry"):
-        assert option in done.stdout
 
 
 def test_schedule_turns_and_pauses():

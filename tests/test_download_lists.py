@@ -4,13 +4,12 @@ import hashlib
 import io
 import os
 import re
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 from hostile_site import Site, answer, hang_up
+from typed import typed
 
 from dataset import tables
 from download import lists, names, sources
@@ -368,15 +367,11 @@ def test_a_list_server_cannot_lead_inside(tmp_path):
 
 
 def test_the_command(tmp_path):
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        whole = [sys.executable, "-m", "download", *arguments]
-        return subprocess.run(whole, cwd=ROOT, capture_output=True, text=True)
-
     source = archive(tmp_path / "lists.tar.gz", SMALL)
-    done = command("lists", str(source), "--data", str(tmp_path / "data"), "--identities", "1", "--curated")
+    done = typed("-m", "download", "lists", source, "--data", tmp_path / "data", "--identities", "1", "--curated")
     assert done.returncode == 0, done.stderr
     assert "6 lines of 1 identities: 3 labels" in done.stderr and done.stdout == ""
-    wrong = command("lists", str(tmp_path / "nowhere"), "--data", str(tmp_path / "none"))
+    wrong = typed("-m", "download", "lists", tmp_path / "nowhere", "--data", tmp_path / "none")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert not (tmp_path / "none").exists()
 

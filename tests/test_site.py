@@ -1,8 +1,6 @@
 """The demo's site and photos, and the first half of the road on them: a real server, real commands."""
 
 import csv
-import subprocess
-import sys
 import tarfile
 from collections import Counter
 from io import BytesIO
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import requests
 import skimage
+from typed import typed
 
 from dataset import tables
 from dataset.split import split_of
@@ -45,9 +44,9 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def listed(site: Site) -> dict[str, list[list[str]]]:
     """Identity -> the fields of its lines, as the archive that the site serves has them."""
-    with tarfile.open(fileobj=BytesIO(requests.get(site.archive_address, timeout=10).content)) as archive:
+    with tarfile.open(fileobj=BytesIO(requests.get(site.archive_address, timeout=120).content)) as archive:
         names = [name for name in archive.getnames() if name.startswith("vgg_face_dataset/files/")]
-        texts = {Path(name).stem: archive.extractfile(name).read().decode() for name in names}  # type: ignore[union-attr]
+        texts = {Path(name).stem: archive.extractfile(name).read().decode() for name in names}
     return {name: [line.split(" ") for line in text.splitlines()] for name, text in texts.items()}
 
 
@@ -60,15 +59,15 @@ def test_each_photo_is_listed_once_with_its_largest_face_and_served_whole(crowd:
             box = np.array(values[:4], dtype=float)
             assert number == "00000001" and values[4:] == ["4.00", "1.00", "1"]
             assert box[3] - box[1] == pytest.approx(118, abs=0.02)
-            assert session.get(url, timeout=10).content == (crowd / "images" / f"{identity}.jpg").read_bytes()
-        assert session.get(f"{site.address}/photos/../boxes.csv", timeout=10).status_code == 404
+            assert session.get(url, timeout=120).content == (crowd / "images" / f"{identity}.jpg").read_bytes()
+        assert session.get(f"{site.address}/photos/../boxes.csv", timeout=120).status_code == 404
         assert not site.faults
 
 
 def test_connections_stay_open(crowd: Path) -> None:
     with Site(crowd) as site, requests.Session() as session:
         for _ in range(3):
-            answer = session.head(site.archive_address, timeout=10)
+            answer = session.head(site.archive_address, timeout=120)
             assert answer.headers.get("Connection", "keep-alive") == "keep-alive" and answer.raw.version == 11
         pools = session.get_adapter(site.address).poolmanager.pools
         (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 (not a mapping)
@@ -161,5 +160,5 @@ def test_portraits_that_cannot_be_fetched_are_told(tmp_path: Path, monkeypatch: 
 
 
 def run(*arguments: str, status: int = 0) -> None:
-    done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True)
+    done = typed("-m", *arguments)
     assert done.returncode == status, done.stderr

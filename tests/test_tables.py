@@ -3,7 +3,6 @@
 import csv
 from pathlib import Path
 
-import pandas
 import pytest
 
 from dataset import tables
@@ -15,6 +14,8 @@ JUDGED = {"image_id": "A/1", "keep": 1, "reason": "", "detail": ""}
 
 
 def test_any_text_comes_back(tmp_path: Path):
+    import pandas  # slow to import: only here
+
     path = tmp_path / "odd.csv"
     written = [{"a": text, "b": str(number)} for number, text in enumerate(ODD)]
     assert tables.write(path, written, ("a", "b")) == len(ODD)

@@ -24,7 +24,8 @@ def as_boxes(values: ArrayLike) -> Boxes:
 
 def area(boxes: Boxes) -> NDArray[np.float32]:
     """Area of each box, (N,) square pixels; an empty or upside-down box has none."""
-    return np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.float32(0))
+    return sides[:, 0] * sides[:, 1]
 
 
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
@@ -42,7 +43,7 @@ def scale(boxes: Boxes, factor: float | tuple[float, float]) -> Boxes:
 def grow(boxes: Boxes, share: float) -> Boxes:
     """Push each side of (N, 4) boxes outwards by `share` of the box's width or height."""
     margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(share)
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+    return as_boxes(np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin]))
 
 
 def intersection(first: Boxes, second: Boxes) -> NDArray[np.float32]:

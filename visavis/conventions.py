@@ -32,7 +32,7 @@ class Shift:
         sides = boxes[:, 2:] - boxes[:, :2]
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * np.array([self.right, self.down], np.float32)
         half = sides * np.array([self.wider, self.taller], np.float32) / 2
-        return np.concatenate([centres - half, centres + half], axis=1)
+        return as_boxes(np.hstack([centres - half, centres + half]))
 
     def __str__(self) -> str:
         if self.matches < MATCHES:

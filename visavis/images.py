@@ -187,8 +187,10 @@ _QUIET = _Quiet()
 
 
 # What Pillow's plugins raise on damaged bytes: OSError by contract, the others from their parsers.
-_DECODER_ERRORS: tuple[type[Exception], ...] = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError)
-_DECODER_ERRORS += (EOFError, ZeroDivisionError, OverflowError, struct.error)
+_DECODER_ERRORS = (
+    *(OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError),
+    *(EOFError, ZeroDivisionError, OverflowError, struct.error),
+)
 
 
 def as_picture(value: Any) -> Picture:

@@ -180,7 +180,7 @@ class FasterRCNNDetector:
     """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out."""
 
     def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device) -> None:
-        self.model = model.eval().to(on, memory_format=torch.channels_last)
+        self.model = model.eval().to(on).to(memory_format=torch.channels_last)
         self.model.roi_heads.score_thresh = threshold
         self.threshold = threshold
         self.device = on
@@ -202,10 +202,11 @@ class FasterRCNNDetector:
 def load(path: Path, device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
     """The detector of a checkpoint. Raises InputError where it is none, or of an arch that is not known."""
     weights, metadata = checkpoint.load(path)
-    model = build(metadata.get("arch", "unnamed"))
-    _freeze_norms(model)
+    with torch.device("meta"):  # every weight is the file's: none takes memory, or a random value, before
+        model = build(metadata.get("arch", "unnamed"))
+        _freeze_norms(model)
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
-    _load_exactly(model, weights, str(path))
+    _load_exactly(model, weights, str(path), assign=True)
     return FasterRCNNDetector(
         model, metadata.get("threshold", 0.5) if threshold is None else threshold, device.choose(device_name)[0]
     )
@@ -280,12 +281,14 @@ def _load_backbone(model: zoo.FasterRCNN, weights: Weights, source: str) -> None
     _load_exactly(body, {name: named[name] for name in body.state_dict() if name in named}, source)
 
 
-def _load_exactly(module: nn.Module, weights: Weights, source: str) -> None:
-    """Load with every name and shape right, but for the batch counters of norms that are frozen here."""
+def _load_exactly(module: nn.Module, weights: Weights, source: str, assign: bool = False) -> None:
+    """Load with every name and shape right, but for the batch counters of norms that are frozen here.
+
+    assign: the module takes the tensors themselves, not their values."""
     known = module.state_dict().keys()
     weights = {name: value for name, value in weights.items() if name in known or "num_batches_tracked" not in name}
     try:
-        module.load_state_dict(weights)
+        module.load_state_dict(weights, assign=assign)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).split("\n") if line.strip()]
         raise InputError(f"{source} does not fit this architecture: {' '.join(lines[1:3])[:300]}") from None
