@@ -47,7 +47,7 @@ class OpencvHaar:
             return Faces()
         boxes = as_boxes(corners)
         boxes[:, 2:] += boxes[:, :2]
-        scores = 1 / (1 + np.exp(-np.asarray(weights, np.float32).reshape(-1)))
+        scores = (1 / (1 + np.exp(-np.asarray(weights).reshape(-1)))).astype(np.float32)
         return Faces(boxes, scores)[np.argsort(-scores, kind="stable")].above(self.threshold)
 
 
