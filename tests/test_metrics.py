@@ -28,11 +28,11 @@ def some_photos(seed: int, crowds: bool = False) -> tuple[list[Faces], list[Face
     truth, found, ignore = [], [], []
     for _ in range(30):
         corner = rng.uniform(0, 400, (rng.integers(0, 6), 2))
-        labels = np.hstack([corner, corner + rng.uniform(20, 90, corner.shape)])
+        labels = np.hstack([corner, corner + rng.uniform(15, 130, corner.shape)])
         near = np.repeat(labels, rng.integers(0, 3, len(labels)), axis=0)
-        near = near + rng.normal(0, 4, near.shape)
+        near = near + rng.normal(0, 0.07, near.shape) * (near[:, 2:] - near[:, :2]).mean(axis=1, keepdims=True)
         far = rng.uniform(0, 400, (rng.integers(0, 4), 2))
-        finds = np.vstack([near, np.hstack([far, far + rng.uniform(20, 90, far.shape)])])
+        finds = np.vstack([near, np.hstack([far, far + rng.uniform(15, 130, far.shape)])])
         regions = np.zeros((0, 4))
         if crowds and rng.random() < 0.6:
             regions = np.array([[600.0, 0, 1000, 400], [600, 500, 900, 900]])[: rng.integers(1, 3)]
@@ -45,7 +45,8 @@ def some_photos(seed: int, crowds: bool = False) -> tuple[list[Faces], list[Face
 
 
 def by_pycocotools(truth: list[Faces], found: list[Faces], ignore: list[boxes.Boxes]) -> np.ndarray:
-    """Mean AP, AP50 and AP75 as the COCO reference has them; ignored regions are its crowds."""
+    """Mean AP, AP50, AP75, and AP of small, medium and large boxes as the COCO reference has them; ignored regions
+    are its crowds."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -74,7 +75,7 @@ def by_pycocotools(truth: list[Faces], found: list[Faces], ignore: list[boxes.Bo
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return evaluation.stats[:3]
+    return evaluation.stats[:6]
 
 
 @pytest.mark.parametrize("crowds", [False, True])
@@ -82,7 +83,9 @@ def by_pycocotools(truth: list[Faces], found: list[Faces], ignore: list[boxes.Bo
 def test_average_precision_is_cocos(seed: int, crowds: bool):
     photos = some_photos(seed, crowds)
     scores = metrics.score(*photos)
-    assert [scores.ap, scores.ap50, scores.ap75] == pytest.approx(by_pycocotools(*photos), abs=1e-9)
+    by_size = [-1 if isnan(ap) else ap for ap in (scores.ap_small, scores.ap_medium, scores.ap_large)]  # as COCO's
+    assert [scores.ap, scores.ap50, scores.ap75, *by_size] == pytest.approx(by_pycocotools(*photos), abs=1e-9)
+    assert scores.ap_medium > 0.1
     assert 0.1 < scores.ap < scores.ap50 < 1
     if crowds:
         assert metrics.score(*photos[:2]).ap50 < scores.ap50  # the regions do matter
@@ -92,6 +95,15 @@ def test_match_gives_each_truth_to_one_find():
     truth = Faces([FACE, OTHER])
     found = Faces([FACE, FACE, OTHER, AWAY], [0.5, 0.9, 0.1, 0.8])
     assert metrics.match(truth, found).tolist() == [metrics.FALSE, 0, 1, metrics.FALSE]
+
+
+def test_a_find_of_another_size_is_neither():
+    truth = Faces([FACE, OTHER])  # 600 and 1,200 square pixels
+    found = Faces([OTHER, FACE, [0, 200, 100, 300], AWAY], [0.9, 0.8, 0.7, 0.6])
+    assert metrics.match(truth, found, size=(0, 1000)).tolist() == [metrics.NEITHER, 0, metrics.NEITHER, metrics.FALSE]
+    small = metrics.judge([truth], [found], size=(0, 1000))
+    assert (small.truths, small.right.tolist()) == (1, [True, False])
+    assert isnan(metrics.score([Faces([FACE])], [Faces([FACE], [0.9])]).ap_large)
 
 
 def test_a_find_on_an_ignored_region_is_neither():

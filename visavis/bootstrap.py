@@ -49,8 +49,9 @@ def draw(judged: Judged, truth: Sequence[Faces], draws: int = DRAWS, seed: int =
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The middle 95 % of the draws, or None where a draw had no face."""
-    if not len(values) or np.isnan(values).any():
+    """The middle 95 % of the draws that had a face, or None where no more than half had one."""
+    known = values[~np.isnan(values)]
+    if len(known) <= len(values) / 2:
         return None
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)

@@ -6,7 +6,7 @@ an `ignore` box, where nobody knows whether there is a face, is neither right no
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ COVERED = 0.5
 
 IOUS = tuple(step / 100 for step in range(50, 100, 5))
 """The overlaps that COCO's AP is the mean over."""
+
+ANY_SIZE = (0.0, inf)
+SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, inf)}
+"""COCO's sizes: least and greatest area of a box, in square pixels of the photo."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,10 @@ class Scores:
     """Mean of the average precision at IoU 0.50, 0.55 .. 0.95 (COCO's AP)."""
     ap50: float
     ap75: float
+    ap_small: float
+    """AP of the faces of that size (`SIZES`), where the others, and finds as large as they are, count as neither."""
+    ap_medium: float
+    ap_large: float
     best_f1: float
     """Highest F1 over all thresholds, IoU 0.5."""
     best_threshold: float
@@ -72,37 +80,62 @@ class Scores:
     faces: int
 
 
-def match(truth: Faces, found: Faces, iou: float = 0.5, ignore: Boxes | None = None) -> NDArray[np.int64]:
+def match(
+    truth: Faces,
+    found: Faces,
+    iou: float = 0.5,
+    ignore: Boxes | None = None,
+    size: tuple[float, float] = ANY_SIZE,
+) -> NDArray[np.int64]:
     """(N,) for each find the index of the truth that it takes, or `FALSE`, or `NEITHER`.
 
     The surest find chooses first, the truth that it overlaps most among those still free. ignore: (M, 4).
+    size: the areas that count. A find that is left over and takes a truth of another size, or has another
+    size itself, is neither (as in COCO's evaluation).
     """
     assert found.scores is not None
-    matches = boxes.match(found.scores, boxes.iou(found.boxes, truth.boxes), iou)
+    asked = _within(truth.boxes, size)
+    numbers = np.append(np.flatnonzero(asked), FALSE)  # of the truths asked for; the last is for no match
+    matches = numbers[boxes.match(found.scores, boxes.iou(found.boxes, truth.boxes[asked]), iou)]
+    left = np.flatnonzero(matches == FALSE)
+    others = boxes.match(found.scores[left], boxes.iou(found.boxes[left], truth.boxes[~asked]), iou)
+    matches[left[(others >= 0) | ~_within(found.boxes[left], size)]] = NEITHER
     if ignore is not None and len(ignore):
         on_ignored = (boxes.covered(found.boxes, ignore) >= COVERED).any(axis=1)
         matches[(matches == FALSE) & on_ignored] = NEITHER
     return matches
 
 
+def _within(some: Boxes, size: tuple[float, float]) -> NDArray[np.bool_]:
+    areas = boxes.area(some)
+    return (areas >= size[0]) & (areas <= size[1])
+
+
 def judge(
-    truth: Sequence[Faces], found: Sequence[Faces], iou: float = 0.5, ignore: Sequence[Boxes] | None = None
+    truth: Sequence[Faces],
+    found: Sequence[Faces],
+    iou: float = 0.5,
+    ignore: Sequence[Boxes] | None = None,
+    size: tuple[float, float] = ANY_SIZE,
 ) -> Judged:
     """Match each photo's finds with its labels and rank them all. One entry a photo in each sequence.
+
+    size: as for `match`; the truths that are counted are those of that size.
 
     Raises ValueError where the sequences differ in length.
     """
     ignore = [boxes.as_boxes([])] * len(truth) if ignore is None else ignore
     if not len(truth) == len(found) == len(ignore):
         raise ValueError(f"labels of {len(truth)} photos, finds of {len(found)}, ignored regions of {len(ignore)}")
-    matches = [match(labels, finds, iou, left) for labels, finds, left in zip(truth, found, ignore, strict=True)]
+    matches = [match(labels, finds, iou, left, size) for labels, finds, left in zip(truth, found, ignore, strict=True)]
     scores = np.concatenate([np.zeros(0, np.float32), *(np.asarray(faces.scores) for faces in found)])
     verdicts = np.concatenate([np.zeros(0, np.int64), *matches])
     photo = np.repeat(np.arange(len(found)), [len(faces) for faces in found])
     find = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(faces)) for faces in found)])
     order = np.argsort(-scores, kind="stable")
     order = order[verdicts[order] != NEITHER]
-    return Judged(scores[order], verdicts[order] >= 0, photo[order], find[order], sum(map(len, truth)), len(truth))
+    truths = sum(int(_within(labels.boxes, size).sum()) for labels in truth)
+    return Judged(scores[order], verdicts[order] >= 0, photo[order], find[order], truths, len(truth))
 
 
 def average_precision(judged: Judged) -> float:
@@ -178,10 +211,17 @@ def score(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes
     judged = {iou: judge(truth, found, iou, ignore) for iou in IOUS}
     precisions = {iou: average_precision(judged[iou]) for iou in IOUS}
     threshold, f1 = best_threshold(judged[0.5])
+    by_size = {
+        name: float(np.mean([average_precision(judge(truth, found, iou, ignore, size)) for iou in IOUS]))
+        for name, size in SIZES.items()
+    }
     return Scores(
         ap=float(np.mean(list(precisions.values()))),
         ap50=precisions[0.5],
         ap75=precisions[0.75],
+        ap_small=by_size["small"],
+        ap_medium=by_size["medium"],
+        ap_large=by_size["large"],
         best_f1=f1,
         best_threshold=threshold,
         recall_at_tenth=recall_at(judged[0.5], 0.1),
