@@ -181,7 +181,7 @@ def test_photos_and_results_are_kept_apart(photos: Path, tmp_path: Path):
         ({"batch_size": 0}, "--batch-size 0"),
         ({"min_size": -1.0}, "--min-size -1"),
         ({"detector": __file__}, "is not a checkpoint"),
-        ({"weights": Path("nowhere.safetensors")}, "no weights at"),
+        ({"detector": "nowhere.safetensors"}, "no weights at"),
         ({"device": "cuda:99"}, "--device cuda:99"),
     ],
 )
