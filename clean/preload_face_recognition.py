@@ -1,4 +1,4 @@
-"""Makes the finder `face_recognition` on import: its 150 MB of models are read once, by the process that clean's
+"""Makes the finder `face_recognition` on import: its 132 MB of models are read once, by the process that clean's
 workers are forked from, not by each of them.
 """
 
