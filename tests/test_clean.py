@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -53,9 +54,9 @@ def clean(*arguments: str | Path) -> Done:
 
 def apart(*arguments: str | Path, **more: str) -> Done:
     """The same in a process of its own, whose workers' words are seen too. more: for its environment."""
-    running = started("-m", "clean", *arguments, env=os.environ | more)
-    _, errors = running.communicate(timeout=1000)
-    return Done(running.returncode, "", errors)
+    running = started("-m", "clean", *arguments, stdout=subprocess.PIPE, env=os.environ | more)
+    out, errors = running.communicate(timeout=1000)
+    return Done(running.returncode, out, errors)
 
 
 def verdicts(folder: Path) -> dict[str, tuple[str, str]]:
