@@ -69,6 +69,8 @@ class Contestant:
     detector: Detector
     threshold: float
     found: list[Faces] = field(default_factory=list)
+    aligned: list[Faces] = field(default_factory=list)
+    """The same, with boxes as the labels would have them; see `aligned`."""
     milliseconds: list[float] = field(default_factory=list)
 
 
@@ -90,11 +92,11 @@ def evaluate(options: Options) -> int:
 
     names = _check(options)
     photos = load_photos(options.data, options.split, Shares(options.val, options.test))
-    _, chosen = device.choose(options.device)
+    on, chosen = device.choose(options.device)
     contestants = []
     for name, source in zip(names, options.detector, strict=True):
-        own = visavis.load_detector(source, options.device).threshold
-        detector = visavis.load_detector(source, options.device, LOWEST_SCORE)
+        own = visavis.load_detector(source, str(on)).threshold
+        detector = visavis.load_detector(source, str(on), LOWEST_SCORE)
         contestants.append(Contestant(name, source, detector, own if options.threshold is None else options.threshold))
     say(f"device: {chosen}; {len(photos)} photos of {options.data} ({options.split})")
 
@@ -114,7 +116,7 @@ def evaluate(options: Options) -> int:
 
 
 def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> Labelled:
-    """Decode each photo once and show it to every detector, whose `found` and `milliseconds` grow."""
+    """Decode each photo once and show it to every detector, whose `found`, `aligned` and `milliseconds` grow."""
     labelled = Labelled()
     warm = False
     for batch in _batches(_readable(photos, labelled), batch_size):
@@ -126,6 +128,8 @@ def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) ->
             spent = (time.perf_counter() - began) * 1000 / len(batch)
             contestant.milliseconds += [spent] * len(batch)
         warm = True
+    for contestant in contestants:
+        contestant.aligned = aligned(contestant, labelled)
     return labelled
 
 
@@ -143,8 +147,7 @@ def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
         "ms_p95": float(np.percentile(contestant.milliseconds, 95)),
     }
     drawn = bootstrap.draw(judged, labelled.truth)
-    moved = aligned(contestant, labelled)
-    same_boxes = metrics.judge(labelled.truth, moved, 0.5, labelled.ignore)
+    same_boxes = metrics.judge(labelled.truth, contestant.aligned, 0.5, labelled.ignore)
     values["ap50_aligned"] = metrics.average_precision(same_boxes)
     values["best_f1_aligned"] = metrics.best_threshold(same_boxes)[1]
     known = {key: metrics.or_none(value) for key, value in values.items()}
@@ -178,7 +181,7 @@ def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[
     """
     drawn = []
     for contestant in contestants:
-        judged = metrics.judge(labelled.truth, aligned(contestant, labelled), 0.5, labelled.ignore)
+        judged = metrics.judge(labelled.truth, contestant.aligned, 0.5, labelled.ignore)
         drawn.append((contestant.name, metrics.average_precision(judged), bootstrap.draw(judged, labelled.truth).ap))
     rows = []
     for (first, mine, draws), (second, other, others) in combinations(drawn, 2):

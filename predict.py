@@ -92,8 +92,8 @@ def predict(options: Options) -> int:
 
     inputs = list_inputs(options.photos)
     _check(options)
-    _, chosen = device.choose(options.device)
-    detector = visavis.load_detector(options.detector, options.device, options.threshold)
+    on, chosen = device.choose(options.device)
+    detector = visavis.load_detector(options.detector, str(on), options.threshold)
     say(f"device: {chosen}; threshold: {detector.threshold:.3g}")
 
     counts = {"ok": 0, "unreadable": 0, "skipped": 0}
