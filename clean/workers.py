@@ -71,7 +71,8 @@ def _pool(workers: int, asked: Collection[str]) -> Iterator[ProcessPoolExecutor]
     context.set_forkserver_preload(
         ["clean.look", *(finders.PRELOAD[name] for name in asked if name in finders.PRELOAD)]
     )
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(threads,))
     try:
         yield pool
     finally:
@@ -95,6 +96,12 @@ def _look_in_time(photo: Photo, task: Task) -> Seen:
         return look(photo, task)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _begin(threads: int) -> None:
+    """In a new worker. threads: of torch and OpenMP; more than there are cores for wait for each other, spinning."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # read when torch is first imported, here with a finder
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import skimage.data
@@ -32,6 +34,18 @@ def test_a_photo_that_hangs_its_worker_costs_itself_alone(tmp_path: Path):
     assert "over 20 s" in seen["endless"].detail
     assert not seen["endless"].still_holds(some[2], TASK)  # the next run tries again
     assert seen["0"].still_holds(some[0], TASK)
+
+
+def test_workers_share_the_cores_between_them():
+    # Two threads of torch in each of two workers, on two cores, wait for each other and make clean six times slower.
+    script = (
+        "import os; from clean.workers import _pool\n"
+        "with _pool(2, ()) as pool: print(pool.submit(os.getenv, 'OMP_NUM_THREADS').result())"
+    )
+    clear = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    told = [clear, clear | {"OMP_NUM_THREADS": "7"}]
+    said = [subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True) for env in told]
+    assert [one.stdout for one in said] == [f"{max(1, len(os.sched_getaffinity(0)) // 2)}\n", "7\n"], said
 
 
 def test_no_photos_no_looks():
