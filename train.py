@@ -58,6 +58,12 @@ class Options:
     """AdamW's, on all weights that learn."""
     transforms: str = "full"
     """Augmentation: none, light (mirror, colours) or full (also zoom out, crop, grey, blur, JPEG)."""
+    mosaic: int | None = None
+    """Train on squares of this side, in pixels, put together from several photos, with faces of all sizes; else on
+    each photo as it is. With it, `full` does not zoom out or crop: the mosaic does."""
+    ema: float = 0.0
+    """Validate and keep a running mean of the weights that forgets this slowly: 0.999 remembers some 1,000 steps.
+    0: the weights themselves."""
     size: int | None = None
     """Shorter side of the photos in training, pixels (the longer is at most 4/3 of it); else the architecture's own."""
     val: float = 0.1
@@ -92,9 +98,17 @@ def train(options: Options) -> int:
     lr = options.lr or 2e-4 * math.sqrt(options.batch_size / 16)
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr, weight_decay=options.weight_decay)
-    loader = _loader(FaceDataset(photos, preset(options.transforms)), options)
+    dataset = FaceDataset(photos, preset(options.transforms, reframe=options.mosaic is None), options.mosaic)
+    loader = _loader(dataset, options)
     steps = options.epochs * len(loader)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _warm_up_then_cosine(step, steps))
+    averaged = None
+    if options.ema:
+        averaged = torch.optim.swa_utils.AveragedModel(
+            model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.ema)
+        )
+    kept = averaged.module if averaged else model
+    in_training = options.size or options.mosaic
 
     options.out.mkdir(parents=True, exist_ok=True)
     record = Record(options.out)
@@ -109,21 +123,21 @@ def train(options: Options) -> int:
     )
 
     def save(name: str, epoch: int, scores: Scores | None) -> None:
-        checkpoint.save(options.out / name, model.state_dict(), _metadata(options, model, epoch, scores))
+        checkpoint.save(options.out / name, kept.state_dict(), _metadata(options, kept, epoch, scores))
 
     best = -1.0
     for epoch in range(1, options.epochs + 1):
         progress = Progress(record, epoch, options.save_every, partial(save, "last.safetensors", epoch, None))
-        if options.size is not None:
-            model.transform.min_size, model.transform.max_size = (options.size,), options.size * 4 // 3
+        if in_training is not None:
+            model.transform.min_size, model.transform.max_size = (in_training,), in_training * 4 // 3
         try:
-            train_one_epoch(model, optimiser, schedule, loader, on, progress)
+            train_one_epoch(model, optimiser, schedule, loader, on, progress, averaged)
         except KeyboardInterrupt:
             save("last.safetensors", epoch, None)
             say(f"stopped in epoch {epoch}; what was learnt so far is in {options.out / 'last.safetensors'}")
             raise
         model.transform.min_size, model.transform.max_size = in_use
-        scores, finds = evaluate(model, held_out, on)
+        scores, finds = evaluate(kept, held_out, on)
         record.add({"epoch": epoch, "step": epoch * len(loader), **asdict(scores)})
         say(
             f"epoch {epoch}: AP {scores.ap:.3f}, AP50 {scores.ap50:.3f}, best F1 {scores.best_f1:.3f} at a score of "
@@ -142,9 +156,18 @@ def train(options: Options) -> int:
 
 
 def train_one_epoch(
-    model: "FasterRCNN", optimiser: Any, schedule: Any, loader: Any, on: "torch.device", progress: "Progress"
+    model: "FasterRCNN",
+    optimiser: Any,
+    schedule: Any,
+    loader: Any,
+    on: "torch.device",
+    progress: "Progress",
+    averaged: Any = None,
 ) -> None:
-    """One pass over `loader`. Raises InputError where the loss is not finite, naming the photos."""
+    """One pass over `loader`; `averaged`, a torch.optim.swa_utils.AveragedModel, follows each step.
+
+    Raises InputError where the loss is not finite, naming the photos.
+    """
     import torch
     from tqdm import tqdm
 
@@ -165,6 +188,8 @@ def train_one_epoch(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learning, 10.0)
         optimiser.step()
+        if averaged is not None:
+            averaged.update_parameters(model)
         schedule.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         progress.step(step, loader, losses, schedule.get_last_lr()[0])
@@ -259,6 +284,10 @@ def _check(options: Options) -> tuple[list[Photo], list[Photo]]:
     """Refuse what cannot work before anything is written; return the photos to train on and to validate on."""
     if options.transforms not in PRESETS:
         raise InputError(f"unknown --transforms {options.transforms!r}; there are {', '.join(PRESETS)}")
+    if not 0 <= options.ema < 1:
+        raise InputError(f"--ema {options.ema:g}: give 0, or a number below 1 such as 0.999")
+    if options.mosaic is not None and not 64 <= options.mosaic <= 4096:
+        raise InputError(f"--mosaic {options.mosaic}: give 64 to 4096 pixels")
     for name in ("epochs", "batch_size"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1")

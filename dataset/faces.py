@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from dataset.split import SPLITS, Shares, split_of
 from visavis.boxes import Boxes, area, as_boxes, clip
 from visavis.command import InputError, say
 from visavis.faces import Faces
-from visavis.images import SUFFIXES, ImageError, read
+from visavis.images import SUFFIXES, ImageError, Picture, read
 
 if TYPE_CHECKING:
     import torch
@@ -68,40 +69,34 @@ class FaceDataset:
 
     An item is (image, target): a uint8 (3, height, width) tv_tensors.Image, or what `transforms` makes
     of it, and a dict of boxes (N, 4) XYXY tv_tensors.BoundingBoxes, labels (N,) int64 of ones, ignore
-    (M, 4) like boxes, area (N,) square pixels, iscrowd (N,) zeros, image_id (its index).
+    (M, 4) like boxes, area (N,) square pixels, iscrowd (N,) zeros, image_id (its number,
+    or a mosaic's first photo's).
+
+    mosaic: the side, in pixels, of the square canvases that dataset.mosaic puts together from several photos;
+    None gives each photo as it is.
 
     A photo that cannot be decoded is told on stderr, counted in `unreadable`, and the next one stands in.
     """
 
-    def __init__(self, photos: list[Photo], transforms: Any = None) -> None:
+    def __init__(self, photos: list[Photo], transforms: Any = None, mosaic: int | None = None) -> None:
         self.photos = photos
         self.transforms = transforms
+        self.mosaic = mosaic
         self.unreadable = 0
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> "tuple[torch.Tensor, dict[str, Any]]":
-        for turn in range(len(self.photos)):
-            at = (index + turn) % len(self.photos)
-            try:
-                return self._item(at)
-            except ImageError as error:
-                self.unreadable += 1
-                say(f"left out: {self.photos[at].path}: {error}")
-        raise InputError(f"none of the {len(self.photos)} photos can be read; run `python -m clean`")
-
-    def _item(self, index: int) -> "tuple[torch.Tensor, dict[str, Any]]":
         import torch
         from torchvision import tv_tensors
         from torchvision.ops import clip_boxes_to_image
 
-        photo = self.photos[index]
-        picture = read(photo.path)
+        number, picture, to_learn, to_ignore = self._seen(index)
         image: Any = tv_tensors.Image(torch.from_numpy(picture.copy()).permute(2, 0, 1))
         # One array of boxes through the transforms: torchvision's know no second one.
-        stored = torch.from_numpy(np.concatenate([photo.boxes, photo.ignore]))
-        learn = torch.arange(len(stored)) < len(photo.boxes)
+        stored = torch.from_numpy(np.concatenate([to_learn, to_ignore]))
+        learn = torch.arange(len(stored)) < len(to_learn)
         target: dict[str, Any] = {
             "boxes": tv_tensors.BoundingBoxes(stored, format="XYXY", canvas_size=picture.shape[:2])
         }
@@ -118,8 +113,33 @@ class FaceDataset:
             "labels": torch.ones(int(faces.sum()), dtype=torch.int64),
             "area": area[faces],
             "iscrowd": torch.zeros(int(faces.sum()), dtype=torch.int64),
-            "image_id": index,
+            "image_id": number,
         }
+
+    def _seen(self, index: int) -> tuple[int, Picture, Boxes, Boxes]:
+        """The number of a photo, the picture before any transform, its boxes to learn from, and those to ignore."""
+        number, picture = self._read(index)
+        first = self.photos[number]
+        if self.mosaic is None:
+            return number, picture, first.boxes, first.ignore
+        from dataset.mosaic import compose
+        from dataset.transforms import drawn_by_torch
+
+        random = drawn_by_torch()
+        others = (self._read(int(random.integers(len(self.photos)))) for _ in count())
+        shown = chain([(first, picture)], ((self.photos[other], seen) for other, seen in others))
+        return number, *compose(shown, self.mosaic, random)
+
+    def _read(self, index: int) -> tuple[int, Picture]:
+        """The first photo from `index` on that can be read: its number and its picture."""
+        for turn in range(len(self.photos)):
+            number = (index + turn) % len(self.photos)
+            try:
+                return number, read(self.photos[number].path)
+            except ImageError as error:
+                self.unreadable += 1
+                say(f"left out: {self.photos[number].path}: {error}")
+        raise InputError(f"none of the {len(self.photos)} photos can be read; run `python -m clean`")
 
 
 def _worthwhile(boxes: "torch.Tensor", stored: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":

@@ -82,8 +82,9 @@ def test_items_are_what_torchvision_wants_and_a_torn_photo_costs_one_line(folder
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_boxes_stay_on_what_they_frame(tmp_path, name):
+def test_boxes_stay_on_what_they_frame(tmp_path, monkeypatch, name):
     """A white rectangle in a black picture, and its box: after any transform they still coincide."""
+    monkeypatch.setattr("dataset.transforms.HIDDEN", 0.0)  # what is drawn over a face hides it, as it should
     chance = random.Random(4)
     checked = 0
     for number in range(60):
@@ -99,7 +100,7 @@ def test_boxes_stay_on_what_they_frame(tmp_path, name):
 
         image, target = FaceDataset([Photo("a/1", "a", path, as_boxes([[x1, y1, x2, y2]]))], preset(name))[0]
         bright = torch.nonzero(image.amin(dim=0) > 0.62)  # zoom-out's grey ground stays below
-        if len(target["boxes"]) == 0 or len(bright) == 0:
+        if len(target["boxes"]) == 0 or image.quantile(0.99) < 0.8:  # no face left in it, or too dark to tell
             continue
         checked += 1
         top, left = bright.amin(dim=0).tolist()

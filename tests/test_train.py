@@ -49,6 +49,21 @@ def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys)
         train.train(options(folder, out))
 
 
+def test_a_running_mean_of_the_weights_is_what_is_kept(folder, tmp_path):
+    steps = {"limit": 4, "epochs": 2, "mosaic": 64, "lr": 1e-3}
+    for name, ema in (("plain", 0.0), ("mean", 0.9)):
+        train.train(options(folder, tmp_path / name, ema=ema, **steps))
+    plain, mean = (checkpoint.load(tmp_path / name / "last.safetensors")[0] for name in ("plain", "mean"))
+    torch.manual_seed(0)
+    start = train_weights("none")
+    name = "rpn.head.cls_logits.weight"
+    assert 0 < (mean[name] - start[name]).norm() < (plain[name] - start[name]).norm()
+    for wrong in ({"ema": 1.0}, {"mosaic": 10}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            train.train(options(folder, tmp_path / "wrong", **wrong))
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_a_step_changes_what_should_learn_and_nothing_else(folder, tmp_path):
     from torchvision.models import mobilenet_v2
 
