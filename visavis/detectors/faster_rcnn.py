@@ -26,6 +26,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from visavis import checkpoint, device
 from visavis.boxes import clip
+from visavis.calibration import scaled
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
 from visavis.detectors.incomplete_labels import respect_ignored
@@ -177,18 +178,23 @@ def set_norm_eps(model: nn.Module, eps: float) -> None:
 
 
 class FasterRCNNDetector:
-    """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out."""
+    """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out.
 
-    def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device) -> None:
+    temperature: divides the logits of the network's scores (see visavis.calibration); threshold is of the scores
+    after that.
+    """
+
+    def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device, temperature: float = 1.0) -> None:
         self.model = model.eval().to(on).to(memory_format=torch.channels_last)
-        self.model.roi_heads.score_thresh = threshold
         self.threshold = threshold
+        self.temperature = temperature
         self.device = on
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
         if not images:
             return []
+        self.model.roi_heads.score_thresh = float(scaled(np.array(self.threshold), 1 / self.temperature))
         tensors = [torch.tensor(as_picture(image), device=self.device).permute(2, 0, 1) for image in images]
         with torch.inference_mode():
             found = self.model([tensor.float().div_(255) for tensor in tensors])
@@ -196,7 +202,8 @@ class FasterRCNNDetector:
 
     def _faces(self, found: Weights, size: tuple[int, ...]) -> Faces:
         boxes = clip(found["boxes"].cpu().numpy(), (size[0], size[1]))
-        return Faces(boxes, found["scores"].cpu().numpy().astype(np.float32))
+        scores = scaled(found["scores"].cpu().numpy().astype(np.float32), self.temperature)
+        return Faces(boxes, scores).above(self.threshold)
 
 
 def load(path: Path, device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
@@ -207,9 +214,8 @@ def load(path: Path, device_name: str = "auto", threshold: float | None = None) 
         _freeze_norms(model)
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
     _load_exactly(model, weights, str(path), assign=True)
-    return FasterRCNNDetector(
-        model, metadata.get("threshold", 0.5) if threshold is None else threshold, device.choose(device_name)[0]
-    )
+    threshold = metadata.get("threshold", 0.5) if threshold is None else threshold
+    return FasterRCNNDetector(model, threshold, device.choose(device_name)[0], metadata.get("temperature", 1.0))
 
 
 def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
