@@ -1,8 +1,8 @@
 """Score one or several detectors on labelled photos: `python evaluate.py --detector shipped dlib_hog`.
 
 What it prints is a table, on stdout. What it writes, in --out: evaluation.json (all figures), pr.png
-(precision over recall), reliability.png (how far scores can be believed), mistakes.jpg (the worst false finds
-and missed faces; one a detector if several).
+(precision over recall), reliability.png (how far scores can be believed), mistakes.jpg and mistakes.html (the worst
+false finds and missed faces, at a glance and to look through; one of each a detector if several).
 """
 
 import json
@@ -194,9 +194,11 @@ def _write(
     for contestant in contestants:
         mark = f"-{contestant.name.replace('/', '_')}" if len(contestants) > 1 else ""
         counted = [found.above(contestant.threshold) for found in contestant.found]
-        drawn = mistakes.sheet(labelled.paths, labelled.ids, labelled.truth, counted, labelled.ignore)
+        judged = labelled.paths, labelled.ids, labelled.truth, counted, labelled.ignore
         with replaced(options.out / f"mistakes{mark}.jpg", "wb") as file:
-            file.write(encode(drawn))
+            file.write(encode(mistakes.sheet(*judged)))
+        title = f"{contestant.name}: the worst mistakes, from a score of {contestant.threshold:.3f} on"
+        mistakes.page(*judged, options.out / f"mistakes{mark}.html", title)
     record = {
         "data": str(options.data),
         "protocol": options.protocol,

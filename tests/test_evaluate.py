@@ -90,7 +90,7 @@ def test_figures_by_hand(folder: Path):
     assert "-" in lines[1]
 
 
-def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path):
+def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path, tmp_path: Path):
     contestant, labelled = known(folder)
 
     def from_score(threshold: float) -> list[Faces]:
@@ -103,6 +103,11 @@ def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path):
     assert sorted(mistakes.worst(labelled.truth, from_score(0.96), labelled.ignore)) == [0, 1, 2]
     assert mistakes.worst(labelled.truth, labelled.truth, labelled.ignore) == []
     assert mistakes.sheet(*given, labelled.truth, labelled.ignore).shape[2] == 3
+    mistakes.page(*given, from_score(0.5), labelled.ignore, tmp_path / "page.html", "the worst")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = json.loads(text.split('id="photos">')[1].split("</script>")[0])
+    assert [(photo["n"], photo["r"]["rank"]) for photo in shown] == [("P/1", "1"), ("P/3", "2")]
+    assert {box[4] for box in shown[0]["b"]} == {"missed", "false"}
 
 
 def test_labels_are_clipped_and_what_is_hardly_visible_is_ignored():
@@ -143,6 +148,8 @@ def test_two_detectors_on_the_same_photos(
         "reliability.png",
         "mistakes-shipped.jpg",
         "mistakes-copy.jpg",
+        "mistakes-shipped.html",
+        "mistakes-copy.html",
     }
     record = json.loads((out / "evaluation.json").read_text())
     assert (record["photos"], record["faces"]) == (4, 3)

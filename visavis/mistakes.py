@@ -1,4 +1,4 @@
-"""Where a detector was wrong: the photos with its worst mistakes, and a picture of them.
+"""Where a detector was wrong: the photos with its worst mistakes, as a picture and as a page to look through.
 
 Photos come as parallel lists, an entry a photo; finds are those that count: from the threshold on.
 """
@@ -14,9 +14,13 @@ from visavis.boxes import Boxes
 from visavis.draw import boxes_on, contact_sheet
 from visavis.faces import Faces
 from visavis.images import Picture, fit, read
+from visavis.look import Entry, look
 
 SHOWN, CELL = 24, 360
 """How many photos a sheet shows, and how large."""
+
+ON_PAGE = 300
+"""How many photos a page shows."""
 
 
 def worst(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes]) -> list[int]:
@@ -61,3 +65,21 @@ def sheet(
         pictures.append(picture)
         captions.append(f"{names[number]}: {len(lost)} missed, {len(wrong)} false")
     return contact_sheet(pictures, captions, columns=4, cell=CELL)
+
+
+def page(
+    paths: Sequence[Path],
+    names: Sequence[str],
+    truth: Sequence[Faces],
+    found: Sequence[Faces],
+    ignore: Sequence[Boxes],
+    out: Path,
+    title: str,
+) -> None:
+    """The photos with the worst mistakes on one page at `out` (see visavis.look), the worst first."""
+    shown = worst(truth, found, ignore)[:ON_PAGE]
+    entries = [
+        Entry(names[number], paths[number], truth[number], found[number], ignore[number], {"rank": str(place)})
+        for place, number in enumerate(shown, start=1)
+    ]
+    look(entries, out, title)
