@@ -28,6 +28,7 @@ from visavis import checkpoint, device
 from visavis.boxes import clip
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
+from visavis.detectors.folding import NORMS, folded
 from visavis.detectors.incomplete_labels import respect_ignored
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
@@ -166,21 +167,24 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
 
 def norm_eps(model: nn.Module) -> float:
     """Batch norm's epsilon: part of what the weights mean, but not of a state dict."""
-    return float(next(module.eps for module in model.modules() if isinstance(module, _NORMS)))
+    return float(next(module.eps for module in model.modules() if isinstance(module, NORMS)))
 
 
 def set_norm_eps(model: nn.Module, eps: float) -> None:
     """Set the epsilon of every frozen or plain batch norm layer."""
     for module in model.modules():
-        if isinstance(module, _NORMS):
+        if isinstance(module, NORMS):
             module.eps = eps
 
 
 class FasterRCNNDetector:
-    """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out."""
+    """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out.
+
+    It works on a copy of `model`, which stays as it is.
+    """
 
     def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device) -> None:
-        self.model = model.eval().to(on).to(memory_format=torch.channels_last)
+        self.model = folded(model).to(on).to(memory_format=torch.channels_last)
         self.model.roi_heads.score_thresh = threshold
         self.threshold = threshold
         self.device = on
@@ -215,9 +219,6 @@ def load(path: Path, device_name: str = "auto", threshold: float | None = None) 
 def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
     """The detector that comes with the project."""
     return load(SHIPPED, device_name, threshold)
-
-
-_NORMS = (nn.BatchNorm2d, FrozenBatchNorm2d)
 
 
 def _freeze_norms(module: nn.Module) -> None:
