@@ -4,6 +4,7 @@ Ren et al., "Faster R-CNN" (2015), with feature pyramids, Lin et al. (2017); tor
 throughout. `build` gives the network to train, `load` the detector of a checkpoint.
 """
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,13 +26,15 @@ from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from visavis import checkpoint, device
-from visavis.boxes import clip
+from visavis.boxes import clip, scale
 from visavis.calibration import scaled
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
+from visavis.detectors.folding import NORMS, folded
 from visavis.detectors.incomplete_labels import respect_ignored
+from visavis.detectors.scaling import Scaling
 from visavis.faces import Faces
-from visavis.images import Picture, as_picture
+from visavis.images import Picture, as_picture, resize
 
 CLASSES = 2  # background, face
 PREDICTOR = "roi_heads.box_predictor."
@@ -52,6 +55,10 @@ class Arch:
     coco: Any = None
     coco_eps: float = 1e-5
     """Batch norm's epsilon in the COCO weights' own training."""
+    in_use: int | None = None
+    """Shorter side in prediction, pixels, if it is not torchvision's."""
+    enlarge: float = math.inf
+    """Most that a picture is enlarged by in prediction."""
 
 
 def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
@@ -127,6 +134,7 @@ ARCHS: dict[str, Arch] = {
         _mobilenet_v2_fpn,
         _numbered(0, 2, 4, 7, 14, end=18),
         MobileNet_V2_Weights.IMAGENET1K_V1,
+        in_use=320,
     ),
 }
 
@@ -145,6 +153,8 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
         raise InputError(f"unknown arch {arch!r}; there are {', '.join(ARCHS)}")
     described = ARCHS[arch]
     model = respect_ignored(described.build())
+    model.transform.__class__ = Scaling
+    model.transform.in_use, model.transform.enlarge = described.in_use, described.enlarge
     if init == "none":
         return model
     if arch != "resnet50_fpn_v2":  # whose recipe keeps batch norm learning
@@ -167,25 +177,25 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
 
 def norm_eps(model: nn.Module) -> float:
     """Batch norm's epsilon: part of what the weights mean, but not of a state dict."""
-    return float(next(module.eps for module in model.modules() if isinstance(module, _NORMS)))
+    return float(next(module.eps for module in model.modules() if isinstance(module, NORMS)))
 
 
 def set_norm_eps(model: nn.Module, eps: float) -> None:
     """Set the epsilon of every frozen or plain batch norm layer."""
     for module in model.modules():
-        if isinstance(module, _NORMS):
+        if isinstance(module, NORMS):
             module.eps = eps
 
 
 class FasterRCNNDetector:
     """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out.
 
-    temperature: divides the logits of the network's scores (see visavis.calibration); threshold is of the scores
-    after that.
+    It works on a copy of `model`, which stays as it is. temperature: divides the logits of the network's scores (see
+    visavis.calibration); threshold is of the scores after that.
     """
 
     def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device, temperature: float = 1.0) -> None:
-        self.model = model.eval().to(on).to(memory_format=torch.channels_last)
+        self.model = folded(model).to(on).to(memory_format=torch.channels_last)
         self.threshold = threshold
         self.temperature = temperature
         self.device = on
@@ -195,15 +205,25 @@ class FasterRCNNDetector:
         if not images:
             return []
         self.model.roi_heads.score_thresh = float(scaled(np.array(self.threshold), 1 / self.temperature))
-        tensors = [torch.tensor(as_picture(image), device=self.device).permute(2, 0, 1) for image in images]
+        small = [self._shrunk(as_picture(image)) for image in images]
+        tensors = [torch.tensor(picture, device=self.device).permute(2, 0, 1) for picture in small]
         with torch.inference_mode():
             found = self.model([tensor.float().div_(255) for tensor in tensors])
-        return [self._faces(one, image.shape[:2]) for one, image in zip(found, images, strict=True)]
+        return [self._faces(*each) for each in zip(found, small, images, strict=True)]
 
-    def _faces(self, found: Weights, size: tuple[int, ...]) -> Faces:
-        boxes = clip(found["boxes"].cpu().numpy(), (size[0], size[1]))
+    def _shrunk(self, picture: Picture) -> Picture:
+        """A large picture at the network's size: as bytes, before anything is done to its many pixels as floats."""
+        height, width = picture.shape[:2]
+        factor = self.model.transform.factor(height, width)
+        if factor >= 1:
+            return picture
+        return resize(picture, (max(1, math.floor(height * factor)), max(1, math.floor(width * factor))))
+
+    def _faces(self, found: Weights, seen: Picture, image: Picture) -> Faces:
+        across, down = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
+        boxes = scale(found["boxes"].cpu().numpy(), (down, across))
         scores = scaled(found["scores"].cpu().numpy().astype(np.float32), self.temperature)
-        return Faces(boxes, scores).above(self.threshold)
+        return Faces(clip(boxes, (image.shape[0], image.shape[1])), scores).above(self.threshold)
 
 
 def load(path: Path, device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
@@ -221,9 +241,6 @@ def load(path: Path, device_name: str = "auto", threshold: float | None = None) 
 def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
     """The detector that comes with the project."""
     return load(SHIPPED, device_name, threshold)
-
-
-_NORMS = (nn.BatchNorm2d, FrozenBatchNorm2d)
 
 
 def _freeze_norms(module: nn.Module) -> None:

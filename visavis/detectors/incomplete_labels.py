@@ -15,7 +15,6 @@ from torch import Tensor
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
-from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
 COVERED = 0.5
 """Left out is what lies in one `ignore` box with at least this share of its own area (COCO's crowd rule)."""
@@ -24,8 +23,10 @@ BACKGROUND, LEFT_OUT = 0, -1
 
 
 def respect_ignored(model: FasterRCNN) -> FasterRCNN:
-    """Make `model` heed `target["ignore"]` ((M, 4) boxes, optional) when it computes losses."""
-    model.transform.__class__ = _Transform
+    """Make `model` heed `target["ignore"]` ((M, 4) boxes, optional) when it computes losses.
+
+    Its `transform` must hand them on at the network's scale, as visavis.detectors.scaling's does.
+    """
     model.rpn.__class__ = _RegionProposalNetwork
     model.roi_heads.__class__ = _RoIHeads
     return model
@@ -46,15 +47,6 @@ def _leave_out(labels: Tensor, boxes: Tensor, ignored: Tensor | None) -> Tensor:
     if ignored is None or len(ignored) == 0:
         return labels
     return labels.masked_fill((labels == BACKGROUND) & in_ignored(boxes, ignored), LEFT_OUT)
-
-
-class _Transform(GeneralizedRCNNTransform):
-    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> Any:
-        before = image.shape[-2:]
-        image, target = super().resize(image, target)
-        if target is not None and "ignore" in target:
-            target["ignore"] = resize_boxes(target["ignore"], list(before), list(image.shape[-2:]))
-        return image, target
 
 
 class _RegionProposalNetwork(RegionProposalNetwork):

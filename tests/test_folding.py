@@ -1,0 +1,40 @@
+"""Folding batch norms changes the time that a network takes, not what it says."""
+
+import pytest
+import torch
+from torch import nn
+
+from visavis.detectors.faster_rcnn import ARCHS, build
+from visavis.detectors.folding import NORMS, folded
+
+
+def with_statistics(model: nn.Module) -> nn.Module:
+    """Norms of a fresh network do next to nothing: give them something to do."""
+    torch.manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, NORMS):
+            for name, low, high in (("weight", 0.5, 1.5), ("bias", -0.2, 0.2)):
+                getattr(module, name).data.uniform_(low, high)
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 2.0)
+    return model.eval()
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_a_folded_backbone_gives_the_same_features_without_norms(arch):
+    model = with_statistics(build(arch).backbone)
+    lean = folded(model)
+    picture = torch.rand(1, 3, 96, 128)
+    with torch.inference_mode():
+        for name, expected in model(picture).items():
+            torch.testing.assert_close(lean(picture)[name], expected, rtol=1e-3, atol=1e-3 * float(expected.std()))
+    assert not any(isinstance(module, NORMS) for module in lean.modules())
+    assert any(isinstance(module, NORMS) for module in model.modules())
+
+
+def test_a_norm_without_its_convolution_stays():
+    lonely = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1), nn.BatchNorm2d(2))
+    lean = folded(with_statistics(lonely))
+    assert isinstance(lean[2], nn.BatchNorm2d) and isinstance(lean[4], nn.Identity)
+    picture = torch.rand(2, 3, 5, 5)
+    torch.testing.assert_close(lean(picture), lonely(picture))

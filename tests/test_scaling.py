@@ -1,0 +1,67 @@
+"""How large pictures go into the network, and that boxes come back to their pixels."""
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+import visavis
+from visavis.detectors.faster_rcnn import build
+from visavis.detectors.scaling import Scaling
+from visavis.images import resize
+
+
+def scaling(**more) -> Scaling:
+    made = Scaling(min_size=(64, 96), max_size=200, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("size", "more", "expected"),
+    [
+        ((50, 60), {}, (96, 115)),  # the last of min_size
+        ((50, 60), {"in_use": 120}, (120, 144)),
+        ((50, 60), {"in_use": 120, "enlarge": 1.5}, (75, 90)),
+        ((50, 60), {"enlarge": 1.0}, (50, 60)),
+        ((300, 400), {"enlarge": 1.0}, (96, 128)),  # smaller it is made as before
+        ((10, 1000), {}, (2, 200)),  # the longer side is at most max_size
+        ((1, 1), {}, (96, 96)),
+        ((1, 5000), {}, (1, 200)),
+    ],
+)
+def test_the_size_in_prediction(size, more, expected):
+    image, _ = scaling(**more).eval().resize(torch.rand(3, *size))
+    assert tuple(image.shape[1:]) == expected
+
+
+def test_boxes_and_ignored_boxes_go_along_in_training():
+    target = {"boxes": torch.tensor([[10.0, 20, 30, 40]]), "ignore": torch.zeros(0, 4)}
+    sizes = set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        image, moved = scaling(enlarge=0.1).train().resize(torch.rand(3, 100, 120), dict(target))
+        sizes.add(image.shape[1])
+        down, across = image.shape[1] / 100, image.shape[2] / 120
+        expected = [10 * across, 20 * down, 30 * across, 40 * down]
+        torch.testing.assert_close(moved["boxes"], torch.tensor([expected]))
+        assert moved["ignore"].shape == (0, 4)
+    assert sizes == {64, 96}
+    assert target["boxes"].tolist() == [[10, 20, 30, 40]]
+
+
+def test_every_architecture_scales_so():
+    assert isinstance(build("mobilenet_v3_large_320_fpn").transform, Scaling)
+
+
+def test_a_large_photo_gives_the_faces_of_a_small_one_in_its_own_pixels():
+    detector = visavis.load_detector(device="cpu", threshold=0.3)
+    small = data.astronaut()
+    large = resize(small, (2048, 2048))
+    (face,), (huge,) = (detector.detect([picture])[0].boxes[:1] for picture in (small, large))
+    np.testing.assert_allclose(huge / 4, face, atol=5)
+    plain = torch.tensor(large).permute(2, 0, 1).float() / 255
+    with torch.inference_mode():  # torchvision's way in, for which the network scales by itself
+        direct = detector.model([plain])[0]["boxes"][:1].numpy()[0]
+    np.testing.assert_allclose(direct / 4, face, atol=5)
