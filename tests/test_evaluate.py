@@ -9,11 +9,14 @@ import skimage.data
 from PIL import Image
 
 import evaluate
+import visavis
 from dataset import tables
 from dataset.faces import Photo, labels_within
-from visavis import Faces, boxes, images
+from visavis import Faces, boxes, images, mistakes
 from visavis.command import InputError
-from visavis.detectors import SHIPPED
+from visavis.contest import Contestant, Labelled, figures
+from visavis.detectors import SHIPPED, Detector
+from visavis.scoreboard import DETECTION, table
 
 FACE = [175, 70, 280, 205]
 PLACES = [(0, 0), (60, 20), (100, 40)]
@@ -54,7 +57,7 @@ class Known:
         return [self.answers.get(image.shape[:2], Faces()) for image in images]
 
 
-def known(folder: Path) -> tuple[evaluate.Contestant, evaluate.Labelled]:
+def known(folder: Path) -> tuple[Contestant, Labelled]:
     """Right, missed and a false find, right with a false find; and a false find where no face is."""
     photos = evaluate.load_photos(folder)
     detector = Known(
@@ -65,16 +68,16 @@ def known(folder: Path) -> tuple[evaluate.Contestant, evaluate.Labelled]:
             (400, 600): Faces([[10, 10, 60, 60]], [0.6]),
         }
     )
-    contestant = evaluate.Contestant("known", "known", detector, 0.5)
+    contestant = Contestant("known", "known", detector, 0.5)
     return contestant, evaluate.look([contestant], photos, 2)
 
 
 def test_figures_by_hand(folder: Path):
     contestant, labelled = known(folder)
-    assert [photo.image_id for photo in labelled.photos] == ["P/0", "P/1", "P/2", "P/3"]
+    assert labelled.ids == ["P/0", "P/1", "P/2", "P/3"]
     assert labelled.unreadable == [{"image_id": "P/9", "reason": "not_image"}]
     assert len(contestant.milliseconds) == 4
-    result = evaluate.figures(contestant, labelled)
+    result = {"name": "known"} | figures(contestant, labelled)
     # 0.95 false, 0.9 right, 0.8 right, 0.6 false, 0.3 false; three faces
     assert result["ap50"] == pytest.approx(67 / 101 * 2 / 3)
     assert (result["precision"], result["recall"]) == (2 / 4, pytest.approx(2 / 3))
@@ -82,21 +85,29 @@ def test_figures_by_hand(folder: Path):
     assert result["best_threshold"] == pytest.approx(0.7)
     assert (result["recall_at_tenth"], result["recall_at_one"]) == (0, pytest.approx(2 / 3))
     assert (result["photos"], result["faces"]) == (4, 3)
-    lines = evaluate.table([result, result | {"name": "a_longer_name", "ap": None}]).splitlines()
+    lines = table(DETECTION, [result, result | {"name": "a_longer_name", "ap": None}]).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert "-" in lines[1]
 
 
-def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path):
+def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path, tmp_path: Path):
     contestant, labelled = known(folder)
-    assert evaluate.worst(contestant, labelled) == [1, 3]
-    sheet = evaluate.mistakes(contestant, labelled)
-    assert sheet.shape[1] == 2 * (evaluate.CELL + evaluate.CELL // 20) + evaluate.CELL // 20
-    contestant.threshold = 0.96
-    assert sorted(evaluate.worst(contestant, labelled)) == [0, 1, 2]
-    contestant.found = labelled.truth
-    assert evaluate.worst(contestant, labelled) == []
-    assert evaluate.mistakes(contestant, labelled).shape[2] == 3
+
+    def from_score(threshold: float) -> list[Faces]:
+        return [faces.above(threshold) for faces in contestant.found]
+
+    assert mistakes.worst(labelled.truth, from_score(0.5), labelled.ignore) == [1, 3]
+    given = labelled.paths, labelled.ids, labelled.truth
+    sheet = mistakes.sheet(*given, from_score(0.5), labelled.ignore)
+    assert sheet.shape[1] == 2 * (mistakes.CELL + mistakes.CELL // 20) + mistakes.CELL // 20
+    assert sorted(mistakes.worst(labelled.truth, from_score(0.96), labelled.ignore)) == [0, 1, 2]
+    assert mistakes.worst(labelled.truth, labelled.truth, labelled.ignore) == []
+    assert mistakes.sheet(*given, labelled.truth, labelled.ignore).shape[2] == 3
+    mistakes.page(*given, from_score(0.5), labelled.ignore, tmp_path / "page.html", "the worst")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = json.loads(text.split('id="photos">')[1].split("</script>")[0])
+    assert [(photo["n"], photo["r"]["rank"]) for photo in shown] == [("P/1", "1"), ("P/3", "2")]
+    assert {box[4] for box in shown[0]["b"]} == {"missed", "false"}
 
 
 def test_labels_are_clipped_and_what_is_hardly_visible_is_ignored():
@@ -109,17 +120,36 @@ def test_labels_are_clipped_and_what_is_hardly_visible_is_ignored():
     assert (len(nobody[0]), nobody[1].shape) == (0, (0, 4))
 
 
-def test_two_detectors_on_the_same_photos(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def counting_loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the detectors that are loaded from now on."""
+    loads, load = [], visavis.load_detector
+
+    def counted(name: str, *more: str) -> Detector:
+        loads.append(name)
+        return load(name, *more)
+
+    monkeypatch.setattr(visavis, "load_detector", counted)
+    return loads
+
+
+def test_two_detectors_on_the_same_photos(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(SHIPPED.read_bytes())
     out = tmp_path / "out"
     options = evaluate.Options(("shipped", str(copy)), folder, "all", out=out, device="cpu", threshold=0.6)
+    loads = counting_loads(monkeypatch)
     assert evaluate.evaluate(options) == 3
+    assert loads == ["shipped", str(copy)]  # each once, though it was asked for its threshold and then for more
     assert {path.name for path in out.iterdir()} == {
         "evaluation.json",
         "pr.png",
+        "reliability.png",
         "mistakes-shipped.jpg",
         "mistakes-copy.jpg",
+        "mistakes-shipped.html",
+        "mistakes-copy.html",
     }
     record = json.loads((out / "evaluation.json").read_text())
     assert (record["photos"], record["faces"]) == (4, 3)
@@ -132,7 +162,12 @@ def test_two_detectors_on_the_same_photos(folder: Path, tmp_path: Path, capsys: 
     assert first["ap50"] == second["ap50"] > 0
     assert first["threshold"] == 0.6
     assert 0 < first["ms_median"] <= first["ms_p95"]
+    assert 50 < first["memory_loaded_mb"] < first["memory_mb"] < 20_000
+    assert first["cuda_mb"] is None
+    assert sum(one["finds"] for one in first["reliability"]) >= record["faces"] - 1
+    assert 0 <= first["ece"] <= 1
     assert images.read(out / "pr.png").std() > 0
+    assert images.read(out / "reliability.png").std() > 0
     said = capsys.readouterr()
     assert "copy" in said.out.splitlines()[0]
     assert f"{first['ap50']:.3f}" in said.out
@@ -170,6 +205,10 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
         ({"detector": ("haar",)}, "no detector 'haar'; give one of shipped, opencv_haar"),
         ({"threshold": 0.01}, "--threshold 0.01"),
         ({"batch_size": 0}, "--batch-size 0"),
+        ({"protocol": "wider"}, "--split: --protocol wider says itself"),
+        ({"protocol": "wider", "split": "val"}, "WIDER_val.zip"),
+        ({"protocol": "fddb", "split": "val"}, "FDDB-folds"),
+        ({"detector": ("dlib_hog",), "calibrate": True}, "dlib_hog has no checkpoint"),
         ({"out": Path(__file__)}, "is a file"),
     ],
 )

@@ -25,9 +25,9 @@ MAY: dict[str, set[str]] = {
 # Inside visavis, from the top down: a module may import its own storey and those below.
 STOREYS = [
     {"visavis"},  # __init__ itself gathers the public names
-    {"detectors", "analysers", "effects", "export"},
-    {"bootstrap"},
-    {"checkpoint", "metrics", "draw", "look", "sources", "conventions"},
+    {"detectors", "analysers", "effects", "export", "memory", "contest"},
+    {"bootstrap", "charts", "mistakes", "scoreboard", "protocols"},
+    {"calibration", "checkpoint", "metrics", "draw", "look", "sources", "conventions"},
     {"faces"},
     {"boxes", "images"},
     {"command", "device", "files"},  # these know neither faces nor models

@@ -29,7 +29,7 @@ class Detector(Protocol):
     """Finds faces. Takes pictures of any size, keeps their order, accepts an empty list."""
 
     threshold: float
-    """The score from which on a find is returned."""
+    """The score from which on a find is returned. Set it, and the next call goes by it: nothing is loaded again."""
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, in that picture's pixels, surest first."""

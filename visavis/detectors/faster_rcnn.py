@@ -27,6 +27,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from visavis import checkpoint, device
 from visavis.boxes import clip, scale
+from visavis.calibration import scaled
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
 from visavis.detectors.folding import NORMS, folded
@@ -190,18 +191,22 @@ class FasterRCNNDetector:
     """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out.
 
     It works on a copy of `model`, which stays as it is.
+
+    temperature: divides the logits of the network's scores (see visavis.calibration); threshold is of the scores
+    after that.
     """
 
-    def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device) -> None:
+    def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device, temperature: float = 1.0) -> None:
         self.model = folded(model).to(on).to(memory_format=torch.channels_last)
-        self.model.roi_heads.score_thresh = threshold
         self.threshold = threshold
+        self.temperature = temperature
         self.device = on
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
         if not images:
             return []
+        self.model.roi_heads.score_thresh = float(scaled(np.array(self.threshold), 1 / self.temperature))
         small = [self._shrunk(as_picture(image)) for image in images]
         tensors = [torch.tensor(picture, device=self.device).permute(2, 0, 1) for picture in small]
         with torch.inference_mode():
@@ -219,7 +224,8 @@ class FasterRCNNDetector:
     def _faces(self, found: Weights, seen: Picture, image: Picture) -> Faces:
         across, down = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
         boxes = scale(found["boxes"].cpu().numpy(), (down, across))
-        return Faces(clip(boxes, (image.shape[0], image.shape[1])), found["scores"].cpu().numpy().astype(np.float32))
+        scores = scaled(found["scores"].cpu().numpy().astype(np.float32), self.temperature)
+        return Faces(clip(boxes, (image.shape[0], image.shape[1])), scores).above(self.threshold)
 
 
 def load(path: Path, device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
@@ -230,9 +236,8 @@ def load(path: Path, device_name: str = "auto", threshold: float | None = None) 
         _freeze_norms(model)
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
     _load_exactly(model, weights, str(path), assign=True)
-    return FasterRCNNDetector(
-        model, metadata.get("threshold", 0.5) if threshold is None else threshold, device.choose(device_name)[0]
-    )
+    threshold = metadata.get("threshold", 0.5) if threshold is None else threshold
+    return FasterRCNNDetector(model, threshold, device.choose(device_name)[0], metadata.get("temperature", 1.0))
 
 
 def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:

@@ -23,9 +23,8 @@ class Mtcnn:
     def __init__(self, threshold: float, device: str) -> None:
         package: Any = needed("facenet_pytorch", "mtcnn", INSTALL)
         self.threshold = threshold
-        thresholds = [0.6, 0.7, threshold]
         on, _ = devices.choose(device)
-        self._network = package.MTCNN(keep_all=True, select_largest=False, thresholds=thresholds, device=on)
+        self._network = package.MTCNN(keep_all=True, select_largest=False, device=on)
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
@@ -34,6 +33,7 @@ class Mtcnn:
     def _find(self, image: Picture) -> Faces:
         if min(image.shape[:2]) < 20:  # its pyramid of scales would have no level
             return Faces()
+        self._network.thresholds = [0.6, 0.7, self.threshold]  # the first two are the package's own
         boxes, scores, points = self._network.detect(image, landmarks=True)
         if boxes is None:
             return Faces()

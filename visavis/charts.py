@@ -1,0 +1,82 @@
+"""Charts of how good detectors are, as PNG files: a line a detector, in the same colour on each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visavis import calibration, metrics
+from visavis.files import replaced
+from visavis.metrics import Judged
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve by its points, (T,) each."""
+
+    name: str
+    across: Any
+    up: Any
+
+
+def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds: Sequence[float], path: Path) -> None:
+    """Precision over recall, a dot at each detector's threshold. judged: at IoU 0.5, each of the same photos."""
+    figure = _figure(7, 5.5)
+    axes = figure.subplots()
+    for name, ranked, threshold in zip(names, judged, thresholds, strict=True):
+        over = metrics.curve(ranked)
+        label = f"{name} (AP50 {metrics.average_precision(ranked):.3f})"
+        (line,) = axes.plot(over.recall, over.precision, label=label)
+        precision, recall, _ = metrics.at_threshold(ranked, threshold)
+        axes.plot([recall], [precision], "o", color=line.get_color())
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
+    axes.set_title(f"{judged[0].photos} photos, {judged[0].truths} faces, IoU 0.5")
+    _finish(figure, path)
+
+
+def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> None:
+    """How often finds are right over the score that they have; below it, how many there are of each score."""
+    figure = _figure(6, 6)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    axes.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
+    for name, ranked in zip(names, judged, strict=True):
+        over = calibration.reliability(ranked.scores, ranked.right)
+        some = over.finds > 0
+        (line,) = axes.plot(over.score[some], over.right[some], "o-", ms=4, label=f"{name} (ECE {over.error:.3f})")
+        edges = np.linspace(0, 1, calibration.BINS + 1)
+        below.stairs(over.finds, edges, color=line.get_color())
+    axes.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.01))
+    axes.set_title("Of the finds with this score, how many are right")
+    below.set(xlabel="score", ylabel="finds", yscale="log")
+    _finish(figure, path)
+
+
+def curves(panels: Sequence[tuple[str, Sequence[Line]]], labels: tuple[str, str], path: Path) -> None:
+    """Several charts side by side, each with a title and lines; labels: below, and at the left."""
+    figure = _figure(5 * len(panels), 4.5)
+    for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for line in lines:
+            axes.plot(line.across, line.up, label=line.name)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title, ylim=(0, 1.01))
+        axes.set_xlim(left=0)
+    _finish(figure, path)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _finish(figure: "Figure", path: Path) -> None:
+    for axes in figure.axes:
+        axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(frameon=False)
+    with replaced(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=120)

@@ -1,0 +1,146 @@
+"""Several detectors on the same photos: what each found, and every figure of how good that is.
+
+Photos come as parallel lists, an entry a photo.
+"""
+
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis import bootstrap, calibration, conventions, memory, metrics
+from visavis.boxes import Boxes
+from visavis.detectors import Detector
+from visavis.faces import Faces
+from visavis.metrics import Judged
+
+WEIGHED = 4
+"""Photos, the largest, that a detector's memory is measured with."""
+
+
+@dataclass
+class Contestant:
+    """A detector, and what it found in each photo that could be read."""
+
+    name: str
+    source: str
+    """What it was asked for by: a name or a path."""
+    detector: Detector
+    threshold: float
+    temperature: float = 1.0
+    """What its network's scores have been scaled by: see visavis.calibration."""
+    found: list[Faces] = field(default_factory=list)
+    aligned: list[Faces] = field(default_factory=list)
+    """The same, with boxes as the labels would have them; see `aligned`."""
+    milliseconds: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Labelled:
+    """The photos that could be read, what is known of them, and those that could not: parallel lists."""
+
+    ids: list[str] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    truth: list[Faces] = field(default_factory=list)
+    ignore: list[Boxes] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    """(height, width)"""
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+
+
+def ranked(contestant: Contestant, labelled: Labelled) -> Judged:
+    """What it found, held against the labels at IoU 0.5, surest first."""
+    return metrics.judge(labelled.truth, contestant.found, 0.5, labelled.ignore)
+
+
+def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
+    """All that is measured of one detector, ready for JSON (None where there is no such number)."""
+    scores = metrics.score(labelled.truth, contestant.found, labelled.ignore)
+    judged = ranked(contestant, labelled)
+    precision, recall, f1 = metrics.at_threshold(judged, contestant.threshold)
+    values = asdict(scores) | {
+        "threshold": contestant.threshold,
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+    }
+    drawn = bootstrap.draw(judged, labelled.truth)
+    same_boxes = metrics.judge(labelled.truth, contestant.aligned, 0.5, labelled.ignore)
+    values["ap50_aligned"] = metrics.average_precision(same_boxes)
+    values["best_f1_aligned"] = metrics.best_threshold(same_boxes)[1]
+    values |= calibrated(contestant, judged)
+    known = {key: None if value is None else metrics.or_none(value) for key, value in values.items()}
+    intervals = {"ap50_interval": bootstrap.interval(drawn.ap), "best_f1_interval": bootstrap.interval(drawn.f1)}
+    over = calibration.reliability(judged.scores, judged.right)
+    ranges = [
+        {"finds": int(finds), "score": metrics.or_none(score), "right": metrics.or_none(right)}
+        for finds, score, right in zip(over.finds, over.score, over.right, strict=True)
+    ]
+    return {"name": contestant.name} | known | intervals | {"reliability": ranges}
+
+
+def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -> dict[str, float | None]:
+    """Time a photo in this process, and the memory of a process of its own with the largest photos. on: its device."""
+    largest = sorted(range(len(labelled.paths)), key=lambda number: -np.prod(labelled.sizes[number]))
+    photos = [labelled.paths[number] for number in largest[: max(WEIGHED, batch_size)]]
+    peak = memory.measure(contestant.source, on, contestant.detector.threshold, photos, batch_size)
+    return {
+        "ms_median": float(np.median(contestant.milliseconds)),
+        "ms_p95": float(np.percentile(contestant.milliseconds, 95)),
+        "memory_mb": peak.resident,
+        "memory_loaded_mb": peak.loaded,
+        "cuda_mb": peak.cuda,
+    }
+
+
+def calibrated(contestant: Contestant, judged: Judged) -> dict[str, float | None]:
+    """Expected calibration errors: of the scores as they are, of the network's own, before any temperature, and of
+    those with the temperature that these photos fit, each half of them by what the other half fits."""
+    raw = calibration.scaled(judged.scores, 1 / contestant.temperature)
+    fitted = calibration.fitted_elsewhere(raw, judged.right, judged.photo)
+    return {
+        "ece": calibration.reliability(judged.scores, judged.right).error,
+        "ece_raw": calibration.reliability(raw, judged.right).error,
+        "ece_fitted": None if fitted is None else calibration.reliability(fitted, judged.right).error,
+        "temperature": contestant.temperature,
+        "temperature_fitted": calibration.fit(raw, judged.right),
+    }
+
+
+def aligned(contestant: Contestant, labelled: Labelled) -> list[Faces]:
+    """What was found, each photo's boxes moved to the labels' convention as the other half of the photos shows it.
+
+    Detectors draw a face by conventions of their own; this is for comparing what they find, not how they draw it.
+    """
+    moved = list(contestant.found)
+    for half in (0, 1):
+        pairs = [
+            (contestant.found[number].above(contestant.threshold).boxes, labelled.truth[number].boxes)
+            for number in range(1 - half, len(moved), 2)
+        ]
+        shift = conventions.estimate(pairs)
+        for number in range(half, len(moved), 2):
+            faces = contestant.found[number]
+            moved[number] = Faces(shift.move(faces.boxes), faces.scores)
+    return moved
+
+
+def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
+    """Of each two detectors, boxes aligned: by how much the first is better, with its 95 % interval.
+
+    Photos are drawn alike for both, so what is hard for both takes no part. `known`: whether the interval
+    leaves out 0, without which neither is called better.
+    """
+    drawn = []
+    for contestant in contestants:
+        judged = metrics.judge(labelled.truth, contestant.aligned, 0.5, labelled.ignore)
+        drawn.append((contestant.name, metrics.average_precision(judged), bootstrap.draw(judged, labelled.truth).ap))
+    rows = []
+    for (first, mine, draws), (second, other, others) in combinations(drawn, 2):
+        if (between := bootstrap.interval(draws - others)) is not None:
+            known = not between[0] <= 0 <= between[1]
+            row = {"first": first, "second": second, "ap50_aligned": mine - other, "interval": between, "known": known}
+            rows.append(row)
+    return rows

@@ -1,0 +1,84 @@
+"""How much memory a detector takes, measured in a process that holds nothing else.
+
+In a process that has seen other detectors nobody can tell whose memory it is, and what is freed is kept by the
+allocator. So a new process loads the detector, looks at the photos, and says how much it had at most. That counts
+Python, torch and the decoded photos too: it is what a program with this one detector needs.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from visavis.command import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Megabytes, of 1,000,000 bytes."""
+
+    resident: float
+    """Most main memory that the process had at a time."""
+    loaded: float
+    """What it had with the detector loaded, before the first photo."""
+    cuda: float | None
+    """Most GPU memory that torch had given out at a time (its context not counted); None without a GPU."""
+
+
+def measure(detector: str, device: str, threshold: float, photos: list[Path], batch_size: int = 1) -> Peak:
+    """Load `detector` (a name or a path) in a process of its own, and show it the photos in batches.
+
+    Raises InputError with the last line that the process wrote where it failed.
+    """
+    source = str(Path(detector).resolve()) if Path(detector).exists() else detector
+    task: dict[str, Any] = {"detector": source, "device": device, "threshold": threshold, "batch_size": batch_size}
+    task["photos"] = [str(photo.resolve()) for photo in photos]
+    # Its stderr is shown only where it fails: what a detector has to say, it has said in this process already.
+    done = subprocess.run(
+        [sys.executable, "-m", "visavis.memory"], input=json.dumps(task), cwd=ROOT, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise InputError(f"the memory of {detector} cannot be measured: {last}")
+    return Peak(**json.loads(done.stdout))
+
+
+def resident() -> tuple[float, float]:
+    """Main memory of this process in megabytes: the most that it had, and what it has now."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux; getrusage there counts what the parent had at the fork, too
+        kilobytes = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        most, now = (int(kilobytes[name].split()[0]) * 1024 / 1e6 for name in ("VmHWM", "VmRSS"))
+        return most, now
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return most, most  # what it has now is not told here; at the start that is what it had at most
+
+
+def _child() -> None:
+    from visavis.detectors import load_detector
+    from visavis.images import read
+
+    task = json.load(sys.stdin)
+    out, sys.stdout = sys.stdout, sys.stderr  # whatever a package prints
+    detector = load_detector(task["detector"], task["device"])
+    detector.threshold = task["threshold"]
+    loaded = resident()[1]
+    photos, size = task["photos"], task["batch_size"]
+    for start in range(0, len(photos), size):
+        detector.detect([read(Path(photo)) for photo in photos[start : start + size]])
+    cuda = None
+    if task["device"].startswith("cuda"):
+        import torch
+
+        cuda = torch.cuda.max_memory_allocated(task["device"]) / 1e6
+    json.dump(asdict(Peak(resident()[0], loaded, cuda)), out)
+
+
+if __name__ == "__main__":
+    _child()

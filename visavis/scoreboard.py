@@ -1,0 +1,71 @@
+"""Figures as a table: a line a figure, a column a detector; and in words, what is known of two detectors."""
+
+from typing import Any
+
+DETECTION = (
+    ("AP (IoU 0.50 to 0.95)", "ap", ".3f"),
+    ("AP50", "ap50", ".3f"),
+    ("  95 % interval", "ap50_interval", ".3f"),
+    ("  boxes aligned", "ap50_aligned", ".3f"),
+    ("AP75", "ap75", ".3f"),
+    ("AP of faces under 32 x 32 pixels", "ap_small", ".3f"),
+    ("  to 96 x 96", "ap_medium", ".3f"),
+    ("  above", "ap_large", ".3f"),
+    ("best F1 (IoU 0.5)", "best_f1", ".3f"),
+    ("  95 % interval", "best_f1_interval", ".3f"),
+    ("  boxes aligned", "best_f1_aligned", ".3f"),
+    ("  at the score", "best_threshold", ".3f"),
+    ("recall at 0.1 false a photo", "recall_at_tenth", ".3f"),
+    ("recall at 1 false a photo", "recall_at_one", ".3f"),
+    ("its threshold", "threshold", ".3f"),
+    ("  precision there", "precision", ".3f"),
+    ("  recall there", "recall", ".3f"),
+    ("  F1 there", "f1", ".3f"),
+    ("calibration error of its scores (ECE)", "ece", ".3f"),
+    ("  without its temperature", "ece_raw", ".3f"),
+    ("  with one fitted here", "ece_fitted", ".3f"),
+    ("temperature: its own", "temperature", ".3f"),
+    ("  fitted here", "temperature_fitted", ".3f"),
+    ("photos", "photos", "d"),
+    ("faces", "faces", "d"),
+)
+"""What is measured on labelled photos: title, key, format."""
+
+COST = (
+    ("ms a photo, median", "ms_median", ".1f"),
+    ("ms a photo, 95th percentile", "ms_p95", ".1f"),
+    ("MB of memory at most, alone", "memory_mb", ".0f"),
+    ("  before the first photo", "memory_loaded_mb", ".0f"),
+    ("  on the GPU at most", "cuda_mb", ".0f"),
+)
+"""What that took."""
+
+Rows = tuple[tuple[str, str, str], ...]
+
+
+def table(rows: Rows, results: list[dict[str, Any]]) -> str:
+    """rows: title, key and format of each figure. results: of each detector, with its name. None is a dash."""
+    first = max(len(title) for title, _, _ in rows)
+    widths = [max(14, len(result["name"])) for result in results]
+    lines = [" " * first + "".join(f"  {r['name']:>{width}}" for r, width in zip(results, widths, strict=True))]
+    for title, key, form in rows:
+        cells = [_cell(result[key], form) for result in results]
+        lines.append(f"{title:<{first}}" + "".join(f"  {c:>{width}}" for c, width in zip(cells, widths, strict=True)))
+    return "\n".join(lines)
+
+
+def _cell(value: float | tuple[float, float] | None, form: str) -> str:
+    if value is None:
+        return "-"
+    return " to ".join(format(part, form) for part in (value if isinstance(value, tuple) else (value,)))
+
+
+def sentence(row: dict[str, Any]) -> str:
+    """Which of two detectors is better, if that is known. row: of `contest.differences`."""
+    low, high = row["interval"]
+    better = row["first"] if row["ap50_aligned"] > 0 else row["second"]
+    verdict = f"{better} is better" if row["known"] else "which is better is not known"
+    return (
+        f"{row['first']} against {row['second']}: AP50, boxes aligned, {row['ap50_aligned']:+.3f} "
+        f"({low:+.3f} to {high:+.3f}): {verdict}"
+    )
