@@ -85,6 +85,10 @@ def test_figures_by_hand(folder: Path):
     assert result["best_threshold"] == pytest.approx(0.7)
     assert (result["recall_at_tenth"], result["recall_at_one"]) == (0, pytest.approx(2 / 3))
     assert (result["photos"], result["faces"]) == (4, 3)
+    # each score is alone in its range: how far it lies from 1 where it is right, from 0 where not
+    assert result["ece"] == result["ece_raw"] == pytest.approx((0.95 + 0.1 + 0.2 + 0.6 + 0.3) / 5)
+    assert result["ece_counted"] == pytest.approx((0.95 + 0.1 + 0.2 + 0.6) / 4)
+    assert result["temperature"] == 1
     lines = table(DETECTION, [result, result | {"name": "a_longer_name", "ap": None}]).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert "-" in lines[1]

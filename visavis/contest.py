@@ -96,12 +96,15 @@ def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -
 
 
 def calibrated(contestant: Contestant, judged: Judged) -> dict[str, float | None]:
-    """Expected calibration errors: of the scores as they are, of the network's own, before any temperature, and of
-    those with the temperature that these photos fit, each half of them by what the other half fits."""
+    """Expected calibration errors: of the scores as they are (also of those alone that count, from its threshold on,
+    for low ones are many), of the network's own, before any temperature, and of those with the temperature that these
+    photos fit, each half of them by what the other half fits."""
+    counted = judged.scores >= contestant.threshold
     raw = calibration.scaled(judged.scores, 1 / contestant.temperature)
     fitted = calibration.fitted_elsewhere(raw, judged.right, judged.photo)
     return {
         "ece": calibration.reliability(judged.scores, judged.right).error,
+        "ece_counted": calibration.reliability(judged.scores[counted], judged.right[counted]).error,
         "ece_raw": calibration.reliability(raw, judged.right).error,
         "ece_fitted": None if fitted is None else calibration.reliability(fitted, judged.right).error,
         "temperature": contestant.temperature,

@@ -22,6 +22,7 @@ DETECTION = (
     ("  recall there", "recall", ".3f"),
     ("  F1 there", "f1", ".3f"),
     ("calibration error of its scores (ECE)", "ece", ".3f"),
+    ("  of those from its threshold on", "ece_counted", ".3f"),
     ("  without its temperature", "ece_raw", ".3f"),
     ("  with one fitted here", "ece_fitted", ".3f"),
     ("temperature: its own", "temperature", ".3f"),
