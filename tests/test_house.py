@@ -25,7 +25,7 @@ MAY: dict[str, set[str]] = {
 # Inside visavis, from the top down: a module may import its own storey and those below.
 STOREYS = [
     {"visavis"},  # __init__ itself gathers the public names
-    {"detectors", "analysers", "effects", "export"},
+    {"detectors", "analysers", "effects", "export", "training"},
     {"bootstrap"},
     {"checkpoint", "metrics", "draw", "look", "sources", "conventions"},
     {"faces"},
