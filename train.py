@@ -9,6 +9,7 @@ predictions.png (validation photos with finds). docs/training.md has the rest.
 import hashlib
 import json
 import math
+import multiprocessing
 import os
 import random
 import sys
@@ -190,7 +191,7 @@ class Run:
             say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
         if self.record and self.learner.done:
             self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
-        loader = _loader(self.drawn, self.batches, self.options, self.world)
+        loader = self.loader()
         while self.evaluated < self.options.epochs and not self._enough():
             self.batches.start(self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps)
             if not (self._learn(loader, stop) and self._validate(stop)):
@@ -210,7 +211,7 @@ class Run:
         with self.learner.guard:
             own = {"evaluated": self.evaluated, "worse": self.worse, "best": self.best, "threshold": self.threshold}
             state.save(self.options.out / state.NAME, self.learner.state() | own)
-            self._keep("last.safetensors", scores)
+            self.keep("last.safetensors", scores)
 
     def restore(self) -> None:
         """Take up the run where it was saved."""
@@ -224,6 +225,10 @@ class Run:
         self.best, self.threshold = saved["best"], saved["threshold"]
         self._tell(f"goes on after step {self.learner.done} of {self.steps}, with {self.evaluated} epochs validated")
 
+    def loader(self) -> Any:
+        """Batches of (images, targets): all that are left of the epoch that `batches` was started on."""
+        return _loader(self.drawn, self.batches, self.options, self.world)
+
     def show_first_batches(self) -> None:
         """first_batches.png: the first training pictures as the network sees them, with labels and what is ignored."""
         import torch
@@ -233,7 +238,7 @@ class Run:
         batches = _batches(self.options, len(self.photos), 0, 1)
         keys = [key for _, batch in zip(range(2), batches, strict=False) for key in batch][:SHOWN]
         items = [self.drawn[key] for key in keys]
-        with self._as_in_training() as model:
+        with self.as_in_training() as model:
             self.learner.draws.begin([target["draw"] for _, target in items])
             moved = [{name: target[name] for name in ("boxes", "ignore")} for _, target in items]
             shown, targets = model.transform([image for image, _ in items], moved)
@@ -258,7 +263,7 @@ class Run:
             return True
         pace = Pace(self.options.save_every)
         bar = tqdm(total=left, desc=f"epoch {epoch}", unit="step", file=sys.stderr, disable=not self.world.first)
-        with self._as_in_training(), bar:
+        with self.as_in_training(), bar:
             for images, targets in loader:
                 pace.loaded()
                 try:
@@ -301,7 +306,7 @@ class Run:
                 figures = {name: or_none(value) for name, value in asdict(scores).items()}
                 self.record.add({"epoch": epoch, "step": self.learner.done} | figures)
                 if scores.ap > self.best:
-                    self._keep("best.safetensors", scores)
+                    self.keep("best.safetensors", scores)
                     _draw(self.options.out / "predictions.png", self.held_out, validation.finds, scores.best_threshold)
                     draw_precision_recall(self.options.out / "pr.png", validation.judged, scores.best_threshold)
                 self.record.chart()
@@ -341,7 +346,7 @@ class Run:
         )
 
     @contextmanager
-    def _as_in_training(self) -> "Iterator[FasterRCNN]":
+    def as_in_training(self) -> "Iterator[FasterRCNN]":
         """Pictures take the size that was asked for in training, instead of that in use."""
         model, wanted = self.learner.model.train(), self.options.size or self.options.mosaic
         if wanted is not None:
@@ -351,7 +356,8 @@ class Run:
         finally:
             model.transform.min_size, model.transform.max_size = self.in_use
 
-    def _keep(self, name: str, scores: Scores | None) -> None:
+    def keep(self, name: str, scores: Scores | None) -> None:
+        """Write a checkpoint of that name; scores: what the weights are worth, if they were validated."""
         from visavis import checkpoint
         from visavis.detectors.faster_rcnn import norm_eps
 
@@ -546,6 +552,7 @@ def _loader(drawn: "Drawn", batches: "Batches", options: Options, world: "World"
     from visavis.training.stopping import in_worker
 
     here = int(os.environ.get("LOCAL_WORLD_SIZE", world.size))
+    forks = "fork" in multiprocessing.get_all_start_methods()  # the transforms cannot be sent to a new process
     workers = min((os.cpu_count() or 1) // here, 8) if options.workers == "auto" else options.workers
     return DataLoader(
         drawn,  # type: ignore[bad-argument-type]  # map-style by its methods
@@ -555,6 +562,7 @@ def _loader(drawn: "Drawn", batches: "Batches", options: Options, world: "World"
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
         worker_init_fn=in_worker,
+        multiprocessing_context="fork" if workers and forks else None,
         generator=torch.Generator(),  # its seed for the workers is for nothing here: the process's own stays untouched
     )
 
