@@ -185,7 +185,11 @@ class Run:
 
     def go(self, stop: "Stop") -> int:
         """All that is left to do of the run. Returns the exit status."""
+        from visavis.training.distributed import pad_alike
+
         self.learner.guard = stop.guard
+        if self.world.size > 1:
+            pad_alike(self.learner.model, self.on)
         self.record = Record(self.options.out, self.learner.done, self.evaluated) if self.world.first else None
         if self.record and self.record.events is None:
             say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
@@ -531,7 +535,6 @@ def _learner(
         compile_backbone(model.backbone, on)
     called: Any = model
     if world.size > 1:
-        distributed.pad_alike(model, on)
         called = distributed.spread(model, on)
     return Learner(model, called, optimiser, course, averaged, drawn, parts, on, precision, world)
 
