@@ -128,44 +128,55 @@ def train(options: Options) -> int:
     """Train, evaluate after each epoch, and leave the best weights in `options.out`. Returns the exit status: 0 done,
     1 another process of the run is gone, 130 or 143 stopped and saved. Raises InputError for what cannot work.
     """
-    from visavis.training import distributed, precision, state
+    from visavis.training import distributed, precision
+
+    try:
+        with distributed.joined() as world:
+            options = _resumed(options, world) if options.resume else options
+            with precision.deterministic(options.deterministic):
+                return _train(options, world)
+    except distributed.PeerLost as error:
+        process = os.environ.get("RANK", "0")
+        say(f"process {process} ends: {error}; go on with python train.py --resume --out {options.out}")
+        return 1
+
+
+def _train(options: Options, world: "World") -> int:
+    from visavis.training import state
     from visavis.training.stopping import Stop
 
-    with distributed.joined() as world, precision.deterministic(options.deterministic):
-        if options.resume:
-            options = _resumed(options, world)
-        photos, held_out = _check(options)
-        facts = _facts(options, photos, held_out)
-        if options.resume and config.read(options.out)["data"] != facts["data"]:
-            raise InputError(
-                f"--resume: the tables in {options.data} are not those that the run began with; start another one from "
-                f"its weights with --init {options.out / 'last.safetensors'} --out NEW"
-            )
-        try:
-            run = Run(options, world, photos, held_out)
-            world.gather(None)  # all have looked at --out: now something may be written there
-            if options.resume and (options.out / state.NAME).exists():
-                run.restore()
-            elif world.first:
-                config.write(options.out, facts | run.described)
-                run.show_first_batches()
-            with Stop(run.save) as stop:
-                return run.go(stop)
-        except distributed.PeerLost as error:
-            say(f"process {world.rank} ends: {error}; go on with python train.py --resume --out {options.out}")
-            return 1
+    photos, held_out = _check(options)
+    facts = _facts(options, photos, held_out)
+    if options.resume and config.read(options.out)["data"] != facts["data"]:
+        raise InputError(
+            f"--resume: the tables in {options.data} are not those that the run began with; start another one from its "
+            f"weights with --init {options.out / 'last.safetensors'} --out NEW"
+        )
+    run = Run(options, world, photos, held_out)
+    world.gather(None)  # all have looked at --out: now something may be written there
+    if options.resume and (options.out / state.NAME).exists():
+        run.restore()
+    elif world.first:
+        config.write(options.out, facts | run.described)
+        run.show_first_batches()
+    with Stop(run.save) as stop:
+        return run.go(stop)
 
 
 class Run:
     """A training run: what learns, from which photos, how far it is, and the folder that it writes to."""
 
     def __init__(self, options: Options, world: "World", photos: list[Photo], held_out: list[Photo]) -> None:
+        import torch
+
         from visavis import device
         from visavis.training import precision
         from visavis.training.sampler import Drawn
 
         self.options, self.world, self.photos, self.held_out = options, world, photos, held_out
         self.on, chosen = device.choose(world.device(options.device))
+        if self.on.type == "cuda" and world.size > 1:
+            torch.cuda.set_device(self.on)
         self.precision, why = precision.choose(options.precision, self.on)
         dataset = FaceDataset(photos, preset(options.transforms, reframe=options.mosaic is None), options.mosaic)
         self.drawn = Drawn(dataset, options.seed)
@@ -193,15 +204,17 @@ class Run:
         self.record = Record(self.options.out, self.learner.done, self.evaluated) if self.world.first else None
         if self.record and self.record.events is None:
             say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
-        if self.record and self.learner.done:
+        if self.record and 0 < self.learner.done < self.steps:
             self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
         loader = self.loader()
         while self.evaluated < self.options.epochs and not self._enough():
             self.batches.start(self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps)
             if not (self._learn(loader, stop) and self._validate(stop)):
                 self.save()
-                self._tell(f"stopped in epoch {self.evaluated + 1}, after step {self.learner.done}, and saved; go on")
-                self._tell(f"with python train.py --resume --out {self.options.out}")
+                self._tell(
+                    f"stopped in epoch {self.evaluated + 1}, step {self.learner.done} of {self.steps}, and saved; "
+                    f"go on with python train.py --resume --out {self.options.out}"
+                )
                 return stop.status or 1
         self._tell_end()
         return 0

@@ -161,7 +161,7 @@ def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: i
     from visavis.training.stopping import Stop
 
     names = ("arch", "init", "epochs", "batch_size", "size", "workers", "device")
-    asked = {name: getattr(options, name) for name in names}
+    asked: dict[str, Any] = {name: getattr(options, name) for name in names}
     session = train.Run(train.Options(**asked, out=out, seed=seed), World(), photos, held_out)
     with Stop(session.save) as stop:
         if status := session.go(stop):

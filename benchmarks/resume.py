@@ -55,7 +55,13 @@ def run(options: Options) -> int:
     kills = during_a_save = ends = wrong = 0
     with tempfile.TemporaryDirectory(prefix="resume-") as name:
         folder = Path(name)
-        asked = {"arch": "mobilenet_v2_fpn", "init": "none", "ema": 0.9, "device": "cpu", "save_every": 0}
+        asked: dict[str, Any] = {
+            "arch": "mobilenet_v2_fpn",
+            "init": "none",
+            "ema": 0.9,
+            "device": "cpu",
+            "save_every": 0,
+        }
         names = ("data", "limit", "epochs", "batch_size", "mosaic", "workers", "seed")
         asked |= {option: getattr(options, option) for option in names}
         begun = time.monotonic()

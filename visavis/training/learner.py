@@ -130,10 +130,10 @@ class Learner:
         finite = math.isfinite(sum(loss.item() for loss in losses.values()))
         regions = self.draws.regions
         if self.world.size > 1:
-            own = torch.stack([*regions.values(), torch.tensor(not finite), torch.tensor(stop)]).to(self.on).double()
-            totals = self.world.sum(own)
+            flags = torch.tensor([not finite, stop], dtype=torch.float32, device=self.on)
+            totals = self.world.sum(torch.cat([torch.stack(list(regions.values())).float(), flags]))
             finite, stop = totals[-2].item() == 0, totals[-1].item() > 0
-            losses = self.world.weigh(losses, regions, dict(zip(regions, totals.float(), strict=False)))
+            losses = self.world.weigh(losses, regions, dict(zip(regions, totals, strict=False)))
         if not finite:
             raise NotFinite({name: loss.item() for name, loss in losses.items()})
         return losses, stop

@@ -39,12 +39,15 @@ def compile_backbone(backbone: nn.Module, on: torch.device) -> None:
     Raises InputError where torch cannot compile here, at once rather than at the first step.
     """
     backbone.compile()
+    training = backbone.training
+    backbone.eval()  # its norms are to learn nothing from this
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             backbone(torch.zeros(1, 3, 64, 64, device=on))
     except (RuntimeError, OSError) as error:  # no C++ compiler, no Triton, a graph that breaks its back end
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"--compile: torch cannot compile here ({reason}); leave it out") from None
+    backbone.train(training)
 
 
 @contextmanager
