@@ -175,6 +175,15 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
     return model
 
 
+def freeze(model: zoo.FasterRCNN, what: str) -> None:
+    """Decide anew what learns. what: `nothing` is frozen, the `backbone` below its pyramid is, or all but the
+    `heads-only`: those of the proposals and of the boxes."""
+    model.requires_grad_(what != "heads-only")
+    model.backbone.body.requires_grad_(what == "nothing")
+    for head in (model.rpn, model.roi_heads):
+        head.requires_grad_(True)
+
+
 def norm_eps(model: nn.Module) -> float:
     """Batch norm's epsilon: part of what the weights mean, but not of a state dict."""
     return float(next(module.eps for module in model.modules() if isinstance(module, NORMS)))
