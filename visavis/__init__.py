@@ -11,5 +11,6 @@ belong to the package ``dataset``. Importing it loads no torch: that waits until
 from visavis import boxes, images
 from visavis.detectors import DETECTORS, load_detector
 from visavis.faces import Faces
+from visavis.look import look
 
-__all__ = ["DETECTORS", "Faces", "boxes", "images", "load_detector"]
+__all__ = ["DETECTORS", "Faces", "boxes", "images", "load_detector", "look"]

@@ -1,0 +1,50 @@
+"""A real headless Chromium for the tests of pages; where none is installed they are skipped, and say so."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass
+class Opened:
+    """A page that was opened from a file. requests: what it asked for beyond itself. errors: what its console said."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser of its own. Skips the test where there is none."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip(f"no Chromium ({', '.join(NAMES)}); Debian: apt-get install chromium")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as started:
+        # As root, as in a container, Chromium runs only without its sandbox; the pages are our own.
+        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def opened(browser: Any, path: Path) -> Opened:
+    """Open the page at `path` and wait until it says that it is ready."""
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    seen = Opened(page)
+    address = path.resolve().as_uri()
+    page.on("request", lambda request: None if request.url == address else seen.requests.append(request.url))
+    page.on("console", lambda message: seen.errors.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    return seen

@@ -1,0 +1,206 @@
+"""The page to look through photos: what it says of them, and that a real browser shows, sorts, filters and opens it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from browser import Opened, chromium, opened
+
+import visavis
+from visavis import Faces
+from visavis.boxes import as_boxes
+from visavis.command import InputError
+from visavis.look import Entry, mistakes
+
+FACE = [175, 70, 280, 205]  # of skimage's astronaut
+
+
+def faces(*boxes: list[float], scores: list[float] | None = None) -> Faces:
+    return Faces(as_boxes(boxes), None if scores is None else np.array(scores, np.float32))
+
+
+def entries(folder: Path) -> list[Entry]:
+    """A face that is found, one missed, one false, one badly placed, a photo without any, one that cannot be read."""
+    astronaut, coffee = skimage.data.astronaut(), skimage.data.coffee()
+    (folder / "torn.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    ada, bob = {"identity": "Ada", "reason": "</script><b>&"}, {"identity": "Bob", "reason": "faceless"}
+    return [
+        Entry("a/right.png", astronaut, faces(FACE), faces(FACE, scores=[0.9]), as_boxes([[0, 0, 50, 60]]), ada),
+        Entry("b/missed.png", astronaut, faces(FACE), faces(), row=bob),
+        Entry("a/false.png", coffee, faces(), faces([10, 10, 60, 80], [200, 200, 260, 280], scores=[0.7, 0.3])),
+        Entry("b/placed.png", astronaut, faces(FACE), faces([230, 70, 335, 205], scores=[0.6]), row=bob),
+        Entry("none.png", coffee, faces(), faces()),
+        Entry("torn.jpg", folder / "torn.jpg", faces([1, 1, 5, 5]), faces()),
+    ]
+
+
+def photos_in(path: Path) -> list[dict[str, Any]]:
+    """The data inside a page."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text.split('id="photos">')[1].split("</script>")[0])
+
+
+def test_each_mistake_has_its_kind() -> None:
+    truth = faces(FACE, [300, 300, 340, 340])
+    found = faces(FACE, [320, 300, 360, 340], [0, 0, 20, 20], [400, 400, 420, 420], scores=[0.9, 0.8, 0.7, 0.6])
+    labels, finds = mistakes(truth, found, as_boxes([[390, 390, 430, 430]]))
+    assert labels == ["label", "label"] and finds == ["found", "placed", "false", "neither"]
+    assert mistakes(truth, faces(scores=[]), as_boxes([])) == (["missed", "missed"], [])
+    assert mistakes(faces(), faces(), as_boxes([])) == ([], [])
+
+
+def test_the_page_holds_thumbnails_boxes_and_reasons(tmp_path: Path) -> None:
+    path = visavis.look(entries(tmp_path), tmp_path / "page.html", "a <title>", threshold=0.5)
+    photos = photos_in(path)
+    assert [photo["n"] for photo in photos][-1] == "torn.jpg" and "not_image" in photos[-1]["x"]
+    assert photos[0]["b"] == [[*FACE, "label"], [0, 0, 50, 60, "ignore"], [*FACE, "found", 0.9]]
+    assert photos[2]["b"] == [[10, 10, 60, 80, "false", 0.7]]  # the other find is below the threshold
+    assert photos[0]["h"] == 512 and photos[2]["w"] == 600
+    assert photos[0]["r"]["reason"] == "</script><b>&" and "</script><b>" not in path.read_text()
+
+
+def test_without_predictions_nothing_is_missed(tmp_path: Path) -> None:
+    unseen = [Entry("a", skimage.data.coffee(), faces(FACE)), Entry("b", skimage.data.coffee())]
+    assert [photo["b"] for photo in photos_in(visavis.look(unseen, tmp_path / "x.html"))] == [[[*FACE, "label"]], []]
+    assert photos_in(visavis.look([], tmp_path / "empty.html")) == []
+
+
+def test_thumbnails_shrink_until_the_page_is_small_enough(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)  # what no codec makes small
+    many = [Entry(f"{number}", picture) for number in range(20) for picture in (noise, skimage.data.coffee())]
+    for largest in (90_000, 600_000):
+        path = visavis.look(many, tmp_path / "page.html", largest=largest)
+        assert path.stat().st_size <= largest
+        assert all(photo["t"] for photo in photos_in(path))
+    with pytest.raises(InputError, match="40 photos are too many for a page of 22,000 bytes"):
+        visavis.look(many, tmp_path / "page.html", largest=22_000)
+    with pytest.raises(InputError, match="is a folder"):
+        visavis.look(many, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """The page of `entries`; in the end nothing was fetched, and nothing went wrong."""
+    folder = tmp_path_factory.mktemp("page")
+    seen = opened(browser, visavis.look(entries(folder), folder / "page.html", "Mistakes"))
+    yield seen
+    assert seen.errors == []
+    assert fetched(seen) == []
+
+
+@pytest.fixture
+def page(shown: Opened) -> Any:
+    """The page as it is first seen."""
+    shown.page.keyboard.press("Escape")
+    shown.page.click("#clear")
+    return shown.page
+
+
+def names(page: Any) -> list[str]:
+    return page.eval_on_selector_all(
+        ".photo", "all => all.sort((a, b) => a.dataset.place - b.dataset.place).map(one => one.title)"
+    )
+
+
+def wait_for(page: Any, count: str) -> None:
+    page.wait_for_function("text => document.getElementById('count').textContent === text", arg=count)
+
+
+def first_is(page: Any, name: str) -> None:
+    page.wait_for_function("name => document.querySelector('.photo')?.title === name", arg=name)
+
+
+def test_a_browser_renders_photos_and_boxes(page: Any) -> None:
+    assert page.title() == "Mistakes" and page.inner_text("h1") == "Mistakes"
+    assert len(names(page)) == 6
+    widths = page.eval_on_selector_all(
+        ".photo img", "all => Promise.all(all.map(i => i.decode().then(() => i.naturalWidth)))"
+    )
+    assert len(widths) == 5 and min(widths) > 100
+    assert page.locator(".photo rect").count() == 8  # the torn photo has no picture to draw its box on
+    assert page.locator(".photo .reason").inner_text().startswith("not_image")
+    # A box lies where its face is, by share of the picture.
+    frame, box = (page.locator(f".photo >> nth=0 >> {inner}").bounding_box() for inner in (".frame", "rect.label"))
+    assert abs((box["x"] - frame["x"]) / frame["width"] - 175 / 512) < 0.02
+    assert abs(box["height"] / frame["height"] - 135 / 512) < 0.03
+
+
+def test_it_sorts(page: Any) -> None:
+    page.select_option("#sort", "name")
+    first_is(page, "a/false.png")
+    page.select_option("#sort", "highest")
+    page.check("#falling")
+    first_is(page, "a/right.png")
+    assert names(page)[:3] == ["a/right.png", "a/false.png", "b/placed.png"]
+    page.select_option("#sort", "mistakes")
+    first_is(page, "a/false.png")
+
+
+@pytest.mark.parametrize(
+    "control, value, left",
+    [
+        ("#mistake", "missed", {"b/missed.png", "torn.jpg"}),
+        ("#mistake", "false", {"a/false.png"}),
+        ("#mistake", "placed", {"b/placed.png"}),
+        ("#mistake", "none", {"a/right.png", "none.png"}),
+        ("#reason", "faceless", {"b/missed.png", "b/placed.png"}),
+        ("#identity", "Ada", {"a/right.png"}),
+        ("#search", "b/ PLACED", {"b/placed.png"}),
+        ("#score-least", "0.65", {"a/right.png", "a/false.png"}),
+        ("#faces-most", "0", {"none.png"}),
+        ("#size-most", "10", {"torn.jpg"}),
+    ],
+)
+def test_it_filters(page: Any, control: str, value: str, left: set[str]) -> None:
+    select = page.eval_on_selector(control, "one => one.tagName === 'SELECT'")
+    (page.select_option if select else page.fill)(control, value)
+    wait_for(page, f"{len(left)} of 6 photos")
+    assert set(names(page)) == left
+
+
+def test_a_click_opens_a_photo_with_its_row_and_the_keyboard_walks_on(page: Any) -> None:
+    page.click(".photo >> nth=0")
+    assert page.is_visible("#large img")
+    facts = page.inner_text("#facts")
+    assert "Ada" in facts and "</script><b>&" in facts and "512 × 512" in facts and "found 0.900" in facts
+    page.keyboard.press("ArrowRight")
+    assert "b/missed.png" in page.inner_text("#facts") and page.locator("#large rect.missed").count() == 1
+    page.keyboard.press("t")
+    assert page.locator("rect.missed").count() == 0
+    page.keyboard.press("t")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#dialog")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    assert "torn.jpg" in page.inner_text("#facts")
+    assert page.get_attribute("#keys a", "href") == "torn.jpg"
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("none")
+    wait_for(page, "1 of 6 photos")
+
+
+def test_of_thousands_only_those_in_sight_are_in_the_document(browser: Any, tmp_path: Path) -> None:
+    small = skimage.data.coffee()[:40, :60]
+    many = [Entry(f"{number:05}", small, faces([1, 1, number % 50 + 5, 30])) for number in range(3000)]
+    seen = opened(browser, visavis.look(many, tmp_path / "page.html"))
+    assert 0 < seen.page.locator(".photo").count() < 200
+    seen.page.keyboard.press("End")
+    seen.page.wait_for_selector(".photo[title='02999']")
+    assert seen.page.locator(".photo").count() < 200
+    assert seen.errors == [] and fetched(seen) == []
+
+
+def fetched(seen: Opened) -> list[str]:
+    """What the page asked for beyond itself and what it carries."""
+    return [address for address in seen.requests if not address.startswith("data:")]

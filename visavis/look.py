@@ -1,0 +1,173 @@
+"""One self-contained HTML page to look through thousands of photos, with their boxes and facts.
+
+`look` writes it: thumbnails and a table of facts inside one file, which a browser opens with no server and no
+network. It is for looking, not for keeping: the photos themselves stay where they are. The page is look.html.
+"""
+
+import base64
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from visavis import boxes, metrics
+from visavis.boxes import Boxes, as_boxes
+from visavis.command import InputError
+from visavis.draw import COLOURS
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import ImageError, Picture, fit, read
+
+LARGEST = 29_000_000
+"""Bytes of a page, unless asked otherwise: what a browser opens at once, and a mail or a chat still takes."""
+
+NEAR = 0.1
+"""A false find with at least this IoU with a missed face is not a find of nothing: it is that face, badly placed."""
+
+_SIDES = (64, 640)
+"""The longer side of a thumbnail, pixels: least and most."""
+_QUALITIES = (80, 65, 50, 35, 20, 8)
+_BYTES_A_PIXEL = 0.06
+"""Of a photo as WebP at a quality of about 65; with a row's share of the page it says how large thumbnails may be."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photo on the page.
+
+    picture: its path, or (height, width, 3) uint8 RGB. truth: the labels, None where there are none to show.
+    found: what a detector found, None where none looked: without it nothing is missed or false.
+    ignore: (M, 4), pixels. row: facts to show, name -> text; `identity` and `reason` can be filtered by.
+    """
+
+    name: str
+    picture: Path | Picture
+    truth: Faces | None = None
+    found: Faces | None = None
+    ignore: Boxes = field(default_factory=lambda: as_boxes([]))
+    row: Mapping[str, str] = field(default_factory=dict)
+
+
+def look(
+    entries: Sequence[Entry],
+    out: str | Path = "look.html",
+    title: str = "visavis",
+    threshold: float = 0.0,
+    iou: float = 0.5,
+    largest: int = LARGEST,
+) -> Path:
+    """Write a page of `entries` to `out` and return its path. What was there is replaced.
+
+    threshold: finds below this score are left out. iou: the overlap from which on a find is right.
+    largest: bytes of the page; thumbnails are as large as that allows, 640 pixels at most.
+    A photo that cannot be read stands there with its reason. Raises InputError where the facts alone are too large
+    for the page, or `out` is a folder.
+    """
+    out = Path(out)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give the name of a page, such as look.html")
+    page = Path(__file__).with_name("look.html").read_text(encoding="utf-8")
+    colours = {kind: "#%02x%02x%02x" % colour for kind, colour in COLOURS.items()}  # noqa: UP031
+    head = {"title": title, "colours": colours, "judged": any(entry.found is not None for entry in entries)}
+    rows = [_row(entry, threshold, iou) for entry in entries]
+    paths = sum(3 * len(os.path.relpath(one.picture, out.parent)) for one in entries if isinstance(one.picture, Path))
+    facts = len(page) + sum(len(_json(row)) for row in rows) + paths + 1000
+    share = (largest - facts) // max(1, len(rows)) - 50  # bytes in base64; 50 for the size and the fields' names
+    if rows and share < 200:
+        raise InputError(f"{len(rows)} photos are too many for a page of {largest:,} bytes; show fewer")
+    for row, entry in zip(rows, entries, strict=True):
+        _add_picture(row, entry, share * 3 // 4)
+        if isinstance(entry.picture, Path):  # a link to follow, from the page's folder; never fetched by itself
+            row["f"] = quote(Path(os.path.relpath(entry.picture, out.parent)).as_posix())
+    with replaced(out) as file:
+        before, after = page.split("{{photos}}")
+        file.write(before.replace("{{head}}", _json(head)))
+        for number, row in enumerate(rows):
+            file.write((",\n" if number else "") + _json(row))
+        file.write(after)
+    return out
+
+
+def mistakes(truth: Faces, found: Faces, ignore: Boxes, iou: float = 0.5) -> tuple[list[str], list[str]]:
+    """The kind of each truth (`label`, `missed`) and of each find (`found`, `false`, `placed`, `neither`).
+
+    `placed`: badly placed, a false find that has `NEAR` in common with a face which no other find took; that face
+    then is no missed one. `neither`: on an ignored region.
+    """
+    assert found.scores is not None
+    matches = metrics.match(truth, found, iou, ignore)
+    missed = np.setdiff1d(np.arange(len(truth)), matches)
+    false = np.flatnonzero(matches == metrics.FALSE)
+    overlaps = boxes.iou(found.boxes[false], truth.boxes[missed])
+    near = boxes.match(found.scores[false], overlaps, NEAR)
+    labels = ["label"] * len(truth)
+    for number in np.delete(missed, near[near >= 0]):
+        labels[number] = "missed"
+    finds = ["neither" if match == metrics.NEITHER else "found" for match in matches]
+    for number, taken in zip(false, near, strict=True):
+        finds[number] = "false" if taken < 0 else "placed"
+    return labels, finds
+
+
+def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
+    """What the page knows of one photo but its picture. Keys are short, for there may be many."""
+    truth = Faces() if entry.truth is None else entry.truth
+    labels, finds = ["label"] * len(truth), []
+    found = Faces()
+    if entry.found is not None:
+        found = entry.found.above(threshold)
+        if entry.truth is not None:
+            labels, finds = mistakes(truth, found, entry.ignore, iou)
+        else:
+            finds = ["found"] * len(found)
+    drawn = [[*_corners(box), kind] for box, kind in zip(truth.boxes, labels, strict=True)]
+    drawn += [[*_corners(box), "ignore"] for box in entry.ignore]
+    scores = np.asarray(found.scores)
+    drawn += [
+        [*_corners(box), kind, round(float(score), 3)]
+        for box, kind, score in zip(found.boxes, finds, scores, strict=True)
+    ]
+    return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}}
+
+
+def _corners(box: np.ndarray) -> list[float]:
+    return [round(float(value), 1) for value in box]
+
+
+def _add_picture(row: dict[str, Any], entry: Entry, most: int) -> None:
+    """The photo's size and its thumbnail (WebP, base64) of at most `most` bytes, or why there is none."""
+    if isinstance(entry.picture, Path):
+        try:
+            picture = read(entry.picture)
+        except ImageError as error:
+            row |= {"h": 3, "w": 4, "x": str(error)}
+            return
+    else:
+        picture = entry.picture
+    row |= {"h": picture.shape[0], "w": picture.shape[1]}
+    row["t"] = base64.b64encode(_thumbnail(picture, most)).decode()
+
+
+def _thumbnail(picture: Picture, most: int) -> bytes:
+    """As large as `most` bytes allow; coarser where the photo is full of detail."""
+    side = int(np.clip(np.sqrt(most / _BYTES_A_PIXEL), *_SIDES))
+    while True:
+        small = Image.fromarray(fit(picture, side)[0])
+        for quality in _QUALITIES:
+            stream = io.BytesIO()
+            small.save(stream, "WEBP", quality=quality, method=2)
+            if len(stream.getvalue()) <= most or (side <= 16 and quality == _QUALITIES[-1]):
+                return stream.getvalue()
+        side //= 2
+
+
+def _json(value: Any) -> str:
+    """JSON that may stand inside a script element: no `<` of it can end one."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
