@@ -187,16 +187,16 @@ def test_import_summary_and_sheet(tmp_path, capsys):
         writer.writerows([("image", "x1", "y1", "x2", "y2"), ("a/one.jpg", *FACE), ("a/one.jpg", 1, 2, 30, 40)])
         writer.writerows([("empty.png", "", "", "", ""), ("text.jpg", 1, 1, 5, 5)])
     out = tmp_path / "data"
-    assert import_boxes(Import(source / "boxes.csv", out)) == 3
+    assert import_boxes(Import((str(source / "boxes.csv"),), out)) == 3
     photos = {photo.image_id: photo for photo in load_photos(out)}
     assert set(photos) == {"a/one", "empty"} and len(photos["a/one"].boxes) == 2
     assert next(row for row in tables.rows(out / "downloads.csv") if row["image_id"] == "text")["reason"] == "not_image"
     assert summary(Summary(out)) == 0
-    assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["all", "2", "2"]
+    assert capsys.readouterr().out.splitlines()[-2].split()[:3] == ["all", "2", "2"]
     assert sheet(Sheet(out, tmp_path / "sheet.jpg", "all", "full", 8)) == 0
     assert Image.open(tmp_path / "sheet.jpg").width > 400
     with pytest.raises(InputError, match="already"):
-        import_boxes(Import(source / "boxes.csv", out))
+        import_boxes(Import((str(source / "boxes.csv"),), out))
     (source / "bad.csv").write_text("image,x1,y1,x2,y2\n../secret.jpg,1,2,3,4\n")
     with pytest.raises(InputError, match="row 2"):
-        import_boxes(Import(source / "bad.csv", tmp_path / "data2"))
+        import_boxes(Import(("csv", str(source / "bad.csv")), tmp_path / "data2"))
