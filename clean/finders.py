@@ -3,6 +3,7 @@
 `FINDERS` is the list: name -> `module:function`, a function without arguments that returns a Finder.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -68,8 +69,12 @@ def face_recognition() -> Finder:
 def shipped() -> Finder:
     """The project's own detector, with the weights that come with it."""
     threshold = load_detector().threshold
-    version = SHIPPED.stat()  # other weights find other faces
-    key = f"shipped-{version.st_size}-{version.st_mtime_ns}"
+    with SHIPPED.open("rb") as file:
+        version = hashlib.file_digest(file, "sha256").hexdigest()[:16]  # other weights find other faces
     return Finder(
-        key, lambda: load_detector(threshold=threshold / 2), threshold / 2, threshold / 2, max(threshold, 0.9)
+        f"shipped-{version}",
+        lambda: load_detector(threshold=threshold / 2),
+        threshold / 2,
+        threshold / 2,
+        max(threshold, 0.9),
     )

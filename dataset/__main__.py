@@ -64,13 +64,11 @@ def summary(options: Summary) -> int:
     import numpy as np
 
     from dataset.faces import load_photos
-    from dataset.split import split_of
 
-    shares = Shares(options.val, options.test)
-    photos = load_photos(options.data)
+    photos = load_photos(options.data, shares=Shares(options.val, options.test))
     print(f"{'split':<8}{'photos':>8}{'faces':>8}{'ignored':>9}{'identities':>12}   face height: 10 %, half, 90 %")
     for split in SPLITS:
-        some = [p for p in photos if split in ("all", split_of(p.identity, p.image_id, shares))]
+        some = [p for p in photos if split in ("all", p.side)]
         heights = np.concatenate([p.boxes[:, 3] - p.boxes[:, 1] for p in some] or [np.zeros(0)])
         sizes = ", ".join(f"{value:.0f}" for value in np.percentile(heights, (10, 50, 90))) if heights.size else "none"
         print(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataset import tables
-from dataset.split import SPLITS, Shares, split_of
+from dataset.split import SPLITS, Shares, sides
 from visavis.boxes import Boxes, area, as_boxes, clip
 from visavis.command import InputError, say
 from visavis.faces import Faces
@@ -33,6 +33,7 @@ class Photo:
     path: Path
     boxes: Boxes  # (N, 4) float32, to learn from
     ignore: Boxes = field(default_factory=lambda: as_boxes([]))  # (M, 4) float32, to leave out of the loss
+    side: str = "train"  # of the split: train, val or test; none for one that would bring its like to two sides
 
 
 def load_photos(folder: Path, split: str = "all", shares: Shares = Shares()) -> list[Photo]:
@@ -40,7 +41,8 @@ def load_photos(folder: Path, split: str = "all", shares: Shares = Shares()) -> 
 
     A photo is in it if downloads.csv calls it ok (or, with no such table, if it lies under images/)
     and clean.csv does not drop it. Its faces are its rows in faces.csv or, where it has none there,
-    those in labels.csv. Raises InputError with file and row for bad tables, and for an empty split.
+    those in labels.csv. Photos that look alike (groups.csv) are in the same split. Raises InputError
+    with file and row for bad tables, and for an empty split.
     """
     if split not in SPLITS:
         raise InputError(f"no split {split!r}; there are {', '.join(SPLITS)}")
@@ -50,13 +52,16 @@ def load_photos(folder: Path, split: str = "all", shares: Shares = Shares()) -> 
     faces, ignored = _faces(folder / "faces.csv", set(identities))
     paths = _paths(folder, identities)
     dropped = _dropped(folder / "clean.csv")
+    groups = {row["image_id"]: row["group"] for _, row in _if_there(folder / "groups.csv")}
+    on = sides({image_id: identities.get(image_id, "") for image_id in paths.keys() - dropped}, groups, shares)
     photos = []
-    for image_id in sorted(paths.keys() - dropped):
+    for image_id in sorted(on):
         identity = identities.get(image_id, "")
-        if split not in ("all", split_of(identity, image_id, shares)):
+        if split not in ("all", on[image_id]):
             continue
         learn = faces[image_id] if image_id in faces or image_id in ignored else labels.get(image_id, [])
-        photos.append(Photo(image_id, identity, paths[image_id], as_boxes(learn), as_boxes(ignored.get(image_id, []))))
+        ignore = as_boxes(ignored.get(image_id, []))
+        photos.append(Photo(image_id, identity, paths[image_id], as_boxes(learn), ignore, on[image_id]))
     if not photos:
         kept = len(paths.keys() - dropped)
         why = f"{kept} of {len(paths)} photos are kept in all" if kept else "no photo is kept; see clean.csv"
