@@ -29,7 +29,8 @@ class Options:
     data: Path = Path("data")
     """The data folder: labels.csv, and photos by downloads.csv or under images/."""
     finder: str = "face_recognition"
-    """Who looks for faces: face_recognition (dlib's HOG) or shipped (this project's own weights)."""
+    """Who looks for faces: face_recognition (dlib's HOG), face_recognition-cnn (dlib's CNN: seconds a photo without
+    a GPU), or shipped (this project's own weights)."""
     also: str | None = None
     """A second finder: a photo is faceless only if both say so. Slower, and drops fewer good photos."""
     only: Literal["corrupt", "faceless", "duplicates"] | None = None
@@ -52,7 +53,7 @@ class Options:
 def run(options: Options) -> int:
     """Judge, write both tables, print the counts; return the exit status."""
     _check(options)
-    from clean import finders, listing, removal, verdicts
+    from clean import calibration, finders, listing, removal, verdicts
     from clean.look import Task
     from dataset import tables
 
@@ -67,6 +68,9 @@ def run(options: Options) -> int:
     moves = verdicts.shifts(looks, asked)
     for name, shift in moves.items():
         say(f"{name}: its boxes against the labels': {shift}")
+    for name, finder in asked.items():
+        asked[name], told = calibration.calibrated(finder, name, looks, moves[name])
+        say(f"{name}: {told}")
     judged = verdicts.judge(looks, asked, moves, once=options.only in (None, "duplicates"))
     grouped = ({"image_id": one.image_id, "group": one.group} for one in judged if one.group)
     tables.write(options.data / "groups.csv", grouped)

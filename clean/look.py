@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clean import corrupt, faceless, finders, likeness
 from visavis import conventions, images
@@ -19,6 +20,9 @@ from visavis.images import ImageError, Picture
 
 VERSION = 1
 """Part of what a look depends on; a change of the code below that sees otherwise raises it."""
+
+CLOSER = 1.0
+"""The sixth value of a row that a closer look found: it was taken because a label is there."""
 
 Box = tuple[float, float, float, float]
 
@@ -62,7 +66,7 @@ class Seen:
     """What one look told. Everything is plain, so that it goes through a pipe and into a JSON line.
 
     reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.images.ImageError), or empty.
-    finds: finder -> rows of x1 y1 x2 y2 score, pixels. keys: finder -> its version.
+    finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `CLOSER` or nothing. keys: finder -> its version.
     likeness: a clean.likeness.Likeness as text. frames: of an animation; the first is looked at.
     removed: the reason for which clean moved the file away or deleted it.
     """
@@ -102,6 +106,10 @@ class Seen:
             return ()
         return tuple(name for name, key in keys.items() if self.keys.get(name) != key)
 
+    def rows(self, finder: str) -> NDArray[np.float32]:
+        """(N, 5) x1 y1 x2 y2 score of that finder's finds, those of closer looks among them."""
+        return np.array([row[:5] for row in self.finds[finder]], np.float32).reshape(-1, 5)
+
     def complete(self) -> bool:
         """Whether nothing but finders is missing: those who wrote it may have known less."""
         return bool(self.likeness or self.reason or self.removed)
@@ -132,7 +140,8 @@ def look(photo: Photo, task: Task) -> Seen:
 
 
 def find(picture: Picture, labels: Sequence[Box], finder: finders.Finder) -> list[list[float]]:
-    """The finder's faces, rows of x1 y1 x2 y2 score; a label where it found none gets a closer look.
+    """The finder's faces, rows of x1 y1 x2 y2 score; a label where it found none gets a closer look, whose
+    finds have `CLOSER` as their sixth value.
 
     HOG misses one labelled face in six on a whole web photo; looking again at the label's
     surroundings, enlarged, brings most of them back, and costs time for those photos alone.
@@ -147,7 +156,8 @@ def find(picture: Picture, labels: Sequence[Box], finder: finders.Finder) -> lis
             boxes.append(closer[0])
             scores.append(closer[1])
     rows = np.concatenate([np.concatenate(boxes), np.concatenate(scores)[:, None]], axis=1)
-    return [[round(value, 4) for value in row] for row in rows.tolist()]
+    found = [[round(value, 4) for value in row] for row in rows.tolist()]
+    return [*found[: len(faces)], *([*row, CLOSER] for row in found[len(faces) :])]
 
 
 def _closer_look(picture: Picture, label: np.ndarray, finder: finders.Finder) -> tuple[np.ndarray, np.ndarray]:

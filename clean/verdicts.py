@@ -87,12 +87,12 @@ def _judge_one(photo: Photo, seen: Seen, asked: dict[str, Finder], moves: dict[s
 
 
 def _found(seen: Seen, name: str, finder: Finder, shift: Shift) -> Found:
-    rows = np.array(seen.finds[name], dtype=np.float32).reshape(-1, 5)
+    rows = seen.rows(name)
     return Found(name, shift.move(rows[:, :4]), rows[:, 4], finder.at_label, finder.elsewhere, finder.sure)
 
 
 def _sure_finds(looks: Looks, name: str, finder: Finder) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for photo, seen in looks:
         if not seen.reason and name in seen.finds:
-            rows = np.array(seen.finds[name], dtype=np.float32).reshape(-1, 5)
+            rows = seen.rows(name)
             yield rows[rows[:, 4] >= finder.sure, :4], as_boxes(photo.boxes)

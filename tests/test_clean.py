@@ -240,7 +240,7 @@ def group_lives(group: int) -> bool:
     ("arguments", "says"),
     [
         (["--data", "nowhere"], "no data folder at nowhere"),
-        (["--finder", "magic"], "there are: face_recognition, shipped"),
+        (["--finder", "magic"], "there are: face_recognition, face_recognition-cnn, shipped"),
         (["--also", "face_recognition"], "is the --finder already"),
         (["--also", "shipped", "--only", "corrupt"], "leave one of them out"),
         (["--workers", "0"], "--workers is 0"),
