@@ -67,7 +67,7 @@ def test_no_help_loads_torch() -> None:
     assert done.returncode == 0, done.stderr
     loaded = {command: set(modules) for command, *modules in (line.split("|") for line in done.stderr.splitlines())}
     assert loaded.keys() == COMMANDS.keys()
-    heavy = {"torch", "torchvision", "matplotlib", "face_recognition", "pandas", "scipy", "cv2"}
+    heavy = {"torch", "torchvision", "matplotlib", "face_recognition", "pandas", "scipy", "cv2", "imagehash"}
     assert {command: modules & heavy for command, modules in loaded.items()} == {key: set() for key in COMMANDS}
     assert all("tyro" in modules for modules in loaded.values())  # the listing is there
 

@@ -12,7 +12,7 @@ from skimage import data
 from dataset import tables
 from dataset.__main__ import Import, Sheet, Summary, import_boxes, sheet, summary
 from dataset.faces import FaceDataset, collate, load_photos
-from dataset.split import Shares, split_of
+from dataset.split import Shares, sides, split_of
 from dataset.transforms import PRESETS, preset
 from visavis.command import InputError
 
@@ -128,6 +128,35 @@ def test_splits_go_by_identity_and_stay():
     shares = {side: list(sides.values()).count(side) / 2000 for side in ("train", "val", "test")}
     assert abs(shares["val"] - 0.1) < 0.03 and abs(shares["test"] - 0.1) < 0.03
     assert {split_of("", f"x/{number}", Shares(0.5, 0)) for number in range(50)} == {"train", "val"}
+
+
+def test_photos_that_look_alike_are_never_on_two_sides(folder):
+    shares = Shares(0.3, 0.3)
+    identities = {f"x/{number}": "" for number in range(60)}  # of nobody: each would stand for itself
+    identities |= {f"P{number}/{photo}": f"P{number}" for number in range(60) for photo in (1, 2)}
+    alone = sides(identities, {}, shares)
+    assert {one: alone[one] for one in identities} == {
+        one: split_of(identities[one], one, shares) for one in identities
+    }
+    groups = {f"x/{number}": f"x/{number // 3}" for number in range(60)}
+    groups |= {f"P{number}/1": f"P{number // 2}/1" for number in range(60)}
+    found = sides(identities, groups, shares)
+    for name in set(groups.values()):
+        assert len({found[one] for one, group in groups.items() if group == name} - {""}) == 1
+    for one, identity in identities.items():  # nobody moves, though some must go
+        assert found[one] in ("", alone[one]) or not identity
+        assert found[one] or one in groups
+    assert "" in found.values()
+    # So is what is loaded; a group is led by its first photo that is kept, not by one that was dropped.
+    names = ["Person_1/00000001", "Person_1/00000009", *(f"Person_{number}/0000000{number}" for number in (2, 3, 4))]
+    tables.write(folder / "groups.csv", [{"image_id": one, "group": "Gone/1"} for one in ["Gone/1", *names]])
+    shares = Shares(0.5, 0.3)  # Person_1 and Person_2 train, the others test
+    side = split_of("Person_1", names[0], shares)
+    expected = [one for one in names if split_of(one.split("/")[0], one, shares) == side]
+    assert 2 <= len(expected) < len(names)
+    loaded = {part: [p.image_id for p in load_photos(folder, part, shares)] for part in ("all", side)}
+    assert [one for one in loaded[side] if one in names] == expected
+    assert set(names) < set(loaded["all"])
 
 
 def test_bad_tables_are_told_with_file_and_row(folder):

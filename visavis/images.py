@@ -118,6 +118,12 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         return Header("JPEG" if picture.format == "MPO" else str(picture.format), height, width)
 
 
+def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
+    """How many pictures an animation has; 1 for a still one. Pages of a TIFF count, too. Raises ImageError."""
+    with _opened(data, max_pixels) as picture:
+        return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
+
+
 def to_rgb(picture: Image.Image) -> Image.Image:
     """An opened Pillow image as RGB as displayed: orientation, 16 bit, palettes, CMYK, alpha on white."""
     ImageOps.exif_transpose(picture, in_place=True)
