@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,10 @@ class Options:
     """Fetch from loopback, private and reserved addresses too (for a server of your own)."""
 
 
-def run(options: Options, lookup: address.Lookup = address.lookup) -> int:
+def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequence[address.Network] = ()) -> int:
     """Fetch what is missing; return the exit status: 3 where images failed that may be tried again.
 
-    lookup: how names are resolved.
+    lookup: how names are resolved. allow: networks that may be reached though they are not public.
     Raises InputError for a missing or broken table, another run on the same folder, a full disk.
     """
     _check(options)
@@ -87,8 +87,10 @@ def run(options: Options, lookup: address.Lookup = address.lookup) -> int:
         say("--insecure: certificates are not verified; anyone on the way may hand out other photos")
     try:
         with locked(options.data), Plan(options.data, shard, again) as plan:
-            with Photos(options.data) as photos:
-                _fetch(plan, photos, options, proxies, lookup)
+            if options.allow_private:
+                allow = address.ANYWHERE
+            with Photos(options.data) as photos, _client(options, proxies, lookup, allow) as client:
+                _fetch(plan, photos, client, options)
             if options.placeholder:
                 placeholders.mark(options.data, options.placeholder, plan.tally)
             report(plan.tally, options.data)
@@ -136,7 +138,25 @@ def _proxies() -> dict[str, str]:
     return found
 
 
-def _fetch(plan: Plan, photos: Photos, options: Options, proxies: dict[str, str], lookup: address.Lookup) -> None:
+def _client(
+    options: Options, proxies: dict[str, str], lookup: address.Lookup, allow: Sequence[address.Network]
+) -> Client:
+    return Client(
+        timeout=options.timeout,
+        deadline=options.deadline,
+        max_bytes=options.max_bytes,
+        per_host=options.per_host,
+        connections=options.connections,
+        allow=allow,
+        lookup=lookup,
+        user_agent=USER_AGENT if options.contact is None else f"{USER_AGENT[:-1]}; {options.contact.strip()})",
+        obey_robots=not options.ignore_robots,
+        proxies=proxies,
+        insecure=options.insecure,
+    )
+
+
+def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None:
     """Work through the plan, with a bar; write each row as it comes."""
     tally = plan.tally
     began, received, shown = time.monotonic(), 0, 0.0
@@ -150,19 +170,6 @@ def _fetch(plan: Plan, photos: Photos, options: Options, proxies: dict[str, str]
     with (
         tables.Appender(options.data / "downloads.csv") as table,
         tqdm(total=tally.total, initial=tally.outcomes.total(), unit="image", desc="images") as bar,
-        Client(
-            timeout=options.timeout,
-            deadline=options.deadline,
-            max_bytes=options.max_bytes,
-            per_host=options.per_host,
-            connections=options.connections,
-            allow=address.ANYWHERE if options.allow_private else (),
-            lookup=lookup,
-            user_agent=USER_AGENT if options.contact is None else f"{USER_AGENT[:-1]}; {options.contact.strip()})",
-            obey_robots=not options.ignore_robots,
-            proxies=proxies,
-            insecure=options.insecure,
-        ) as client,
     ):
 
         def record(rows: list[dict[str, Any]], host: str) -> None:

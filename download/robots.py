@@ -93,7 +93,7 @@ def _text_of(status: int, body: bytes) -> str:
     """The rules; empty where there are none. Raises Failure where the server is in trouble."""
     if status == 429 or status >= 500:
         raise Failure("robots_unreachable", f"HTTP status {status}", whole_host=True)
-    return body[:MAX_BYTES].decode("utf-8", "replace") if status == 200 else ""
+    return body[:MAX_BYTES].decode("utf-8-sig", "replace") if status == 200 else ""
 
 
 def _judged(failure: Failure) -> Failure | None:
