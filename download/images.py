@@ -3,14 +3,11 @@
 How one address is fetched safely is `http.py`'s matter, in which order `schedule.py`'s, by whom `fetch.py`'s.
 """
 
-import contextlib
-import fcntl
 import logging
-import os
 import sqlite3
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from download.http import USER_AGENT, Client
 from download.photos import Photos
 from download.plan import Plan, reasons_named, shard_named
 from download.report import report
+from download.scratch import alone_in
 from visavis import images
 from visavis.command import InputError, Seconds, say
 
@@ -86,14 +84,14 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
     if options.insecure:
         say("--insecure: certificates are not verified; anyone on the way may hand out other photos")
     try:
-        with locked(options.data), Plan(options.data, shard, again) as plan:
+        with alone_in(options.data) as scratch, Plan(options.data, scratch, shard, again) as plan:
             if options.allow_private:
                 allow = address.ANYWHERE
             with Photos(options.data) as photos, _client(options, proxies, lookup, allow) as client:
                 _fetch(plan, photos, client, options)
             if options.placeholder:
-                placeholders.mark(options.data, options.placeholder, plan.tally)
-            report(plan.tally, options.data)
+                placeholders.mark(options.data, scratch, options.placeholder, plan.tally)
+            report(plan.tally, options.data, scratch)
     except OSError as error:
         raise InputError(
             f"{error.filename or options.data}: {error.strerror or error}; nothing is lost, mend it and start again"
@@ -196,18 +194,3 @@ def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None
             bar.close()
             say(f"{tally.outcomes.total():,} of {tally.total:,} images are done; the same command again goes on")
             raise
-
-
-@contextlib.contextmanager
-def locked(data: Path) -> Iterator[None]:
-    """Keep other runs off the folder. The system lets go of the lock when the process ends, however it ends."""
-    with (data / ".download.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise InputError(f"another run downloads into {data} (process {file.read().strip() or '?'})") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -13,12 +13,13 @@ from tyro.conf import Positional
 
 from dataset import tables
 from download import placeholders
-from download.images import locked
+from download.photos import Photos
+from download.plan import is_safe
 from download.report import report
+from download.scratch import alone_in, rewrite
 from download.tally import Tally
+from visavis import images
 from visavis.command import InputError, say
-
-SCRATCH = ".download.merge"
 
 _RANK = {"failed": 1, "refused": 2, "ok": 3}  # of two rows for an image, the one that says most
 
@@ -50,29 +51,25 @@ def run(options: Options) -> int:
         if folder.resolve() == options.data.resolve():
             raise InputError(f"{folder} is the data folder that takes all; name the others alone")
     options.data.mkdir(parents=True, exist_ok=True)
-    scratch = options.data / SCRATCH
     try:
-        with locked(options.data):
-            scratch.unlink(missing_ok=True)
-            with closing(sqlite3.connect(scratch, isolation_level=None)) as database:
-                lost, tally = _join(options, database)
+        with alone_in(options.data) as scratch:
+            with closing(sqlite3.connect(scratch / "rows", isolation_level=None)) as database:
+                lost, tally = _join(options, scratch, database)
             if options.placeholder:
-                placeholders.mark(options.data, options.placeholder, tally)
-            report(tally, options.data)
+                placeholders.mark(options.data, scratch, options.placeholder, tally)
+            report(tally, options.data, scratch)
     except OSError as error:
         raise InputError(
             f"{error.filename or options.data}: {error.strerror or error}; mend it and start again"
         ) from None
     except sqlite3.OperationalError as error:
         raise InputError(f"{options.data}: {error}; make room and start again") from None
-    finally:
-        scratch.unlink(missing_ok=True)
     for folder, count in lost.items():
         say(f"{count:,} photos of {folder} are not there or not what its table says: left out, to be fetched anew")
     return 3 if lost else 0
 
 
-def _join(options: Options, database: sqlite3.Connection) -> tuple[Counter[Path], Tally]:
+def _join(options: Options, scratch: Path, database: sqlite3.Connection) -> tuple[Counter[Path], Tally]:
     """Gather the rows on disk, copy the photos, write the table."""
     for setting in ("journal_mode = OFF", "synchronous = OFF"):
         database.execute(f"PRAGMA {setting}")
@@ -95,18 +92,20 @@ def _join(options: Options, database: sqlite3.Connection) -> tuple[Counter[Path]
         )
     lost: Counter[Path] = Counter()
     tally = Tally()
+    photos = Photos(options.data)
 
     def chosen() -> Iterator[tables.Row]:
         for source, values in database.execute("SELECT source, row FROM rows ORDER BY image_id"):
             row = dict(zip(_COLUMNS, json.loads(values), strict=True))
-            if source and row["path"] and not _brought(folders[source], options.data, row):
+            if source and row["path"] and not _brought(folders[source], photos, row):
                 lost[folders[source]] += 1
                 continue
             tally.note(row, "")
             tally.total += 1
             yield row
 
-    tables.write(options.data / "downloads.csv", chosen())
+    with photos:
+        rewrite(options.data / "downloads.csv", chosen(), scratch)
     return lost, tally
 
 
@@ -116,23 +115,23 @@ _COLUMNS = tables.COLUMNS["downloads.csv"]
 def _rank(row: tables.Row, path: Path) -> int:
     if row["status"] not in _RANK:
         raise InputError(f"{path}: {row['image_id']} has the status {row['status']!r}; there is ok, failed and refused")
-    parts = Path(row["path"]).parts
-    if parts and (parts[0] != "images" or ".." in parts):
-        raise InputError(f"{path}: {row['image_id']} has its photo at {row['path']!r}, which is not in images/")
+    names = {f"images/{row['image_id']}{extension}" for extension in images.EXTENSIONS.values()}
+    if not is_safe(row["image_id"]) or (row["path"] and row["path"] not in names):
+        raise InputError(
+            f"{path}: {row['image_id']!r} has its photo at {row['path']!r}; only images/<image_id> will do"
+        )
     return _RANK[row["status"]]
 
 
-def _brought(source: Path, data: Path, row: tables.Row) -> bool:
-    """Whether the row's photo is in `data` now, with the bytes that the row says."""
-    here, there = data / row["path"], source / row["path"]
+def _brought(source: Path, photos: Photos, row: tables.Row) -> bool:
+    """Whether the row's photo is in images/ now, with the bytes that the row says."""
     try:
-        body = there.read_bytes()
+        body = (source / row["path"]).read_bytes()
     except FileNotFoundError:
         return False
     if hashlib.sha256(body).hexdigest() != row["sha256"]:
         return False
-    here.parent.mkdir(parents=True, exist_ok=True)
+    here = photos.folder.parent / row["path"]
     if not here.exists() or here.read_bytes() != body:
-        with tables.replaced(here, "wb") as file:
-            file.write(body)
+        photos.save(row["image_id"], here.suffix, body)
     return True

@@ -2,16 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataset import tables
 from download.photos import Photos
+from download.scratch import rewrite
 from download.tally import Tally
 from visavis.command import say
 
 REASON = "placeholder"
-SCRATCH = ".download.placeholders"
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,9 @@ class Placeholder:
     identities: int
 
 
-def find(downloads: Path, least: int) -> list[Placeholder]:
+def find(downloads: Path, scratch: Path, least: int) -> list[Placeholder]:
     """Pictures that came for at least `least` identities, the commonest first. Works on disk, in flat memory."""
-    scratch = downloads.parent / SCRATCH
-    scratch.unlink(missing_ok=True)  # a killed run's
-    database = sqlite3.connect(scratch, isolation_level=None)
-    try:
+    with closing(sqlite3.connect(scratch / "placeholders", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
         database.execute("BEGIN")
@@ -41,18 +39,15 @@ def find(downloads: Path, least: int) -> list[Placeholder]:
             (least,),
         ).fetchall()
         return [Placeholder(*values) for values in found]
-    finally:
-        database.close()
-        scratch.unlink(missing_ok=True)
 
 
-def mark(data: Path, least: int, tally: Tally) -> list[Placeholder]:
+def mark(data: Path, scratch: Path, least: int, tally: Tally) -> list[Placeholder]:
     """Refuse the placeholders in downloads.csv and take their photos away; return what they are.
 
     least: identities. The table is replaced before a file goes: killed in between, the next run does the rest.
     """
     downloads = data / "downloads.csv"
-    found = find(downloads, least)
+    found = find(downloads, scratch, least)
     if not found:
         return []
     known = {placeholder.sha256 for placeholder in found}
@@ -65,7 +60,7 @@ def mark(data: Path, least: int, tally: Tally) -> list[Placeholder]:
             yield row
 
     if any(row["sha256"] in known and row["status"] == "ok" for row in tables.rows(downloads)):
-        tables.write(downloads, judged())
+        rewrite(downloads, judged(), scratch)
     photos = Photos(data)
     for row in tables.rows(downloads):
         if row["reason"] == REASON:

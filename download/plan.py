@@ -1,7 +1,7 @@
 """What is still to be fetched: labels.csv beside downloads.csv, gathered by host.
 
 It is worked out in a scratch database in the data folder, so that memory stays flat however long the
-list is; the database is made anew by each run and is gone when the run ends.
+list is; each run makes it anew.
 """
 
 import hashlib
@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from dataset import tables
 from download.reasons import REASONS
 from download.schedule import Job
+from download.scratch import rewrite
 from download.tally import Tally
 from visavis.command import InputError
-
-SCRATCH = ".download.plan"
 
 _HOST = re.compile(r"https?://([A-Za-z0-9._\-]+)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\\\x00-\x1f:]|(?:^|/)(?:[./]|$)|//")
@@ -27,19 +26,20 @@ _BATCH = 100
 class Plan:
     """What labels.csv asks for, less what downloads.csv has.
 
-    data: the data folder. shard: (which, of how many) shares of the hosts, from 1. again: reasons whose rows
-    are dropped first, for an image without a row is one to be fetched. Use as a context manager.
-    Raises InputError.
+    data: the data folder. scratch: an empty folder for the database. shard: (which, of how many) shares of
+    the hosts, from 1. again: reasons whose rows are dropped first, for an image without a row is one to be
+    fetched. Use as a context manager. Raises InputError.
     """
 
-    def __init__(self, data: Path, shard: tuple[int, int] = (1, 1), again: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, data: Path, scratch: Path, shard: tuple[int, int] = (1, 1), again: frozenset[str] = frozenset()
+    ) -> None:
         self.tally = Tally()
         self.answered: list[tuple[dict[str, str], list[str]]] = []
         """(row, image_ids): images whose address was fetched for another image before."""
         self._data = data
-        self._path = data / SCRATCH
-        self._path.unlink(missing_ok=True)  # a killed run's
-        self._database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        self._scratch = scratch
+        self._database = sqlite3.connect(scratch / "plan", check_same_thread=False, isolation_level=None)
         try:
             self._database.execute("PRAGMA journal_mode = OFF")
             self._database.execute("PRAGMA synchronous = OFF")
@@ -62,9 +62,8 @@ class Plan:
         self.close()
 
     def close(self) -> None:
-        """Take the scratch database away."""
+        """Let go of the scratch database."""
         self._database.close()
-        self._path.unlink(missing_ok=True)
 
     def hosts(self) -> Iterator[tuple[str, Iterator[Job]]]:
         """Each host with its jobs, read as they are asked for; hosts with the most jobs first, for they take longest.
@@ -94,7 +93,7 @@ class Plan:
             nonlocal rows
             for rows, row in enumerate(tables.rows(path), start=1):
                 image_id, url = row["image_id"], row["url"].partition("#")[0]
-                if not image_id or _UNSAFE.search(image_id):
+                if not is_safe(image_id):
                     raise InputError(
                         f"{path} row {rows + 1}: image_id {image_id!r} cannot be a file's name; mend or drop it"
                     )
@@ -110,14 +109,12 @@ class Plan:
 
     def _forget(self, path: Path, reasons: frozenset[str]) -> None:
         query = "SELECT 1 FROM images WHERE image_id = ?"
-        tables.write(
-            path,
-            (
-                row
-                for row in tables.rows(path)
-                if row["reason"] not in reasons or not self._database.execute(query, (row["image_id"],)).fetchone()
-            ),
+        kept = (
+            row
+            for row in tables.rows(path)
+            if row["reason"] not in reasons or not self._database.execute(query, (row["image_id"],)).fetchone()
         )
+        rewrite(path, kept, self._scratch)
 
     def _read_downloads(self, path: Path) -> None:
         query = "UPDATE images SET done = ? WHERE image_id = ? AND done = 0 RETURNING host"
@@ -162,6 +159,11 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:  # no address at all: the client will say so
         return ""
+
+
+def is_safe(image_id: str) -> bool:
+    """Whether it may be a file's name: in its folder, not hidden, and the same file on every system."""
+    return bool(image_id) and not _UNSAFE.search(image_id)
 
 
 def in_shard(host: str, shard: tuple[int, int]) -> bool:

@@ -1,8 +1,8 @@
 """What a run says at its end: a table of reasons, a line of advice where the pattern is known, and a chart."""
 
+import os
 from pathlib import Path
 
-from dataset import tables
 from download.reasons import REASONS
 from download.tally import Tally
 from visavis.command import say
@@ -33,12 +33,13 @@ ADVICE: dict[str, str] = {
 }
 
 
-def report(tally: Tally, data: Path) -> None:
+def report(tally: Tally, data: Path, scratch: Path) -> None:
     """Say what became of it all, and draw it into the data folder."""
     for line in table(tally) + advice(tally):
         say(line)
     if tally.outcomes.total():
-        chart(tally, data / CHART)
+        chart(tally, scratch / CHART)
+        os.replace(scratch / CHART, data / CHART)
         say(f"drawn in {data / CHART}")
 
 
@@ -83,5 +84,4 @@ def chart(tally: Tally, path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.set_title("images by outcome: ok, failed (may be tried again), refused", fontsize=9)
-    with tables.replaced(path, "wb") as file:
-        figure.savefig(file, format="png")
+    figure.savefig(path, format="png")
