@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import urllib3
 from tqdm import tqdm
 from urllib3.util import parse_url
 
@@ -82,6 +83,7 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
     next(tables.rows(options.data / "labels.csv"), None)  # missing or broken: said before anything is written
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # odd headers are the web's, not the user's, matter
     if options.insecure:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # said once, here
         say("--insecure: certificates are not verified; anyone on the way may hand out other photos")
     try:
         with alone_in(options.data) as scratch, Plan(options.data, scratch, shard, again) as plan:
