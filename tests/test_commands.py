@@ -18,6 +18,7 @@ LABELS = "image_id,identity,url,x1,y1,x2,y2,pose,score,curated\n"
 COMMANDS = {
     "-m download lists": "download.lists:Options",
     "-m download images": "download.images:Options",
+    "-m download merge": "download.merge:Options",
     "-m clean": "clean.__main__:Options",
     "-m dataset summary": "dataset.__main__:Summary",
     "-m dataset sheet": "dataset.__main__:Sheet",
@@ -90,6 +91,7 @@ WRONG = {
     "download images --data absent": "labels.csv",
     "download images --data empty": "labels.csv",
     "download images --data broken": "no column x2",
+    "download merge absent --data new": "downloads.csv",
     "clean --data absent": "absent",
     "clean --data empty": "empty",
     "clean --data broken": "no column x2",
