@@ -19,6 +19,7 @@ import visavis
 from dataset.faces import Photo, labels_within, load_photos
 from dataset.split import Shares
 from visavis import calibration, charts, mistakes
+from visavis.calibration import Calibration
 from visavis.command import InputError, main, say
 from visavis.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
 from visavis.detectors import DETECTORS, SHIPPED
@@ -60,7 +61,8 @@ class Options:
     batch_size: int = 1
     """Photos that go through the network together; times are then the batch's, divided by its photos."""
     calibrate: bool = False
-    """Fit each detector's temperature on these photos (best those of --split val) and store it in its checkpoint."""
+    """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
+    in its checkpoint: from then on they can."""
 
 
 def evaluate(options: Options) -> int:
@@ -120,8 +122,8 @@ def _contestant(name: str, source: str, on: str, lowest: float, threshold: float
     detector = visavis.load_detector(source, on)
     own = detector.threshold
     detector.threshold = min(own, lowest)
-    temperature = float(getattr(detector, "temperature", 1.0))
-    return Contestant(name, source, detector, own if threshold is None else threshold, temperature)
+    has = getattr(detector, "calibration", Calibration())
+    return Contestant(name, source, detector, own if threshold is None else threshold, has)
 
 
 def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> Labelled:
@@ -143,18 +145,19 @@ def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) ->
 
 
 def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> str:
-    """Store in the detector's checkpoint the temperature that these photos fit; says what it did."""
+    """Store in the detector's checkpoint the calibration that these photos fit; says what it did."""
     judged = ranked(contestant, labelled)
-    raw = calibration.scaled(judged.scores, 1 / contestant.temperature)
-    temperature = calibration.fit(raw, judged.right)
-    if temperature is None:
-        raise InputError(f"{contestant.name}: no temperature can be fitted without a right find and a false one")
+    raw = contestant.calibration.undo(judged.scores)
+    fitted = calibration.fit(raw, judged.right)
+    if fitted is None:
+        raise InputError(f"{contestant.name}: no calibration can be fitted without a right find and a false one")
     errors = calibrated(contestant, judged)
     record = {"data": options.data.name, "split": options.split, "photos": judged.photos, "finds": len(raw)}
     record |= {"ece_before": errors["ece_raw"], "ece_after": errors["ece_fitted"]}
     path = _checkpoint(contestant.source)
-    threshold = calibration.store(path, temperature, record)
-    return f"{path}: temperature {temperature:.3f} stored; its threshold is now {threshold:.3f}"
+    threshold = calibration.store(path, fitted, record)
+    how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
+    return f"{path}: {how} stored; its threshold is now {threshold:.3f}"
 
 
 def _readable(photos: list[Photo], labelled: Labelled) -> Iterator[Picture]:
@@ -243,7 +246,7 @@ def _check(options: Options) -> list[str]:
         raise InputError("--detector: give at least one")
     for source in options.detector if options.calibrate else ():
         if source in DETECTORS and source != "shipped":
-            raise InputError(f"--calibrate: {source} has no checkpoint to store a temperature in; leave it out")
+            raise InputError(f"--calibrate: {source} has no checkpoint to store a calibration in; leave it out")
     stems = [Path(source).with_suffix("") for source in options.detector]
     for names in (
         [stem.name for stem in stems],

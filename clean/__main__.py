@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Options:
-    """Judge every downloaded photo; write clean.csv (keep or not, and why) and faces.csv (the faces to learn from).
+    """Judge every downloaded photo; write clean.csv (keep or not, and why), faces.csv (the faces to learn from)
+    and groups.csv (photos that look alike, which a split keeps together).
 
-    Files stay where they are. What was seen is kept in clean/seen.jsonl below the data folder, so that
-    a stopped run goes on, and a changed file alone is looked at again. Exit status 3: done, but some
-    photos could not be judged (`crashed`, `unreadable`); the next run tries those again.
+    Files stay where they are unless you say otherwise. What was seen is kept in clean/seen.jsonl below the
+    data folder, so that a stopped run goes on, and a changed file alone is looked at again. Exit status 3:
+    done, but some photos could not be judged (`crashed`, `unreadable`; the next run tries those again), or
+    could not be moved or deleted.
     """
 
     data: Path = Path("data")
     """The data folder: labels.csv, and photos by downloads.csv or under images/."""
     finder: str = "face_recognition"
-    """Who looks for faces: face_recognition (dlib's HOG) or shipped (this project's own weights)."""
+    """Who looks for faces: face_recognition (dlib's HOG), face_recognition-cnn (dlib's CNN: seconds a photo without
+    a GPU), or shipped (this project's own weights)."""
     also: str | None = None
     """A second finder: a photo is faceless only if both say so. Slower, and drops fewer good photos."""
     only: Literal["corrupt", "faceless", "duplicates"] | None = None
@@ -39,12 +42,18 @@ class Options:
     """Photos with more pixels in all are too_large; they are not decoded."""
     min_side: int = 32
     """Photos with a shorter side below this, in pixels, are too_small."""
+    quarantine: Path | None = None
+    """Move rejected photos to this folder. What could not be judged stays."""
+    delete: bool = False
+    """Delete rejected photos, after showing how many for what reason and asking."""
+    yes: bool = False
+    """Delete without asking."""
 
 
 def run(options: Options) -> int:
     """Judge, write both tables, print the counts; return the exit status."""
     _check(options)
-    from clean import finders, listing, verdicts
+    from clean import calibration, finders, listing, removal, verdicts
     from clean.look import Task
     from dataset import tables
 
@@ -53,12 +62,18 @@ def run(options: Options) -> int:
     asked = {name: finders.load(name) for name in names} if options.only in (None, "faceless") else {}
     task = Task(tuple(asked), options.max_pixels, options.min_side)
     keys = {name: finder.key for name, finder in asked.items()}
-    seen = _look(photos, task, keys, options.data / "clean" / "seen.jsonl", options.workers)
+    notes = options.data / "clean" / "seen.jsonl"
+    seen = _look(photos, task, keys, notes, options.workers)
     looks = [(photo, seen[photo.image_id]) for photo in photos]
     moves = verdicts.shifts(looks, asked)
     for name, shift in moves.items():
         say(f"{name}: its boxes against the labels': {shift}")
+    for name, finder in asked.items():
+        asked[name], told = calibration.calibrated(finder, name, looks, moves[name])
+        say(f"{name}: {told}")
     judged = verdicts.judge(looks, asked, moves, once=options.only in (None, "duplicates"))
+    grouped = ({"image_id": one.image_id, "group": one.group} for one in judged if one.group)
+    tables.write(options.data / "groups.csv", grouped)
     # The faces first: whoever reads clean.csv finds faces.csv as new as it is, or newer.
     tables.write(options.data / "faces.csv", (row for verdict in judged for row in verdict.faces))
     tables.write(
@@ -69,7 +84,12 @@ def run(options: Options) -> int:
         ),
     )
     print(_counts(judged))
-    return 3 if any(one.reason in ("crashed", "unreadable") for one in judged) else 0
+    failed = 0
+    if options.quarantine is not None:
+        failed = removal.quarantine(removal.rejected(looks, judged), options.data, options.quarantine, notes)
+    elif options.delete:
+        failed = removal.delete(removal.rejected(looks, judged), options.data, notes, options.yes)
+    return 3 if failed or any(one.reason in ("crashed", "unreadable") for one in judged) else 0
 
 
 def _check(options: Options) -> None:
@@ -82,6 +102,9 @@ def _check(options: Options) -> None:
         raise InputError(f"--also {options.also} is the --finder already; name another or leave it out")
     if options.also and options.only in ("corrupt", "duplicates"):
         raise InputError(f"--also looks for faces, --only {options.only} does not; leave one of them out")
+    from clean import removal
+
+    removal.check(options.data, options.quarantine, options.delete, options.yes)
     for name in ("max_pixels", "min_side", "workers"):
         value = getattr(options, name)
         if value != "auto" and value < 1:
@@ -105,8 +128,9 @@ def _look(
     }
     jobs = []
     for photo in photos:
-        unasked = before[photo.image_id].unasked(keys) if photo.image_id in before else task.finders
-        if unasked or photo.image_id not in before:
+        known_of = before.get(photo.image_id)
+        unasked = known_of.unasked(keys) if known_of else task.finders
+        if known_of is None or unasked or not known_of.complete():
             jobs.append((photo, replace(task, finders=unasked)))
     if len(jobs) < len(photos):
         say(f"{len(photos) - len(jobs)} of {len(photos)} photos were judged before and have not changed")

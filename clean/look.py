@@ -11,14 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from clean import corrupt, faceless, finders
+from clean import corrupt, faceless, finders, likeness
 from visavis import conventions, images
 from visavis.boxes import as_boxes, grow
 from visavis.images import ImageError, Picture
 
 VERSION = 1
 """Part of what a look depends on; a change of the code below that sees otherwise raises it."""
+
+CLOSER = 1.0
+"""The sixth value of a row that a closer look found: it was taken because a label is there."""
 
 Box = tuple[float, float, float, float]
 
@@ -62,7 +66,9 @@ class Seen:
     """What one look told. Everything is plain, so that it goes through a pipe and into a JSON line.
 
     reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.images.ImageError), or empty.
-    finds: finder -> rows of x1 y1 x2 y2 score, pixels. keys: finder -> its version.
+    finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `CLOSER` or nothing. keys: finder -> its version.
+    likeness: a clean.likeness.Likeness as text. frames: of an animation; the first is looked at.
+    removed: the reason for which clean moved the file away or deleted it.
     """
 
     image_id: str
@@ -76,6 +82,9 @@ class Seen:
     sha256: str = ""
     finds: dict[str, list[list[float]]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    likeness: str = ""
+    frames: int = 1
+    removed: str = ""
 
     def still_holds(self, photo: Photo, task: Task) -> bool:
         """Whether the file, the label and the limits are as they were."""
@@ -84,16 +93,26 @@ class Seen:
         try:
             status = photo.path.stat()
         except FileNotFoundError:
-            return self.reason == "missing"
+            return self.reason == "missing" or bool(self.removed)
         except OSError:
             return False
-        if status.st_size != self.bytes:
+        if status.st_size != self.bytes or self.removed:  # what was removed and is there was put back
             return False
         return status.st_mtime_ns == self.modified_ns or _sha256(photo.path) == self.sha256  # copied, or touched
 
     def unasked(self, keys: dict[str, str]) -> tuple[str, ...]:
         """Which of these finders (name -> key) would still have to look; none at what does not decode."""
-        return () if self.reason else tuple(name for name, key in keys.items() if self.keys.get(name) != key)
+        if self.reason or self.removed:
+            return ()
+        return tuple(name for name, key in keys.items() if self.keys.get(name) != key)
+
+    def rows(self, finder: str) -> NDArray[np.float32]:
+        """(N, 5) x1 y1 x2 y2 score of that finder's finds, those of closer looks among them."""
+        return np.array([row[:5] for row in self.finds[finder]], np.float32).reshape(-1, 5)
+
+    def complete(self) -> bool:
+        """Whether nothing but finders is missing: those who wrote it may have known less."""
+        return bool(self.likeness or self.reason or self.removed)
 
     def joined(self, later: "Seen") -> "Seen":
         """`later`, a look at the same file by other finders, with what was found before."""
@@ -110,6 +129,7 @@ def look(photo: Photo, task: Task) -> Seen:
         picture = corrupt.decode(data, task.max_pixels)
         facts |= {"height": picture.shape[0], "width": picture.shape[1]}
         corrupt.examine(picture, task.min_side)
+        facts |= {"frames": images.frames(data, task.max_pixels), "likeness": str(likeness.of(picture))}
     except ImageError as error:
         return Seen(reason=error.reason, detail=error.detail, **facts)
     except OSError as error:  # the file went away between reading and asking for its time
@@ -120,7 +140,8 @@ def look(photo: Photo, task: Task) -> Seen:
 
 
 def find(picture: Picture, labels: Sequence[Box], finder: finders.Finder) -> list[list[float]]:
-    """The finder's faces, rows of x1 y1 x2 y2 score; a label where it found none gets a closer look.
+    """The finder's faces, rows of x1 y1 x2 y2 score; a label where it found none gets a closer look, whose
+    finds have `CLOSER` as their sixth value.
 
     HOG misses one labelled face in six on a whole web photo; looking again at the label's
     surroundings, enlarged, brings most of them back, and costs time for those photos alone.
@@ -135,7 +156,8 @@ def find(picture: Picture, labels: Sequence[Box], finder: finders.Finder) -> lis
             boxes.append(closer[0])
             scores.append(closer[1])
     rows = np.concatenate([np.concatenate(boxes), np.concatenate(scores)[:, None]], axis=1)
-    return [[round(value, 4) for value in row] for row in rows.tolist()]
+    found = [[round(value, 4) for value in row] for row in rows.tolist()]
+    return [*found[: len(faces)], *([*row, CLOSER] for row in found[len(faces) :])]
 
 
 def _closer_look(picture: Picture, label: np.ndarray, finder: finders.Finder) -> tuple[np.ndarray, np.ndarray]:

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from clean.faceless import OVERLAP, Found
-from visavis.boxes import Boxes, iou, nms
+from visavis.boxes import Boxes, covered, iou, nms
 from visavis.conventions import meets
 
 
 def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:
     """The rows of faces.csv for one photo: its labels (M, 4), then every find that is none of them.
 
-    A find that two finders made, or one finder twice, is one row; the surer opinion stands.
+    A find that two finders made, or one finder twice, is one row; the surer opinion stands. What lies within a
+    label is left out of the loss, however sure the finder: of large faces it finds eyes and ears.
     """
     listed = [_row(image_id, label, "list", "train") for label in labels]
     seen = [(box, float(score), one) for one in found for box, score in zip(one.boxes, one.scores, strict=True)]
@@ -26,7 +27,7 @@ def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str,
     rank = np.array([score + (score >= one.sure) for _, score, one in seen], dtype=np.float32)
     kept = nms(np.stack([box for box, _, _ in seen]), rank, 0.4)
     return listed + [
-        _row(image_id, box, one.finder, "train" if score >= one.sure else "ignore")
+        _row(image_id, box, one.finder, "train" if score >= one.sure and not _within(box, labels) else "ignore")
         for box, score, one in (seen[index] for index in kept)
     ]
 
@@ -34,6 +35,10 @@ def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str,
 def _is_label(box: np.ndarray, labels: Boxes) -> bool:
     overlaps = iou(box[None], labels)[0]
     return bool((overlaps >= OVERLAP).any()) or any(meets(box[None], label)[0] for label in labels)
+
+
+def _within(box: np.ndarray, labels: Boxes) -> bool:
+    return bool((covered(box[None], labels) >= 0.8).any())
 
 
 def _row(image_id: str, box: np.ndarray, source: str, use: str) -> dict[str, str]:

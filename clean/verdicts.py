@@ -1,7 +1,7 @@
 """From what was seen of all photos to a verdict on each: the rows of clean.csv and faces.csv."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from clean import duplicates, faceless, others
 from clean.duplicates import Candidate
 from clean.faceless import Found
 from clean.finders import Finder
+from clean.likeness import Likeness
 from clean.look import Photo, Seen
 from visavis import conventions
 from visavis.boxes import as_boxes
@@ -19,13 +20,17 @@ Looks = Sequence[tuple[Photo, Seen]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """keep or not, the keyword why not, in detail, and the photo's rows of faces.csv (none unless kept)."""
+    """keep or not, the keyword why not, in detail, and the photo's rows of faces.csv (none unless kept).
+
+    group: of photos that look alike, named after one of them; none for what looks like no other.
+    """
 
     image_id: str
     keep: bool
     reason: str = ""
     detail: str = ""
     faces: list[dict[str, str]] = field(default_factory=list)
+    group: str = ""
 
 
 def shifts(looks: Looks, asked: dict[str, Finder]) -> dict[str, Shift]:
@@ -36,7 +41,7 @@ def shifts(looks: Looks, asked: dict[str, Finder]) -> dict[str, Shift]:
 def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once: bool) -> list[Verdict]:
     """One verdict a photo, in their order. asked: the finders, by name; none leaves faces unjudged.
 
-    moves: what `shifts` gave. once: whether the same bytes are kept only once.
+    moves: what `shifts` gave. once: whether photos that are the same are kept only once; groups are found anyway.
     """
     verdicts: dict[str, Verdict] = {}
     candidates: list[Candidate] = []
@@ -45,11 +50,17 @@ def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once:
         verdicts[photo.image_id] = verdict
         if verdict.keep:
             quality = (overlap, float(photo.curated), photo.score)
-            candidates.append(Candidate(photo.image_id, photo.identity, seen.sha256, quality))
-    if once:
-        for image_id, (keep, detail) in duplicates.judge(candidates).items():
-            faces = verdicts[image_id].faces if keep else []
-            verdicts[image_id] = Verdict(image_id, keep, "" if keep else "duplicate", detail, faces)
+            looks_like = Likeness.parse(seen.likeness) if seen.likeness else None
+            candidates.append(Candidate(photo.image_id, photo.identity, seen.sha256, quality, looks_like))
+    found = duplicates.judge(candidates)
+    for image_id, group in found.groups.items():
+        verdicts[image_id] = replace(verdicts[image_id], group=group)
+    for image_id, (keep, detail) in found.verdicts.items() if once else ():
+        before = verdicts[image_id]
+        if keep:
+            verdicts[image_id] = replace(before, detail="; ".join(said for said in (detail, before.detail) if said))
+        else:
+            verdicts[image_id] = replace(before, keep=False, reason="duplicate", detail=detail, faces=[])
     return list(verdicts.values())
 
 
@@ -57,28 +68,31 @@ def _judge_one(photo: Photo, seen: Seen, asked: dict[str, Finder], moves: dict[s
     """The verdict on one photo by itself, and its label's best overlap with a find (IoU)."""
     if seen.reason:
         return Verdict(photo.image_id, False, seen.reason, seen.detail), 0.0
+    if seen.removed:
+        return Verdict(photo.image_id, False, seen.removed, seen.detail), 0.0
+    note = f"the first of {seen.frames} frames" if seen.frames > 1 else ""
     labels = as_boxes(photo.boxes)
     found = [_found(seen, name, finder, moves[name]) for name, finder in asked.items()]
     if not photo.boxes:
         sure = [one.finder for one in found if (one.scores >= one.sure).any()]
         if sure:
             return Verdict(photo.image_id, False, "unlabelled", f"no label, and {', '.join(sure)} sees a face"), 0.0
-        return Verdict(photo.image_id, True), 0.0
+        return Verdict(photo.image_id, True, detail=note), 0.0
     overlap = 0.0
     if found:
         reason, detail, overlap = faceless.judge(labels, (seen.height, seen.width), found)
         if reason:
             return Verdict(photo.image_id, False, reason, detail), overlap
-    return Verdict(photo.image_id, True, faces=others.rows(photo.image_id, labels, found)), overlap
+    return Verdict(photo.image_id, True, detail=note, faces=others.rows(photo.image_id, labels, found)), overlap
 
 
 def _found(seen: Seen, name: str, finder: Finder, shift: Shift) -> Found:
-    rows = np.array(seen.finds[name], dtype=np.float32).reshape(-1, 5)
+    rows = seen.rows(name)
     return Found(name, shift.move(rows[:, :4]), rows[:, 4], finder.at_label, finder.elsewhere, finder.sure)
 
 
 def _sure_finds(looks: Looks, name: str, finder: Finder) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for photo, seen in looks:
-        if not seen.reason:
-            rows = np.array(seen.finds[name], dtype=np.float32).reshape(-1, 5)
+        if not seen.reason and name in seen.finds:
+            rows = seen.rows(name)
             yield rows[rows[:, 4] >= finder.sure, :4], as_boxes(photo.boxes)

@@ -1,4 +1,4 @@
-"""python -m dataset summary|sheet|import: look at a data folder, or make one from other labels."""
+"""python -m dataset summary|sheet|look|import|export: look at a data folder, make one of other labels, pass it on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dataset.split import SPLITS, Shares
+from dataset.split import Shares
 from visavis.command import InputError, main, say
+
+Split = Literal["train", "val", "test", "all"]
 
 
 @dataclass
@@ -20,6 +22,8 @@ class Summary:
     """Share of the identities for validation, as given to train.py."""
     test: float = 0.1
     """Share of the identities for the test."""
+    picture: Path | None = None
+    """Also write histograms of the sizes, shapes and places of the faces (PNG)."""
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Sheet:
     """Data folder."""
     out: Path = Path("sheet.jpg")
     """Picture to write (JPEG)."""
-    split: Literal["train", "val", "test", "all"] = "train"
+    split: Split = "train"
     """Which photos."""
     transforms: Literal["none", "light", "full"] = "none"
     """Augmentation to show, by the names that train.py has for it."""
@@ -38,89 +42,172 @@ class Sheet:
     """How many photos, chosen at random."""
     seed: int = 0
     """Of the choice and of the augmentation."""
+    mosaic: int | None = None
+    """Show squares of this side put together from several photos, as train.py --mosaic does."""
+    val: float = 0.1
+    """Share of the identities for validation, as given to train.py."""
+    test: float = 0.1
+    """Share of the identities for the test."""
+
+
+@dataclass
+class Look:
+    """Write one page (HTML) to look through a data folder in a browser: sort, filter, open; no network needed."""
+
+    data: Path = Path("data")
+    """Data folder."""
+    out: Path = Path("look.html")
+    """Page to write."""
+    split: Split = "all"
+    """Which photos."""
+    found: Path | None = None
+    """Folder that predict.py wrote its tables to: its finds are shown, and held against the labels."""
+    threshold: float = 0.0
+    """Leave out finds with a score below this."""
+    dropped: bool = False
+    """With the photos that clean.csv drops, and why; of the split all."""
+    count: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    """At most so many photos, chosen at random by the seed; 10,000 make a page of 30 MB."""
+    seed: int = 0
+    """Of the choice."""
+    val: float = 0.1
+    """Share of the identities for validation, as given to train.py."""
+    test: float = 0.1
+    """Share of the identities for the test."""
 
 
 @dataclass
 class Import:
-    """Make a data folder of your own photos and a CSV of boxes (image,x1,y1,x2,y2[,identity]), one row a face."""
+    """Make a data folder of your own photos and labels: WIDER FACE, COCO, Pascal VOC, YOLO, or a CSV of boxes."""
 
-    source: tyro.conf.Positional[Path]
-    """The CSV; its images lie beside it or in images/ beside it. Empty coordinates: a photo without a face."""
+    source: tyro.conf.Positional[tuple[str, ...]]
+    """[wider|coco|voc|yolo|csv] and the labels: wider_face_*_bbx_gt.txt, COCO's JSON, VOC's folder, YOLO's data.yaml,
+    or a CSV image,x1,y1,x2,y2[,identity][,use] with a row a face (empty coordinates: a photo without one)."""
     out: Path
     """Data folder to make."""
+    images: Path | None = None
+    """Folder that the names of images start from; by default where the format usually has them."""
     negatives: Path | None = None
     """A folder of photos without any face, to be added."""
+    category: str | None = None
+    """Name of the class that is a face; by default `face`, or the only one."""
+    ignore_heavy: bool = False
+    """Leave heavily blurred and heavily occluded faces (WIDER FACE) out of the loss instead of learning them."""
 
 
-def run(options: Summary | Sheet | Import) -> int:
+@dataclass
+class Export:
+    """Write the photos and labels of a data folder as COCO, Pascal VOC, YOLO, or a CSV of boxes."""
+
+    kind: tyro.conf.Positional[Literal["coco", "voc", "yolo", "csv"]]
+    """Format."""
+    out: Path
+    """Folder to make. Photos are linked into it, not copied, where the file system can."""
+    data: Path = Path("data")
+    """Data folder."""
+    split: Split = "all"
+    """Which photos."""
+    val: float = 0.1
+    """Share of the identities for validation, as given to train.py."""
+    test: float = 0.1
+    """Share of the identities for the test."""
+
+
+def run(options: Summary | Sheet | Look | Import | Export) -> int:
     """Do what the subcommand says. Returns the exit status."""
     if isinstance(options, Summary):
         return summary(options)
-    return sheet(options) if isinstance(options, Sheet) else import_boxes(options)
+    if isinstance(options, Sheet):
+        return sheet(options)
+    if isinstance(options, Look):
+        return look(options)
+    return import_boxes(options) if isinstance(options, Import) else export(options)
 
 
 def summary(options: Summary) -> int:
     """Print a table of the splits on stdout."""
-    import numpy as np
+    from dataset.photos import Photos
+    from dataset.summary import measure, picture, table
 
-    from dataset.faces import load_photos
-    from dataset.split import split_of
-
-    shares = Shares(options.val, options.test)
-    photos = load_photos(options.data)
-    print(f"{'split':<8}{'photos':>8}{'faces':>8}{'ignored':>9}{'identities':>12}   face height: 10 %, half, 90 %")
-    for split in SPLITS:
-        some = [p for p in photos if split in ("all", split_of(p.identity, p.image_id, shares))]
-        heights = np.concatenate([p.boxes[:, 3] - p.boxes[:, 1] for p in some] or [np.zeros(0)])
-        sizes = ", ".join(f"{value:.0f}" for value in np.percentile(heights, (10, 50, 90))) if heights.size else "none"
-        print(
-            f"{split:<8}{len(some):>8}{heights.size:>8}{sum(len(p.ignore) for p in some):>9}"
-            f"{len({p.identity for p in some if p.identity}):>12}   {sizes}"
-        )
+    photos = Photos.load(options.data, "all", Shares(options.val, options.test))
+    for line in table(photos):
+        print(line)
+    if options.picture is not None:
+        _no_folder(options.picture, "--picture", "summary.png")
+        picture(measure(list(photos)), options.picture)
+        say(f"histograms: {options.picture}")
     return 0
 
 
 def sheet(options: Sheet) -> int:
     """Write the contact sheet."""
-    import random
-
-    import torch
-
-    from dataset.faces import FaceDataset, load_photos
-    from dataset.transforms import preset
-    from visavis.draw import boxes_on, contact_sheet
-    from visavis.faces import Faces
+    from dataset.photos import Photos
+    from dataset.pictures import chosen, contact
     from visavis.images import encode
 
-    photos = load_photos(options.data, options.split)
-    chosen = random.Random(options.seed).sample(photos, min(options.count, len(photos)))
-    torch.manual_seed(options.seed)
-    drawn = []
-    for image, target in map(FaceDataset(chosen, preset(options.transforms)).__getitem__, range(len(chosen))):
-        picture = (image.permute(1, 2, 0) * 255).round().byte().numpy()
-        picture = boxes_on(picture, Faces(target["ignore"].numpy()), "ignore")
-        drawn.append(boxes_on(picture, Faces(target["boxes"].numpy()), "label"))
-    if options.out.is_dir():
-        raise InputError(f"--out {options.out} is a folder; give the name of a picture, such as sheet.jpg")
+    _no_folder(options.out, "--out", "sheet.jpg")
+    photos = Photos.load(options.data, options.split, Shares(options.val, options.test))
+    some = chosen(photos, options.count, options.seed)
+    drawn = contact(some, options.transforms, options.seed, options.mosaic)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(encode(contact_sheet(drawn, [photo.image_id for photo in chosen], columns=8)))
-    say(f"{len(chosen)} photos of {options.split}, transforms {options.transforms}, seed {options.seed}: {options.out}")
+    options.out.write_bytes(encode(drawn))
+    say(f"{len(some)} photos of {options.split}, transforms {options.transforms}, seed {options.seed}: {options.out}")
+    return 0
+
+
+def look(options: Look) -> int:
+    """Write the page."""
+    import visavis
+    from dataset.photos import Photos
+    from dataset.pictures import chosen, entries
+
+    _no_folder(options.out, "--out", "look.html")
+    photos = Photos.load(options.data, options.split, Shares(options.val, options.test), options.dropped)
+    some = photos if options.count is None else chosen(photos, options.count, options.seed)
+    shown = entries(options.data, some, options.found)
+    title = f"{options.data.resolve().name}, {options.split}"
+    path = visavis.look(shown, options.out, title, options.threshold)
+    say(f"{len(shown)} photos, {path.stat().st_size / 1e6:.1f} MB: {path} (open it in a browser)")
     return 0
 
 
 def import_boxes(options: Import) -> int:
     """Import and say what was taken."""
-    from dataset.formats import import_csv
+    from dataset.formats import FORMATS, guess, import_labels
+    from dataset.formats.labelled import Wanted
 
-    photos, faces, failed = import_csv(options.source, options.out, options.negatives)
+    *kinds, source = options.source if len(options.source) in (1, 2) else ("", "")
+    if not source or (kinds and kinds[0] not in FORMATS):
+        raise InputError(f"import takes a format and its labels: {', '.join(FORMATS)}; such as `import csv boxes.csv`")
+    kind = kinds[0] if kinds else guess(Path(source))
+    wanted = Wanted(options.images, options.category, options.ignore_heavy)
+    photos, faces, failed = import_labels(kind, Path(source), options.out, options.negatives, wanted)
     say(f"{photos - failed} photos with {faces} faces in {options.out}; {failed} could not be read (downloads.csv)")
     return 3 if failed else 0
+
+
+def export(options: Export) -> int:
+    """Export and say what was given."""
+    from dataset import formats
+    from dataset.photos import Photos
+
+    photos = Photos.load(options.data, options.split, Shares(options.val, options.test))
+    count, faces = formats.export(options.kind, photos, options.out)
+    say(f"{count} photos with {faces} faces as {options.kind}: {options.out}")
+    return 0
+
+
+def _no_folder(path: Path, option: str, such_as: str) -> None:
+    if path.is_dir():
+        raise InputError(f"{option} {path} is a folder; give the name of a file, such as {such_as}")
 
 
 Command = (
     Annotated[Summary, tyro.conf.subcommand("summary")]
     | Annotated[Sheet, tyro.conf.subcommand("sheet")]
+    | Annotated[Look, tyro.conf.subcommand("look")]
     | Annotated[Import, tyro.conf.subcommand("import")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
 )
 
 if __name__ == "__main__":

@@ -1,67 +1,30 @@
-"""Photos with their labels: `load_photos` joins the tables, `FaceDataset` hands them to torch."""
+"""FaceDataset hands photos and their labels to torch; `collate` makes a batch of them.
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+The photos themselves come from dataset.photos: `load_photos`, or `Photos.load` where they are many.
+"""
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dataset import tables
-from dataset.split import SPLITS, Shares, split_of
-from visavis.boxes import Boxes, area, as_boxes, clip
+from dataset.photos import SMALLEST, VISIBLE, Photo, Photos, labels_within, load_photos
+from dataset.split import Shares
+from visavis.boxes import Boxes, area, clip, scale
 from visavis.command import InputError, say
-from visavis.faces import Faces
-from visavis.images import SUFFIXES, ImageError, Picture, read
+from visavis.images import ImageError, Picture, read_reduced, resize
 
 if TYPE_CHECKING:
     import torch
 
-SMALLEST = 4.0
-"""A face of fewer pixels a side, after clipping, is nothing to learn from."""
-VISIBLE = 0.25
-"""Nor is one of which less than this share lies inside the picture."""
+__all__ = ["SMALLEST", "VISIBLE", "FaceDataset", "Photo", "Photos", "collate", "labels_within", "load_photos"]
 
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo and what is known of the faces in it. Boxes as stored: they may reach outside."""
-
-    image_id: str
-    identity: str
-    path: Path
-    boxes: Boxes  # (N, 4) float32, to learn from
-    ignore: Boxes = field(default_factory=lambda: as_boxes([]))  # (M, 4) float32, to leave out of the loss
-
-
-def load_photos(folder: Path, split: str = "all", shares: Shares = Shares()) -> list[Photo]:
-    """The photos of one split of a data folder, by image_id.
-
-    A photo is in it if downloads.csv calls it ok (or, with no such table, if it lies under images/)
-    and clean.csv does not drop it. Its faces are its rows in faces.csv or, where it has none there,
-    those in labels.csv. Raises InputError with file and row for bad tables, and for an empty split.
-    """
-    if split not in SPLITS:
-        raise InputError(f"no split {split!r}; there are {', '.join(SPLITS)}")
-    if not folder.is_dir():
-        raise InputError(f"no data folder at {folder}; make one with `python -m download lists` or give --data")
-    labels, identities = _labels(folder / "labels.csv")
-    faces, ignored = _faces(folder / "faces.csv", set(identities))
-    paths = _paths(folder, identities)
-    dropped = _dropped(folder / "clean.csv")
-    photos = []
-    for image_id in sorted(paths.keys() - dropped):
-        identity = identities.get(image_id, "")
-        if split not in ("all", split_of(identity, image_id, shares)):
-            continue
-        learn = faces[image_id] if image_id in faces or image_id in ignored else labels.get(image_id, [])
-        photos.append(Photo(image_id, identity, paths[image_id], as_boxes(learn), as_boxes(ignored.get(image_id, []))))
-    if not photos:
-        kept = len(paths.keys() - dropped)
-        why = f"{kept} of {len(paths)} photos are kept in all" if kept else "no photo is kept; see clean.csv"
-        raise InputError(f"{folder}: no photo in the split {split!r} ({why}); add identities or change --val, --test")
-    return photos
+_WORKERS = 255
+"""Loading processes that count for themselves; beyond them, counts may be too low."""
 
 
 class FaceDataset:
@@ -72,94 +35,123 @@ class FaceDataset:
     (M, 4) like boxes, area (N,) square pixels, iscrowd (N,) zeros, image_id (its number,
     or a mosaic's first photo's).
 
+    transforms: any torchvision.transforms.v2 of (image, target); see dataset.transforms.preset.
     mosaic: the side, in pixels, of the square canvases that dataset.mosaic puts together from several photos;
     None gives each photo as it is.
+    size: pixels of the shorter side that training needs. A larger photo is decoded at the smallest scale of libjpeg's
+    that has as many, and made that small; then augmentation costs less, too. None keeps every pixel.
+    seed: with one, what an item is depends on nothing but seed, `epoch` and number, however many processes load and
+    wherever an epoch is taken up again; without, torch's own generator decides.
 
-    A photo that cannot be decoded is told on stderr, counted in `unreadable`, and the next one stands in.
+    A photo that cannot be decoded is told on stderr, counted in `unreadable` (by whichever process met it), and the
+    next one stands in.
     """
 
-    def __init__(self, photos: list[Photo], transforms: Any = None, mosaic: int | None = None) -> None:
-        self.photos = photos
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        transforms: Any = None,
+        mosaic: int | None = None,
+        size: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        import torch
+
+        self.photos = photos if isinstance(photos, Photos) else Photos(photos)
         self.transforms = transforms
         self.mosaic = mosaic
-        self.unreadable = 0
+        self.size = size
+        self.seed = seed
+        # Seen by all loading processes: the epoch, and how many photos each of them could not read.
+        self._shared = torch.zeros(1 + _WORKERS, dtype=torch.int64).share_memory_()
+        self._froze = False
+
+    @classmethod
+    def of(
+        cls, folder: str | Path, split: str = "train", transforms: Any = None, shares: Shares = Shares(), **more: Any
+    ) -> "FaceDataset":
+        """The dataset of one split of a data folder. more: mosaic, size, seed. Raises InputError."""
+        return cls(Photos.load(Path(folder), split, shares), transforms, **more)
 
     def __len__(self) -> int:
         return len(self.photos)
 
+    @property
+    def epoch(self) -> int:
+        """Which epoch it is, for `seed`. Set it between epochs; the loading processes see it."""
+        return int(self._shared[0])
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._shared[0] = number
+
+    @property
+    def unreadable(self) -> int:
+        """How many times a photo could not be read since `tell_unreadable`."""
+        return int(self._shared[1:].sum())
+
+    def tell_unreadable(self) -> int:
+        """Say how many photos could not be read, if any, and count anew: for the end of an epoch."""
+        if number := self.unreadable:
+            say(f"{number} of {len(self)} photos could not be read in this epoch, and others stood in")
+            self._shared[1:] = 0
+        return number
+
     def __getitem__(self, index: int) -> "tuple[torch.Tensor, dict[str, Any]]":
         import torch
         from torchvision import tv_tensors
-        from torchvision.ops import clip_boxes_to_image
 
-        number, picture, to_learn, to_ignore = self._seen(index)
-        image: Any = tv_tensors.Image(torch.from_numpy(picture.copy()).permute(2, 0, 1))
-        # One array of boxes through the transforms: torchvision's know no second one.
-        stored = torch.from_numpy(np.concatenate([to_learn, to_ignore]))
-        learn = torch.arange(len(stored)) < len(to_learn)
-        target: dict[str, Any] = {
-            "boxes": tv_tensors.BoundingBoxes(stored, format="XYXY", canvas_size=picture.shape[:2])
-        }
-        if self.transforms is not None:
-            image, target = self.transforms(image, target)
-        size = image.shape[-2:]
-        boxes = tv_tensors.wrap(clip_boxes_to_image(target["boxes"], size), like=target["boxes"])
-        area, worthwhile = _worthwhile(boxes.as_subclass(torch.Tensor), stored)
-        faces = learn & worthwhile
-        return image, {
-            "boxes": boxes[faces],
-            # What is too little of a face to learn from is no background either.
-            "ignore": boxes[~faces & (area > 0)],
-            "labels": torch.ones(int(faces.sum()), dtype=torch.int64),
-            "area": area[faces],
-            "iscrowd": torch.zeros(int(faces.sum()), dtype=torch.int64),
-            "image_id": number,
-        }
+        self._spare_what_is_shared()
+        with nullcontext() if self.seed is None else _seeded(self.seed, self.epoch, index):
+            number, picture, to_learn, to_ignore = self._seen(index)
+            image: Any = tv_tensors.Image(torch.from_numpy(picture.copy()).permute(2, 0, 1))
+            # One array of boxes through the transforms: torchvision's know no second one.
+            stored = np.concatenate([to_learn, to_ignore])
+            seen = clip(stored, (picture.shape[0], picture.shape[1]))
+            # Not clamped by the transforms, so that what of a box is seen and what not is known in the end.
+            boxes = tv_tensors.BoundingBoxes(
+                torch.from_numpy(seen), format="XYXY", canvas_size=picture.shape[:2], clamping_mode=None
+            )
+            target: dict[str, Any] = {"boxes": boxes}
+            if self.transforms is not None:
+                image, target = self.transforms(image, target)
+        shown = torch.from_numpy(area(seen) / np.maximum(area(stored), 1e-6))
+        return image, _target(target["boxes"], image.shape[-2:], len(to_learn), shown) | {"image_id": number}
 
     def _seen(self, index: int) -> tuple[int, Picture, Boxes, Boxes]:
         """The number of a photo, the picture before any transform, its boxes to learn from, and those to ignore."""
-        number, picture = self._read(index)
-        first = self.photos[number]
+        number, first, picture = self._read(index)
         if self.mosaic is None:
             return number, picture, first.boxes, first.ignore
         from dataset.mosaic import compose
         from dataset.transforms import drawn_by_torch
 
         random = drawn_by_torch()
-        others = (self._read(int(random.integers(len(self.photos)))) for _ in count())
-        shown = chain([(first, picture)], ((self.photos[other], seen) for other, seen in others))
-        return number, *compose(shown, self.mosaic, random)
+        others = (self._read(int(random.integers(len(self.photos))))[1:] for _ in count())
+        return number, *compose(chain([(first, picture)], others), self.mosaic, random)
 
-    def _read(self, index: int) -> tuple[int, Picture]:
-        """The first photo from `index` on that can be read: its number and its picture."""
+    def _read(self, index: int) -> tuple[int, Photo, Picture]:
+        """The first photo from `index` on that can be read: its number, what is known of it, and its picture."""
         for turn in range(len(self.photos)):
             number = (index + turn) % len(self.photos)
+            photo = self.photos[number]
             try:
-                return number, read(self.photos[number].path)
+                picture, times = read_reduced(photo.path, self.size)
             except ImageError as error:
-                self.unreadable += 1
-                say(f"left out: {self.photos[number].path}: {error}")
+                self._shared[1 + (1 + _worker()) % _WORKERS] += 1
+                say(f"left out: {photo.path}: {error}")
+                continue
+            return (number, *_reduced(photo, picture, times, self.size))
         raise InputError(f"none of the {len(self.photos)} photos can be read; run `python -m clean`")
 
+    def _spare_what_is_shared(self) -> None:
+        """In a loading process: leave out of garbage collection what the parent process made.
 
-def _worthwhile(boxes: "torch.Tensor", stored: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-    """Area (N,) of what is visible of each box, and whether it is enough to learn from."""
-    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0)
-    whole = (stored[:, 2:] - stored[:, :2]).prod(dim=1)  # no transform here rescales pixels: areas compare
-    area = sides.prod(dim=1)
-    return area, (sides >= SMALLEST).all(dim=1) & (area >= VISIBLE * whole)
-
-
-def labels_within(photo: Photo, size: tuple[int, int]) -> tuple[Faces, Boxes]:
-    """The labels that a detector is held to in a picture of `size` (height, width), and what to ignore.
-
-    As in training: boxes are clipped to the picture, and what is too little of a face joins the ignored.
-    """
-    boxes = clip(photo.boxes, size)
-    sides = boxes[:, 2:] - boxes[:, :2]
-    worthwhile = (sides >= SMALLEST).all(axis=1) & (area(boxes) >= VISIBLE * area(photo.boxes))
-    ignored = np.concatenate([boxes[~worthwhile], clip(photo.ignore, size)])
-    return Faces(boxes[worthwhile]), ignored[area(ignored) > 0]
+        A collection writes into every object that it looks at, and so would copy all of the parent's memory.
+        """
+        if not self._froze and _worker() >= 0:
+            gc.freeze()
+        self._froze = True
 
 
 def collate(items: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -168,61 +160,61 @@ def collate(items: list[Any]) -> tuple[list[Any], list[Any]]:
     return list(images), list(targets)
 
 
-def _labels(path: Path) -> tuple[dict[str, list[tuple[float, ...]]], dict[str, str]]:
-    """Boxes, and the identity, of each image_id in labels.csv."""
-    boxes: dict[str, list[tuple[float, ...]]] = {}
-    identities: dict[str, str] = {}
-    for line, row in enumerate(tables.rows(path), start=2):
-        boxes.setdefault(row["image_id"], []).append(tables.box(row, path, line))
-        identity = identities.setdefault(row["image_id"], row["identity"])
-        if identity != row["identity"]:
-            raise InputError(f"labels.csv row {line}: {row['image_id']} is {row['identity']!r}, and {identity!r} above")
-    return boxes, identities
+def _reduced(photo: Photo, picture: Picture, times: int, size: int | None) -> tuple[Photo, Picture]:
+    """A photo whose picture was decoded so many `times` smaller, shrunk to `size`, and its boxes as small."""
+    factors = np.ones(2, np.float32) / times
+    if size is not None and min(picture.shape[:2]) > size:
+        high, wide = picture.shape[:2]
+        goal = max(1, round(high * size / min(high, wide))), max(1, round(wide * size / min(high, wide)))
+        picture = resize(picture, goal)
+        factors *= np.array([goal[0] / high, goal[1] / wide], np.float32)
+    if (factors == 1).all():
+        return photo, picture
+    factor = float(factors[0]), float(factors[1])
+    boxes, ignore = scale(photo.boxes, factor), scale(photo.ignore, factor)
+    return Photo(photo.image_id, photo.identity, photo.path, boxes, ignore, photo.side), picture
 
 
-def _faces(path: Path, known: set[str]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Boxes to learn from and boxes to leave out, by image_id, from faces.csv if it is there."""
-    train: dict[str, list[Any]] = {}
-    ignore: dict[str, list[Any]] = {}
-    for line, row in _if_there(path):
-        if row["image_id"] not in known:
-            raise InputError(
-                f"faces.csv row {line}: labels.csv has no {row['image_id']!r}; run `python -m clean` again"
-            )
-        if row["use"] not in ("train", "ignore"):
-            raise InputError(f"faces.csv row {line}: use is {row['use']!r}; it must be train or ignore")
-        chosen = train if row["use"] == "train" else ignore
-        chosen.setdefault(row["image_id"], []).append(tables.box(row, path, line))
-    for image_id in ignore:
-        train.setdefault(image_id, [])
-    return train, ignore
+def _target(boxes: Any, size: Any, learn: int, shown: "torch.Tensor") -> dict[str, Any]:
+    """The target for boxes (N, 4), which may reach out of the image of `size`; the first `learn` are to learn from.
+
+    shown: (N,) which share of each was inside the photo before the transforms.
+    """
+    import torch
+    from torchvision import tv_tensors
+    from torchvision.ops import clip_boxes_to_image
+
+    whole = boxes.as_subclass(torch.Tensor)
+    inside = clip_boxes_to_image(whole, size)
+    sides = (inside[:, 2:] - inside[:, :2]).clamp(min=0)
+    area = sides.prod(dim=1)
+    share = area / (whole[:, 2:] - whole[:, :2]).prod(dim=1).clamp(min=1e-6) * shown
+    enough = (sides >= SMALLEST).all(dim=1) & (share >= VISIBLE)
+    faces = (torch.arange(len(whole)) < learn) & enough
+    clipped = tv_tensors.BoundingBoxes(inside, format="XYXY", canvas_size=size)
+    return {
+        "boxes": tv_tensors.wrap(inside[faces], like=clipped),
+        # What is too little of a face to learn from is no background either.
+        "ignore": tv_tensors.wrap(inside[~faces & (area > 0)], like=clipped),
+        "labels": torch.ones(int(faces.sum()), dtype=torch.int64),
+        "area": area[faces],
+        "iscrowd": torch.zeros(int(faces.sum()), dtype=torch.int64),
+    }
 
 
-def _paths(folder: Path, identities: dict[str, str]) -> dict[str, Path]:
-    """Where each photo lies. downloads.csv may name photos without any label: pictures with no face."""
-    if (folder / "downloads.csv").exists():
-        return {
-            row["image_id"]: folder / row["path"]
-            for row in tables.rows(folder / "downloads.csv")
-            if row["status"] == "ok"
-        }
-    images = folder / "images"
-    if not images.is_dir():
-        raise InputError(f"{folder} has neither downloads.csv nor images/; run `python -m download images` first")
-    found: dict[str, Path] = {}
-    for path in sorted(images.rglob("*")):
-        image_id = path.relative_to(images).with_suffix("").as_posix()
-        if path.suffix.lower() not in SUFFIXES or image_id not in identities:
-            continue
-        if image_id in found:
-            raise InputError(f"two photos for {image_id}: {found[image_id].name} and {path.name}; remove one")
-        found[image_id] = path
-    return found
+def _worker() -> int:
+    """The number of this loading process, or -1 in the process that trains."""
+    from torch.utils.data import get_worker_info
+
+    info = get_worker_info()
+    return info.id if info is not None else -1
 
 
-def _dropped(path: Path) -> set[str]:
-    return {row["image_id"] for _, row in _if_there(path) if row["keep"] == "0"}
+@contextmanager
+def _seeded(seed: int, epoch: int, index: int) -> Iterator[None]:
+    """torch's generator starts from these three, and goes on as it was afterwards."""
+    import torch
 
-
-def _if_there(path: Path) -> Iterator[tuple[int, tables.Row]]:
-    return enumerate(tables.rows(path), start=2) if path.exists() else iter(())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> 1))
+        yield

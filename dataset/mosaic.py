@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from dataset.faces import SMALLEST, VISIBLE, Photo
+from dataset.photos import SMALLEST, VISIBLE, Photo
 from visavis.boxes import Boxes, area, as_boxes, clip
 from visavis.images import Picture
 

@@ -26,6 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "clean.csv": ("image_id", "keep", "reason", "detail"),
     "faces.csv": ("image_id", "x1", "y1", "x2", "y2", "source", "use"),
+    "groups.csv": ("image_id", "group"),
 }
 """The tables of the data folder; README.md says what a row of each is, docs/reasons.md what the reasons mean."""
 
@@ -161,5 +162,6 @@ def _where_from(path: Path) -> str:
         "downloads.csv": "make it with `python -m download images`",
         "clean.csv": "make it with `python -m clean`",
         "faces.csv": "make it with `python -m clean`",
+        "groups.csv": "make it with `python -m clean`",
     }
     return makers.get(path.name, "check the name")

@@ -14,18 +14,21 @@ def preset(name: str, reframe: bool = True) -> Any:
     """A transform of (image, target) by name. Every preset ends with float32 pixels in 0..1.
 
     none: nothing else. light: mirrored half of the time, colours a little off.
-    full: also zoomed out (faces become small), cropped (Liu et al., "SSD", 2016, section 2.2), faces hidden in part,
-    grey, dark, blurred, noisy, and saved as a poor JPEG now and then.
-    reframe: whether it may zoom out and crop; not wanted where pictures are to keep their size.
+    full: also zoomed out (faces become small), cropped (Liu et al., "SSD", 2016, section 2.2), with fewer pixels,
+    faces hidden in part, grey, dark, blurred, noisy, and saved as a poor JPEG now and then.
+    reframe: whether it may zoom out, crop and scale; not wanted where pictures are to keep their size.
 
-    None of them rescales pixels: the detector does that, and `FaceDataset` compares areas across them.
     Raises KeyError for another name.
     """
     import torch
     from torchvision.transforms import v2
 
     light = [v2.RandomHorizontalFlip(0.5), v2.RandomApply([v2.ColorJitter(0.3, 0.3, 0.3, 0.03)], p=0.7)]
-    framed = [v2.RandomZoomOut(fill=_GREY, side_range=(1.0, 2.5), p=0.3), v2.RandomApply([_crop()], p=0.3)]
+    framed = [
+        v2.RandomZoomOut(fill=_GREY, side_range=(1.0, 2.5), p=0.3),
+        v2.RandomApply([_crop()], p=0.3),
+        v2.RandomApply([_scaled()], p=0.2),
+    ]
     poor = [
         v2.RandomGrayscale(0.15),
         v2.RandomApply([_darker()], p=0.15),
@@ -56,6 +59,28 @@ def _crop() -> Any:
             return functional.crop(inpt, *(params[side] for side in ("top", "left", "height", "width")))
 
     return Crop(min_scale=0.4)
+
+
+def _scaled() -> Any:
+    import torch
+    from torchvision.transforms import v2
+
+    class Scaled(v2.Transform):
+        """Scale jitter: half to all of the pixels a side, as small or soft photos have.
+
+        The detector brings every photo to one size again, so larger ones would change nothing; how large a face is
+        in the picture is for zooming out and cropping to change.
+        """
+
+        def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+            height, width = v2.query_size(flat_inputs)
+            factor = 0.5 + 0.5 * float(torch.rand(()))
+            return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
+
+        def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+            return self._call_kernel(v2.functional.resize, inpt, size=params["size"], antialias=True)
+
+    return Scaled()
 
 
 def _darker() -> Any:

@@ -111,7 +111,7 @@ def _report(site: Site, seconds: float) -> None:
     pictures = {
         "labels.jpg": "the labels: a contact sheet",
         "run/curves.png": "the loss and the validation figures",
-        "run/predictions.jpg": "finds on the validation photos",
+        "run/predictions.png": "finds on the validation photos",
         "boxed/drawn": "finds on photos of a person never trained on, and on scenes without a face",
     }
     for path, what in pictures.items():

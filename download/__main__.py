@@ -1,18 +1,24 @@
-"""python -m download lists | images: the list, then the photos that it names."""
+"""python -m download lists | images | merge: the list, the photos that it names, and what several machines fetched."""
 
 from typing import Annotated, Any
 
 from tyro.conf import subcommand
 
-from download import images, lists
+from download import images, lists, merge
 from visavis import command
 
-Options: Any = Annotated[lists.Options, subcommand(name="lists")] | Annotated[images.Options, subcommand(name="images")]
+Options: Any = (
+    Annotated[lists.Options, subcommand(name="lists")]
+    | Annotated[images.Options, subcommand(name="images")]
+    | Annotated[merge.Options, subcommand(name="merge")]
+)
 
 
-def run(options: lists.Options | images.Options) -> int:
+def run(options: lists.Options | images.Options | merge.Options) -> int:
     """Do what was asked for; return the exit status."""
-    return lists.run(options) if isinstance(options, lists.Options) else images.run(options)
+    if isinstance(options, lists.Options):
+        return lists.run(options)
+    return merge.run(options) if isinstance(options, merge.Options) else images.run(options)
 
 
 if __name__ == "__main__":

@@ -61,10 +61,7 @@ def connect(
     timeout: seconds for resolving and connecting together. Raises AddressError.
     """
     end = time.monotonic() + timeout
-    addresses = _resolve(host, port, timeout, lookup)
-    permitted = [address for address in addresses if is_public(address) or _inside(address, allow)]
-    if not permitted:
-        raise AddressError("private_address", f"{host} is {', '.join(addresses)}")
+    permitted = check(host, port, timeout, allow, lookup)
     error = AddressError("timeout", f"no time left to connect to {host}")
     for address in permitted:
         left = end - time.monotonic()
@@ -78,6 +75,18 @@ def connect(
         except OSError as problem:
             error = AddressError("connect", f"{address} port {port}: {problem}")
     raise error
+
+
+def check(host: str, port: int, timeout: float, allow: Iterable[Network] = (), lookup: Lookup = lookup) -> list[str]:
+    """The addresses of `host` that are public or in one of the networks of `allow`; at least one.
+
+    timeout: seconds. Raises AddressError.
+    """
+    addresses = _resolve(host, port, timeout, lookup)
+    permitted = [address for address in addresses if is_public(address) or _inside(address, allow)]
+    if not permitted:
+        raise AddressError("private_address", f"{host} is {', '.join(addresses)}")
+    return permitted
 
 
 def _inside(address: str, networks: Iterable[Network]) -> bool:

@@ -24,6 +24,15 @@ class Attempt:
         """Seconds until the end, not below 0."""
         return max(0.0, self.end - time.monotonic())
 
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Time that does not count: the attempt waits for something that is not the server's fault."""
+        left, self.end = self.left(), float("inf")
+        try:
+            yield
+        finally:
+            self.end = time.monotonic() + left
+
     def cut(self) -> None:
         """Wake whoever reads from the socket or writes to it, now."""
         self.expired = True
@@ -47,6 +56,7 @@ class Watch:
     def attempt(self, seconds: float) -> Iterator[Attempt]:
         """An attempt of this thread, watched until the block ends."""
         attempt = Attempt(time.monotonic() + seconds)
+        around = getattr(self._here, "attempt", None)  # robots.txt is read while another address waits for it
         self._here.attempt = attempt
         with self._lock:
             self._attempts.add(attempt)
@@ -55,6 +65,7 @@ class Watch:
         finally:
             with self._lock:  # from here on its socket may serve another attempt
                 self._attempts.discard(attempt)
+            self._here.attempt = around
 
     def current(self) -> Attempt:
         """This thread's attempt."""

@@ -1,4 +1,4 @@
-"""One safe, polite GET: address check, limits, redirects → an Outcome, never an exception.
+"""One safe, polite GET: address check, robots, limits, redirects → an Outcome, never an exception.
 
 It fetches bytes and says what became of it. Whether the bytes are a photo, when to try again and
 where to put it is `images.py`'s matter.
@@ -8,55 +8,27 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
-import certifi
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     HTTPError,
     LocationParseError,
     LocationValueError,
     ProtocolError,
+    ProxyError,
     SSLError,
 )
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 from urllib3.util import Retry, parse_url
 
-from download import address
+from download import address, robots
 from download.deadline import Attempt, Watch
-
-REASONS: dict[str, tuple[str, str]] = {
-    "timeout": ("failed", "no answer, or not the whole of it, in the time allowed"),
-    "dns": ("failed", "the host's name was not resolved"),
-    "connect": ("failed", "no connection to the host"),
-    "protocol": ("failed", "the server closed early or did not speak proper HTTP"),
-    "truncated": ("failed", "fewer bytes than announced, or a picture that does not decode to its end"),
-    "http_408": ("failed", "HTTP status 408, the server was tired of waiting"),
-    "http_429": ("failed", "HTTP status 429, too many requests"),
-    "http_5xx": ("failed", "HTTP status 500 to 599, the server's trouble"),
-    "retry_later": ("failed", "the host asked for a longer pause (Retry-After) than a run waits"),
-    "http_403": ("refused", "HTTP status 403, forbidden"),
-    "http_404": ("refused", "HTTP status 404, not found"),
-    "http_410": ("refused", "HTTP status 410, gone"),
-    "http_4xx": ("refused", "another HTTP status from 400 to 499"),
-    "http_other": ("refused", "an HTTP status that is neither 200 nor an error, such as 204 or 304"),
-    "too_many_redirects": ("refused", "more than five redirects, or a circle of them"),
-    "bad_url": ("refused", "no http or https address, in the list or in a redirect"),
-    "private_address": ("refused", "the host is on a private, local or reserved address; see --allow-private"),
-    "tls": ("refused", "the server's certificate could not be verified, or TLS failed"),
-    "empty": ("refused", "an answer without a single byte"),
-    "not_image": ("refused", "the bytes are no JPEG, PNG, WebP, GIF, BMP or TIFF, whatever they were called"),
-    "too_large": ("refused", "more bytes or more pixels than the limit"),
-}
-"""Each reason's status and meaning; the closed list of downloads.csv, explained in docs/reasons.md.
-
-`failed` may be tried again and is, up to --retries times; `refused` is final.
-"""
+from download.pools import Pools
+from download.reasons import REASONS, Failure, reason_of
 
 USER_AGENT = "visavis (photo download for face detection research)"
 MAX_REDIRECTS = 5
@@ -73,36 +45,22 @@ class Outcome:
     http_status: int | None = None
     retry_after: float | None = None
     """Seconds that the server asked to be left alone for."""
+    whole_host: bool = False
+    """Any other address of the host would have come to the same."""
 
     @property
     def status(self) -> str:
         return REASONS[self.reason][0] if self.reason else "ok"
 
 
-class Failure(Exception):
-    """A GET that came to nothing; `reason` is a key of `REASONS`."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail or REASONS[reason][1]}")
-        self.reason = reason
-        self.status = REASONS[reason][0]
-
-
-def reason_of(http_status: int) -> str:
-    """The reason for an HTTP status; empty for 200."""
-    if http_status == 200:
-        return ""
-    exact = f"http_{http_status}"
-    return exact if exact in REASONS else {4: "http_4xx", 5: "http_5xx"}.get(http_status // 100, "http_other")
-
-
 class Client:
     """Connections to many hosts, shared by many threads.
 
-    timeout: seconds to connect, and of silence. deadline: seconds for an address, its redirects
-    included, its waiting for a free connection not. max_bytes: limit of a body.
-    per_host: connections to a host at once. allow: networks that may be reached though they are
-    not public. lookup: how names are resolved. Close it (`with`) when done.
+    timeout: seconds to connect, and of silence. deadline: seconds for an address, its redirects included,
+    its waiting for a free connection and for robots.txt not. max_bytes: limit of a body. per_host:
+    connections to a host at once. allow: networks that may be reached though they are not public. lookup:
+    how names are resolved. obey_robots: robots.txt and X-Robots-Tag. proxies: as urllib.request.getproxies
+    gives them. insecure: certificates are not verified. Close it (`with`) when done.
     """
 
     def __init__(
@@ -111,22 +69,29 @@ class Client:
         deadline: float = 30.0,
         max_bytes: int = 20_000_000,
         per_host: int = 4,
-        connections: int = 32,
+        connections: int = 64,
         allow: Sequence[address.Network] = (),
         lookup: address.Lookup = address.lookup,
+        user_agent: str = USER_AGENT,
+        obey_robots: bool = False,
+        proxies: Mapping[str, str] | None = None,
+        insecure: bool = False,
     ) -> None:
         self.timeout, self.deadline, self.max_bytes, self.per_host = timeout, deadline, max_bytes, per_host
-        self.allow, self.lookup = tuple(allow), lookup
+        self.allow, self.lookup, self.user_agent = tuple(allow), lookup, user_agent
         self._watch = Watch()
         self._busy: dict[str, int] = {}
         self._freed = threading.Condition()
-        tls = ssl.create_default_context()
-        tls.load_verify_locations(certifi.where())  # a bare machine has no certificates of its own
-        self._pools = urllib3.PoolManager(num_pools=connections, maxsize=per_host, ssl_context=tls)
-        self._pools.pool_classes_by_scheme = {
-            "http": _pool_class(urllib3.HTTPConnectionPool, HTTPConnection, self),
-            "https": _pool_class(urllib3.HTTPSConnectionPool, HTTPSConnection, self),
-        }
+        self._robots = robots.Robots(self._read_robots) if obey_robots else None
+        self._pools = Pools(
+            self._connected,
+            self._began,
+            hosts=4 * connections,
+            per_host=per_host,
+            connections=connections,
+            proxies=proxies or {},
+            insecure=insecure,
+        )
 
     def __enter__(self) -> "Client":
         return self
@@ -143,33 +108,43 @@ class Client:
 
     def get(self, url: str) -> Outcome:
         """Fetch the whole body of an http(s) address."""
-        http_status, retry_after = None, None
+        http_status = None
         try:
-            with self.open(url) as response:
+            with self.open(url, obey=self._robots) as response:
                 http_status = response.status
                 reason = reason_of(response.status)
                 if reason:
-                    retry_after = _retry_after(response.headers.get("Retry-After"))
-                    return Outcome(reason, b"", http_status, retry_after)
-                body = self._body(response)
+                    return Outcome(reason, b"", http_status, _retry_after(response.headers.get("Retry-After")))
+                if self._robots and robots.forbids_ai(response.headers.getlist("X-Robots-Tag")):
+                    raise Failure("robots", "X-Robots-Tag")
+                body = self._body(response, self.max_bytes)
             return Outcome("", body, http_status)
         except Failure as failure:
-            return Outcome(failure.reason, b"", http_status)
+            return Outcome(failure.reason, b"", http_status, failure.retry_after, failure.whole_host)
 
     @contextlib.contextmanager
     def open(
-        self, url: str, headers: dict[str, str] | None = None, deadline: float | None = None
+        self,
+        url: str,
+        headers: dict[str, str] | None = None,
+        deadline: float | None = None,
+        obey: robots.Robots | None = None,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         """The answer to a GET after its redirects, whatever its status, with the body still to be read.
 
         Reading errors inside the block are translated too. Raises Failure.
         """
         with self._watch.attempt(self.deadline if deadline is None else deadline) as attempt:
+            whole_host = True  # until the host has shown that it is there, or sent us to another
             try:
                 for _ in range(MAX_REDIRECTS + 1):
                     parsed = _parse(url)
+                    if obey is not None:
+                        with attempt.suspended():
+                            obey.check(parsed)
                     with self._slot(str(parsed.host), attempt):
                         response = self._send(parsed, headers or {}, attempt)
+                        whole_host = False
                         try:
                             location = response.headers.get("Location") if response.status in _REDIRECTS else None
                             if location is None:
@@ -182,61 +157,76 @@ class Client:
                     raise Failure("too_many_redirects")
             except (Failure, HTTPError, OSError) as error:
                 failure = error if isinstance(error, Failure) else _translate(error)
-                raise (Failure("timeout") if attempt.expired else failure) from None
+                failure.whole_host = failure.whole_host and whole_host
+                raise (Failure("timeout", "", failure.whole_host) if attempt.expired else failure) from None
             if attempt.expired:  # an answer of unannounced length looks complete when it is cut off
                 raise Failure("timeout")
 
     def _send(self, parsed: Any, headers: dict[str, str], attempt: Attempt) -> urllib3.BaseHTTPResponse:
         limit = max(0.001, min(self.timeout, attempt.left()))
+        ours = {"User-Agent": self.user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
         try:
-            pool = self._pools.connection_from_host(parsed.host, parsed.port, parsed.scheme)
-            return pool.urlopen(
-                "GET",
-                parsed.request_uri,
-                headers={
-                    "User-Agent": USER_AGENT,
-                    "Accept": "image/*,*/*;q=0.5",
-                    "Accept-Encoding": "identity",
-                    **headers,
-                },
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=limit, read=limit),
-            )
+            if self._pools.goes_by_proxy(parsed):
+                self._check_for_proxy(parsed, limit)
+            return self._pools.send(parsed, ours | headers, limit)
         except address.AddressError as error:
-            raise Failure(error.reason, str(error)) from None
+            unreachable = error.reason in ("dns", "connect", "timeout")
+            raise Failure(error.reason, str(error), whole_host=unreachable) from None
         except (LocationValueError, UnicodeError) as error:
             raise Failure("bad_url", str(error)) from None
 
-    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _check_for_proxy(self, parsed: Any, limit: float) -> None:
+        """The proxy resolves and connects; a name that means a private address to us is refused all the same.
+
+        Raises AddressError. A name that only the proxy can resolve is left to it.
+        """
+        try:
+            address.check(str(parsed.host).strip("[]"), parsed.port or 80, limit, self.allow, self.lookup)
+        except address.AddressError as error:
+            if error.reason != "dns":
+                raise
+
+    def _body(self, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
         announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal() and len(announced) < 20 and int(announced) > self.max_bytes:
+        if announced.isdecimal() and len(announced) < 20 and int(announced) > limit:
             raise Failure("too_large", f"{announced} bytes announced")
         pieces, size = [], 0
         try:
             while piece := response.read(_PIECE, decode_content=True):
                 pieces.append(piece)
                 size += len(piece)
-                if size > self.max_bytes:
-                    raise Failure("too_large", f"more than {self.max_bytes} bytes")
+                if size > limit:
+                    raise Failure("too_large", f"more than {limit} bytes")
         except ProtocolError as error:  # shorter than announced, or the connection broke
             raise Failure("truncated", str(error)) from None
         if not size and not {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}:
             raise Failure("protocol", "closed before or in its headers' end")  # http.client takes that for an answer
         return b"".join(pieces)
 
+    def _read_robots(self, url: str) -> tuple[int, bytes]:
+        """Status and first part of a robots.txt, for `Robots`. Raises Failure."""
+        with self.open(url) as response:
+            if response.status == 429 or response.status >= 500:
+                pause = _retry_after(response.headers.get("Retry-After"))
+                raise Failure("robots_unreachable", f"HTTP status {response.status}", True, pause)
+            if response.status != 200:
+                return response.status, b""
+            pieces, size = [], 0
+            with contextlib.suppress(ProtocolError):  # what came of it counts
+                while size < robots.MAX_BYTES and (piece := response.read(_PIECE, decode_content=True)):
+                    pieces.append(piece)
+                    size += len(piece)
+            return 200, b"".join(pieces)
+
     @contextlib.contextmanager
     def _slot(self, host: str, attempt: Attempt) -> Iterator[None]:
         """One of the host's connections. Waiting for it is not the host's fault: the deadline waits too."""
-        left, attempt.end = attempt.left(), float("inf")
-        with self._freed:
+        with attempt.suspended(), self._freed:
             while self._busy.get(host, 0) >= self.per_host and not self._watch.stopped:
                 self._freed.wait()
             if self._watch.stopped:
                 raise Failure("timeout", "stopped")
             self._busy[host] = self._busy.get(host, 0) + 1
-        attempt.end = time.monotonic() + left
         try:
             yield
         finally:
@@ -246,33 +236,22 @@ class Client:
                     del self._busy[host]
                 self._freed.notify_all()
 
-    def _connected(self, host: str, port: int) -> socket.socket:
-        """What a connection of urllib3's opens instead of its own: a socket to an address that was judged."""
+    def _connected(self, host: str, port: int, proxy: bool) -> socket.socket:
+        """What a connection of urllib3's opens instead of its own: a socket to an address that was judged.
+
+        The user named the proxy, and may have it at home.
+        """
         attempt = self._watch.current()
         limit = min(self.timeout, attempt.left())
-        attempt.socket = address.connect(host, port, limit, self.allow, self.lookup)
+        allow = address.ANYWHERE if proxy else self.allow
+        attempt.socket = address.connect(host, port, limit, allow, address.lookup if proxy else self.lookup)
         if attempt.expired:
             attempt.socket.close()
             raise Failure("timeout")
         return attempt.socket
 
-
-def _pool_class(pool: type[Any], connection: type[Any], client: Client) -> type[Any]:
-    """urllib3's pool with connections that open their sockets through the client.
-
-    The name stays the connection's host, so that the Host header and the TLS server name are right.
-    """
-
-    class Pinned(connection):
-        def _new_conn(self) -> socket.socket:
-            return client._connected(self._dns_host, self.port)
-
-        def request(self, *arguments: Any, **named: Any) -> None:
-            # A kept connection is another attempt's now, and after TLS begins it has another socket.
-            client._watch.current().socket = self.sock
-            super().request(*arguments, **named)
-
-    return type("PinnedPool", (pool,), {"ConnectionCls": Pinned})
+    def _began(self, socket: Any) -> None:
+        self._watch.current().socket = socket
 
 
 def _parse(url: str) -> Any:
@@ -308,6 +287,8 @@ def _translate(error: Exception) -> Failure:
     """What urllib3 or the system raised, as one of our reasons."""
     if isinstance(error, HTTPTimeout | TimeoutError):
         return Failure("timeout", str(error))
+    if isinstance(error, ProxyError):
+        return Failure("connect", str(error))
     if isinstance(error, SSLError | ssl.SSLError):
         return Failure("tls", str(error))
     if isinstance(error, LocationValueError):

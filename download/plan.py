@@ -1,47 +1,190 @@
-"""What is still to be fetched: labels.csv beside downloads.csv, and the count of what became of it all."""
+"""What is still to be fetched: labels.csv beside downloads.csv, gathered by host.
 
+It is worked out in a scratch database in the data folder, so that memory stays flat however long the
+list is; each run makes it anew.
+"""
+
+import hashlib
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 from dataset import tables
-from download.http import REASONS
+from download.reasons import REASONS
 from download.schedule import Job
-from visavis.command import InputError, say
+from download.scratch import rewrite
+from download.tally import Tally
+from visavis.command import InputError
+
+_HOST = re.compile(r"https?://([A-Za-z0-9._\-]+)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
+_UNSAFE = re.compile(r"[\\\x00-\x1f:]|(?:^|/)(?:[./]|$)|//")
+_BATCH = 100
 
 
-@dataclass
 class Plan:
-    """What labels.csv asks for and what downloads.csv has."""
+    """What labels.csv asks for, less what downloads.csv has.
 
-    jobs: list[Job] = field(default_factory=list)
-    answered: list[tuple[dict[str, str], list[str]]] = field(default_factory=list)
-    """(row, image_ids): images whose address was fetched for another image before."""
-    total: int = 0
-    """Images in labels.csv."""
-    outcomes: Counter[str] = field(default_factory=Counter)
-    """How many images have a row, by reason, or `ok`."""
-    statuses: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, str] = field(default_factory=dict)
+    data: the data folder. scratch: an empty folder for the database. shard: (which, of how many) shares of
+    the hosts, from 1. again: reasons whose rows are dropped first, for an image without a row is one to be
+    fetched. Use as a context manager. Raises InputError.
+    """
 
-    def note(self, row: dict[str, Any]) -> None:
-        """Count a row of downloads.csv."""
-        outcome = row["reason"] or row["status"]
-        self.outcomes[outcome] += 1
-        self.statuses[row["status"]] += 1
-        self.examples.setdefault(outcome, row["image_id"])
+    def __init__(
+        self, data: Path, scratch: Path, shard: tuple[int, int] = (1, 1), again: frozenset[str] = frozenset()
+    ) -> None:
+        self.tally = Tally()
+        self.answered: list[tuple[dict[str, str], list[str]]] = []
+        """(row, image_ids): images whose address was fetched for another image before."""
+        self._data = data
+        self._scratch = scratch
+        self._database = sqlite3.connect(scratch / "plan", check_same_thread=False, isolation_level=None)
+        try:
+            self._database.execute("PRAGMA journal_mode = OFF")
+            self._database.execute("PRAGMA synchronous = OFF")
+            self._database.execute("PRAGMA cache_size = -32000")  # KiB
+            self._database.execute("BEGIN")
+            self._read_labels(data / "labels.csv", shard)
+            if (data / "downloads.csv").exists():
+                if again:
+                    self._forget(data / "downloads.csv", again)
+                self._read_downloads(data / "downloads.csv")
+            self._gather()
+        except BaseException:
+            self.close()
+            raise
 
-    def report(self) -> None:
-        """Print the outcomes by reason; they add up to the images in labels.csv unless the run was stopped."""
-        for outcome, count in self.outcomes.most_common():
-            status, meaning = REASONS.get(outcome, ("ok", "the photo is in images/"))
-            say(f"{count:>9,}  {outcome:<18} {status:<8} {meaning}; e.g. {self.examples[outcome]}")
-        say(f"{self.outcomes.total():>9,}  in all, of {self.total:,} images in labels.csv")
+    def __enter__(self) -> "Plan":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the scratch database."""
+        self._database.close()
+
+    def hosts(self) -> Iterator[tuple[str, Iterator[Job]]]:
+        """Each host with its jobs, read as they are asked for; hosts with the most jobs first, for they take longest.
+
+        Not to be read by two threads at once.
+        """
+        query = "SELECT host, min(id), max(id) FROM jobs GROUP BY host ORDER BY count(*) DESC"
+        for host, first, last in self._database.execute(query):
+            yield host, self._jobs(host, first, last)
+
+    def _jobs(self, host: str, first: int, last: int) -> Iterator[Job]:
+        query = "SELECT url, image_ids FROM jobs WHERE id BETWEEN ? AND ? ORDER BY id"
+        while first <= last:
+            batch = self._database.execute(query, (first, min(last, first + _BATCH - 1))).fetchall()
+            first += _BATCH
+            for url, image_ids in batch:
+                yield Job(url, host, sorted(image_ids.split("\n")))
+
+    def _read_labels(self, path: Path, shard: tuple[int, int]) -> None:
+        # done: 0 no row yet, 1 a row, 2 a row that is ok
+        self._database.execute(
+            "CREATE TABLE images (image_id TEXT PRIMARY KEY, url TEXT, host TEXT, done INTEGER) WITHOUT ROWID"
+        )
+        rows = 0
+
+        def values() -> Iterator[tuple[str, str, str, int]]:
+            nonlocal rows
+            for rows, row in enumerate(tables.rows(path), start=1):
+                image_id, url = row["image_id"], row["url"].partition("#")[0]
+                if not is_safe(image_id):
+                    raise InputError(
+                        f"{path} row {rows + 1}: image_id {image_id!r} cannot be a file's name; mend or drop it"
+                    )
+                host = host_of(url)
+                if in_shard(host, shard):
+                    yield image_id, url, host, 0
+
+        # OR IGNORE: another face of the same photo
+        self._database.executemany("INSERT OR IGNORE INTO images VALUES (?, ?, ?, ?)", values())
+        if not rows:
+            raise InputError(f"{path} has no rows: nothing to fetch")
+        (self.tally.total,) = self._database.execute("SELECT count(*) FROM images").fetchone()
+
+    def _forget(self, path: Path, reasons: frozenset[str]) -> None:
+        query = "SELECT 1 FROM images WHERE image_id = ?"
+        kept = (
+            row
+            for row in tables.rows(path)
+            if row["reason"] not in reasons or not self._database.execute(query, (row["image_id"],)).fetchone()
+        )
+        rewrite(path, kept, self._scratch)
+
+    def _read_downloads(self, path: Path) -> None:
+        query = "UPDATE images SET done = ? WHERE image_id = ? AND done = 0 RETURNING host"
+        for row in tables.rows(path):
+            done = 2 if row["status"] == "ok" else 1
+            if found := self._database.execute(query, (done, row["image_id"])).fetchone():
+                self.tally.note(row, found[0])
+
+    def _gather(self) -> None:
+        """Make one job of each address; set those aside whose answer is there, under another image."""
+        self._database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, host TEXT, url TEXT, image_ids TEXT)")
+        groups = """
+            SELECT host, url, group_concat(image_id, char(10)) FILTER (WHERE done = 0) AS image_ids,
+                   substr(max(done || image_id) FILTER (WHERE done > 0), 2) AS answer
+            FROM images GROUP BY host, url
+        """
+        # The groups without an answer, in the order of hosts; those with one are few.
+        self._database.execute(
+            f"INSERT INTO jobs SELECT NULL, host, url, image_ids FROM ({groups}) "
+            "WHERE image_ids IS NOT NULL AND answer IS NULL ORDER BY host, url"
+        )
+        halves = self._database.execute(
+            f"SELECT host, url, image_ids, answer FROM ({groups}) WHERE image_ids IS NOT NULL AND answer IS NOT NULL"
+        ).fetchall()
+        if not halves:
+            return
+        wanted = {answer: (host, url, image_ids) for host, url, image_ids, answer in halves}
+        for row in tables.rows(self._data / "downloads.csv"):
+            if group := wanted.pop(row["image_id"], None):
+                host, url, image_ids = group
+                if row["path"] and not (self._data / row["path"]).is_file():
+                    self._database.execute("INSERT INTO jobs VALUES (NULL, ?, ?, ?)", (host, url, image_ids))
+                else:
+                    self.answered.append((row, sorted(image_ids.split("\n"))))
 
 
-def reasons_named(retry: str | None) -> set[str]:
+def host_of(url: str) -> str:
+    """The host's name in an address, in lower case; empty where it has none."""
+    if found := _HOST.match(url):
+        return found[1].lower()
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # no address at all: the client will say so
+        return ""
+
+
+def is_safe(image_id: str) -> bool:
+    """Whether it may be a file's name: in its folder, not hidden, and the same file on every system."""
+    return bool(image_id) and not _UNSAFE.search(image_id)
+
+
+def in_shard(host: str, shard: tuple[int, int]) -> bool:
+    """Whether the host belongs to this share. The same on every machine and for every list."""
+    which, of = shard
+    return (
+        of == 1 or int.from_bytes(hashlib.sha256(host.encode("utf-8", "surrogatepass")).digest()[:8]) % of == which - 1
+    )
+
+
+def shard_named(text: str | None) -> tuple[int, int]:
+    """`3/8` as (3, 8); (1, 1) for none. Raises InputError."""
+    if text is None:
+        return 1, 1
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise InputError(f"--shard {text}: give which share of how many, such as 3/8 (from 1/8 to 8/8)")
+    return int(found[1]), int(found[2])
+
+
+def reasons_named(retry: str | None) -> frozenset[str]:
     """The reasons that --retry names. Raises InputError."""
     chosen: set[str] = set()
     for word in (retry or "").split(",") if retry is not None else ():
@@ -49,59 +192,4 @@ def reasons_named(retry: str | None) -> set[str]:
         if not same_status:
             raise InputError(f"--retry {word.strip()!r}: give failed, refused, or reasons of {', '.join(REASONS)}")
         chosen |= same_status
-    return chosen
-
-
-def wanted(labels: Path) -> dict[str, list[str]]:
-    """Address -> image_ids, each once, in the order of labels.csv. Raises InputError."""
-    addresses: dict[str, str] = {}
-    groups: dict[str, list[str]] = {}
-    for number, row in enumerate(tables.rows(labels), start=2):
-        image_id, url = row["image_id"], row["url"].partition("#")[0]
-        if image_id in addresses:  # another face of the same photo
-            continue
-        if not _is_safe(image_id):
-            raise InputError(f"{labels} row {number}: image_id {image_id!r} cannot be a file's name; mend or drop it")
-        addresses[image_id] = url
-        groups.setdefault(url, []).append(image_id)
-    if not groups:
-        raise InputError(f"{labels} has no rows: nothing to fetch")
-    return groups
-
-
-def forget(downloads: Path, reasons: set[str]) -> None:
-    """Drop the rows with these reasons: an image without a row is one to be fetched."""
-    if downloads.exists():
-        tables.write(downloads, (row for row in tables.rows(downloads) if row["reason"] not in reasons))
-
-
-def compare(wanted: dict[str, list[str]], data: Path) -> Plan:
-    """Compare what is wanted with downloads.csv."""
-    plan = Plan(total=sum(map(len, wanted.values())))
-    shared = {image_id: url for url, ids in wanted.items() if len(ids) > 1 for image_id in ids}
-    everything = {image_id for ids in wanted.values() for image_id in ids}
-    done: set[str] = set()
-    answers: dict[str, dict[str, str]] = {}
-    downloads = data / "downloads.csv"
-    for row in tables.rows(downloads) if downloads.exists() else ():
-        image_id = row["image_id"]
-        if image_id not in everything or image_id in done:
-            continue
-        done.add(image_id)
-        plan.note(row)
-        if image_id in shared:
-            answers.setdefault(shared[image_id], row)
-    for url, ids in wanted.items():
-        if not (left := [image_id for image_id in ids if image_id not in done]):
-            continue
-        answer = answers.get(url)
-        if answer and (not answer["path"] or (data / answer["path"]).is_file()):
-            plan.answered.append((answer, left))
-        else:
-            plan.jobs.append(Job(url, left))
-    return plan
-
-
-def _is_safe(image_id: str) -> bool:
-    parts = image_id.split("/")
-    return not re.search(r"[\\\x00-\x1f:]", image_id) and all(part and not part.startswith(".") for part in parts)
+    return frozenset(chosen)

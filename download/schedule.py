@@ -1,6 +1,7 @@
 """Which address next: hosts in turn, a few connections to each, and second tries when their time has come.
 
-No worker ever waits for a host while another has work: a pause keeps the job here, not in a thread.
+No worker ever waits for a host while another has work: a pause keeps the job here, not in a thread. A
+host that cannot be reached is put aside, tried once more later, and then given up as a whole.
 """
 
 import heapq
@@ -8,53 +9,72 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+IN_A_ROW = 3
+"""So many failures to reach a host, one after the other, put it aside."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Job:
     """An address and the images that wait for its photo."""
 
     url: str
+    host: str
     image_ids: list[str]
     attempts: int = 0
     seconds: float = 0.0
-    host: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        try:
-            self.host = urlsplit(self.url).hostname or ""
-        except ValueError:  # no address at all: the client will say so
-            self.host = ""
+    given_up: str = ""
+    """The reason for which the whole host was given up: there is nothing to fetch."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Host:
+    name: str
+    unread: Iterator[Job] | None
     jobs: deque[Job] = field(default_factory=deque)
     active: int = 0
+    away: int = 0  # jobs that wait for another try
     resume: float = 0.0  # on time.monotonic's clock
     offered: bool = False  # stands in the queue of hosts that a worker may take from
+    failures: int = 0  # in a row
+    aside: bool = False  # was put aside, and has not been reached since
+    given_up: str = ""
+
+    def has_jobs(self) -> bool:
+        if not self.jobs and self.unread is not None:
+            self.jobs.extend(itertools.islice(self.unread, 1))
+            if not self.jobs:
+                self.unread = None
+        return bool(self.jobs)
 
 
 class Schedule:
-    """Hands each job to one worker at a time, at most `per_host` jobs of a host at once. Thread-safe."""
+    """Hands each job to one worker at a time, at most `per_host` jobs of a host at once. Thread-safe.
 
-    def __init__(self, jobs: Iterable[Job], per_host: int) -> None:
-        self._per_host = per_host
+    hosts: each host's name and jobs; both are read as they are needed, by one thread at a time.
+    width: so many hosts are kept ready to be taken from. aside: seconds that a host is put aside for, at
+    least, and at most where there is other work.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[tuple[str, Iterable[Job]]],
+        per_host: int,
+        width: int = 64,
+        aside: tuple[float, float] = (8.0, 300.0),
+    ) -> None:
+        self._unread = iter(hosts)
+        self._all_read = False
+        self._per_host, self._width, self._aside = per_host, width, aside
         self._changed = threading.Condition()
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, _Host] = {}  # those that have jobs, or jobs under way
         self._ready: deque[_Host] = deque()
         self._later: list[tuple[float, int, Job | _Host]] = []
+        self._put_aside: deque[tuple[float, float, _Host]] = deque()
         self._number = itertools.count()
-        self._left = 0
         self.stopped = False
-        for job in jobs:
-            self._hosts.setdefault(job.host, _Host()).jobs.append(job)
-            self._left += 1
-        for host in self._hosts.values():
-            self._offer(host)
 
     def take(self) -> Job | None:
         """The next job, as soon as there is one that may begin; None when all are finished, or on `stop`.
@@ -62,59 +82,89 @@ class Schedule:
         Every job taken must be given to `finish` or `again`.
         """
         with self._changed:
-            while not self.stopped and self._left:
+            while not self.stopped:
+                self._open_more()
                 self._wake()
                 if self._ready:
                     host = self._ready.popleft()
                     host.offered = False
-                    if not host.jobs or host.resume > time.monotonic():  # given up or paused meanwhile
+                    if not host.has_jobs() or host.resume > time.monotonic():  # paused meanwhile
+                        self._close_if_done(host)
                         continue
                     job = host.jobs.popleft()
+                    job.given_up = host.given_up
                     host.active += 1
                     self._offer(host)
                     if self._ready:
                         self._changed.notify()
                     return job
-                self._changed.wait(self._later[0][0] - time.monotonic() if self._later else None)
+                if not self._hosts and self._all_read:
+                    break
+                self._changed.wait(self._next_time())
+            self._changed.notify_all()
             return None
 
     def finish(self, job: Job) -> None:
         """The job is done with, one way or the other."""
         with self._changed:
-            self._left -= 1
             self._release(job)
-            if not self._left:
-                self._changed.notify_all()
 
     def again(self, job: Job, delay: float) -> None:
         """The job is to be handed out once more, `delay` seconds from now."""
         with self._changed:
-            self._put_off(delay, job)
+            host = self._hosts[job.host]
+            if delay > 0:
+                host.away += 1
+                heapq.heappush(self._later, (time.monotonic() + delay, next(self._number), job))
+            else:
+                host.jobs.appendleft(job)
             self._release(job)
 
-    def pause(self, host: str, seconds: float) -> None:
+    def pause(self, name: str, seconds: float) -> None:
         """Begin no job of the host for so long."""
         with self._changed:
-            resting = self._hosts[host]
-            resting.resume = max(resting.resume, time.monotonic() + seconds)
-            self._put_off(seconds, resting)
+            host = self._hosts[name]
+            host.resume = max(host.resume, time.monotonic() + seconds)
+            heapq.heappush(self._later, (host.resume, next(self._number), host))
+            self._changed.notify()
 
-    def give_up(self, host: str) -> list[Job]:
-        """Take away all jobs of the host that have not begun, or wait for another try; they count as finished."""
+    def reached(self, name: str) -> None:
+        """The host has answered: it is none of those that are put aside."""
+        host = self._hosts[name]
+        if host.failures or host.aside:
+            with self._changed:
+                host.failures, host.aside = 0, False
+                self._offer(host)
+                self._changed.notify()
+
+    def unreachable(self, name: str, reason: str) -> str:
+        """The host could not be resolved or connected. Returns what follows for its jobs.
+
+        `counted`: nothing yet. `aside`: the host is put aside; its job goes back with `again(job, 0)`.
+        `given_up`: it was put aside before; all its jobs are handed out with `given_up` set, not to be fetched.
+        """
         with self._changed:
-            lost = list(self._hosts[host].jobs)
-            self._hosts[host].jobs.clear()
-            kept = []
-            for entry in self._later:
-                if isinstance(entry[2], Job) and entry[2].host == host:
-                    lost.append(entry[2])
-                else:
-                    kept.append(entry)
-            self._later = kept
-            heapq.heapify(self._later)
-            self._left -= len(lost)
-            self._changed.notify_all()
-            return lost
+            host = self._hosts[name]
+            if host.given_up:
+                return "given_up"
+            if host.resume > time.monotonic():  # begun before the host was put aside
+                return "aside"
+            host.failures += 1
+            if host.failures < IN_A_ROW and not host.aside:
+                return "counted"
+            if host.aside:
+                self._give_up(host, reason)
+                return "given_up"
+            host.aside = True
+            soft, hard = (time.monotonic() + seconds for seconds in self._aside)
+            host.resume = max(soft, hard)
+            self._put_aside.append((soft, host.resume, host))
+            return "aside"
+
+    def give_up(self, name: str, reason: str) -> None:
+        """Hand out all further jobs of the host with this reason, not to be fetched."""
+        with self._changed:
+            self._give_up(self._hosts[name], reason)
 
     def stop(self) -> None:
         """Hand out no more jobs."""
@@ -122,28 +172,66 @@ class Schedule:
             self.stopped = True
             self._changed.notify_all()
 
-    def _put_off(self, delay: float, what: Job | _Host) -> None:
-        heapq.heappush(self._later, (time.monotonic() + delay, next(self._number), what))
+    def _give_up(self, host: _Host, reason: str) -> None:
+        host.given_up, host.resume = reason, 0.0
+        self._offer(host)
         self._changed.notify()
+
+    def _open_more(self) -> None:
+        """Keep enough hosts ready that all workers have something to do."""
+        while not self._all_read and len(self._ready) < self._width:
+            found = next(self._unread, None)
+            if found is None:
+                self._all_read = True
+                return
+            name, jobs = found
+            host = self._hosts[name] = _Host(name, iter(jobs))
+            self._offer(host)
+            self._close_if_done(host)
 
     def _release(self, job: Job) -> None:
         host = self._hosts[job.host]
         host.active -= 1
         self._offer(host)
+        self._close_if_done(host)
         self._changed.notify()
 
+    def _close_if_done(self, host: _Host) -> None:
+        if not host.active and not host.away and not host.has_jobs() and self._hosts.get(host.name) is host:
+            del self._hosts[host.name]
+            if not self._hosts and self._all_read:
+                self._changed.notify_all()
+
     def _wake(self) -> None:
-        """Bring back what was put off until now."""
+        """Bring back what was put off until now; what was put aside earlier too, where nothing else is left to do."""
         now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             what = heapq.heappop(self._later)[2]
             host = self._hosts[what.host] if isinstance(what, Job) else what
             if isinstance(what, Job):
+                host.away -= 1
                 host.jobs.append(what)
             self._offer(host)
+        while self._put_aside and (self._put_aside[0][1] <= now or (self._idle() and self._put_aside[0][0] <= now)):
+            _, until, host = self._put_aside.popleft()
+            if host.resume == until:  # else it asked to be left alone for longer
+                host.resume = now
+            self._offer(host)
+
+    def _idle(self) -> bool:
+        return self._all_read and not self._ready
+
+    def _next_time(self) -> float | None:
+        """Seconds until something may be brought back; None where nothing is put off."""
+        times = [self._later[0][0]] if self._later else []
+        if self._put_aside:
+            soft, hard, _ = self._put_aside[0]
+            times.append(soft if self._idle() else hard)
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _offer(self, host: _Host) -> None:
-        """Queue the host up where it may have a job begun."""
-        if host.jobs and not host.offered and host.active < self._per_host and host.resume <= time.monotonic():
+        """Queue the host up where it may have a job begun. One that was put aside has to show itself first."""
+        most = 1 if host.aside and not host.given_up else self._per_host
+        if not host.offered and host.active < most and host.resume <= time.monotonic() and host.has_jobs():
             host.offered = True
             self._ready.append(host)

@@ -23,7 +23,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from download import address, names
-from download.http import Client, Failure, reason_of
+from download.http import Client
+from download.reasons import Failure, reason_of
 from visavis.command import InputError, say
 
 OFFICIAL = "https://www.robots.ox.ac.uk/~vgg/data/vgg_face/vgg_face_dataset.tar.gz"

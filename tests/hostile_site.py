@@ -30,11 +30,12 @@ def answer(body: bytes = b"", status: str = "200 OK", **headers: object) -> byte
 
 
 class Site:
-    """Serves on `host` until the block ends. `requests` are in the order of arrival."""
+    """Serves on `host` until the block ends. `requests` come in their order, those for robots.txt in `robots`."""
 
     def __init__(self, host: str = "127.0.0.2", certificate: str | None = None) -> None:
         self.routes: dict[str, bytes | Route] = {}
         self.requests: list[Request] = []
+        self.robots: list[Request] = []
         self.connections = 0
         self.active: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
@@ -91,7 +92,7 @@ class Site:
             headers[name.lower()] = value.strip()
         request = Request(first.decode("latin-1").split(" ")[1], headers)
         with self._lock:
-            self.requests.append(request)
+            (self.robots if request.path == "/robots.txt" else self.requests).append(request)
         route = self.routes.get(request.path, answer(b"no", "404 Not Found"))
         if callable(route):
             route(connection, request)

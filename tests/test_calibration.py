@@ -1,4 +1,4 @@
-"""Calibration by hand, and a temperature through a checkpoint and back."""
+"""Calibration by hand, and one through a checkpoint and back."""
 
 import json
 from dataclasses import asdict
@@ -14,6 +14,7 @@ from PIL import Image
 import evaluate
 from dataset import tables
 from visavis import calibration, checkpoint, load_detector
+from visavis.calibration import Calibration
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
 from visavis.detectors.faster_rcnn import FasterRCNNDetector, build, norm_eps
@@ -36,49 +37,60 @@ def test_reliability_of_extremes_and_of_nothing():
     assert isnan(calibration.reliability(np.zeros(0), np.zeros(0, bool)).error)
 
 
-def test_scaling_keeps_order_and_ends_and_goes_back():
+def test_calibration_keeps_order_and_ends_and_goes_back():
     scores = np.array([0, 0.001, 0.3, 0.5, 0.8, 0.999, 1], np.float32)
-    softer = calibration.scaled(scores, 2.0)
-    assert softer.dtype == np.float32
-    assert (np.diff(softer) > 0).all()
-    assert softer[[0, 3, 6]].tolist() == [0, 0.5, 1]
-    assert softer[4] == pytest.approx(2 / 3)  # odds of 4 become odds of 2
-    assert calibration.scaled(softer, 0.5) == pytest.approx(scores, abs=1e-6)
-    assert calibration.scaled(scores, 1) is scores
-    assert calibration.scaled(np.zeros(0, np.float32), 3).shape == (0,)
+    softer = Calibration(2.0)
+    assert softer.apply(scores).dtype == np.float32
+    assert softer.apply(scores)[[0, 3, 6]].tolist() == [0, 0.5, 1]
+    assert softer.apply(scores)[4] == pytest.approx(2 / 3)  # odds of 4 become odds of 2
+    lower = Calibration(1.0, -np.log(4))
+    assert lower.apply(scores)[3:5] == pytest.approx([1 / 5, 1 / 2])  # odds of 1 become 1/4, odds of 4 become 1
+    for one in (softer, lower, Calibration(0.7, 1.5)):
+        assert (np.diff(one.apply(scores)) > 0).all()
+        assert one.undo(one.apply(scores)) == pytest.approx(scores, abs=1e-5)
+        assert one.apply(np.zeros(0, np.float32)).shape == (0,)
+    assert Calibration().apply(scores) is scores and Calibration().undo(scores) is scores
 
 
-def overconfident(seed: int, temperature: float = 2.5) -> tuple[np.ndarray, np.ndarray]:
-    """Scores whose logits are `temperature` times as large as they should be, and what came of them."""
+def too_sure(seed: int, temperature: float = 2.5, shift: float = -2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Scores that the calibration of this temperature and shift makes right, and what came of them."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 2, 20_000)
     right = random.random(20_000) < 1 / (1 + np.exp(-logits))
-    return (1 / (1 + np.exp(-temperature * logits))).astype(np.float32), right
+    return (1 / (1 + np.exp(-temperature * (logits - shift)))).astype(np.float32), right
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_is_found_again(temperature: float):
-    scores, right = overconfident(0, temperature)
+@pytest.mark.parametrize(("temperature", "shift"), [(0.5, 0.0), (1.0, 0.0), (2.5, -1.0), (0.8, -2.5)])
+def test_the_calibration_is_found_again(temperature: float, shift: float):
+    scores, right = too_sure(0, temperature, shift)
     found = calibration.fit(scores, right)
-    assert found == pytest.approx(temperature, rel=0.05)
+    assert found is not None
+    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    assert found.shift == pytest.approx(shift, abs=0.1)
     before = calibration.reliability(scores, right).error
-    after = calibration.reliability(calibration.scaled(scores, found), right).error
+    after = calibration.reliability(found.apply(scores), right).error
     assert after < 0.015
-    assert before > 0.05 or temperature == 1
+    assert before > 0.05 or (temperature, shift) == (1, 0)
 
 
-def test_a_temperature_is_tried_where_it_was_not_fitted():
-    scores, right = overconfident(1)
+def test_a_calibration_is_tried_where_it_was_not_fitted():
+    scores, right = too_sure(1)
     photo = np.arange(len(scores)) // 10
     elsewhere = calibration.fitted_elsewhere(scores, right, photo)
     assert calibration.reliability(elsewhere, right).error < 0.015
     even = photo % 2 == 0
     by_the_odd = calibration.fit(scores[~even], right[~even])
-    assert elsewhere[even] == pytest.approx(calibration.scaled(scores[even], by_the_odd))
+    assert elsewhere[even] == pytest.approx(by_the_odd.apply(scores[even]))
     assert calibration.fitted_elsewhere(scores, right, photo * 2) is None  # one half has no photo
 
 
-def test_no_temperature_without_finds_of_both_kinds():
+def test_finds_that_a_score_parts_without_fail_give_a_calibration_within_bounds():
+    found = calibration.fit(np.array([0.2, 0.9]), np.array([False, True]))
+    assert 0.05 <= found.temperature <= 20 and abs(found.shift) <= 20
+    assert calibration.reliability(found.apply(np.array([0.2, 0.9])), np.array([False, True])).error < 0.01
+
+
+def test_no_calibration_without_finds_of_both_kinds():
     for right in ([True, True], [False, False], []):
         assert calibration.fit(np.full(len(right), 0.7), np.array(right, bool)) is None
 
@@ -94,33 +106,36 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "w.safetensors"
 
 
-def test_a_temperature_in_the_checkpoint_scales_scores_and_keeps_what_is_found(weights: Path):
+def test_a_calibration_in_the_checkpoint_changes_scores_and_keeps_what_is_found(weights: Path):
     picture = skimage.data.astronaut()[:200, 100:300]
     detector = load_detector(weights, "cpu", 0.0)
     before = detector.detect([picture])[0]
-    threshold = float(np.median(before.scores))
+    widest = int(np.argmin(np.diff(before.scores)))  # so that no rounding decides
+    threshold = float(before.scores[widest : widest + 2].mean())
     detector.threshold = threshold
     chosen = detector.detect([picture])[0]
     assert 0 < len(chosen) < len(before)
     _, metadata = checkpoint.load(weights)
     checkpoint.relabel(weights, metadata | {"threshold": threshold})
-    calibration.store(weights, 2.0, {"finds": 7})
-    scaled = load_detector(weights, "cpu")
-    after = scaled.detect([picture])[0]
+    stored = Calibration(2.0, -0.4)
+    calibration.store(weights, stored, {"finds": 7})
+    calibrated = load_detector(weights, "cpu")
+    after = calibrated.detect([picture])[0]
     assert after.boxes.tolist() == chosen.boxes.tolist()
-    assert after.scores == pytest.approx(calibration.scaled(chosen.scores, 2.0), abs=1e-6)
-    assert scaled.threshold == pytest.approx(float(calibration.scaled(np.array(threshold), 2.0)), abs=1e-6)
-    assert scaled.temperature == 2
+    assert after.scores == pytest.approx(stored.apply(chosen.scores), abs=1e-6)
+    assert calibrated.threshold == pytest.approx(float(stored.apply(np.array(threshold))), abs=1e-6)
+    assert calibrated.calibration == stored
 
 
 def test_storing_again_replaces_and_moves_thresholds_from_where_they_are(weights: Path):
     before, _ = checkpoint.load(weights)
-    assert calibration.store(weights, 3.0, {}) == 0.5
-    calibration.store(weights, 2.0, {"ece_after": 0.02})
+    assert calibration.store(weights, Calibration(3.0), {}) == pytest.approx(0.5)
+    assert calibration.store(weights, Calibration(3.0, -np.log(4)), {}) == pytest.approx(0.2, abs=1e-6)
+    calibration.store(weights, Calibration(2.0), {"ece_after": 0.02})
     after, metadata = checkpoint.load(weights)
-    assert metadata["temperature"] == 2
+    assert (metadata["temperature"], metadata["shift"]) == (2, 0)
     assert metadata["calibration"] == {"ece_after": 0.02}
-    assert metadata["validation"] == {"ap": 0.5, "best_threshold": pytest.approx(2 / 3, abs=1e-5)}
+    assert metadata["validation"] == {"ap": 0.5, "best_threshold": pytest.approx(2 / 3, abs=1e-4)}
     assert metadata["epoch"] == 3
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     from safetensors import safe_open
@@ -131,17 +146,17 @@ def test_storing_again_replaces_and_moves_thresholds_from_where_they_are(weights
 
 def test_what_cannot_be_stored_is_refused(tmp_path: Path, weights: Path):
     with pytest.raises(InputError, match="no weights at"):
-        calibration.store(tmp_path / "gone.safetensors", 2.0, {})
+        calibration.store(tmp_path / "gone.safetensors", Calibration(2.0), {})
     with pytest.raises(InputError, match="above 0"):
-        calibration.store(weights, 0.0, {})
+        calibration.store(weights, Calibration(0.0), {})
 
 
-def test_the_detector_in_training_has_no_temperature():
+def test_the_detector_in_training_has_no_calibration():
     detector = FasterRCNNDetector(build("mobilenet_v2_fpn"), 0.05, torch.device("cpu"))
-    assert detector.temperature == 1
+    assert not detector.calibration
 
 
-def test_evaluate_fits_and_stores_a_temperature(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_evaluate_fits_and_stores_a_calibration(tmp_path: Path, capsys: pytest.CaptureFixture):
     """On photos of which one has a wrong label, so that there are right finds and false ones in both halves."""
     labels = []
     for number, away in enumerate((0, 0, 300, 300)):
@@ -161,7 +176,8 @@ def test_evaluate_fits_and_stores_a_temperature(tmp_path: Path, capsys: pytest.C
     assert f"{first['ece']:.3f}" in said.out
     _, metadata = checkpoint.load(copy)
     assert metadata["temperature"] == pytest.approx(first["temperature_fitted"])
-    assert f"temperature {metadata['temperature']:.3f} stored" in said.err
+    assert metadata["shift"] == pytest.approx(first["shift_fitted"])
+    assert f"temperature {metadata['temperature']:.3f}, shift {metadata['shift']:+.3f} stored" in said.err
     assert metadata["calibration"]["photos"] == 4
     assert evaluate.evaluate(evaluate.Options(**asdict(options) | {"calibrate": False})) == 0
     second = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]

@@ -73,11 +73,21 @@ def test_face_recognition_finds_the_face_and_a_closer_look_finds_a_small_one():
     (row,) = look.find(small, [label], finder)
     assert iou(as_boxes([row[:4]]), as_boxes([label]))[0, 0] > 0.5
     assert row[4] >= finder.at_label
+    assert row[5:] == [look.CLOSER]
     assert look.find(small, [(1500, 100, 1560, 170), (-80, -80, -20, -20)], finder) == []
 
 
+def test_dlibs_cnn_finds_the_face_too():
+    finder = finders.load("face_recognition-cnn")
+    part = ASTRONAUT[50:200, 150:300]
+    (row,) = look.find(part, [], finder)
+    assert iou(as_boxes([row[:4]]), as_boxes([FACE]) - np.float32([150, 50, 150, 50]))[0, 0] > 0.5
+    assert row[4] >= finder.elsewhere
+    assert finder.at_label <= finder.elsewhere < finder.sure
+
+
 def test_an_unknown_finder_is_refused():
-    with pytest.raises(InputError, match="there are: face_recognition, shipped"):
+    with pytest.raises(InputError, match="there are: face_recognition, face_recognition-cnn, shipped"):
         finders.load("haar")
 
 

@@ -25,6 +25,12 @@ def test_sure_finds_are_to_learn_from_unsure_ones_to_leave_out():
     assert uses([found(boxes, [0.9, 0.5, 0.35])])[1:] == [("300.0", "hog", "train"), ("450.0", "hog", "ignore")]
 
 
+def test_a_find_within_a_label_is_never_learnt_from():
+    # An ear at the label's edge: too small and too far off the middle to be the label's own find.
+    assert uses([found([(100, 180, 130, 218)], [0.99])])[1:] == [("100.0", "hog", "ignore")]
+    assert uses([found([(60, 180, 120, 240)], [0.99])])[1:] == [("60.0", "hog", "train")]
+
+
 def test_what_two_finders_saw_is_one_row_and_the_sure_one_stands():
     # 0.95 is unsure in the second finder's measure, 0.7 is sure in the first one's.
     first, second = found([(300, 100, 400, 220)], [0.7]), found([(305, 100, 405, 220)], [0.95], "cnn", sure=0.99)

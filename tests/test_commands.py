@@ -18,10 +18,13 @@ LABELS = "image_id,identity,url,x1,y1,x2,y2,pose,score,curated\n"
 COMMANDS = {
     "-m download lists": "download.lists:Options",
     "-m download images": "download.images:Options",
+    "-m download merge": "download.merge:Options",
     "-m clean": "clean.__main__:Options",
     "-m dataset summary": "dataset.__main__:Summary",
     "-m dataset sheet": "dataset.__main__:Sheet",
+    "-m dataset look": "dataset.__main__:Look",
     "-m dataset import": "dataset.__main__:Import",
+    "-m dataset export": "dataset.__main__:Export",
     "train.py": "train:Options",
     "evaluate.py": "evaluate:Options",
     "predict.py": "predict:Options",
@@ -54,7 +57,7 @@ def test_help_names_every_option(command: str) -> None:
     options: Any = getattr(importlib.import_module(module), name)
     for field in fields(options):
         name = f"--{field.name.replace('_', '-')} "
-        if field.name in ("source", "photos", "folder"):  # those that are given without a name
+        if field.name in ("source", "photos", "folder", "kind"):  # those that are given without a name
             name = "positional arguments"
         assert name in done.stdout.replace(",", " "), field.name
 
@@ -65,7 +68,7 @@ def test_no_help_loads_torch() -> None:
     assert done.returncode == 0, done.stderr
     loaded = {command: set(modules) for command, *modules in (line.split("|") for line in done.stderr.splitlines())}
     assert loaded.keys() == COMMANDS.keys()
-    heavy = {"torch", "torchvision", "matplotlib", "face_recognition", "pandas", "scipy", "cv2"}
+    heavy = {"torch", "torchvision", "matplotlib", "face_recognition", "pandas", "scipy", "cv2", "imagehash"}
     assert {command: modules & heavy for command, modules in loaded.items()} == {key: set() for key in COMMANDS}
     assert all("tyro" in modules for modules in loaded.values())  # the listing is there
 
@@ -88,6 +91,7 @@ WRONG = {
     "download images --data absent": "labels.csv",
     "download images --data empty": "labels.csv",
     "download images --data broken": "no column x2",
+    "download merge absent --data new": "downloads.csv",
     "clean --data absent": "absent",
     "clean --data empty": "empty",
     "clean --data broken": "no column x2",
@@ -96,6 +100,15 @@ WRONG = {
     "dataset summary --data broken": "no column x2",
     "dataset sheet --data empty --out new.jpg": "empty",
     "dataset import gone.csv --out new": "gone.csv",
+    "dataset import wider gone.txt --out new": "gone.txt",
+    "dataset import coco text.jpg --out new": "text.jpg is no JSON",
+    "dataset import voc empty --out new": "holds no XML",
+    "dataset import yolo text.jpg --out new": "it has no names",
+    "dataset import text.jpg --out new": "which format is it",
+    "dataset export coco --data empty --out new": "empty",
+    "dataset look --data empty --out new.html": "empty",
+    "dataset look --data imported --split val --val 0 --out new.html": "a share of 0 of 10 identities is too small",
+    "dataset sheet --data imported --val 0.6 --test 0.6 --out new.jpg": "add up to 1 at most",
     "train.py --data absent --out new --init none": "absent",
     "train.py --data empty --out new --init none": "empty",
     "train.py --data broken --out new --init none": "no column x2",

@@ -12,7 +12,7 @@ from skimage import data
 from dataset import tables
 from dataset.__main__ import Import, Sheet, Summary, import_boxes, sheet, summary
 from dataset.faces import FaceDataset, collate, load_photos
-from dataset.split import Shares, split_of
+from dataset.split import Shares, sides, split_of
 from dataset.transforms import PRESETS, preset
 from visavis.command import InputError
 
@@ -130,6 +130,35 @@ def test_splits_go_by_identity_and_stay():
     assert {split_of("", f"x/{number}", Shares(0.5, 0)) for number in range(50)} == {"train", "val"}
 
 
+def test_photos_that_look_alike_are_never_on_two_sides(folder):
+    shares = Shares(0.3, 0.3)
+    identities = {f"x/{number}": "" for number in range(60)}  # of nobody: each would stand for itself
+    identities |= {f"P{number}/{photo}": f"P{number}" for number in range(60) for photo in (1, 2)}
+    alone = sides(identities, {}, shares)
+    assert {one: alone[one] for one in identities} == {
+        one: split_of(identities[one], one, shares) for one in identities
+    }
+    groups = {f"x/{number}": f"x/{number // 3}" for number in range(60)}
+    groups |= {f"P{number}/1": f"P{number // 2}/1" for number in range(60)}
+    found = sides(identities, groups, shares)
+    for name in set(groups.values()):
+        assert len({found[one] for one, group in groups.items() if group == name} - {""}) == 1
+    for one, identity in identities.items():  # nobody moves, though some must go
+        assert found[one] in ("", alone[one]) or not identity
+        assert found[one] or one in groups
+    assert "" in found.values()
+    # So is what is loaded; a group is led by its first photo that is kept, not by one that was dropped.
+    names = ["Person_1/00000001", "Person_1/00000009", *(f"Person_{number}/0000000{number}" for number in (2, 3, 4))]
+    tables.write(folder / "groups.csv", [{"image_id": one, "group": "Gone/1"} for one in ["Gone/1", *names]])
+    shares = Shares(0.5, 0.3)  # Person_1 and Person_2 train, the others test
+    side = split_of("Person_1", names[0], shares)
+    expected = [one for one in names if split_of(one.split("/")[0], one, shares) == side]
+    assert 2 <= len(expected) < len(names)
+    loaded = {part: [p.image_id for p in load_photos(folder, part, shares)] for part in ("all", side)}
+    assert [one for one in loaded[side] if one in names] == expected
+    assert set(names) < set(loaded["all"])
+
+
 def test_bad_tables_are_told_with_file_and_row(folder):
     (folder / "clean.csv").write_text("image_id,keep\n")
     with pytest.raises(InputError, match=r"clean\.csv: no column reason, detail"):
@@ -187,16 +216,16 @@ def test_import_summary_and_sheet(tmp_path, capsys):
         writer.writerows([("image", "x1", "y1", "x2", "y2"), ("a/one.jpg", *FACE), ("a/one.jpg", 1, 2, 30, 40)])
         writer.writerows([("empty.png", "", "", "", ""), ("text.jpg", 1, 1, 5, 5)])
     out = tmp_path / "data"
-    assert import_boxes(Import(source / "boxes.csv", out)) == 3
+    assert import_boxes(Import((str(source / "boxes.csv"),), out)) == 3
     photos = {photo.image_id: photo for photo in load_photos(out)}
     assert set(photos) == {"a/one", "empty"} and len(photos["a/one"].boxes) == 2
     assert next(row for row in tables.rows(out / "downloads.csv") if row["image_id"] == "text")["reason"] == "not_image"
     assert summary(Summary(out)) == 0
-    assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["all", "2", "2"]
+    assert capsys.readouterr().out.splitlines()[-2].split()[:3] == ["all", "2", "2"]
     assert sheet(Sheet(out, tmp_path / "sheet.jpg", "all", "full", 8)) == 0
     assert Image.open(tmp_path / "sheet.jpg").width > 400
     with pytest.raises(InputError, match="already"):
-        import_boxes(Import(source / "boxes.csv", out))
+        import_boxes(Import((str(source / "boxes.csv"),), out))
     (source / "bad.csv").write_text("image,x1,y1,x2,y2\n../secret.jpg,1,2,3,4\n")
     with pytest.raises(InputError, match="row 2"):
-        import_boxes(Import(source / "bad.csv", tmp_path / "data2"))
+        import_boxes(Import(("csv", str(source / "bad.csv")), tmp_path / "data2"))

@@ -11,7 +11,8 @@ import pytest
 from hostile_site import Site, answer, drip, hang_up
 
 from download import address
-from download.http import MAX_REDIRECTS, REASONS, Client, Failure, reason_of
+from download.http import MAX_REDIRECTS, Client
+from download.reasons import REASONS, Failure, reason_of
 
 PHOTO = b"not decoded here, only fetched" * 100
 SITE = ipaddress.ip_network("127.0.0.2/32")  # stands for the open internet; 127.0.0.1 stays forbidden

@@ -23,8 +23,8 @@ from typed import ROOT, started
 
 from dataset import tables
 from download import images
-from download.http import REASONS, Outcome
-from download.schedule import Job, Schedule
+from download.http import Outcome
+from download.reasons import REASONS
 from visavis.command import InputError
 
 
@@ -389,36 +389,6 @@ def test_a_torn_last_row_is_done_again(tmp_path, site):
     table.write_bytes(table.read_bytes()[:-20])
     assert images.run(options(tmp_path)) == 0
     assert len(downloads(tmp_path)) == 2 and len(site.requests) == 2
-
-
-def test_schedule_turns_and_pauses():
-    jobs = [Job(f"http://{host}/{i}", [f"{host}/{i}"]) for host in "ab" for i in range(3)]
-    schedule = Schedule(jobs, per_host=2)
-    taken = [schedule.take() for _ in range(4)]
-    assert sorted(job.host for job in taken) == ["a", "a", "b", "b"]
-    for job in taken[1:]:
-        schedule.finish(job)
-    schedule.again(taken[0], 0.2)
-    last = [schedule.take(), schedule.take()]
-    assert {job.url for job in last} == {"http://a/2", "http://b/2"}
-    for job in last:
-        schedule.finish(job)
-    began = time.monotonic()
-    assert schedule.take() is taken[0] and time.monotonic() - began >= 0.1
-    schedule.finish(taken[0])
-    assert schedule.take() is None
-    assert Schedule([], 1).take() is None
-
-    schedule = Schedule([Job(f"http://a/{i}", ["a"]) for i in range(3)], per_host=1)
-    first = schedule.take()
-    schedule.pause("a", 0.2)
-    schedule.finish(first)
-    began = time.monotonic()
-    second = schedule.take()
-    assert time.monotonic() - began >= 0.15
-    assert len(schedule.give_up("a")) == 1
-    schedule.finish(second)
-    assert schedule.take() is None
 
 
 def test_an_outcome_has_its_reasons_status():

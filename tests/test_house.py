@@ -25,7 +25,7 @@ MAY: dict[str, set[str]] = {
 # Inside visavis, from the top down: a module may import its own storey and those below.
 STOREYS = [
     {"visavis"},  # __init__ itself gathers the public names
-    {"detectors", "analysers", "effects", "export", "memory", "contest"},
+    {"detectors", "analysers", "effects", "export", "memory", "contest", "training"},
     {"bootstrap", "charts", "mistakes", "scoreboard", "protocols"},
     {"calibration", "checkpoint", "metrics", "draw", "look", "sources", "conventions"},
     {"faces"},

@@ -83,7 +83,13 @@ def test_what_is_transparent_is_white():
 
 def test_the_first_frame_of_an_animation():
     frames = [Image.fromarray(np.full((20, 30, 3), shade, np.uint8)) for shade in (0, 255)]
-    assert images.decode(saved(frames[0], "GIF", save_all=True, append_images=frames[1:])).max() == 0
+    for format in ("GIF", "WEBP", "PNG"):
+        animation = saved(frames[0], format, save_all=True, append_images=frames[1:])
+        assert images.decode(animation).max() < 9
+        assert images.frames(animation) == 2
+    assert images.frames(saved(frames[0], "JPEG")) == images.frames(saved(frames[0], "GIF")) == 1
+    with pytest.raises(images.ImageError, match="not_image"):
+        images.frames(b"words")
 
 
 def a_bomb() -> bytes:

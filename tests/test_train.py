@@ -36,7 +36,8 @@ def options(folder, out, **more):
 def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys):
     out = tmp_path / "run"
     assert train.train(options(folder, out, limit=4)) == 0
-    files = {"config.json", "metrics.jsonl", "last.safetensors", "best.safetensors", "curves.png", "predictions.jpg"}
+    files = {"config.json", "metrics.jsonl", "last.safetensors", "best.safetensors", "state.pt", "tensorboard"}
+    files |= {"first_batches.png", "curves.png", "pr.png", "predictions.png"}
     assert {path.name for path in out.iterdir()} == files
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert lines[0]["step"] == 2 and lines[0]["loss"] > 0 and lines[-1]["photos"] == 1

@@ -1,10 +1,14 @@
-"""Whether a score of 0.9 is right nine times in ten, and the temperature that makes it so.
+"""Whether a score of 0.9 is right nine times in ten, and the temperature and shift that make it so.
 
 Guo et al., "On Calibration of Modern Neural Networks" (2017): the expected calibration error, and temperature
-scaling: each score's logit is divided by one number that is fitted on photos kept aside. Order is kept, so AP is.
+scaling, which divides each score's logit by one number that is fitted on photos kept aside. A detector needs the
+shift of Platt scaling (Platt, "Probabilistic Outputs for Support Vector Machines", 1999) beside it: of the regions
+that it is trained on, many more are faces than of those that it sees in use, so that all its logits are too high by
+the same amount. Order is kept, so AP is.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,71 +54,95 @@ def reliability(scores: NDArray[Any], right: NDArray[np.bool_], bins: int = BINS
     return Reliability(finds, mean, share)
 
 
-def scaled(scores: NDArray[Any], temperature: float) -> NDArray[Any]:
-    """Scores of any shape, 0..1, with their logits divided by `temperature`; 1 leaves them bit for bit.
+@dataclass(frozen=True)
+class Calibration:
+    """What becomes of a score: the logit is divided by `temperature` (above 1 it moves towards 0.5, below 1 away from
+    it), and `shift` is added. The default leaves scores bit for bit."""
 
-    Above 1 they move towards 0.5, below 1 away from it; 1 / temperature takes them back.
+    temperature: float = 1.0
+    shift: float = 0.0
+
+    def apply(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """The network's scores, 0..1, of any shape and float type, as they should be believed."""
+        return _of_logits(scores, lambda logits: logits / self.temperature + self.shift) if self else scores
+
+    def undo(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """From what `apply` gave to the network's scores."""
+        return _of_logits(scores, lambda logits: (logits - self.shift) * self.temperature) if self else scores
+
+    def __bool__(self) -> bool:
+        """Whether it changes anything."""
+        return self != Calibration()
+
+
+def of_checkpoint(metadata: dict[str, Any]) -> Calibration:
+    """What a checkpoint's metadata say; none where they say nothing."""
+    return Calibration(metadata.get("temperature", 1.0), metadata.get("shift", 0.0))
+
+
+def fit(scores: NDArray[Any], right: NDArray[np.bool_]) -> Calibration | None:
+    """What makes it most likely that the finds are right and wrong as they are (least negative log-likelihood).
+
+    scores: (K,) in 0..1, the network's own. right: (K,). None where there is not at least one find of each kind.
     """
-    if temperature == 1:
-        return scores
-    exact = np.asarray(scores, np.float64)
-    with np.errstate(divide="ignore", over="ignore"):  # 0 and 1 stay what they are, by way of infinity
-        logits = np.log(exact) - np.log1p(-exact)
-        return (1 / (1 + np.exp(-logits / temperature))).astype(np.asarray(scores).dtype)
-
-
-def fit(scores: NDArray[Any], right: NDArray[np.bool_]) -> float | None:
-    """The temperature under which the scores make what happened most likely (least negative log-likelihood).
-
-    scores: (K,) in 0..1, not scaled before. right: (K,). None where there is not at least one find of each kind.
-    """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize
 
     if right.all() or not right.any():
         return None
     exact = np.clip(np.asarray(scores, np.float64), SURE, 1 - SURE)
-    # How much speaks for what happened; the loss of a find is log(1 + exp(-that / temperature)).
-    speaks = np.where(right, 1, -1) * (np.log(exact) - np.log1p(-exact))
+    logits, kind = np.log(exact) - np.log1p(-exact), np.where(right, 1.0, -1.0)
 
-    def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -speaks / np.exp(log_temperature)).mean())
+    def loss(of: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """At (1 / temperature, shift), and its slope: this is logistic regression, and has one minimum."""
+        speaks = kind * (logits * of[0] + of[1])  # how much is said for what happened
+        slope = -kind / (1 + np.exp(np.clip(speaks, -700, 700)))
+        return float(np.logaddexp(0, -speaks).mean()), np.array([(slope * logits).mean(), slope.mean()])
 
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.05, 20), (-20, 20)])
+    return Calibration(float(1 / found.x[0]), float(found.x[1]))
 
 
 def fitted_elsewhere(scores: NDArray[Any], right: NDArray[np.bool_], photo: NDArray[np.int64]) -> NDArray[Any] | None:
-    """The scores (K,), each scaled by what the other half of the photos fits; None where a half cannot be fitted.
+    """The scores (K,), each calibrated by what the other half of the photos fits; None where a half cannot be fitted.
 
-    photo: (K,) the number of each find's photo. What a temperature is worth shows where it was not fitted.
+    photo: (K,) the number of each find's photo. What a calibration is worth shows where it was not fitted.
     """
     result = np.empty_like(scores)
     for half in (0, 1):
         here = photo % 2 == half
-        temperature = fit(scores[~here], right[~here])
-        if temperature is None:
+        fitted = fit(scores[~here], right[~here])
+        if fitted is None:
             return None
-        result[here] = scaled(scores[here], temperature)
+        result[here] = fitted.apply(scores[here])
     return result
 
 
-def store(path: Path, temperature: float, record: dict[str, Any]) -> float:
-    """Write a temperature into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
+def store(path: Path, calibration: Calibration, record: dict[str, Any]) -> float:
+    """Write a calibration into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
 
-    temperature: of the network's own scores. The thresholds that the checkpoint holds, which were of the scores as
+    calibration: of the network's own scores. The thresholds that the checkpoint holds, which are of the scores as
     they were, move along, so that they choose the same finds. record: what else to remember of the fit.
     Returns the threshold that it has now. Raises InputError where the file is no checkpoint.
     """
-    if not temperature > 0:
-        raise InputError(f"a temperature of {temperature:g}: give a number above 0")
+    if not calibration.temperature > 0:
+        raise InputError(f"a temperature of {calibration.temperature:g}: give a number above 0")
     _, metadata = checkpoint.load(path)
-    change = temperature / metadata.get("temperature", 1.0)
+    before = of_checkpoint(metadata)
 
     def moved(threshold: float) -> float:
-        return round(float(scaled(np.array(threshold), change)), 6)
+        return float(calibration.apply(before.undo(np.array(threshold))))
 
     metadata["threshold"] = moved(metadata.get("threshold", 0.5))
     best = "best_threshold"
     if best in metadata.get("validation", {}):
         metadata["validation"][best] = moved(metadata["validation"][best])
-    checkpoint.relabel(path, metadata | {"temperature": temperature, "calibration": record})
+    checkpoint.relabel(path, metadata | asdict(calibration) | {"calibration": record})
     return metadata["threshold"]
+
+
+def _of_logits(scores: NDArray[Any], change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[Any]:
+    """Scores whose logits `change` has changed; 0 and 1 stay what they are, by way of infinity."""
+    exact = np.asarray(scores, np.float64)
+    with np.errstate(divide="ignore", over="ignore"):
+        changed = 1 / (1 + np.exp(-change(np.log(exact) - np.log1p(-exact))))
+    return changed.astype(np.asarray(scores).dtype)

@@ -12,6 +12,7 @@ import numpy as np
 
 from visavis import bootstrap, calibration, conventions, memory, metrics
 from visavis.boxes import Boxes
+from visavis.calibration import Calibration
 from visavis.detectors import Detector
 from visavis.faces import Faces
 from visavis.metrics import Judged
@@ -29,8 +30,8 @@ class Contestant:
     """What it was asked for by: a name or a path."""
     detector: Detector
     threshold: float
-    temperature: float = 1.0
-    """What its network's scores have been scaled by: see visavis.calibration."""
+    calibration: Calibration = Calibration()
+    """What its detector does to its network's scores."""
     found: list[Faces] = field(default_factory=list)
     aligned: list[Faces] = field(default_factory=list)
     """The same, with boxes as the labels would have them; see `aligned`."""
@@ -97,18 +98,21 @@ def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -
 
 def calibrated(contestant: Contestant, judged: Judged) -> dict[str, float | None]:
     """Expected calibration errors: of the scores as they are (also of those alone that count, from its threshold on,
-    for low ones are many), of the network's own, before any temperature, and of those with the temperature that these
+    for low ones are many), of the network's own, before any calibration, and of those with the calibration that these
     photos fit, each half of them by what the other half fits."""
     counted = judged.scores >= contestant.threshold
-    raw = calibration.scaled(judged.scores, 1 / contestant.temperature)
+    raw = contestant.calibration.undo(judged.scores)
+    whole = calibration.fit(raw, judged.right)
     fitted = calibration.fitted_elsewhere(raw, judged.right, judged.photo)
     return {
         "ece": calibration.reliability(judged.scores, judged.right).error,
         "ece_counted": calibration.reliability(judged.scores[counted], judged.right[counted]).error,
         "ece_raw": calibration.reliability(raw, judged.right).error,
         "ece_fitted": None if fitted is None else calibration.reliability(fitted, judged.right).error,
-        "temperature": contestant.temperature,
-        "temperature_fitted": calibration.fit(raw, judged.right),
+        "temperature": contestant.calibration.temperature,
+        "shift": contestant.calibration.shift,
+        "temperature_fitted": None if whole is None else whole.temperature,
+        "shift_fitted": None if whole is None else whole.shift,
     }
 
 

@@ -5,6 +5,7 @@ here, so that download, clean, training and prediction judge the same file the s
 """
 
 import io
+import math
 import struct
 import threading
 import warnings
@@ -55,9 +56,38 @@ class Header:
     width: int
 
 
-def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decode the photo at `path` completely, as displayed. Raises ImageError."""
-    return decode(read_bytes(path), max_pixels)
+def read(path: str | Path, max_pixels: int = MAX_PIXELS, shortest: int | None = None) -> Picture:
+    """Decode the photo at `path` completely, as displayed. Raises ImageError.
+
+    shortest: see `read_reduced`, which says by how much the picture came out smaller.
+    """
+    return read_reduced(path, shortest, max_pixels)[0]
+
+
+def read_reduced(path: str | Path, shortest: int | None, max_pixels: int = MAX_PIXELS) -> tuple[Picture, int]:
+    """Decode a photo no larger than needed: the picture, and by how many times it is smaller: 1, 2, 4 or 8.
+
+    shortest: pixels that the shorter side must still have; libjpeg then computes a half, a quarter or an eighth of a
+    JPEG's pixels alone, which takes less time. Other formats, and None, come in full. The pixel limit is held
+    against the full size. Raises ImageError.
+    """
+    with _opened(read_bytes(path), max_pixels) as picture:
+        before = picture.width
+        if shortest is not None:
+            factor = shortest / min(picture.size)
+            picture.draft(None, (math.ceil(picture.width * factor), math.ceil(picture.height * factor)))
+        times = round(before / picture.width)
+        return np.asarray(to_rgb(picture)), times
+
+
+def header(path: str | Path) -> tuple[int, int] | None:
+    """Height and width of a photo as displayed, from its first bytes alone; None where they cannot be read."""
+    with _QUIET:
+        try:
+            with Image.open(path, formats=list(EXTENSIONS)) as picture:
+                return _displayed(picture)
+        except (UnidentifiedImageError, Image.DecompressionBombError, *_DECODER_ERRORS):
+            return None
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -83,11 +113,15 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Decode every pixel and return the header alone: the cheap way to judge a photo. Raises ImageError."""
     with _opened(data, max_pixels) as picture:
         picture.load()
-        width, height = picture.size
-        if picture.getexif().get(0x0112, 1) in (5, 6, 7, 8):
-            width, height = height, width
+        height, width = _displayed(picture)
         # A JPEG that carries a second picture, as many telephones write it, is MPO to Pillow.
         return Header("JPEG" if picture.format == "MPO" else str(picture.format), height, width)
+
+
+def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
+    """How many pictures an animation has; 1 for a still one. Pages of a TIFF count, too. Raises ImageError."""
+    with _opened(data, max_pixels) as picture:
+        return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -131,6 +165,12 @@ def find(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
             yield path
+
+
+def _displayed(picture: Image.Image) -> tuple[int, int]:
+    """Height and width with the EXIF orientation applied."""
+    width, height = picture.size
+    return (width, height) if picture.getexif().get(0x0112, 1) in (5, 6, 7, 8) else (height, width)
 
 
 @contextmanager

@@ -72,6 +72,9 @@ class Scores:
     best_f1: float
     """Highest F1 over all thresholds, IoU 0.5."""
     best_threshold: float
+    best_f2: float
+    """The same for F2, which recall counts for twice as much in, and its threshold."""
+    best_f2_threshold: float
     recall_at_tenth: float
     """Recall at one false find in ten photos, IoU 0.5."""
     recall_at_one: float
@@ -170,8 +173,8 @@ def curve(judged: Judged) -> Curve:
     )
 
 
-def best_threshold(judged: Judged) -> tuple[float, float]:
-    """The threshold with the highest F1, and that F1.
+def best_threshold(judged: Judged, beta: float = 1.0) -> tuple[float, float]:
+    """The threshold with the highest F-score, and that score; beta: how much more recall counts than precision.
 
     It lies halfway down to the next lower score, since new photos have other scores than these.
     Without a right find there is nothing to choose by: (0.5, 0.0), or (0.5, NaN) without a truth.
@@ -179,11 +182,12 @@ def best_threshold(judged: Judged) -> tuple[float, float]:
     over = curve(judged)
     if not judged.right.any():
         return 0.5, 0.0 if judged.truths else nan
-    best = int(over.f1.argmax())
+    scores = (1 + beta**2) * over.right / (beta**2 * judged.truths + over.right + over.false)  # van Rijsbergen 1979
+    best = int(scores.argmax())
     lowest = over.thresholds[best]
     below = over.thresholds[best + 1] if best + 1 < len(over.thresholds) else lowest
     middle = (lowest + below) / np.float32(2)
-    return float(middle if middle > below else lowest), float(over.f1[best])
+    return float(middle if middle > below else lowest), float(scores[best])
 
 
 def recall_at(judged: Judged, false_per_photo: float) -> float:
@@ -211,6 +215,7 @@ def score(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes
     judged = {iou: judge(truth, found, iou, ignore) for iou in IOUS}
     precisions = {iou: average_precision(judged[iou]) for iou in IOUS}
     threshold, f1 = best_threshold(judged[0.5])
+    f2_threshold, f2 = best_threshold(judged[0.5], beta=2.0)
     by_size = {
         name: float(np.mean([average_precision(judge(truth, found, iou, ignore, size)) for iou in IOUS]))
         for name, size in SIZES.items()
@@ -224,6 +229,8 @@ def score(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes
         ap_large=by_size["large"],
         best_f1=f1,
         best_threshold=threshold,
+        best_f2=f2,
+        best_f2_threshold=f2_threshold,
         recall_at_tenth=recall_at(judged[0.5], 0.1),
         recall_at_one=recall_at(judged[0.5], 1.0),
         photos=len(truth),

@@ -27,7 +27,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from visavis import checkpoint, device
 from visavis.boxes import clip, scale
-from visavis.calibration import scaled
+from visavis.calibration import Calibration, of_checkpoint
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
 from visavis.detectors.folding import NORMS, folded
@@ -175,6 +175,15 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
     return model
 
 
+def freeze(model: zoo.FasterRCNN, what: str) -> None:
+    """Decide anew what learns. what: `nothing` is frozen, the `backbone` below its pyramid is, or all but the
+    `heads-only`: those of the proposals and of the boxes."""
+    model.requires_grad_(what != "heads-only")
+    model.backbone.body.requires_grad_(what == "nothing")
+    for head in (model.rpn, model.roi_heads):
+        head.requires_grad_(True)
+
+
 def norm_eps(model: nn.Module) -> float:
     """Batch norm's epsilon: part of what the weights mean, but not of a state dict."""
     return float(next(module.eps for module in model.modules() if isinstance(module, NORMS)))
@@ -190,21 +199,24 @@ def set_norm_eps(model: nn.Module, eps: float) -> None:
 class FasterRCNNDetector:
     """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out.
 
-    It works on a copy of `model`, which stays as it is. temperature: divides the logits of the network's scores (see
-    visavis.calibration); threshold is of the scores after that.
+    It works on a copy of `model`, which stays as it is.
+
+    calibration: what is done to the network's scores; threshold is of the scores after that.
     """
 
-    def __init__(self, model: zoo.FasterRCNN, threshold: float, on: torch.device, temperature: float = 1.0) -> None:
+    def __init__(
+        self, model: zoo.FasterRCNN, threshold: float, on: torch.device, calibration: Calibration = Calibration()
+    ) -> None:
         self.model = folded(model).to(on).to(memory_format=torch.channels_last)
         self.threshold = threshold
-        self.temperature = temperature
+        self.calibration = calibration
         self.device = on
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
         if not images:
             return []
-        self.model.roi_heads.score_thresh = float(scaled(np.array(self.threshold), 1 / self.temperature))
+        self.model.roi_heads.score_thresh = float(self.calibration.undo(np.array(self.threshold)))
         small = [self._shrunk(as_picture(image)) for image in images]
         tensors = [torch.tensor(picture, device=self.device).permute(2, 0, 1) for picture in small]
         with torch.inference_mode():
@@ -222,7 +234,7 @@ class FasterRCNNDetector:
     def _faces(self, found: Weights, seen: Picture, image: Picture) -> Faces:
         across, down = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
         boxes = scale(found["boxes"].cpu().numpy(), (down, across))
-        scores = scaled(found["scores"].cpu().numpy().astype(np.float32), self.temperature)
+        scores = self.calibration.apply(found["scores"].cpu().numpy().astype(np.float32))
         return Faces(clip(boxes, (image.shape[0], image.shape[1])), scores).above(self.threshold)
 
 
@@ -235,7 +247,7 @@ def load(path: Path, device_name: str = "auto", threshold: float | None = None) 
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
     _load_exactly(model, weights, str(path), assign=True)
     threshold = metadata.get("threshold", 0.5) if threshold is None else threshold
-    return FasterRCNNDetector(model, threshold, device.choose(device_name)[0], metadata.get("temperature", 1.0))
+    return FasterRCNNDetector(model, threshold, device.choose(device_name)[0], of_checkpoint(metadata))
 
 
 def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:

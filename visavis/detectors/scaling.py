@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
@@ -33,7 +32,7 @@ class Scaling(GeneralizedRCNNTransform):
         """image: (3, height, width). Boxes of `target`, and what it ignores, are scaled with it."""
         height, width = image.shape[-2:]
         if self.training:
-            wanted = self.min_size[int(torch.randint(len(self.min_size), ()))]
+            wanted = self.torch_choice(list(self.min_size))
             factor = min(wanted / min(height, width), self.max_size / max(height, width))
         else:
             factor = self.factor(height, width)

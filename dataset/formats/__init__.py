@@ -1,0 +1,71 @@
+"""Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, and a CSV of boxes.
+
+One file a format; `take_in` and `FORMATS` are what they share. docs/formats.md says what each keeps and loses.
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dataset.formats.labelled import Labelled, Wanted, take_in
+from dataset.photos import Photos
+from visavis.command import InputError
+
+__all__ = ["FORMATS", "export", "guess", "import_csv", "import_labels"]
+
+FORMATS: dict[str, str] = {
+    "wider": "dataset.formats.wider",
+    "coco": "dataset.formats.coco",
+    "voc": "dataset.formats.voc",
+    "yolo": "dataset.formats.yolo",
+    "csv": "dataset.formats.boxes_csv",
+}
+"""Name -> module with `read(source, wanted) -> iterator of Labelled` and, but for wider, `write(photos, out)`."""
+
+
+def import_labels(
+    kind: str, source: Path, out: Path, negatives: Path | None = None, wanted: Wanted = Wanted()
+) -> tuple[int, int, int]:
+    """Make a data folder of labels in one of `FORMATS`. Returns photos, faces, and photos that failed.
+
+    negatives: a folder of photos without any face, all of them added. Raises InputError with file and row.
+    """
+    read: Callable[[Path, Wanted], Iterator[Labelled]] = _module(kind).read
+    return take_in(lambda: read(source, wanted), out, negatives)
+
+
+def import_csv(source: Path, out: Path, negatives: Path | None = None) -> tuple[int, int, int]:
+    """`import_labels` of a CSV of boxes."""
+    return import_labels("csv", source, out, negatives)
+
+
+def export(kind: str, photos: Photos, out: Path) -> tuple[int, int]:
+    """Write photos and labels in one of `FORMATS` into the folder `out`. Returns photos and faces.
+
+    Raises InputError where the format is only read, `out` holds something, or a photo cannot be read.
+    """
+    module = _module(kind)
+    if not hasattr(module, "write"):
+        able = ", ".join(name for name in FORMATS if hasattr(_module(name), "write"))
+        raise InputError(f"{kind} is only read; export to one of {able}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is not an empty folder; give another --out")
+    module.write(photos, out)
+    return len(photos), sum(len(photo.boxes) for photo in photos)
+
+
+def guess(source: Path) -> str:
+    """Which of `FORMATS` a source most likely is, by its name. Raises InputError where nothing tells."""
+    by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider"}
+    if source.is_dir():
+        return "voc"
+    if source.suffix.lower() not in by_ending:
+        raise InputError(f"{source}: which format is it? Say `import csv {source}`, or {', '.join(FORMATS)}")
+    return by_ending[source.suffix.lower()]
+
+
+def _module(kind: str) -> Any:
+    if kind not in FORMATS:
+        raise InputError(f"no format {kind!r}; there are {', '.join(FORMATS)}")
+    return import_module(FORMATS[kind])

@@ -1,0 +1,103 @@
+"""COCO's JSON of object detection. Boxes are x y width height; `iscrowd` is our `ignore`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dataset.formats.labelled import (
+    Labelled,
+    Wanted,
+    exported,
+    face_category,
+    linked,
+    located,
+    numbers,
+    size_of,
+    tell_left_out,
+    usable,
+)
+from dataset.photos import Photos
+from visavis.command import InputError
+
+
+def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+    """The photos of an instances file. Those without any annotation are photos without a face."""
+    held = _parsed(source)
+    category = face_category(
+        {entry["id"]: str(entry.get("name", entry["id"])) for entry in held["categories"]}, wanted.category, str(source)
+    )
+    above = source.parent.parent
+    folders = [wanted.images] if wanted.images else [
+        source.parent, source.parent / "images", above / "images", above / source.stem.rpartition("_")[2], above
+    ]  # fmt: skip
+    photos: dict[Any, Labelled] = {}
+    for number, entry in enumerate(held["images"]):
+        where = f"{source} images[{number}]"
+        if entry["id"] in photos:
+            raise InputError(f"{where}: two photos with the id {entry['id']}; give each its own")
+        name = str(entry["file_name"]).replace("\\", "/")
+        photos[entry["id"]] = Labelled(name, located(name, folders), where, str(entry.get("identity", "")))
+    left_out: list[str] = []
+    for number, entry in enumerate(held["annotations"]):
+        where = f"{source} annotations[{number}]"
+        if entry["image_id"] not in photos:
+            raise InputError(f"{where}: no image has the id {entry['image_id']!r}; mend or drop the annotation")
+        if entry["category_id"] != category:
+            continue
+        if not isinstance(entry["bbox"], list) or len(entry["bbox"]) != 4:
+            raise InputError(f"{where}: bbox is {entry['bbox']!r}, not [x, y, width, height]; mend or drop it")
+        x, y, width, height = numbers(map(str, entry["bbox"]), where)
+        box = (x, y, x + width, y + height)
+        if usable(box, where, left_out):
+            one = photos[entry["image_id"]]
+            (one.ignore if entry.get("iscrowd") or entry.get("ignore") else one.boxes).append(box)
+    tell_left_out(left_out)
+    yield from photos.values()
+
+
+def write(photos: Photos, out: Path) -> None:
+    """annotations.json and images/ in `out`. Everything is kept; `identity` is a key of ours in an image."""
+    images, annotations = [], []
+    for number, photo in enumerate(photos, start=1):
+        linked(photo.path, out / "images" / exported(photo))
+        height, width = size_of(photo)
+        entry = {"id": number, "file_name": exported(photo), "width": width, "height": height}
+        images.append(entry | ({"identity": photo.identity} if photo.identity else {}))
+        for boxes, crowd in ((photo.boxes, 0), (photo.ignore, 1)):
+            for x1, y1, x2, y2 in boxes.astype(float).tolist():
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": number,
+                        "category_id": 1,
+                        "bbox": [round(value, 3) for value in (x1, y1, x2 - x1, y2 - y1)],
+                        "area": round((x2 - x1) * (y2 - y1), 3),
+                        "iscrowd": crowd,
+                    }
+                )
+    held = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
+    (out / "annotations.json").write_text(json.dumps(held), encoding="utf-8")
+
+
+def _parsed(source: Path) -> dict[str, list[dict[str, Any]]]:
+    """The file's three lists, their entries with what is needed. Raises InputError."""
+    needed = {
+        "images": ("id", "file_name"),
+        "annotations": ("image_id", "category_id", "bbox"),
+        "categories": ("id",),
+    }
+    try:
+        held = json.loads(source.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{source} is not there; give COCO's JSON of annotations") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source} is no JSON: {error}") from None
+    for name, keys in needed.items():
+        if not isinstance(held, dict) or not isinstance(held.get(name), list):
+            raise InputError(f"{source} is no annotation file of COCO's: it has no list {name!r}")
+        for number, entry in enumerate(held[name]):
+            missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+            if missing:
+                raise InputError(f"{source} {name}[{number}] has no {', '.join(missing)}; mend or drop it")
+    return held

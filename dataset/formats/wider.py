@@ -1,0 +1,74 @@
+"""WIDER FACE's wider_face_*_bbx_gt.txt (Yang et al. 2016): a path, a count, and a line a face.
+
+A line is x y width height blur expression illumination invalid occlusion pose. Photos without a face have the count
+0 and a line of zeros.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataset.formats.labelled import Labelled, Wanted, located, numbers, tell_left_out, usable
+from visavis.command import InputError
+
+FIELDS = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
+HEAVY = 2
+"""Of blur and occlusion: 0 none, 1 some, 2 heavy."""
+
+
+def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+    """The photos of one part. `invalid` faces are ignored; blur, occlusion and the other flags go to faces.csv's
+    `source`, and `wanted.ignore_heavy` ignores what is heavily blurred or occluded. Faces of no size are left out.
+    """
+    part = source.name.removeprefix("wider_face_").removesuffix("_bbx_gt.txt")
+    above = source.parent.parent
+    folders = [wanted.images] if wanted.images else [
+        above / f"WIDER_{part}" / "images", source.parent / f"WIDER_{part}" / "images", source.parent / "images",
+        source.parent,
+    ]  # fmt: skip
+    left_out: list[str] = []
+    lines = _lines(source)
+    place = 0
+    while place < len(lines):
+        number, image = lines[place]
+        count = lines[place + 1][1] if place + 1 < len(lines) else ""
+        if not count.isdigit():
+            raise InputError(f"{source} row {number + 1}: {count!r} after the photo {image}, not how many faces it has")
+        faces = lines[place + 2 : place + 2 + int(count)]
+        if len(faces) < int(count):
+            raise InputError(f"{source} row {number}: the file ends before the {count} faces of {image}")
+        one = Labelled(image, located(image, folders), f"{source} row {number}")
+        for line, text in faces:
+            _add(one, text, f"{source} row {line}", wanted, left_out)
+        yield one
+        place += 2 + len(faces)
+        if not faces and place < len(lines) and set(lines[place][1].split()) == {"0"}:
+            place += 1
+    tell_left_out(left_out)
+
+
+def _add(one: Labelled, text: str, where: str, wanted: Wanted, left_out: list[str]) -> None:
+    values = numbers(text.split(), where)
+    if len(values) < 4:
+        raise InputError(f"{where}: {text!r} is no face: x y width height and flags; mend or drop it")
+    x, y, width, height = values[:4]
+    flags = {name: int(value) for name, value in zip(FIELDS, values[4:], strict=False)}
+    box = (x, y, x + width, y + height)
+    if not usable(box, where, left_out):
+        return
+    heavy = HEAVY in (flags.get("blur"), flags.get("occlusion"))
+    if flags.get("invalid") or (heavy and wanted.ignore_heavy):
+        one.ignore.append(box)
+        return
+    one.boxes.append(box)
+    one.flags.append(" ".join(f"{name}={value}" for name, value in flags.items() if value))
+
+
+def _lines(source: Path) -> list[tuple[int, str]]:
+    """Number and text of each line that is not empty."""
+    try:
+        text = source.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{source} is not there; give wider_face_train_bbx_gt.txt") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source} cannot be read as text: {error}") from None
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]

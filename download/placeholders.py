@@ -1,0 +1,77 @@
+"""Pictures that stand for a missing one: the same bytes under many identities, told at the end of a run."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset import tables
+from download.photos import Photos
+from download.scratch import rewrite
+from download.tally import Tally
+from visavis.command import say
+
+REASON = "placeholder"
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """One picture: its SHA-256, how many photos it came for, under how many identities."""
+
+    sha256: str
+    photos: int
+    identities: int
+
+
+def find(downloads: Path, scratch: Path, least: int) -> list[Placeholder]:
+    """Pictures that came for at least `least` identities, the commonest first. Works on disk, in flat memory."""
+    with closing(sqlite3.connect(scratch / "placeholders", isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("BEGIN")
+        database.execute("CREATE TABLE photos (sha256 BLOB, identity TEXT)")
+        rows = (row for row in tables.rows(downloads) if row["sha256"])
+        database.executemany("INSERT INTO photos VALUES (?, ?)", ((row["sha256"], _identity(row)) for row in rows))
+        found = database.execute(
+            "SELECT sha256, count(*), count(DISTINCT identity) FROM photos "
+            "GROUP BY sha256 HAVING count(DISTINCT identity) >= ? ORDER BY 2 DESC",
+            (least,),
+        ).fetchall()
+        return [Placeholder(*values) for values in found]
+
+
+def mark(data: Path, scratch: Path, least: int, tally: Tally) -> list[Placeholder]:
+    """Refuse the placeholders in downloads.csv and take their photos away; return what they are.
+
+    least: identities. The table is replaced before a file goes: killed in between, the next run does the rest.
+    """
+    downloads = data / "downloads.csv"
+    found = find(downloads, scratch, least)
+    if not found:
+        return []
+    known = {placeholder.sha256 for placeholder in found}
+
+    def judged() -> Iterator[tables.Row]:
+        for row in tables.rows(downloads):
+            if row["sha256"] in known and row["status"] == "ok":
+                tally.move(row["image_id"], REASON)
+                row |= {"status": "refused", "reason": REASON, "path": ""}
+            yield row
+
+    if any(row["sha256"] in known and row["status"] == "ok" for row in tables.rows(downloads)):
+        rewrite(downloads, judged(), scratch)
+    photos = Photos(data)
+    for row in tables.rows(downloads):
+        if row["reason"] == REASON:
+            photos.remove(row["image_id"])
+    for placeholder in found:
+        say(
+            f"placeholder: {placeholder.photos:,} photos of {placeholder.identities:,} identities "
+            f"are the same picture (sha256 {placeholder.sha256[:16]})"
+        )
+    return found
+
+
+def _identity(row: tables.Row) -> str:
+    return row["image_id"].rpartition("/")[0]

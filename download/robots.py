@@ -1,0 +1,118 @@
+"""robots.txt, read once a host and obeyed (RFC 9309, by protego), and the X-Robots-Tag of an answer."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from protego import Protego
+
+from download.reasons import Failure
+
+AGENT = "visavis"
+"""The name that robots.txt may address us by."""
+
+MAX_BYTES = 512 * 1024  # RFC 9309, section 2.5: at least 500 KiB are to be read
+_KEPT_TEXT = 4_000_000  # characters of rules that are kept parsed; hosts met longest ago are forgotten first
+_KEPT_HOSTS = 100_000
+_NO_AI = {"noai", "noimageai"}
+
+
+@dataclass
+class _Entry:
+    """What is known of one origin. `rules` is None where all is allowed."""
+
+    known: threading.Event = field(default_factory=threading.Event)
+    rules: Protego | None = None
+    size: int = 0
+    failure: Failure | None = None
+
+
+class Robots:
+    """Asks each origin once, whoever wants to know; all others wait for that answer. Thread-safe.
+
+    fetch: address -> (HTTP status, body) of a GET with redirects. Raises Failure.
+    """
+
+    def __init__(self, fetch: Callable[[str], tuple[int, bytes]]) -> None:
+        self._fetch = fetch
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._text = 0
+
+    def check(self, parsed: Any) -> None:
+        """Return where the parsed address may be fetched. Raises Failure.
+
+        `robots` where it may not. Where the file cannot be read for the server's own trouble nothing may be
+        asked of the host (`robots_unreachable`); where it has none, everything.
+        """
+        origin = f"{parsed.scheme}://{parsed.netloc.rpartition('@')[2]}"
+        with self._lock:
+            entry = self._entries.get(origin)
+            mine = entry is None
+            if entry is None:
+                entry = self._entries[origin] = _Entry()
+            else:
+                self._entries.move_to_end(origin)
+        if mine:
+            self._find_out(origin, entry)
+        entry.known.wait()
+        if entry.failure is not None:
+            failure = entry.failure
+            raise Failure(failure.reason, str(failure), failure.whole_host, failure.retry_after)
+        if entry.rules is not None and not entry.rules.can_fetch(f"{origin}{parsed.request_uri}", AGENT):
+            raise Failure("robots", f"{origin}/robots.txt forbids it")
+
+    def _find_out(self, origin: str, entry: _Entry) -> None:
+        try:
+            text = _text_of(*self._fetch(f"{origin}/robots.txt"))
+            if text:
+                entry.rules, entry.size = Protego.parse(text), len(text)
+        except Failure as failure:
+            entry.failure = _judged(failure)
+        finally:
+            with self._lock:
+                if entry.failure is not None:  # asked again by whoever comes next, not by those who wait
+                    self._entries.pop(origin, None)
+                self._text += entry.size
+                self._forget()
+            entry.known.set()
+
+    def _forget(self) -> None:
+        """Let go of the origins met longest ago where there are too many."""
+        while self._entries and (self._text > _KEPT_TEXT or len(self._entries) > _KEPT_HOSTS):
+            oldest = next(iter(self._entries))
+            if not self._entries[oldest].known.is_set():
+                self._entries.move_to_end(oldest)
+                break
+            self._text -= self._entries.pop(oldest).size
+
+
+def _text_of(status: int, body: bytes) -> str:
+    """The rules; empty where there are none. Raises Failure where the server is in trouble."""
+    if status == 429 or status >= 500:
+        raise Failure("robots_unreachable", f"HTTP status {status}", whole_host=True)
+    return body[:MAX_BYTES].decode("utf-8-sig", "replace") if status == 200 else ""
+
+
+def _judged(failure: Failure) -> Failure | None:
+    """What a robots.txt that was not to be had means for the addresses of its host; None: they are free."""
+    if failure.status == "refused":
+        return None  # circles, a refused address, bad TLS: no robots.txt here; the address itself is judged anew
+    if failure.whole_host:
+        return failure
+    return Failure("robots_unreachable", str(failure), True, failure.retry_after)
+
+
+def forbids_ai(values: list[str]) -> bool:
+    """Whether X-Robots-Tag headers say `noai` or `noimageai`, to all or to us: `noindex, noai`, `visavis: noai`."""
+    for value in values:
+        agent = ""
+        for rule in value.lower().split(","):
+            name, colon, rest = rule.strip().partition(":")
+            if colon:  # `unavailable_after: date` is no agent, and its date no rule that matters here
+                agent, rule = name.strip(), rest
+            if agent in ("", AGENT, "*") and rule.strip() in _NO_AI:
+                return True
+    return False

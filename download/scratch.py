@@ -1,0 +1,43 @@
+"""A folder for what a run works with and nobody else needs: it is emptied by the next run, however this one ends."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dataset import tables
+from visavis.command import InputError
+
+NAME = ".download"
+
+
+@contextlib.contextmanager
+def alone_in(data: Path) -> Iterator[Path]:
+    """Keep other runs off the data folder; yield an empty scratch folder in it. Raises InputError.
+
+    The system lets go of the lock when the process ends, however it ends.
+    """
+    with (data / f"{NAME}.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise InputError(f"another run downloads into {data} (process {file.read().strip() or '?'})") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        scratch = data / NAME
+        shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def rewrite(path: Path, rows: Iterable[tables.Row], scratch: Path) -> None:
+    """Replace a table, by way of the scratch folder: what was there stays until all is written."""
+    tables.write(scratch / path.name, rows)
+    os.replace(scratch / path.name, path)

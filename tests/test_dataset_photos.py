@@ -1,0 +1,294 @@
+"""The tables joined and held as arrays; items that depend on nothing but seed, epoch and number."""
+
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+from skimage import data
+from torch.utils.data import DataLoader
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from typed import typed
+
+from dataset import tables
+from dataset.faces import FaceDataset, collate
+from dataset.photos import Photo, Photos, load_photos
+from dataset.samplers import Batches
+from dataset.split import Shares
+from dataset.transforms import preset
+from visavis.boxes import as_boxes
+from visavis.command import InputError
+from visavis.images import header, read, read_reduced
+
+FACE = {"x1": 175, "y1": 70, "x2": 280, "y2": 205}  # of skimage's astronaut, 512 x 512
+
+LABELS = "image_id,identity,url,x1,y1,x2,y2,pose,score,curated\n"
+FACES = "image_id,x1,y1,x2,y2,source,use\n"
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+BOXES = st.integers(0, 4).flatmap(
+    lambda count: arrays(np.float32, (count, 4), elements=st.floats(-1000, 1000, width=32))
+)
+
+
+def labels(folder: Path, ids: list[str], **more: object) -> None:
+    tables.write(folder / "labels.csv", [{"image_id": n, "identity": n.split("/")[0], **FACE, **more} for n in ids])
+
+
+def downloads(folder: Path, ids: list[str], size: int = 512) -> None:
+    tables.write(
+        folder / "downloads.csv",
+        [
+            {"image_id": name, "status": "ok", "path": f"images/{name}.jpg", "width": size, "height": size}
+            for name in ids
+        ],
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six photos of an astronaut under six names."""
+    ids = [f"Person_{number}/1" for number in range(6)]
+    for name in ids:
+        (tmp_path / "images" / name).parent.mkdir(parents=True)
+        Image.fromarray(data.astronaut()).save(tmp_path / "images" / f"{name}.jpg")
+    labels(tmp_path, ids)
+    downloads(tmp_path, ids)
+    return tmp_path
+
+
+@given(st.lists(st.builds(
+    Photo, TEXT, TEXT, st.sampled_from([Path("a/b.jpg"), Path("/ä ö/\udce4.png")]), BOXES, BOXES,
+    st.sampled_from(["train", "val", "test", ""]), st.tuples(st.integers(0, 9000), st.integers(0, 9000)),
+), max_size=6))  # fmt: skip
+def test_arrays_give_back_what_went_in(photos: list[Photo]) -> None:
+    packed = pickle.loads(pickle.dumps(Photos(photos)))
+    assert len(packed) == len(photos)
+    for before, after in zip(photos, packed, strict=True):
+        assert (before.image_id, before.identity, before.path) == (after.image_id, after.identity, after.path)
+        assert (before.side, before.size) == (after.side, after.size)
+        np.testing.assert_array_equal(before.boxes, after.boxes)
+        np.testing.assert_array_equal(before.ignore, after.ignore)
+    assert [one.image_id for one in packed[::-1]] == [one.image_id for one in photos][::-1]
+    with pytest.raises(IndexError):
+        packed[len(photos)]
+
+
+def test_a_million_rows_are_a_few_arrays(tmp_path: Path) -> None:
+    """What pickles is what a loading process has to hold: about a hundred bytes a photo, in a few objects."""
+    many = Photos(Photo(f"Somebody_{n}/{n:08}", f"Somebody_{n}", tmp_path / f"{n:08}.jpg", as_boxes([[1, 2, 3, 4]]))
+                  for n in range(5000))  # fmt: skip
+    assert len(pickle.dumps(many)) < 5000 * (len(str(tmp_path)) + 120)
+    assert sum(isinstance(value, (list, dict)) for value in vars(many).values()) == 1  # left_out, empty
+    assert many[4999].image_id == "Somebody_4999/00004999" and sys.getsizeof(many.left_out) < 100
+
+
+def test_too_little_of_a_face_is_told_by_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = list(tables.rows(folder / "labels.csv"))
+    rows[1] |= {"x1": "-200", "x2": "30"}  # 13 % of it lie in the photo
+    rows.append(rows[2] | {"x1": "10", "y1": "10", "x2": "13", "y2": "40"})
+    tables.write(folder / "labels.csv", rows)
+    photos = Photos.load(folder)
+    said = capsys.readouterr().err
+    assert "2 labels are too little of a face to learn from and are ignored" in said
+    assert "labels.csv row 3: 30 x 135 pixels of it, 13%, lie in Person_1/1" in said
+    assert [(table, line) for table, line, _ in photos.left_out] == [("labels.csv", 3), ("labels.csv", 8)]
+    _, target = FaceDataset(photos, preset("none"))[1]
+    assert len(target["boxes"]) == 0 and target["ignore"].tolist() == [[0, 70, 30, 205]]
+    done = typed("-m", "dataset", "summary", "--data", folder)
+    assert done.stdout.splitlines()[-2].split()[:5] == ["all", "6", "7", "0", "2"]
+
+
+@pytest.mark.parametrize(
+    "table, text, message",
+    [
+        ("labels.csv", "image_id,identity\n", "labels.csv: no column url, x1"),
+        ("labels.csv", LABELS + "a/1,a,,1,2,x,4,,,\n", "labels.csv row 2: x2 is 'x'"),
+        ("labels.csv", LABELS + "a/1,a,,1,2,3,4,,,\na/1,b,,1,2,3,4,,,\n",
+         "labels.csv row 3: a/1 is 'b', and 'a' above"),
+        ("faces.csv", FACES + "Who/1,1,2,3,4,list,train\n", "faces.csv row 2: labels.csv has no 'Who/1'"),
+        ("faces.csv", FACES + "Person_1/1,1,2,3,4,list,maybe\n", "faces.csv row 2: use is 'maybe'"),
+        ("clean.csv", "image_id,keep,reason,detail\nWho/1,0,,\n", "clean.csv row 2: neither labels.csv nor"),
+        ("clean.csv", "image_id,keep,reason,detail\nPerson_1/1,yes,,\n", "clean.csv row 2: keep is 'yes'"),
+    ],
+)  # fmt: skip
+def test_bad_tables_end_with_file_row_and_status_2(folder: Path, table: str, text: str, message: str) -> None:
+    (folder / table).write_text(text)
+    done = typed("-m", "dataset", "summary", "--data", folder)
+    assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_two_photos_with_one_id(folder: Path) -> None:
+    (folder / "images/Person_1/1.png").write_bytes((folder / "images/Person_1/1.jpg").read_bytes())
+    rows = list(tables.rows(folder / "downloads.csv"))
+    tables.write(folder / "downloads.csv", [*rows, rows[1] | {"path": "images/Person_1/1.png"}])
+    with pytest.raises(
+        InputError, match=r"downloads.csv row 8: two photos for Person_1/1: .*1\.png, and .*1\.jpg above"
+    ):
+        load_photos(folder)
+    (folder / "downloads.csv").unlink()
+    with pytest.raises(InputError, match=r"labels.csv: two photos for Person_1/1: 1\.jpg and 1\.png"):
+        load_photos(folder)
+
+
+def test_a_split_too_small_to_hold_anybody(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"labels.csv: no photo in the split 'val': a share of 0.0001 of 6 identities"):
+        load_photos(folder, "val", Shares(0.0001, 0))
+    sides = {photo.image_id: photo.side for photo in load_photos(folder, "all", Shares(0.7, 0.3))}
+    assert set(sides.values()) == {"val", "test"}
+    assert {p.image_id for p in load_photos(folder, "val", Shares(0.7, 0.3))} == {n for n in sides if sides[n] == "val"}
+    for wrong in ((0.6, 0.6), (-0.1, 0.1), (float("nan"), 0)):
+        with pytest.raises(InputError, match="give shares of 0 to 1 that add up to 1 at most"):
+            Shares(*wrong)
+
+
+def test_photos_that_look_alike_stay_together(folder: Path) -> None:
+    alone = {photo.image_id: photo.side for photo in load_photos(folder, "all", Shares(0.7, 0))}
+    val, train = (next(n for n in alone if alone[n] == side) for side in ("val", "train"))
+    (folder / "groups.csv").write_text(f"image_id,group\n{val},1\n{train},1\n")
+    together = {photo.image_id: photo.side for photo in load_photos(folder, "all", Shares(0.7, 0))}
+    # Two people in one group: neither the photo nor a person may be on two sides, so the second photo is on none.
+    assert sorted(together[name] for name in (val, train)) in (["", "train"], ["", "val"])
+    assert {name: side for name, side in together.items() if name not in (val, train)}.items() <= alone.items()
+
+
+def test_dropped_photos_come_when_asked_for(folder: Path) -> None:
+    tables.write(folder / "clean.csv", [{"image_id": "Person_2/1", "keep": 0, "reason": "faceless"}])
+    assert len(load_photos(folder)) == 5
+    assert {p.image_id: p.side for p in load_photos(folder, dropped=True)}["Person_2/1"] == ""
+    assert "Person_2/1" not in {p.image_id for p in load_photos(folder, "train", Shares(0, 0), dropped=True)}
+
+
+def test_unreadable_photos_of_all_workers_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("Person_1", "Person_4"):
+        (folder / f"images/{name}/1.jpg").write_bytes(b"no photo")
+    dataset = FaceDataset.of(folder, "all", preset("none"))
+    loader = DataLoader(dataset, 2, num_workers=2, collate_fn=collate)  # type: ignore[arg-type]
+    shown = [target["image_id"] for _, targets in loader for target in targets]
+    assert shown == [0, 2, 2, 3, 5, 5] and dataset.unreadable == 2
+    assert dataset.tell_unreadable() == 2 and dataset.unreadable == 0
+    assert "2 of 6 photos could not be read in this epoch" in capsys.readouterr().err
+    assert dataset.tell_unreadable() == 0 and capsys.readouterr().err == ""
+
+
+def test_with_a_seed_items_depend_on_epoch_and_number_alone(folder: Path) -> None:
+    dataset = FaceDataset.of(folder, "all", preset("full"), seed=7)
+    before = torch.get_rng_state()
+    alone = [dataset[index] for index in range(6)]
+    assert torch.equal(before, torch.get_rng_state())
+    batches = Batches(6, 2, seed=7)
+    for workers in (0, 2):
+        loader = DataLoader(dataset, batch_sampler=batches, num_workers=workers, collate_fn=collate)  # type: ignore[arg-type]
+        for images, targets in loader:
+            for image, target in zip(images, targets, strict=True):
+                expected, known = alone[target["image_id"]]
+                assert torch.equal(image, expected) and torch.equal(target["boxes"], known["boxes"])
+    dataset.epoch = 1
+    assert not all(
+        torch.equal(dataset[index][0], alone[index][0])
+        for index in range(6)
+        if dataset[index][0].shape == alone[index][0].shape
+    )
+
+
+def test_jpegs_are_decoded_no_larger_than_needed(tmp_path: Path) -> None:
+    large = Image.fromarray(data.astronaut()).resize((2048, 1537))
+    large.save(tmp_path / "large.jpg", exif=_turned())
+    large.save(tmp_path / "large.png")
+    for shortest, times in ((None, 1), (1537, 1), (1000, 1), (768, 2), (300, 4), (10, 8)):
+        picture, smaller = read_reduced(tmp_path / "large.jpg", shortest)
+        assert smaller == times and min(picture.shape[:2]) >= (shortest or 0)
+        assert picture.shape[0] > picture.shape[1]  # turned, as its EXIF says
+        assert read(tmp_path / "large.jpg", shortest=shortest).shape == picture.shape
+    assert read_reduced(tmp_path / "large.png", 10)[1] == 1
+    assert header(tmp_path / "large.jpg") == (2048, 1537) and header(tmp_path / "large.png") == (1537, 2048)
+    assert header(tmp_path / "nowhere.jpg") is None
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+@pytest.mark.parametrize("size", [None, 400, 150, 3000])
+def test_boxes_shrink_with_their_photo(tmp_path: Path, ending: str, size: int | None) -> None:
+    picture = np.zeros((1203, 1607, 3), np.uint8)
+    picture[300:900, 400:1000] = 255
+    Image.fromarray(picture).save(tmp_path / f"a.{ending}", quality=95)
+    photo = Photo("a", "", tmp_path / f"a.{ending}", as_boxes([[400, 300, 1000, 900]]), as_boxes([[0, 0, 100, 100]]))
+    image, target = FaceDataset([photo], preset("none"), size=size)[0]
+    assert min(image.shape[1:]) == (1203 if size in (None, 3000) else size)
+    np.testing.assert_allclose(target["boxes"][0].numpy(), edges(image), atol=0.5)
+    assert len(target["ignore"]) == 1
+
+
+GEOMETRY = {
+    "flip": lambda: v2.RandomHorizontalFlip(1.0),
+    "zoom out": lambda: v2.RandomZoomOut(fill=0, side_range=(1.0, 2.5), p=1.0),
+    "crop": lambda: _steps("_crop"),
+    "scale jitter": lambda: _steps("_scaled"),
+    "resize": lambda: v2.Resize((131, 287)),
+    "blur": lambda: v2.GaussianBlur(5, (0.1, 2.0)),
+    "jpeg": lambda: v2.JPEG((20, 75)),
+    "colours": lambda: v2.ColorJitter(0.3, 0.3, 0.3, 0.03),
+    "grey": lambda: v2.RandomGrayscale(1.0),
+}
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_after_every_transform_box_and_rectangle_coincide_within_half_a_pixel(tmp_path: Path, name: str) -> None:
+    transform = v2.Compose([GEOMETRY[name](), v2.ToDtype(torch.float32, scale=True)])
+    chance = np.random.default_rng(3)
+    checked = 0
+    for number in range(25):
+        x1, y1 = chance.integers(10, 120), chance.integers(10, 90)
+        x2, y2 = x1 + chance.integers(30, 90), y1 + chance.integers(30, 70)
+        picture = np.zeros((180, 240, 3), np.uint8)
+        picture[y1:y2, x1:x2] = 255
+        Image.fromarray(picture).save(tmp_path / "a.png")
+        box = as_boxes([[x1, y1, x2, y2]])
+        for learn, ignore in ((box, box[:0]), (box[:0], box)):  # as a face, and as something to ignore
+            dataset = FaceDataset([Photo("a", "", tmp_path / "a.png", learn, ignore)], transform, seed=number)
+            image, target = dataset[0]
+            found = target["boxes"] if len(learn) else target["ignore"]
+            assert isinstance(found, tv_tensors.BoundingBoxes) and found.canvas_size == tuple(image.shape[1:])
+            assert len(target["labels"]) == len(target["boxes"]) == len(target["area"])
+            if len(found):
+                checked += 1
+                np.testing.assert_allclose(found[0].numpy(), edges(image), atol=0.5)
+    assert checked > 30
+
+
+def edges(image: torch.Tensor) -> list[float]:
+    """x1 y1 x2 y2 of the one bright rectangle in a dark image: where the light passes half of its most."""
+    light = image.float().mean(dim=0)
+    light = (light - light.min()) / (light.max() - light.min())
+    y, x = (int(values.float().mean()) for values in torch.nonzero(light > 0.5, as_tuple=True))
+    across, down = light[y].numpy(), light[:, x].numpy()
+    (x1, x2), (y1, y2) = (_crossings(line) for line in (across, down))
+    return [x1, y1, x2, y2]
+
+
+def _crossings(line: np.ndarray) -> tuple[float, float]:
+    """Where a profile rises over one half and falls below it again, in pixels from the left edge of the first."""
+    bright = np.flatnonzero(line > 0.5)
+    first, last = int(bright[0]), int(bright[-1])
+    low = first if first == 0 else first - 0.5 + (0.5 - line[first - 1]) / (line[first] - line[first - 1])
+    end = len(line) - 1
+    high = last + 1 if last == end else last + 0.5 + (line[last] - 0.5) / (line[last] - line[last + 1])
+    return float(low), float(high)
+
+
+def _steps(name: str) -> object:
+    import dataset.transforms
+
+    return getattr(dataset.transforms, name)()
+
+
+def _turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif

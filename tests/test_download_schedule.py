@@ -1,0 +1,121 @@
+"""Which address is next: hosts in turn, pauses, and hosts that cannot be reached."""
+
+import time
+
+from download.schedule import IN_A_ROW, Job, Schedule
+
+
+def schedule(hosts: dict[str, int], per_host: int = 4, **options) -> Schedule:
+    def jobs(host: str, count: int):
+        return (Job(f"http://{host}/{i}", host, [f"{host}/{i}"]) for i in range(count))
+
+    made = [(host, jobs(host, count)) for host, count in hosts.items()]
+    return Schedule(made, per_host, **options)
+
+
+def taken(schedule: Schedule) -> Job:
+    job = schedule.take()
+    assert job is not None
+    return job
+
+
+def test_hosts_take_turns_and_second_tries_wait():
+    plan = schedule({"a": 3, "b": 3}, per_host=2)
+    first = [taken(plan) for _ in range(4)]
+    assert sorted(job.host for job in first) == ["a", "a", "b", "b"]
+    for job in first[1:]:
+        plan.finish(job)
+    plan.again(first[0], 0.2)
+    last = [taken(plan), taken(plan)]
+    assert {job.url for job in last} == {"http://a/2", "http://b/2"}
+    for job in last:
+        plan.finish(job)
+    began = time.monotonic()
+    assert plan.take() is first[0] and time.monotonic() - began >= 0.1
+    plan.finish(first[0])
+    assert plan.take() is None
+    assert schedule({}).take() is None
+
+
+def test_a_pause_holds_the_host_and_giving_up_hands_out_the_rest():
+    plan = schedule({"a": 3}, per_host=1)
+    first = taken(plan)
+    plan.pause("a", 0.2)
+    plan.finish(first)
+    began = time.monotonic()
+    second = taken(plan)
+    assert time.monotonic() - began >= 0.15
+    plan.give_up("a", "retry_later")
+    plan.finish(second)
+    third = taken(plan)
+    assert (third.given_up, second.given_up) == ("retry_later", "")
+    plan.finish(third)
+    assert plan.take() is None
+
+
+def test_hosts_are_read_as_they_are_needed():
+    read = []
+
+    def hosts():
+        for number in range(1000):
+            read.append(number)
+            yield f"h{number}", [Job(f"http://h{number}/", f"h{number}", ["x"])]
+
+    plan = Schedule(hosts(), per_host=1, width=8)
+    for _ in range(20):
+        plan.finish(taken(plan))
+    assert len(read) <= 20 + 8
+
+
+def test_a_dead_host_is_put_aside_tried_once_more_and_given_up():
+    plan = schedule({"dead": 20, "live": 3}, per_host=4, aside=(0.2, 0.4))
+    tried, lived, given_up, verdicts = 0, [], 0, []
+    while (job := plan.take()) is not None:
+        if job.host == "live":
+            lived.append(tried)
+            plan.reached("live")
+            plan.finish(job)
+        elif job.given_up:
+            assert job.given_up == "dns"
+            given_up += 1
+            plan.finish(job)
+        else:
+            tried += 1
+            verdicts.append(plan.unreachable("dead", "dns"))
+            if verdicts[-1] == "given_up":
+                plan.finish(job)
+            else:
+                plan.again(job, 0)
+    assert verdicts == ["counted"] * (IN_A_ROW - 1) + ["aside", "given_up"]
+    assert tried == IN_A_ROW + 1 and given_up == 19
+    assert max(lived) <= IN_A_ROW, "the live host was not held up"
+
+
+def test_a_host_that_comes_back_is_fetched_as_any_other():
+    plan = schedule({"a": 6}, per_host=2, aside=(0.05, 0.05))
+    for _ in range(IN_A_ROW):
+        job = taken(plan)
+        plan.unreachable("a", "connect")
+        plan.again(job, 0)
+    first = taken(plan)
+    plan.reached("a")
+    both = [first, taken(plan)]
+    assert [job.given_up for job in both] == ["", ""], "two at once again"
+    for job in both:
+        plan.finish(job)
+    for _ in range(4):
+        plan.finish(taken(plan))
+    assert plan.take() is None
+
+
+def test_a_host_that_asked_for_a_pause_is_not_woken_early():
+    plan = schedule({"a": 1}, aside=(0.01, 0.02))
+    for _ in range(IN_A_ROW):
+        job = taken(plan)
+        follows = plan.unreachable("a", "robots_unreachable")
+        if follows == "aside":
+            plan.pause("a", 0.3)
+        began = time.monotonic()
+        plan.again(job, 0)
+    plan.finish(taken(plan))
+    assert time.monotonic() - began >= 0.25

@@ -1,0 +1,73 @@
+"""A small data folder of real photos, and training runs on it, in this process or in ones of their own.
+
+Those are forked from a server that has torch loaded: real processes, which can be killed, without the seconds that
+loading takes.
+"""
+
+import multiprocessing
+import os
+import sys
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from skimage import data
+
+import train
+from dataset import tables
+from visavis import checkpoint
+
+FACES = ((75, 50, 180, 185), (80, 45, 170, 180))
+
+
+def make_folder(folder: Path, people: int = 10, side: int = 96) -> Path:
+    """People with one small photo each, no two alike."""
+    picture = Image.fromarray(data.astronaut()).crop((100, 20, 340, 260))
+    scale = side / 240
+    labels = []
+    for number in range(people):
+        path = folder / "images" / f"P{number}/1.png"
+        path.parent.mkdir(parents=True)
+        picture.rotate(2 * number).resize((side, side)).save(path)
+        x1, y1, x2, y2 = (scale * value for value in FACES[0])
+        labels.append({"image_id": f"P{number}/1", "identity": f"P{number}", "x1": x1, "y1": y1, "x2": x2, "y2": y2})
+    tables.write(folder / "labels.csv", labels)
+    return folder
+
+
+def options(folder: Path, out: Path, **more: Any) -> train.Options:
+    """Options of a run of seconds on the CPU: seven photos to train on, three for validation."""
+    common = {"arch": "mobilenet_v2_fpn", "init": "none", "epochs": 1, "batch_size": 2, "workers": 0, "device": "cpu"}
+    return train.Options(**{"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
+
+
+def weights(out: Path, name: str = "last.safetensors") -> dict[str, torch.Tensor]:
+    """The weights that a run left."""
+    return checkpoint.load(out / name)[0]
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    """Whether all weights are the same, bit for bit."""
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def start(given: train.Options, said: Path, **environment: str) -> Any:
+    """`train.train(given)` in a process of its own; what it says goes to the file `said`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["train", "torchvision.models.detection", "tqdm", "torch._dynamo"])
+    process = context.Process(target=_run, args=(given, said, environment))
+    process.start()
+    return process
+
+
+def _run(given: train.Options, said: Path, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    with said.open("a", buffering=1) as file, redirect_stderr(file):
+        try:
+            status = train.train(given)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            status = 2
+    sys.exit(status)

@@ -1,0 +1,89 @@
+"""config.json of a run: what was asked for, with which versions, on which machine, from which state of the code."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, fields, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from visavis.command import InputError
+from visavis.files import replaced
+
+NAME = "config.json"
+PACKAGES = ("torch", "torchvision", "numpy", "pillow", "safetensors")
+
+Options = TypeVar("Options")
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """A dataclass of options as JSON has it: paths are text."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+
+
+def surroundings() -> dict[str, Any]:
+    """Versions, machine and the commit of the code (None where git does not know it)."""
+    return {
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "commit": _commit(),
+    }
+
+
+def write(folder: Path, described: dict[str, Any]) -> None:
+    """Write config.json, whole or not at all."""
+    with replaced(folder / NAME) as file:
+        json.dump(described, file, indent=2)
+        file.write("\n")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What config.json of a run says. Raises InputError where there is none."""
+    try:
+        return dict(json.loads((folder / NAME).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InputError(
+            f"--resume: {folder} holds no run ({NAME} is not there); give the run's folder as --out"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"--resume: {folder / NAME} is no JSON: {error}") from None
+
+
+def resumed(given: Options, stored: dict[str, Any], anew: tuple[str, ...]) -> tuple[Options, list[str]]:
+    """The options of the run, and a sentence on each that was given and differs.
+
+    given: as they came from the command line; what equals its default counts as not given. anew: options that change
+    nothing of what is learnt: given ones are taken over; of all others the run's stand.
+    """
+    defaults = plain(type(given)())  # type: ignore[operator]
+    asked, said, chosen = plain(given), [], {}
+    for field in fields(given):  # type: ignore[arg-type]
+        name = field.name
+        if name not in stored:
+            continue
+        differs = asked[name] not in (defaults[name], stored[name])
+        if differs:
+            takes = "as given" if name in anew else f"not {asked[name]}: the run began so"
+            value = asked[name] if name in anew else stored[name]
+            said.append(f"--{name.replace('_', '-')} {value}, {takes}")
+        if not (differs and name in anew):
+            value = stored[name]
+            chosen[name] = Path(value) if isinstance(getattr(given, name), Path) else value
+    return replace(given, **chosen), said  # type: ignore[type-var]
+
+
+def _commit() -> str | None:
+    """The commit that is checked out where this file lies, with `+` where files were changed since."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True
+        )
+    except OSError:  # no git on this machine
+        return None
+    if head.returncode:
+        return None
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -1,0 +1,146 @@
+"""A network, and all that changes while it learns: one step at a time, saved and taken up again as a whole."""
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+
+from visavis.training.distributed import World, watched
+from visavis.training.draws import Draws
+from visavis.training.precision import autocast
+
+CLIP = 10.0
+"""Longest gradient, all parameters together; a longer one is shortened to it."""
+
+Picture = Tensor
+Target = dict[str, Any]
+
+
+class NotFinite(RuntimeError):
+    """The loss is infinite or no number. `values`: its parts; no weight was changed."""
+
+    def __init__(self, values: dict[str, float]) -> None:
+        super().__init__(", ".join(f"{name} {value}" for name, value in values.items()))
+        self.values = values
+
+
+@dataclass
+class Learner:
+    """One step of training, and the state between two steps."""
+
+    model: FasterRCNN
+    called: Any
+    """The network as it is called in training: itself, or spread over processes."""
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    averaged: torch.optim.swa_utils.AveragedModel | None
+    draws: Draws
+    parts: list[tuple[int, float]]
+    """How many pictures go through the network together, and their share of the batch, for each part of it."""
+    on: torch.device
+    precision: str = "fp32"
+    world: World = field(default_factory=World)
+    guard: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    """Held while weights change."""
+    done: int = 0
+    """Steps, since the beginning of the run."""
+
+    def __post_init__(self) -> None:
+        self.scaler = torch.amp.GradScaler(self.on.type, enabled=self.precision == "fp16")
+        self.learning = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+
+    @property
+    def kept(self) -> FasterRCNN:
+        """The network that is validated and kept: the mean of the weights where there is one."""
+        return self.averaged.module if self.averaged is not None else self.model
+
+    def step(self, images: list[Picture], targets: list[Target], stop: bool = False) -> tuple[dict[str, Tensor], bool]:
+        """Learn from a batch. Returns this process's share of the losses, and whether any process wants to stop.
+
+        targets: torchvision's, with `draw`, the seed of each picture. stop: whether this process wants to.
+        Raises NotFinite, in all processes, where the loss is no finite number in one of them; PeerLost.
+        """
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        sums: list[dict[str, Tensor]] = []
+        for last, share, some, theirs in self._parts(images, targets):
+            self.draws.begin([int(target["draw"]) for target in theirs])
+            shown = [_on(target, self.on) for target in theirs]
+            with watched(), autocast(self.precision, self.on):
+                losses = self.called([image.to(self.on, non_blocking=True) for image in some], shown)
+            losses, stop = self._agree(losses, stop)
+            sums.append({name: loss.detach() * share for name, loss in losses.items()})
+            held = nullcontext() if last or self.world.size == 1 else self.called.no_sync()
+            with watched(), held:
+                self.scaler.scale(torch.stack(list(losses.values())).sum() * share).backward()
+        with self.guard:
+            self.scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.learning, CLIP)
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            if self.averaged is not None:
+                self.averaged.update_parameters(self.model)
+            self.schedule.step()
+            self.done += 1
+        return {name: torch.stack([part[name] for part in sums]).sum() for name in sums[0]}, stop
+
+    def losses(self, share: dict[str, Tensor]) -> dict[str, float]:
+        """The losses over all processes, of what `step` returned in each. All have to call it."""
+        values = self.world.sum(torch.stack([value.float() for value in share.values()]))
+        return dict(zip(share, (values / self.world.size).tolist(), strict=True))
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, but for the photos."""
+        return {
+            "done": self.done,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict() if self.averaged is not None else None,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `state` was taken."""
+        self.done = state["done"]
+        self.model.load_state_dict(state["model"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
+
+    def _parts(
+        self, images: list[Picture], targets: list[Target]
+    ) -> Iterator[tuple[bool, float, list[Picture], list[Target]]]:
+        """Whether it is the last; its share of the batch; its pictures; its targets."""
+        begin = 0
+        for number, (size, share) in enumerate(self.parts, start=1):
+            part = slice(begin, begin + size)
+            yield number == len(self.parts), share, images[part], targets[part]
+            begin += size
+
+    def _agree(self, losses: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool]:
+        """The losses weighted for all processes; whether any wants to stop. Raises NotFinite."""
+        finite = math.isfinite(sum(loss.item() for loss in losses.values()))
+        regions = self.draws.regions
+        if self.world.size > 1:
+            flags = torch.tensor([not finite, stop], dtype=torch.float32, device=self.on)
+            totals = self.world.sum(torch.cat([torch.stack(list(regions.values())).float(), flags]))
+            finite, stop = totals[-2].item() == 0, totals[-1].item() > 0
+            losses = self.world.weigh(losses, regions, dict(zip(regions, totals, strict=False)))
+        if not finite:
+            raise NotFinite({name: loss.item() for name, loss in losses.items()})
+        return losses, stop
+
+
+def _on(target: Target, device: torch.device) -> Target:
+    return {
+        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        for name, value in target.items()
+    }

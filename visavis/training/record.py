@@ -1,0 +1,123 @@
+"""What a run leaves for people to look at: metrics.jsonl, TensorBoard's events, curves.png, pr.png."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis.files import replaced
+from visavis.metrics import Judged, average_precision, curve
+
+NAME = "metrics.jsonl"
+
+Line = dict[str, Any]
+
+
+class Record:
+    """metrics.jsonl of a run, a line every few steps (`loss`) and one an epoch (`ap`), and its charts.
+
+    A folder that has one already is gone on with: what was recorded after step `done`, or of the validation of epochs
+    after `evaluated`, was of a run that was killed since, and is dropped, as is a torn last line.
+    """
+
+    def __init__(self, folder: Path, done: int = 0, evaluated: int = 0) -> None:
+        self.folder = folder
+        self.lines = [
+            line
+            for line in _read(folder / NAME)
+            if line["step"] <= done and ("ap" not in line or line["epoch"] <= evaluated)
+        ]
+        with replaced(folder / NAME) as file:
+            file.writelines(map(_text, self.lines))
+        self.events = _events(folder, done)
+
+    def add(self, line: Line) -> None:
+        """Append one line and flush it. It has at least `step` and `epoch`."""
+        self.lines.append(line)
+        with (self.folder / NAME).open("a") as file:
+            file.write(_text(line))
+        if self.events is not None:
+            group = "validation" if "ap" in line else "training"
+            for name, value in line.items():
+                if isinstance(value, int | float) and name not in ("step", "epoch"):
+                    self.events.add_scalar(f"{group}/{name}", value, line["step"])
+            self.events.flush()
+
+    def chart(self) -> None:
+        """curves.png: the losses by step, and AP and F1 by epoch."""
+        pyplot = _pyplot()
+        steps = [line for line in self.lines if "loss" in line]
+        epochs = [line for line in self.lines if "ap" in line]
+        figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        for name in [key for key in steps[0] if key.startswith("loss")] if steps else []:
+            label = "all" if name == "loss" else name.removeprefix("loss_").replace("_", " ")
+            left.plot([line["step"] for line in steps], [line[name] for line in steps], label=label, lw=1.2)
+        left.set(xlabel="step", ylabel="loss", title="Training loss")
+        left.set_ylim(bottom=0)
+        for name, label in (("ap", "AP"), ("ap50", "AP50"), ("best_f1", "best F1")):
+            right.plot([line["epoch"] for line in epochs], [line[name] for line in epochs], "o-", label=label)
+        right.set(xlabel="epoch", title="Validation", ylim=(0, 1))
+        right.xaxis.get_major_locator().set_params(integer=True)
+        for axes in (left, right):
+            axes.grid(alpha=0.3)
+            if axes.has_data():
+                axes.legend(frameon=False)
+        _save(figure, self.folder / "curves.png")
+
+    def close(self) -> None:
+        """Finish TensorBoard's file."""
+        if self.events is not None:
+            self.events.close()
+
+
+def draw_precision_recall(path: Path, judged: Judged, threshold: float) -> None:
+    """Precision over recall at IoU 0.5, with a point at `threshold`."""
+    over = curve(judged)
+    figure, axes = _pyplot().subplots(figsize=(5, 4.5), layout="constrained")
+    axes.plot(over.recall, over.precision, label=f"AP50 {average_precision(judged):.3f}")
+    at = int(np.searchsorted(-over.thresholds, -threshold, side="right")) - 1
+    if at >= 0:
+        label = f"score {threshold:.2f}: precision {over.precision[at]:.2f}, recall {over.recall[at]:.2f}"
+        axes.plot([over.recall[at]], [over.precision[at]], "o", color="C0", label=label)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
+    axes.set_title(f"Validation: {judged.photos} photos, {judged.truths} faces, IoU 0.5")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower left")
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    with replaced(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=110)
+    _pyplot().close(figure)
+
+
+def _pyplot() -> Any:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _events(folder: Path, done: int) -> Any:
+    """TensorBoard's writer, where it is installed; what it wrote after step `done` is passed over when shown."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else None)
+
+
+def _read(path: Path) -> list[Line]:
+    if not path.exists():
+        return []
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines]
+
+
+def _text(line: Line) -> str:
+    short = {name: round(value, 6) if isinstance(value, float) else value for name, value in line.items()}
+    return json.dumps(short) + "\n"

@@ -1,0 +1,56 @@
+"""The optimiser, its learning rate by the batch, how the rate runs over the steps, and the mean of the weights."""
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Optimiser = Literal["adamw", "sgd"]
+Course = Literal["cosine", "steps"]
+
+WEIGHT_DECAY: dict[Optimiser, float] = {"adamw": 0.01, "sgd": 1e-4}
+DROPS = (16 / 26, 22 / 26)
+"""Where `steps` divides the rate by ten: epochs 16 and 22 of 26 in torchvision's references/detection."""
+
+
+def learning_rate(optimiser: Optimiser, batch_size: int) -> float:
+    """The peak rate for that many photos a step.
+
+    sgd: 0.02 at 16 photos, as torchvision's reference, in proportion to the batch (Goyal et al. 2017, "Accurate, Large
+    Minibatch SGD"). adamw: 2e-4 at 16, by the square root (Malladi et al. 2022, "On the SDEs and Scaling Rules for
+    Adaptive Gradient Algorithms").
+    """
+    return 0.02 * batch_size / 16 if optimiser == "sgd" else 2e-4 * math.sqrt(batch_size / 16)
+
+
+def optimise(name: Optimiser, learning: list[nn.Parameter], rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW, or SGD with a momentum of 0.9."""
+    if name == "sgd":
+        return torch.optim.SGD(learning, rate, momentum=0.9, weight_decay=weight_decay)
+    return torch.optim.AdamW(learning, rate, weight_decay=weight_decay)
+
+
+def factor(course: Course, step: int, steps: int) -> float:
+    """Share of the peak rate at a step: a linear warm-up over 5 % of them, at most 500, then half a cosine to nothing,
+    or two drops to a tenth (`DROPS`)."""
+    warm_up = max(1, min(500, steps // 20))
+    if step < warm_up:
+        return (step + 1) / (warm_up + 1)
+    if course == "steps":
+        return 0.1 ** sum(step >= drop * steps for drop in DROPS)
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def running_mean(model: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
+    """A copy of `model` that follows it with an exponential mean of its weights (Polyak and Juditsky 1992).
+
+    It forgets fast at first, (1 + n) / (10 + n) instead of `decay` at step n, or it would long remember a start at
+    random.
+    """
+
+    def follow(averaged: Any, current: Any, count: Tensor | int) -> None:
+        taken = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averaged, current, taken)
+
+    return torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=follow)

@@ -1,0 +1,102 @@
+"""Being told to stop, with SIGTERM or Ctrl-C, at any moment: what was learnt is saved, within ten seconds.
+
+The training loop looks at `wanted` between two steps, saves and ends by itself. Where it does not get there in time,
+because a step takes long or another process no longer answers, a thread saves instead, and ends the process.
+Between two steps nothing changes the weights but the update, and that holds `guard`; so does whoever saves.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from visavis.command import say
+
+GRACE = 4.0
+"""Seconds that the training loop has to end by itself."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """A context in which SIGTERM and Ctrl-C set `wanted`. Only the main thread may enter it.
+
+    save: called by the thread, under `guard`, where the loop does not end within `GRACE`; the loop, when it ends by
+    itself, saves in its own way. Leaving the context puts back the handlers that were there.
+    """
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self.guard = threading.RLock()
+        self._save = save
+        self._signal = 0
+        self._told, self._left = threading.Event(), threading.Event()
+        self._before: dict[int, Any] = {}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a signal came."""
+        return self._signal != 0
+
+    @property
+    def status(self) -> int:
+        """What the process has to exit with: 130 after Ctrl-C, 143 after SIGTERM, 0 without either."""
+        return 128 + self._signal if self._signal else 0
+
+    def ask(self, number: int) -> None:
+        """As if that signal had come."""
+        self._signal = self._signal or number
+        self._told.set()
+
+    def __enter__(self) -> "Stop":
+        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        # torch's C++ may keep the main thread, and with it Python's handlers, waiting; this pipe is written at once.
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._pipe = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._threads = [threading.Thread(target=target, daemon=True) for target in (self._listen, self._watch)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left.set()
+        self._told.set()
+        signal.set_wakeup_fd(self._pipe)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._write)  # which ends the listening
+        for thread in self._threads:
+            thread.join()
+        os.close(self._read)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.ask(number)
+
+    def _listen(self) -> None:
+        while data := os.read(self._read, 1):
+            if data[0] in SIGNALS:
+                self.ask(data[0])
+
+    def _watch(self) -> None:
+        self._told.wait()
+        if self._left.wait(GRACE):
+            return
+        with self.guard:
+            if self._left.is_set():
+                return
+            self._save()
+            say("stopped in the middle of a step, which the next start does again")
+            sys.stderr.flush()
+            os._exit(self.status)
+
+
+def in_worker(number: int) -> None:
+    """For the processes that load photos: Ctrl-C, which a terminal sends to all, is the main process's matter."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
