@@ -206,6 +206,7 @@ class Run:
             say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
         if self.record and 0 < self.learner.done < self.steps:
             self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
+        self.pace = Pace(self.options.save_every)
         loader = self.loader()
         while self.evaluated < self.options.epochs and not self._enough():
             self.batches.start(self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps)
@@ -278,16 +279,16 @@ class Run:
         epoch, left = self.evaluated + 1, len(self.batches)
         if not left:
             return True
-        pace = Pace(self.options.save_every)
+        self.pace.begin()
         bar = tqdm(total=left, desc=f"epoch {epoch}", unit="step", file=sys.stderr, disable=not self.world.first)
         with self.as_in_training(), bar:
             for images, targets in loader:
-                pace.loaded()
+                self.pace.loaded()
                 try:
                     share, stopped = self.learner.step(images, targets, stop.wanted)
                 except NotFinite as error:
                     raise self._not_finite(epoch, error.values) from None
-                pace.stepped(len(images) * self.world.size)
+                told = self.pace.stepped(self.batches.batch_size)
                 bar.update()
                 step = self.learner.done
                 if step % 10 == 0 or step % self.batches.steps == 0:
@@ -296,14 +297,13 @@ class Run:
                     line = {"epoch": epoch, "step": step, "loss": sum(losses.values())} | losses
                     bar.set_postfix(loss=f"{line['loss']:.3f}", refresh=False)
                     if self.record:
-                        self.record.add(line | {"lr": rate} | pace.figures())
-                if pace.steps == TIMED:
-                    self._tell(pace.estimate(self.steps - step, self.options.epochs - self.evaluated))
+                        self.record.add(line | {"lr": rate} | self.pace.figures())
+                if told:
+                    self._tell(self.pace.estimate(self.steps - step, self.options.epochs - self.evaluated))
                 if stopped:
                     return False
-                if pace.due():
+                if self.pace.due():
                     self.save()
-                    pace.saved = time.monotonic()
         return True
 
     def _validate(self, stop: "Stop") -> bool:
@@ -432,26 +432,35 @@ class Pace:
     """How fast it goes, how much of the time is spent waiting for photos, and when to save again."""
 
     def __init__(self, save_every: float) -> None:
-        self.save_every = save_every
-        self.begun = self.saved = self.last = time.monotonic()
-        self.waited, self.photos, self.steps = 0.0, 0, 0
-        self.settled = self.begun
+        self.save_every, self.saved = save_every, time.monotonic()
+        self.first: list[float] = []
+        """Seconds of each of the first `TIMED` steps."""
+
+    def begin(self) -> None:
+        """An epoch begins: the figures are its own."""
+        self.begun = self.last = time.monotonic()
+        self.waited, self.photos = 0.0, 0
 
     def loaded(self) -> None:
         """A batch has come."""
-        now = time.monotonic()
-        self.waited += now - self.last
+        self.waited += time.monotonic() - self.last
 
-    def stepped(self, photos: int) -> None:
-        """A step with that many photos is done."""
-        self.last = time.monotonic()
-        self.photos, self.steps = self.photos + photos, self.steps + 1
-        if self.steps == TIMED // 4:
-            self.settled = self.last
+    def stepped(self, photos: int) -> bool:
+        """A step with that many photos is done; whether the time that is left can be told now."""
+        now = time.monotonic()
+        told = len(self.first) == TIMED
+        if not told:
+            self.first.append(now - self.last)
+        self.last, self.photos = now, self.photos + photos
+        return len(self.first) == TIMED and not told
 
     def due(self) -> bool:
-        """Whether to save now."""
-        return time.monotonic() - self.saved >= self.save_every
+        """Whether to save now; if so, the next time is counted from here."""
+        now = time.monotonic()
+        if now - self.saved < self.save_every:
+            return False
+        self.saved = now
+        return True
 
     def figures(self) -> dict[str, float]:
         """For the record."""
@@ -459,8 +468,9 @@ class Pace:
         return {"photos_per_second": self.photos / spent, "waiting_for_photos": self.waited / spent}
 
     def estimate(self, steps: int, validations: int) -> str:
-        """How long it will take, from the latter part of the first `TIMED` steps."""
-        each = (self.last - self.settled) / (TIMED - TIMED // 4)
+        """How long it will take, from the latter part of the first steps."""
+        latter = self.first[TIMED // 4 :]
+        each = sum(latter) / len(latter)
         minutes = each * steps / 60
         left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
         return f"{each:.2f} s a step: {left} for the {steps} steps that are left, and {validations} validations"
