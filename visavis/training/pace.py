@@ -51,4 +51,5 @@ class Pace:
         each = sum(latter) / len(latter)
         minutes = each * steps / 60
         left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
+        left = left if minutes > 2 else f"{60 * minutes:.0f} seconds"
         return f"{each:.2f} s a step: {left} for the {steps} steps that are left, and {validations} validations"
