@@ -4,9 +4,9 @@ python -m benchmarks.lists --source vgg_face_lists_202.tar.gz --out benchmarks/r
 
 Makes a list of 2,622 identities and 2,604,849 lines from the lines of a real part of it, in a folder of its own, and
 parses it. Then `images` works on all of labels.csv: once from nothing, interrupted when a megabyte of rows is there;
-once with a downloads.csv that has all rows but one in twenty, to the end. The addresses are moved to the private range 10.0.0.0/8,
-one network address for each host of the list, where they are refused without a connection: measured is what grows
-with the rows, not the network.
+once with a downloads.csv that has all rows but one in twenty, to the end. The addresses are moved to the private range
+10.0.0.0/8, one network address for each host of the list, where they are refused without a connection: measured is
+what grows with the rows, not the network.
 """
 
 import hashlib
