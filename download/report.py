@@ -49,7 +49,7 @@ def table(tally: Tally) -> list[str]:
     for outcome, count in (+tally.outcomes).most_common():
         status, meaning = REASONS.get(outcome, ("ok", "the photo is in images/"))
         lines.append(f"{count:>9,}  {outcome:<18} {status:<8} {meaning}; e.g. {tally.examples[outcome]}")
-    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images in labels.csv"]
+    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images asked for"]
 
 
 def advice(tally: Tally) -> list[str]:
