@@ -83,5 +83,5 @@ def chart(tally: Tally, path: Path) -> None:
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    axes.set_title("images by outcome: ok, failed (may be tried again), refused", fontsize=9)
+    axes.set_title("images by outcome: ok (green), failed (orange, may be tried again), refused (grey)", fontsize=9)
     figure.savefig(path, format="png")
