@@ -73,6 +73,7 @@ def measured(*words: object, interrupt_at: Path | None = None) -> dict[str, Any]
     began = time.monotonic()
     command = [sys.executable, "-m", "download", *map(str, words)]
     with tempfile.TemporaryFile("w+") as said:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, by children too
         process = subprocess.Popen(command, stderr=said, stdout=subprocess.DEVNULL)
         if interrupt_at is not None:
             while process.poll() is None and not (interrupt_at.exists() and interrupt_at.stat().st_size > 1_000_000):

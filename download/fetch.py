@@ -5,6 +5,7 @@ Which address is next is `schedule.py`'s matter; only the thread that called `fe
 
 import contextlib
 import hashlib
+import os
 import queue
 import random
 import threading
@@ -25,6 +26,9 @@ LONGEST_PAUSE = 600.0
 """Seconds. A host that asks for a longer one (Retry-After) is left alone for the rest of the run."""
 
 _INTERRUPT_PATIENCE = 1.0  # seconds in which workers may still hand in what they have
+
+# A few kB can hold a picture of --max-pixels, 150 MB when decoded: not one in each worker at once.
+_DECODING = threading.Semaphore(min(4, max(2, os.cpu_count() or 1)))
 
 Rows = list[dict[str, Any]]
 Record = Callable[[Rows, str], None]
@@ -140,7 +144,8 @@ def _judge(outcome: Outcome, max_pixels: int) -> tuple[Outcome, images.Header | 
     if outcome.status != "ok":
         return outcome, None
     try:
-        return outcome, images.inspect(outcome.body, max_pixels)
+        with _DECODING:
+            return outcome, images.inspect(outcome.body, max_pixels)
     except images.ImageError as error:
         return Outcome(error.reason, b"", outcome.http_status), None
 

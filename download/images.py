@@ -6,7 +6,6 @@ How one address is fetched safely is `http.py`'s matter, in which order `schedul
 import logging
 import sqlite3
 import time
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from typing import Any
 
 import urllib3
 from tqdm import tqdm
-from urllib3.util import parse_url
 
 from dataset import tables
 from download import address, fetch, placeholders
 from download.http import USER_AGENT, Client
 from download.photos import Photos
 from download.plan import Plan, reasons_named, shard_named
+from download.pools import proxies_from_environment
 from download.report import report
 from download.scratch import alone_in
 from visavis import images
@@ -79,7 +78,7 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
     """
     _check(options)
     again, shard = reasons_named(options.retry), shard_named(options.shard)
-    proxies = _proxies()
+    proxies = proxies_from_environment()
     next(tables.rows(options.data / "labels.csv"), None)  # missing or broken: said before anything is written
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # odd headers are the web's, not the user's, matter
     if options.insecure:
@@ -121,21 +120,6 @@ def _check(options: Options) -> None:
 
 def _fits_a_header(text: str) -> bool:
     return text.isascii() and text.isprintable() and not set(text) & set("()\\")
-
-
-def _proxies() -> dict[str, str]:
-    """HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Raises InputError for one that is not understood."""
-    found = urllib.request.getproxies()
-    for scheme in ("http", "https"):
-        if scheme not in found:
-            continue
-        if "://" not in found[scheme]:
-            found[scheme] = f"http://{found[scheme]}"
-        proxy = parse_url(found[scheme])
-        if proxy.scheme not in ("http", "https") or not proxy.host:
-            raise InputError(f"{scheme.upper()}_PROXY is {found[scheme]!r}: give an http or https address, or unset it")
-        say(f"{scheme} by way of the proxy {proxy.host}; names that only it can resolve are its matter to check")
-    return found
 
 
 def _client(

@@ -20,7 +20,7 @@ from visavis.command import InputError
 
 _HOST = re.compile(r"https?://([A-Za-z0-9._\-]+)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\\\x00-\x1f:]|(?:^|/)(?:[./]|$)|//")
-_BATCH = 100
+_BATCH = 16  # read at once of a host; many hosts may wait, put aside
 
 
 class Plan:

@@ -11,6 +11,8 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import make_headers, parse_url
 
+from visavis.command import InputError, say
+
 Connect = Callable[[str, int, bool], socket]
 """(host, port, whether it is the proxy's) -> a connected socket."""
 
@@ -88,6 +90,21 @@ class Pools:
         """Close what is kept."""
         for manager in (self._straight, *self._by_proxy.values()):
             manager.clear()
+
+
+def proxies_from_environment() -> dict[str, str]:
+    """HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Raises InputError for one that is not understood."""
+    found = urllib.request.getproxies()
+    for scheme in ("http", "https"):
+        if scheme not in found:
+            continue
+        if "://" not in found[scheme]:
+            found[scheme] = f"http://{found[scheme]}"
+        proxy = parse_url(found[scheme])
+        if proxy.scheme not in ("http", "https") or not proxy.host:
+            raise InputError(f"{scheme.upper()}_PROXY is {found[scheme]!r}: give an http or https address, or unset it")
+        say(f"{scheme} by way of the proxy {proxy.host}; names that only it can resolve are its matter to check")
+    return found
 
 
 def _pin(manager: urllib3.PoolManager, connect: Connect, notice: Notice, proxy: bool) -> None:

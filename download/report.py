@@ -49,7 +49,7 @@ def table(tally: Tally) -> list[str]:
     for outcome, count in (+tally.outcomes).most_common():
         status, meaning = REASONS.get(outcome, ("ok", "the photo is in images/"))
         lines.append(f"{count:>9,}  {outcome:<18} {status:<8} {meaning}; e.g. {tally.examples[outcome]}")
-    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images in labels.csv"]
+    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images asked for"]
 
 
 def advice(tally: Tally) -> list[str]:
@@ -83,5 +83,5 @@ def chart(tally: Tally, path: Path) -> None:
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    axes.set_title("images by outcome: ok, failed (may be tried again), refused", fontsize=9)
+    axes.set_title("images by outcome: ok (green), failed (orange, may be tried again), refused (grey)", fontsize=9)
     figure.savefig(path, format="png")

@@ -24,6 +24,7 @@ from urllib3.util import parse_url
 
 from download import address, names
 from download.http import Client
+from download.pools import proxies_from_environment
 from download.reasons import Failure, reason_of
 from visavis.command import InputError, say
 
@@ -92,7 +93,7 @@ def fetched(url: str, data: Path) -> Path:
     failure = Failure("connect")
     data.mkdir(parents=True, exist_ok=True)
     # The user named this host: it may be a private one. Where it redirects to may not.
-    with Client(timeout=30, allow=_networks_of(url)) as client:
+    with Client(timeout=30, allow=_networks_of(url), proxies=proxies_from_environment()) as client:
         for attempt in range(_TRIES):
             before = _size(partial)
             try:

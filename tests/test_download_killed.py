@@ -16,7 +16,7 @@ from typed import ROOT
 
 from dataset import tables
 
-KILLS = 30
+KILLS = int(os.environ.get("KILLS", "30"))  # KILLS=200 for a longer look
 
 # Has all modules loaded, and forks a run for each line that it reads: a kill costs no second start of Python.
 STARTER = """

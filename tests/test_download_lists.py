@@ -353,6 +353,20 @@ def test_a_partial_file_of_an_earlier_run(tmp_path):
         assert len(run(url, data)[0]) == 1, "it was whole already"
 
 
+def test_without_a_source_it_is_the_official_archive(tmp_path, monkeypatch):
+    asked = []
+
+    def fetched(url: str, data: Path) -> Path:
+        asked.append(url)
+        return archive(tmp_path / "lists.tar.gz", SMALL)
+
+    monkeypatch.setattr(sources, "fetched", fetched)
+    done = typed("-m", "download", "lists", "--data", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert asked == ["https://www.robots.ox.ac.uk/~vgg/data/vgg_face/vgg_face_dataset.tar.gz"]
+    assert "9 lines of 3 identities" in done.stderr
+
+
 def names_of_fetched(url: str) -> str:
     """The name under which `sources.fetched` keeps an address."""
     return hashlib.sha256(url.encode()).hexdigest()[:8] + "-lists.tar.gz"

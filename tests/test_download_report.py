@@ -56,7 +56,7 @@ def test_the_foremost_host_is_found_among_many_in_little_memory():
 
 
 def test_the_table_adds_up_with_none_and_with_some():
-    assert report.table(tally()) == ["        0  in all, of 0 images in labels.csv"]
+    assert report.table(tally()) == ["        0  in all, of 0 images asked for"]
     lines = report.table(tally(ok=(2, ""), dns=(3, "")))
     assert [line.split()[:2] for line in lines] == [["3", "dns"], ["2", "ok"], ["5", "in"]]
     assert "e.g. dns/0" in lines[0]
