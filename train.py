@@ -6,31 +6,30 @@ best.safetensors (by AP on the validation part; with the score threshold of the 
 predictions.png (validation photos with finds). docs/training.md has the rest.
 """
 
-import hashlib
 import json
 import math
 import multiprocessing
 import os
 import random
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dataset import tables
-from dataset.faces import FaceDataset, Photo, collate, labels_within, load_photos
+from dataset.checks import check_files, fingerprint
+from dataset.faces import FaceDataset, Photo, collate, load_photos
 from dataset.split import Shares
 from dataset.transforms import PRESETS, preset
-from visavis.boxes import Boxes
+from dataset.validation import evaluate
 from visavis.command import InputError, Seconds, main, say
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError, Picture, encode, read
-from visavis.metrics import Judged, Scores, judge, or_none, score
+from visavis.images import Picture, encode, read
+from visavis.metrics import Scores, or_none
 from visavis.training import config
+from visavis.training.pace import Pace
 from visavis.training.record import Record, draw_precision_recall
 
 if TYPE_CHECKING:
@@ -42,14 +41,8 @@ if TYPE_CHECKING:
     from visavis.training.sampler import Batches, Drawn
     from visavis.training.stopping import Stop
 
-LOWEST_SCORE = 0.05
-"""Finds below it are not looked at: AP hardly changes, and there are very many."""
-
 SHOWN = 24
 """Pictures on a contact sheet."""
-
-TIMED = 20
-"""Steps after which the time that is left can be told; the first few are slower than the others."""
 
 ANEW = ("data", "device", "workers", "save_every")
 """Options that may be given anew with --resume: nothing that is learnt depends on them."""
@@ -206,6 +199,7 @@ class Run:
             say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
         if self.record and 0 < self.learner.done < self.steps:
             self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
+        self.pace = Pace(self.options.save_every)
         loader = self.loader()
         while self.evaluated < self.options.epochs and not self._enough():
             self.batches.start(self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps)
@@ -278,16 +272,16 @@ class Run:
         epoch, left = self.evaluated + 1, len(self.batches)
         if not left:
             return True
-        pace = Pace(self.options.save_every)
+        self.pace.begin()
         bar = tqdm(total=left, desc=f"epoch {epoch}", unit="step", file=sys.stderr, disable=not self.world.first)
         with self.as_in_training(), bar:
             for images, targets in loader:
-                pace.loaded()
+                self.pace.loaded()
                 try:
                     share, stopped = self.learner.step(images, targets, stop.wanted)
                 except NotFinite as error:
                     raise self._not_finite(epoch, error.values) from None
-                pace.stepped(len(images) * self.world.size)
+                told = self.pace.stepped(self.batches.batch_size)
                 bar.update()
                 step = self.learner.done
                 if step % 10 == 0 or step % self.batches.steps == 0:
@@ -296,14 +290,13 @@ class Run:
                     line = {"epoch": epoch, "step": step, "loss": sum(losses.values())} | losses
                     bar.set_postfix(loss=f"{line['loss']:.3f}", refresh=False)
                     if self.record:
-                        self.record.add(line | {"lr": rate} | pace.figures())
-                if pace.steps == TIMED:
-                    self._tell(pace.estimate(self.steps - step, self.options.epochs - self.evaluated))
+                        self.record.add(line | {"lr": rate} | self.pace.figures())
+                if told:
+                    self._tell(self.pace.estimate(self.steps - step, self.options.epochs - self.evaluated))
                 if stopped:
                     return False
-                if pace.due():
+                if self.pace.due():
                     self.save()
-                    pace.saved = time.monotonic()
         return True
 
     def _validate(self, stop: "Stop") -> bool:
@@ -428,97 +421,6 @@ class Run:
         self._tell(f"find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed")
 
 
-class Pace:
-    """How fast it goes, how much of the time is spent waiting for photos, and when to save again."""
-
-    def __init__(self, save_every: float) -> None:
-        self.save_every = save_every
-        self.begun = self.saved = self.last = time.monotonic()
-        self.waited, self.photos, self.steps = 0.0, 0, 0
-        self.settled = self.begun
-
-    def loaded(self) -> None:
-        """A batch has come."""
-        now = time.monotonic()
-        self.waited += now - self.last
-
-    def stepped(self, photos: int) -> None:
-        """A step with that many photos is done."""
-        self.last = time.monotonic()
-        self.photos, self.steps = self.photos + photos, self.steps + 1
-        if self.steps == TIMED // 4:
-            self.settled = self.last
-
-    def due(self) -> bool:
-        """Whether to save now."""
-        return time.monotonic() - self.saved >= self.save_every
-
-    def figures(self) -> dict[str, float]:
-        """For the record."""
-        spent = max(time.monotonic() - self.begun, 1e-9)
-        return {"photos_per_second": self.photos / spent, "waiting_for_photos": self.waited / spent}
-
-    def estimate(self, steps: int, validations: int) -> str:
-        """How long it will take, from the latter part of the first `TIMED` steps."""
-        each = (self.last - self.settled) / (TIMED - TIMED // 4)
-        minutes = each * steps / 60
-        left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
-        return f"{each:.2f} s a step: {left} for the {steps} steps that are left, and {validations} validations"
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a network is worth on labelled photos."""
-
-    scores: Scores
-    judged: Judged
-    """Its finds, at IoU 0.5."""
-    finds: dict[str, Faces]
-    """By image_id."""
-
-
-def evaluate(
-    model: "FasterRCNN",
-    photos: list[Photo],
-    on: "torch.device",
-    world: "World | None" = None,
-    stop: "Stop | None" = None,
-) -> Validation | None:
-    """Score the model on labelled photos, each seen by one process of `world`; None where `stop` came in between.
-
-    Photos that cannot be read are said and left out.
-    """
-    from tqdm import tqdm
-
-    from visavis.detectors.faster_rcnn import FasterRCNNDetector
-    from visavis.training.distributed import World
-
-    world = world or World()
-    detector = FasterRCNNDetector(model, LOWEST_SCORE, on)
-    seen: dict[str, tuple[Faces, Faces, Boxes]] = {}
-    mine = photos[world.rank :: world.size]
-    for photo in tqdm(mine, "validation", unit="photo", file=sys.stderr, leave=False, disable=not world.first):
-        if stop is not None and stop.wanted:
-            break
-        try:
-            picture = read(photo.path)
-        except ImageError as error:
-            say(f"left out: {photo.path}: {error}")
-            continue
-        seen[photo.image_id] = (detector.detect([picture])[0], *labels_within(photo, picture.shape[:2]))
-    gathered = world.gather((seen, stop is not None and stop.wanted))
-    if any(stopped for _, stopped in gathered):
-        return None
-    together = {image_id: one for part, _ in gathered for image_id, one in part.items()}
-    ordered = {photo.image_id: together[photo.image_id] for photo in photos if photo.image_id in together}
-    if not ordered:
-        raise InputError(f"none of the {len(photos)} photos for validation can be read; run `python -m clean`")
-    finds, truth, ignore = (list(column) for column in zip(*ordered.values(), strict=True))
-    return Validation(
-        score(truth, finds, ignore), judge(truth, finds, 0.5, ignore), dict(zip(ordered, finds, strict=True))
-    )
-
-
 def _learner(
     options: Options, world: "World", on: "torch.device", precision: str, parts: list[tuple[int, float]], steps: int
 ) -> "Learner":
@@ -629,25 +531,8 @@ def _check(options: Options) -> tuple[list[Photo], list[Photo]]:
             raise InputError(
                 f"{options.data}: none of the {len(some)} photos in the split {split!r} has a labelled face"
             )
-    _check_files(options.data, photos + held_out)
+    check_files(options.data, photos + held_out)
     return photos, held_out
-
-
-def _check_files(folder: Path, photos: list[Photo]) -> None:
-    """Say which photos are not there; refuse to train where none is."""
-    gone = [photo for photo in photos if not photo.path.is_file()]
-    if not gone:
-        return
-    first = f"the first is {gone[0].path}"
-    listed = folder / "downloads.csv"
-    if listed.exists():
-        lines = {row["image_id"]: line for line, row in enumerate(tables.rows(listed), start=2)}
-        first = f"downloads.csv row {lines[gone[0].image_id]} names {gone[0].path}"
-    if len(gone) == len(photos):
-        raise InputError(
-            f"{folder}: none of the {len(photos)} photos is there; {first}; get them, or give another --data"
-        )
-    say(f"{len(gone)} of {len(photos)} photos are not there, and others stand in for them; {first}")
 
 
 def _some(photos: list[Photo], count: int, seed: int) -> list[Photo]:
@@ -656,13 +541,7 @@ def _some(photos: list[Photo], count: int, seed: int) -> list[Photo]:
 
 def _facts(options: Options, photos: list[Photo], held_out: list[Photo]) -> dict[str, Any]:
     """For config.json: the options, the surroundings, and by what to know the data again."""
-    found = {name: options.data / name for name in tables.COLUMNS if (options.data / name).is_file()}
-    data = {
-        "photos": {"train": len(photos), "val": len(held_out)},
-        "faces": sum(len(photo.boxes) for photo in photos),
-        "ignored": sum(len(photo.ignore) for photo in photos),
-        "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()},
-    }
+    data = fingerprint(options.data, photos, held_out)
     asked = config.plain(options) | {"resume": False}
     return {"options": asked, "photos": data["photos"], "data": data} | config.surroundings()
 

@@ -53,7 +53,7 @@ class Options:
 def run(options: Options) -> int:
     """Judge, write both tables, print the counts; return the exit status."""
     _check(options)
-    from clean import calibration, finders, listing, removal, verdicts
+    from clean import calibration, finders, listing, removal, report, verdicts
     from clean.look import Task
     from dataset import tables
 
@@ -66,11 +66,12 @@ def run(options: Options) -> int:
     seen = _look(photos, task, keys, notes, options.workers)
     looks = [(photo, seen[photo.image_id]) for photo in photos]
     moves = verdicts.shifts(looks, asked)
-    for name, shift in moves.items():
-        say(f"{name}: its boxes against the labels': {shift}")
-    for name, finder in asked.items():
-        asked[name], told = calibration.calibrated(finder, name, looks, moves[name])
-        say(f"{name}: {told}")
+    told = [f"{name}: its boxes against the labels': {shift}" for name, shift in moves.items()]
+    for name, finder in list(asked.items()):
+        asked[name], origin = calibration.calibrated(finder, name, looks, moves[name])
+        told.append(f"{name}: {origin}")
+    for line in told:
+        say(line)
     judged = verdicts.judge(looks, asked, moves, once=options.only in (None, "duplicates"))
     grouped = ({"image_id": one.image_id, "group": one.group} for one in judged if one.group)
     tables.write(options.data / "groups.csv", grouped)
@@ -83,7 +84,9 @@ def run(options: Options) -> int:
             for one in judged
         ),
     )
+    report.write(options.data / "clean" / "report.html", looks, judged, asked, moves, told)
     print(_counts(judged))
+    say(f"to look at: {options.data / 'clean' / 'report.html'}")
     failed = 0
     if options.quarantine is not None:
         failed = removal.quarantine(removal.rejected(looks, judged), options.data, options.quarantine, notes)

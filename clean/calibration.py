@@ -70,8 +70,8 @@ def calibrated(finder: Finder, name: str, looks: Iterable[tuple[Photo, Seen]], s
         return replace(finder, sure=sure), f"never sure: no score gives a precision of {PRECISION:.0%} in these photos"
     count = int((measured.scores >= sure).sum())
     return replace(finder, sure=sure), (
-        f"sure from {sure:.3f} on: {measured.precision(sure):.1%} of {count} finds are labelled faces, in {measured.photos} photos with several, besides the largest; "
-        f"{measured.recall(sure):.0%} of those are found"
+        f"sure from {sure:.3f} on: {measured.precision(sure):.1%} of {count} finds are labelled faces, in "
+        f"{measured.photos} photos with several, besides the largest; {measured.recall(sure):.0%} of those are found"
     )
 
 

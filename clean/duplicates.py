@@ -28,11 +28,13 @@ class Candidate:
 class Duplicates:
     """verdicts: image_id -> (keep, detail) for every photo that comes more than once; the others are not in it.
 
+    kept_for: image_id of each that is not kept -> the one kept for it.
     groups: image_id -> the first, by name, of the photos that are the same or nearly so; as in `verdicts`, and
     also those too unlike to drop one of them.
     """
 
     verdicts: dict[str, tuple[bool, str]]
+    kept_for: dict[str, str]
     groups: dict[str, str]
 
 
@@ -68,7 +70,8 @@ def judge(candidates: Iterable[Candidate]) -> Duplicates:
         for one in dropped:
             whose = "" if ordered[one].identity == best.identity else " of another identity"
             verdicts[ordered[one].image_id] = (False, f"{why[one][1]} {best.image_id}{whose}, which is kept")
-    return Duplicates(verdicts, _groups(ordered, alike))
+    kept_for = {ordered[one].image_id: ordered[best].image_id for best, dropped in kept.items() for one in dropped}
+    return Duplicates(verdicts, kept_for, _groups(ordered, alike))
 
 
 def _alike(ordered: list[Candidate]) -> dict[int, list[tuple[int, float, str]]]:

@@ -17,6 +17,7 @@ class _Labels:
     boxes: list[Box] = field(default_factory=list)
     curated: bool = False
     score: float = 0.0
+    url: str = ""
 
 
 def photos(folder: Path) -> list[Photo]:
@@ -33,7 +34,8 @@ def photos(folder: Path) -> list[Photo]:
     found = []
     for image_id in sorted(paths):
         label = labels.get(image_id, unlabelled)
-        found.append(Photo(image_id, paths[image_id], label.identity, tuple(label.boxes), label.curated, label.score))
+        known = label.identity, tuple(label.boxes), label.curated, label.score, label.url
+        found.append(Photo(image_id, paths[image_id], *known))
     return found
 
 
@@ -42,6 +44,7 @@ def _labels(path: Path) -> dict[str, _Labels]:
     for line, row in enumerate(tables.rows(path), start=2):
         label = found.setdefault(row["image_id"], _Labels(row["identity"]))
         label.boxes.append(tables.box(row, path, line))
+        label.url = label.url or row["url"]
         label.curated |= row["curated"].strip() in ("1", "1.0")
         if row["score"]:
             label.score = max(label.score, tables.number(row, "score", path, line))

@@ -32,6 +32,7 @@ class Photo:
     """A photo to be judged: its file, and what the list says of it.
 
     boxes: the labelled faces, x1 y1 x2 y2, pixels.
+    url: where the list says that it came from.
     curated, score: the list's own opinion of the label, the best of them where there are several.
     """
 
@@ -41,6 +42,7 @@ class Photo:
     boxes: tuple[Box, ...] = ()
     curated: bool = False
     score: float = 0.0
+    url: str = ""
 
 
 @dataclass(frozen=True)

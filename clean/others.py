@@ -15,12 +15,16 @@ from visavis.conventions import meets
 def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:
     """The rows of faces.csv for one photo: its labels (M, 4), then every find that is none of them.
 
-    A find that two finders made, or one finder twice, is one row; the surer opinion stands. What lies within a
-    label is left out of the loss, however sure the finder: of large faces it finds eyes and ears.
+    A find that two finders made, or one finder twice, is one row; the surer opinion stands. Of large faces finders
+    find eyes and ears, too: what lies within a label has no row, or is left out of the loss where a finder is sure.
     """
     listed = [_row(image_id, label, "list", "train") for label in labels]
     seen = [(box, float(score), one) for one in found for box, score in zip(one.boxes, one.scores, strict=True)]
-    seen = [(box, score, one) for box, score, one in seen if score >= one.elsewhere and not _is_label(box, labels)]
+    seen = [
+        (box, score, one)
+        for box, score, one in seen
+        if score >= (one.sure if _within(box, labels) else one.elsewhere) and not _is_label(box, labels)
+    ]
     if not seen:
         return listed
     # Scores of two finders do not compare: a sure find goes before an unsure one, then the score decides.

@@ -23,6 +23,7 @@ class Verdict:
     """keep or not, the keyword why not, in detail, and the photo's rows of faces.csv (none unless kept).
 
     group: of photos that look alike, named after one of them; none for what looks like no other.
+    kept_for: the photo that is kept for this duplicate.
     """
 
     image_id: str
@@ -31,6 +32,7 @@ class Verdict:
     detail: str = ""
     faces: list[dict[str, str]] = field(default_factory=list)
     group: str = ""
+    kept_for: str = ""
 
 
 def shifts(looks: Looks, asked: dict[str, Finder]) -> dict[str, Shift]:
@@ -60,7 +62,10 @@ def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once:
         if keep:
             verdicts[image_id] = replace(before, detail="; ".join(said for said in (detail, before.detail) if said))
         else:
-            verdicts[image_id] = replace(before, keep=False, reason="duplicate", detail=detail, faces=[])
+            kept_for = found.kept_for[image_id]
+            verdicts[image_id] = replace(
+                before, keep=False, reason="duplicate", detail=detail, faces=[], kept_for=kept_for
+            )
     return list(verdicts.values())
 
 

@@ -65,7 +65,7 @@ def table(photos: Photos) -> Iterator[str]:
     """The lines of a table: a row a split."""
     yield (
         f"{'split':<6}{'photos':>9}{'faces':>9}{'ignored':>9}{'left out':>10}{'identities':>12}{'a photo':>9}   "
-        f"{'width':<16}{'height':<16}{'width / height':<18}{'share of the side':<18}"
+        f"{'width':<16}{'height':<16}{'width / height':<18}share of the side"
     )
     every = list(photos)
     for split in SPLITS:
@@ -98,12 +98,16 @@ def picture(measures: Measures, path: Path) -> None:
 
 def draw(measures: Measures, axes: np.ndarray) -> None:
     """The six histograms of `picture` on (2, 3) matplotlib axes."""
+    from matplotlib.ticker import ScalarFormatter
+
     (width, height, ratio), (relative, a_photo, place) = axes
     for one, side, name in ((width, 0, "width"), (height, 1, "height")):
         values = measures.sides[:, side]
         if len(values):
             one.hist(values, bins=np.geomspace(max(1, values.min()), values.max() + 1, 40), color="#3d7ea6")
-        one.set(xscale="log", xlabel="pixels of the photo", title=f"{name} of a face")
+        one.set_xscale("log", base=2)
+        one.xaxis.set_major_formatter(ScalarFormatter())
+        one.set(xlabel="pixels of the photo", title=f"{name} of a face")
     if len(measures.sides):
         ratio.hist(np.clip(measures.ratios, 0, 2.5), bins=np.linspace(0, 2.5, 51), color="#3d7ea6")
         median = float(np.median(measures.ratios))
@@ -113,7 +117,8 @@ def draw(measures: Measures, axes: np.ndarray) -> None:
     relative.hist(measures.relative, bins=np.linspace(0, 1, 41), color="#3d7ea6")
     relative.set(title="side of a face / side of the photo", xlabel="square root of the share of the area")
     a_photo.hist(measures.a_photo, bins=np.arange(-0.5, max(3, measures.a_photo.max(initial=0)) + 1.5), color="#3d7ea6")
-    a_photo.set(title="faces a photo", yscale="log")
+    a_photo.set(title="faces a photo")
+    a_photo.xaxis.get_major_locator().set_params(integer=True)
     counts, _, _ = np.histogram2d(measures.centres[:, 1], measures.centres[:, 0], bins=32, range=((0, 1), (0, 1)))
     place.imshow(counts, extent=(0, 1, 1, 0), cmap="magma", aspect="auto")
     place.set(title="where faces are", xlabel="share of the width", ylabel="share of the height")

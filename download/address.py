@@ -4,6 +4,7 @@ The address that is connected to is the very one that was judged: the name is re
 answer is judged, and the socket is opened to an answer that passed, never to the name again.
 """
 
+import contextlib
 import ipaddress
 import queue
 import socket
@@ -96,6 +97,8 @@ def _inside(address: str, networks: Iterable[Network]) -> bool:
 
 def _resolve(host: str, port: int, timeout: float, lookup: Lookup) -> list[str]:
     """Look the name up, for no longer than `timeout`: the system's resolver may take minutes and cannot be stopped."""
+    with contextlib.suppress(ValueError):  # an address already: other spellings of one are the resolver's to read
+        return [str(ipaddress.ip_address(host.strip("[]")))]
     answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def work() -> None:

@@ -125,30 +125,30 @@ class Plan:
 
     def _gather(self) -> None:
         """Make one job of each address; set those aside whose answer is there, under another image."""
-        self._database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, host TEXT, url TEXT, image_ids TEXT)")
+        self._database.execute("CREATE TABLE lost (url TEXT PRIMARY KEY)")
         groups = """
             SELECT host, url, group_concat(image_id, char(10)) FILTER (WHERE done = 0) AS image_ids,
                    substr(max(done || image_id) FILTER (WHERE done > 0), 2) AS answer
             FROM images GROUP BY host, url
         """
-        # The groups without an answer, in the order of hosts; those with one are few.
-        self._database.execute(
-            f"INSERT INTO jobs SELECT NULL, host, url, image_ids FROM ({groups}) "
-            "WHERE image_ids IS NOT NULL AND answer IS NULL ORDER BY host, url"
+        answers = self._database.execute(
+            f"SELECT url, image_ids, answer FROM ({groups}) WHERE image_ids IS NOT NULL AND answer IS NOT NULL"
         )
-        halves = self._database.execute(
-            f"SELECT host, url, image_ids, answer FROM ({groups}) WHERE image_ids IS NOT NULL AND answer IS NOT NULL"
-        ).fetchall()
-        if not halves:
-            return
-        wanted = {answer: (host, url, image_ids) for host, url, image_ids, answer in halves}
-        for row in tables.rows(self._data / "downloads.csv"):
-            if group := wanted.pop(row["image_id"], None):
-                host, url, image_ids = group
-                if row["path"] and not (self._data / row["path"]).is_file():
-                    self._database.execute("INSERT INTO jobs VALUES (NULL, ?, ?, ?)", (host, url, image_ids))
-                else:
-                    self.answered.append((row, sorted(image_ids.split("\n"))))
+        wanted = {answer: (url, image_ids) for url, image_ids, answer in answers}  # few: rows that a list gained later
+        for row in tables.rows(self._data / "downloads.csv") if wanted else ():
+            url, image_ids = wanted.pop(row["image_id"], (None, ""))
+            if url is None:
+                continue
+            if row["path"] and not (self._data / row["path"]).is_file():
+                self._database.execute("INSERT INTO lost VALUES (?)", (url,))
+            else:
+                self.answered.append((row, sorted(image_ids.split("\n"))))
+        # In the order of hosts: `_jobs` reads a host's from its first to its last.
+        self._database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, host TEXT, url TEXT, image_ids TEXT)")
+        self._database.execute(
+            f"INSERT INTO jobs SELECT NULL, host, url, image_ids FROM ({groups}) WHERE image_ids IS NOT NULL "
+            "AND (answer IS NULL OR url IN (SELECT url FROM lost)) ORDER BY host, url"
+        )
 
 
 def host_of(url: str) -> str:

@@ -28,6 +28,7 @@ def test_sure_finds_are_to_learn_from_unsure_ones_to_leave_out():
 def test_a_find_within_a_label_is_never_learnt_from():
     # An ear at the label's edge: too small and too far off the middle to be the label's own find.
     assert uses([found([(100, 180, 130, 218)], [0.99])])[1:] == [("100.0", "hog", "ignore")]
+    assert uses([found([(100, 180, 130, 218)], [0.5])])[1:] == []
     assert uses([found([(60, 180, 120, 240)], [0.99])])[1:] == [("60.0", "hog", "train")]
 
 

@@ -149,3 +149,15 @@ def test_placeholders_are_told_at_the_end(tmp_path, site, capfd):
     assert len(site.requests) == asked, "they are not fetched again"
     assert images.run(options(tmp_path, placeholder=0, retry="placeholder")) == 0
     assert {row["status"] for row in downloads(tmp_path).values()} == {"ok"}, "where all may pass, they do"
+
+
+def test_a_lost_photo_of_a_shared_address_is_fetched_for_the_new_row_alone(tmp_path, site):
+    urls = web(site, 12)
+    images.run(options(labels(tmp_path, urls)))
+    (tmp_path / downloads(tmp_path)["p1/1"]["path"]).unlink()
+    asked = len(site.requests)
+    labels(tmp_path, urls | {"q/1": urls["p1/1"], "q/2": urls["p2/2"], "q/3": site.url("/3", "127.0.0.2")})
+    assert images.run(options(tmp_path)) == 0
+    assert sorted(request.path for request in site.requests[asked:]) == ["/1", "/3"]
+    assert downloads(tmp_path).keys() == urls.keys() | {"q/1", "q/2", "q/3"}
+    assert {"images/q/1.jpg", "images/q/2.jpg", "images/q/3.jpg"} < files(tmp_path).keys()

@@ -203,3 +203,11 @@ def test_at_threshold_where_nothing_is_left():
     precision, recall, f1 = metrics.at_threshold(judged([0.3], [True], 2), 0.5)
     assert isnan(precision)
     assert (recall, f1) == (0, 0)
+
+
+def test_f2_gives_up_precision_for_recall():
+    ranked = judged([0.9, 0.8, 0.7, 0.6, 0.5], [True, False, False, False, True], truths=2)
+    threshold, f1 = metrics.best_threshold(ranked)
+    assert (threshold, f1) == pytest.approx((0.85, 2 / 3))  # precision 1, recall 1/2
+    threshold, f2 = metrics.best_threshold(ranked, beta=2.0)
+    assert (threshold, f2) == pytest.approx((0.5, 5 * 0.4 / (4 * 0.4 + 1)))  # precision 2/5, recall 1

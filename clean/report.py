@@ -1,0 +1,176 @@
+"""clean/report.html: what was dropped for which reason, to look at. One file that needs no network.
+
+Sheets are samples (`EACH`), for a page with all pictures of a large folder opens nowhere; the tables have them all.
+"""
+
+import random
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from clean.finders import Finder
+from clean.look import Photo, Seen
+from clean.verdicts import Verdict
+from visavis import draw, images
+from visavis.boxes import Boxes, as_boxes, scale
+from visavis.conventions import Shift
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import ImageError
+
+EACH = 60
+"""Photos on a sheet."""
+
+THUMBNAIL = 220
+"""The longer side of a thumbnail, pixels."""
+
+BUDGET = 20_000_000
+"""Characters of all thumbnails together; what comes after them has its caption alone."""
+
+Entry = tuple[Photo, Seen, Verdict]
+
+
+def write(
+    path: Path,
+    looks: Sequence[tuple[Photo, Seen]],
+    judged: Sequence[Verdict],
+    asked: Mapping[str, Finder],
+    moves: Mapping[str, Shift],
+    notes: Sequence[str],
+) -> None:
+    """Replace the page at `path`. asked: the finders; moves: from their boxes to the labels'. notes: for its top."""
+    entries = {photo.image_id: (photo, seen, one) for (photo, seen), one in zip(looks, judged, strict=True)}
+    sheets = _sheets(list(entries.values()))
+    pictures = _Pictures(entries, asked, moves)
+    with replaced(path) as file:
+        file.write(_HEAD)
+        file.write(f"<h1>What clean made of {len(entries):,} photos</h1>\n")
+        file.write("".join(f"<p>{escape(note)}</p>\n" for note in notes))
+        file.write(
+            f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(entries))}</table>\n{_key()}"
+        )
+        for name, some in sheets.items():
+            chosen = some if len(some) <= EACH else random.Random(0).sample(some, EACH)
+            shown = "all" if len(chosen) == len(some) else f"{len(chosen)}, chosen at random,"
+            file.write(f'<section id="{_anchor(name)}"><h2>{escape(name)} <small>{shown} of {len(some):,}</small></h2>')
+            file.writelines(pictures.figure(entry) for entry in chosen)
+            file.write("</section>\n")
+        file.write("</html>\n")
+
+
+def _sheets(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Name -> its photos: those kept and each reason to drop one, which add up; then some of the kept, again."""
+    reasons = Counter(one.reason for _, _, one in entries if not one.keep)
+    kept = [entry for entry in entries if entry[2].keep]
+    sheets = {reason: [entry for entry in entries if entry[2].reason == reason] for reason, _ in reasons.most_common()}
+    sheets["kept"] = kept
+    for use, name in (("train", "other faces to learn from"), ("ignore", "other faces to leave out of the loss")):
+        sheets[name] = [entry for entry in kept if any(_other(row) == use for row in entry[2].faces)]
+    sheets["kept, and the label in doubt or an animation"] = [entry for entry in kept if entry[2].detail]
+    return {name: some for name, some in sheets.items() if some or name == "kept"}
+
+
+def _contents(sheets: Mapping[str, Sequence[Entry]], photos: int) -> str:
+    rows = ((name, len(some), len(some) / max(1, photos)) for name, some in sheets.items())
+    return "".join(
+        f'<tr><td><a href="#{_anchor(name)}">{escape(name)}</a><td>{count:,}<td>{share:.1%}</tr>\n'
+        for name, count, share in rows
+    )
+
+
+def _other(row: Mapping[str, str]) -> str:
+    """The use of another face than the labelled one; nothing for a label."""
+    return "" if row["source"] == "list" else row["use"]
+
+
+class _Pictures:
+    """Makes figures, thumbnails while the budget lasts. A file that is gone or does not decode has none."""
+
+    def __init__(self, entries: Mapping[str, Entry], asked: Mapping[str, Finder], moves: Mapping[str, Shift]) -> None:
+        self.entries, self.asked, self.moves = entries, asked, moves
+        self.left = BUDGET
+
+    def figure(self, entry: Entry) -> str:
+        """A photo with its boxes and what is known of it; for a duplicate also the one that is kept for it."""
+        photo, _, verdict = entry
+        seen = [entry, *([self.entries[verdict.kept_for]] if verdict.kept_for else [])]
+        shown = "".join(self._image(*one) for one in seen) or '<span class="none">no picture</span>'
+        said = [f"<b>{escape(photo.image_id)}</b>"]
+        if photo.url.startswith(("http://", "https://")):  # the list is from the web: no javascript: here
+            said.append(f'<a href="{escape(photo.url)}" rel="noreferrer noopener">{escape(photo.url)}</a>')
+        elif photo.url:
+            said.append(escape(photo.url))
+        if verdict.detail:
+            said.append(escape(verdict.detail))
+        return f"<figure>{shown}<figcaption>{'<br>'.join(said)}</figcaption></figure>\n"
+
+    def _image(self, photo: Photo, seen: Seen, verdict: Verdict) -> str:
+        undecoded = seen.reason and seen.reason not in ("too_small", "not_a_photo")
+        if undecoded or seen.removed or self.left <= 0:
+            return ""
+        try:
+            picture, factor = images.fit(images.read(photo.path, max_pixels=2**40), THUMBNAIL)
+        except ImageError:  # gone since it was judged
+            return ""
+        for kind, boxes in self._boxes(photo, seen, verdict):
+            picture = draw.boxes_on(picture, Faces(scale(boxes, factor)), kind, [""] * len(boxes))
+        data = b64encode(images.encode(picture, quality=75)).decode()
+        self.left -= len(data)
+        height, width = picture.shape[:2]
+        return (
+            f'<img loading="lazy" decoding="async" width="{width}" height="{height}" '
+            f'alt="{escape(photo.image_id)}" src="data:image/jpeg;base64,{data}">'
+        )
+
+    def _boxes(self, photo: Photo, seen: Seen, verdict: Verdict) -> Iterator[tuple[str, Boxes]]:
+        """Kind in visavis.draw.COLOURS and (N, 4) boxes, pixels of the photo."""
+        if verdict.faces:
+            for use, kind in (("ignore", "ignore"), ("train", "found")):
+                rows = [row for row in verdict.faces if _other(row) == use]
+                yield kind, as_boxes([[float(row[side]) for side in ("x1", "y1", "x2", "y2")] for row in rows])
+        else:
+            for name, finder in self.asked.items():
+                found = seen.rows(name) if name in seen.finds else np.zeros((0, 5), np.float32)
+                boxes = self.moves[name].move(found[:, :4])
+                for kind, chosen in (("ignore", found[:, 4] < finder.sure), ("found", found[:, 4] >= finder.sure)):
+                    yield kind, boxes[chosen & (found[:, 4] >= finder.elsewhere)]
+        yield "label", as_boxes(photo.boxes)
+
+
+def _anchor(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def _key() -> str:
+    kinds = {
+        "label": "the label",
+        "found": "a find that the finder is sure of",
+        "ignore": "a find that it is not sure of",
+    }
+    marks = (
+        f'<span style="border-color: rgb{draw.COLOURS[kind]}">&nbsp;</span> {what}' for kind, what in kinds.items()
+    )
+    return f'<p class="key">{" &nbsp; ".join(marks)}</p>\n'
+
+
+_HEAD = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>clean</title>
+<style>
+body { font: 14px/1.45 system-ui, sans-serif; margin: 2em; color: #222; background: #fafaf9 }
+table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .15em 1.2em .15em 0; text-align: left }
+td + td { text-align: right; font-variant-numeric: tabular-nums }
+section { content-visibility: auto; contain-intrinsic-size: auto 2500px }
+h2 { margin: 2em 0 .5em } small { font-weight: normal; color: #666 }
+figure { display: inline-block; vertical-align: top; width: max-content; max-width: 460px; margin: 0 12px 16px 0 }
+img { display: inline-block; margin-right: 4px; background: #ddd }
+figcaption { width: 220px; min-width: 100%; font-size: 11px; overflow-wrap: anywhere; contain: inline-size }
+.none { display: inline-block; width: 220px; padding: 4em 0; text-align: center; color: #777; background: #e8e8e6 }
+.key span { display: inline-block; width: 1.2em; border: 3px solid }
+</style>
+"""

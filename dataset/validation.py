@@ -1,0 +1,75 @@
+"""What a network in training is worth on labelled photos. evaluate.py compares finished detectors."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dataset.faces import Photo, labels_within
+from visavis.boxes import Boxes
+from visavis.command import InputError, say
+from visavis.faces import Faces
+from visavis.images import ImageError, read
+from visavis.metrics import Judged, Scores, judge, score
+
+if TYPE_CHECKING:
+    import torch
+    from torchvision.models.detection import FasterRCNN
+
+    from visavis.training.distributed import World
+    from visavis.training.stopping import Stop
+
+LOWEST_SCORE = 0.05
+"""Finds below it are not looked at: AP hardly changes, and there are very many."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a network is worth on labelled photos."""
+
+    scores: Scores
+    judged: Judged
+    """Its finds, at IoU 0.5."""
+    finds: dict[str, Faces]
+    """By image_id."""
+
+
+def evaluate(
+    model: "FasterRCNN",
+    photos: list[Photo],
+    on: "torch.device",
+    world: "World | None" = None,
+    stop: "Stop | None" = None,
+) -> Validation | None:
+    """Score the model on labelled photos, each seen by one process of `world`; None where `stop` came in between.
+
+    Photos that cannot be read are said and left out.
+    """
+    from tqdm import tqdm
+
+    from visavis.detectors.faster_rcnn import FasterRCNNDetector
+    from visavis.training.distributed import World
+
+    world = world or World()
+    detector = FasterRCNNDetector(model, LOWEST_SCORE, on)
+    seen: dict[str, tuple[Faces, Faces, Boxes]] = {}
+    mine = photos[world.rank :: world.size]
+    for photo in tqdm(mine, "validation", unit="photo", file=sys.stderr, leave=False, disable=not world.first):
+        if stop is not None and stop.wanted:
+            break
+        try:
+            picture = read(photo.path)
+        except ImageError as error:
+            say(f"left out: {photo.path}: {error}")
+            continue
+        seen[photo.image_id] = (detector.detect([picture])[0], *labels_within(photo, picture.shape[:2]))
+    gathered = world.gather((seen, stop is not None and stop.wanted))
+    if any(stopped for _, stopped in gathered):
+        return None
+    together = {image_id: one for part, _ in gathered for image_id, one in part.items()}
+    ordered = {photo.image_id: together[photo.image_id] for photo in photos if photo.image_id in together}
+    if not ordered:
+        raise InputError(f"none of the {len(photos)} photos for validation can be read; run `python -m clean`")
+    finds, truth, ignore = (list(column) for column in zip(*ordered.values(), strict=True))
+    return Validation(
+        score(truth, finds, ignore), judge(truth, finds, 0.5, ignore), dict(zip(ordered, finds, strict=True))
+    )
