@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from tqdm import tqdm
 
 import visavis
@@ -28,7 +29,7 @@ from visavis.images import ImageError, Picture, encode, read
 from visavis.scoreboard import COST, DETECTION, sentence, table
 
 LOWEST_SCORE = 0.05
-"""Down to here finds are asked for: AP is over the whole curve, not from a threshold on."""
+"""Down to here, before any calibration, finds are asked for: AP is over the whole curve, not from a threshold on."""
 
 LOWEST_OF_PROTOCOLS = 0.01
 """The same, for the published benchmarks, whose curves go on where nobody would use a detector."""
@@ -121,8 +122,9 @@ def _contestant(name: str, source: str, on: str, lowest: float, threshold: float
     """Load a detector once: it says its own threshold, and is then asked for more."""
     detector = visavis.load_detector(source, on)
     own = detector.threshold
-    detector.threshold = min(own, lowest)
     has = getattr(detector, "calibration", Calibration())
+    # As low as without a calibration, which may well move 0.5 to 0.05: the curve is to be as long.
+    detector.threshold = min(own, float(has.apply(np.array(lowest))))
     return Contestant(name, source, detector, own if threshold is None else threshold, has)
 
 

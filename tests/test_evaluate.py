@@ -179,6 +179,13 @@ def test_two_detectors_on_the_same_photos(
     assert "1 of 5 photos could not be read" in said.err
 
 
+def test_a_detector_that_stays_on_the_cpu_says_so_once(capsys: pytest.CaptureFixture):
+    contestant = evaluate._contestant("hog", "dlib_hog", "cuda", 0.05, None)
+    assert capsys.readouterr().err.count("dlib_hog knows no other device than the CPU") == 1
+    assert (contestant.threshold, contestant.detector.threshold) == (0.5, 0.05)
+    assert evaluate._contestant("hog", "dlib_hog", "cpu", 0.05, 0.7).threshold == 0.7
+
+
 def test_one_detector_leaves_mistakes_jpg(folder: Path, tmp_path: Path):
     options = evaluate.Options(data=folder, split="all", out=tmp_path / "out", device="cpu", batch_size=4)
     evaluate.evaluate(options)
