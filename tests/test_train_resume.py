@@ -31,14 +31,14 @@ def undisturbed(folder, tmp_path_factory):
     return out
 
 
-def when(moment, process, seconds=120):
+def when(moment, process, seconds=600):
     """Wait until `moment()`, which is something other than an end of the process."""
     until = time.monotonic() + seconds
     while not moment():
         assert process.is_alive() and time.monotonic() < until, f"exit status {process.exitcode}"
 
 
-def ends(process, seconds=120):
+def ends(process, seconds=600):
     process.join(seconds)
     assert process.exitcode is not None, "it hangs"
     return process.exitcode
