@@ -91,7 +91,7 @@ class Stop:
             if self._left.is_set():
                 return
             self._save()
-            say("stopped in the middle of a step, which the next start does again")
+            say("stopped in the middle of a step, and saved what was before; --resume does that step again")
             sys.stderr.flush()
             os._exit(self.status)
 
