@@ -103,6 +103,12 @@ def test_what_cannot_work_is_refused_and_nothing_written(folder, tmp_path, wrong
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_photos(folder, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_puts_the_photos_aside(folder, tmp_path):
+    out = tmp_path / "run"
     with pytest.raises(InputError, match=r"the loss is (nan|inf).*P\d/1"):
-        train.train(options(folder, tmp_path / "run", lr=1e30, epochs=4, limit=4))
+        train.train(options(folder, out, lr=1e30, epochs=4, limit=4, workers=1, size=64))
+    aside = json.loads((out / "not_finite" / "batch.json").read_text())
+    assert len(aside["photos"]) == 2 and any(value in ("nan", "inf") for value in aside["losses"].values())
+    for photo in aside["photos"]:
+        with Image.open(out / "not_finite" / photo["file"]) as picture:
+            assert min(picture.size) > 0 and photo["image_id"].startswith("P")

@@ -116,7 +116,7 @@ def test_torchrun_starts_it(folder, tmp_path):
     words += ["--data", folder, "--out", tmp_path / "run", "--arch", "mobilenet_v2_fpn", "--init", SHIPPED]
     words += ["--val", "0.3", "--test", "0", "--epochs", "1", "--batch-size", "4", "--workers", "0", "--size", "64"]
     process = started(*map(str, words), "--device", "cpu")
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=900)
     assert process.returncode == 0, said
     assert "process 1 of 2" in said and said.count("best AP") == 1
     assert (tmp_path / "run" / "best.safetensors").exists()

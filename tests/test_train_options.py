@@ -16,6 +16,7 @@ from dataset import tables
 from dataset.faces import collate, load_photos
 from visavis import checkpoint, load_detector
 from visavis.command import InputError
+from visavis.detectors import SHIPPED
 from visavis.detectors.faster_rcnn import ARCHS, build, freeze, norm_eps
 from visavis.training import precision, schedule
 from visavis.training.distributed import World
@@ -161,7 +162,7 @@ def test_the_record_says_with_what_on_what_and_how(folder, tmp_path, capsys):
     described = json.loads((out / "config.json").read_text())
     assert described["options"]["precision"] == described["precision"] == "bf16"
     assert len(described["data"]["sha256"]["labels.csv"]) == 64
-    assert described["versions"]["torch"] == torch.__version__ and "cores" in described["machine"]
+    assert torch.__version__.startswith(described["versions"]["torch"]) and "cores" in described["machine"]
     assert described["commit"] is None or len(described["commit"].rstrip("+")) == 40
     events = EventAccumulator(str(out / "tensorboard"))
     events.Reload()
@@ -226,7 +227,7 @@ def test_photos_that_are_hard_one_a_batch(begun, tmp_path, capsys):
 
 
 def test_it_learns_two_photos_by_heart(tmp_path):
-    """From weights at random, with what is labelled no face at all."""
+    """From a detector of faces, with something labelled that is none."""
     own = tmp_path / "data"
     labels = []
     for name, place, box in (("a", "train", (20, 10, 60, 60)), ("b", "val", (40, 30, 80, 85))):
@@ -239,8 +240,9 @@ def test_it_learns_two_photos_by_heart(tmp_path):
         labels.append({"image_id": f"{place}/{name}", "identity": place, "x1": x1, "y1": y1, "x2": x2, "y2": y2})
     tables.write(own / "labels.csv", labels)
     photos = load_photos(own)
-    given = options(own, tmp_path / "run", epochs=40, transforms="none", size=96, lr=1e-3, ema=0.0)
-    run = train.Run(given, World(), photos, photos)
+    given = options(own, tmp_path / "run", init=str(SHIPPED), epochs=2, transforms="none", size=160, lr=5e-4, ema=0.0)
+    run = train.Run(given, World(), photos * 30, photos)
+    run.in_use = (160,), 213  # as large as in training
     with Stop(run.save) as stop:
         assert run.go(stop) == 0
     assert max(line["ap50"] for line in run.record.lines if "ap" in line) == 1.0

@@ -31,14 +31,14 @@ def undisturbed(folder, tmp_path_factory):
     return out
 
 
-def when(moment, process, seconds=120):
+def when(moment, process, seconds=600):
     """Wait until `moment()`, which is something other than an end of the process."""
     until = time.monotonic() + seconds
     while not moment():
         assert process.is_alive() and time.monotonic() < until, f"exit status {process.exitcode}"
 
 
-def ends(process, seconds=120):
+def ends(process, seconds=600):
     process.join(seconds)
     assert process.exitcode is not None, "it hangs"
     return process.exitcode
@@ -90,7 +90,7 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_from_there(folder, undistur
     when(lambda: (out / "metrics.jsonl").exists(), process)
     os.kill(process.pid, number)
     assert ends(process) == status, said.read_text()
-    assert "--resume --out" in said.read_text()
+    assert "--resume" in said.read_text()
     begun = torch.load(out / state.NAME, weights_only=True)["done"]
     assert train.train(train.Options(out=out, resume=True)) == 0
     assert 0 <= begun < 8

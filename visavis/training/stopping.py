@@ -69,16 +69,17 @@ class Stop:
         signal.set_wakeup_fd(self._pipe)
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        os.close(self._write)  # which ends the listening
+        os.write(self._write, b"\0")  # ends the listening; closing would not while a worker has the pipe, too
         for thread in self._threads:
             thread.join()
         os.close(self._read)
+        os.close(self._write)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.ask(number)
 
     def _listen(self) -> None:
-        while data := os.read(self._read, 1):
+        while (data := os.read(self._read, 1)) and not self._left.is_set():
             if data[0] in SIGNALS:
                 self.ask(data[0])
 
@@ -90,7 +91,7 @@ class Stop:
             if self._left.is_set():
                 return
             self._save()
-            say("stopped in the middle of a step, which the next start does again")
+            say("stopped in the middle of a step, and saved what was before; --resume does that step again")
             sys.stderr.flush()
             os._exit(self.status)
 
