@@ -11,7 +11,8 @@ from visavis import command
 from visavis.command import InputError, say
 
 if TYPE_CHECKING:
-    from clean.look import Photo, Seen, Task
+    from clean.journal import Looks
+    from clean.look import Photo, Task
     from clean.verdicts import Verdict
 
 
@@ -63,8 +64,7 @@ def run(options: Options) -> int:
     task = Task(tuple(asked), options.max_pixels, options.min_side)
     keys = {name: finder.key for name, finder in asked.items()}
     notes = options.data / "clean" / "seen.jsonl"
-    seen = _look(photos, task, keys, notes, options.workers)
-    looks = [(photo, seen[photo.image_id]) for photo in photos]
+    looks = _look(photos, task, keys, notes, options.workers)
     moves = verdicts.shifts(looks, asked)
     told = [f"{name}: its boxes against the labels': {shift}" for name, shift in moves.items()]
     for name, finder in list(asked.items()):
@@ -116,28 +116,27 @@ def _check(options: Options) -> None:
 
 def _look(
     photos: "list[Photo]", task: "Task", keys: dict[str, str], path: Path, workers: int | Literal["auto"]
-) -> "dict[str, Seen]":
-    """What was seen of each photo, by image_id: from the journal where that still holds, else looked at now."""
+) -> "Looks":
+    """What was seen of each photo: from the journal where that still holds, else looked at now."""
     from tqdm import tqdm
 
     from clean import journal
     from clean.workers import look_at_all
 
-    known = journal.read(path)
-    before = {
-        one.image_id: known[one.image_id]
-        for one in photos
-        if one.image_id in known and known[one.image_id].still_holds(one, task)
-    }
+    known = journal.places(path)
+    place: dict[str, int] = {}
     jobs = []
     for photo in photos:
-        known_of = before.get(photo.image_id)
-        unasked = known_of.unasked(keys) if known_of else task.finders
-        if known_of is None or unasked or not known_of.complete():
+        before = journal.read(path, known[photo.image_id]) if photo.image_id in known else None
+        if before is None or not before.still_holds(photo, task):
+            jobs.append((photo, task))
+            continue
+        place[photo.image_id] = known[photo.image_id]
+        unasked = before.unasked(keys)
+        if unasked or not before.complete():
             jobs.append((photo, replace(task, finders=unasked)))
     if len(jobs) < len(photos):
         say(f"{len(photos) - len(jobs)} of {len(photos)} photos were judged before and have not changed")
-    seen = dict(before)
     # A process that must load torch takes as long to start as ten photos do.
     count = min(len(os.sched_getaffinity(0)), len(jobs) // 10) if workers == "auto" else min(workers, len(jobs))
     with (
@@ -146,9 +145,9 @@ def _look(
         tqdm(looks, "clean", total=len(jobs), unit=" photos", smoothing=0.05, disable=not jobs) as bar,
     ):
         for one in bar:
-            seen[one.image_id] = before[one.image_id].joined(one) if one.image_id in before else one
-            file.add(seen[one.image_id])
-    return seen
+            before = journal.read(path, place[one.image_id]) if one.image_id in place else None
+            place[one.image_id] = file.add(before.joined(one) if before else one)
+    return journal.Looks(photos, path, place)
 
 
 def _counts(judged: "list[Verdict]") -> str:

@@ -38,7 +38,7 @@ CUT = 0.12
 
 _SIDE = 24  # of a thumbnail, pixels
 _TRIM = 0.05  # what is cut off each side for the hash that cropped copies are compared with
-_BLOCK = 1 << 24  # distances that are held in memory at a time
+_BLOCK = 1 << 20  # distances that are held in memory at a time, ten bytes each
 
 
 @dataclass(frozen=True)

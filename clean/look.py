@@ -27,7 +27,7 @@ CLOSER = 1.0
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A photo to be judged: its file, and what the list says of it.
 

@@ -31,7 +31,8 @@ THUMBNAIL = 220
 BUDGET = 20_000_000
 """Characters of all thumbnails together; what comes after them has its caption alone."""
 
-Entry = tuple[Photo, Seen, Verdict]
+Entry = tuple[int, Verdict]
+"""The photo's number among the looks, and what was made of it."""
 
 
 def write(
@@ -43,16 +44,13 @@ def write(
     notes: Sequence[str],
 ) -> None:
     """Replace the page at `path`. asked: the finders; moves: from their boxes to the labels'. notes: for its top."""
-    entries = {photo.image_id: (photo, seen, one) for (photo, seen), one in zip(looks, judged, strict=True)}
-    sheets = _sheets(list(entries.values()))
-    pictures = _Pictures(entries, asked, moves)
+    sheets = _sheets(list(enumerate(judged)))
+    pictures = _Pictures(looks, judged, asked, moves)
     with replaced(path) as file:
         file.write(_HEAD)
-        file.write(f"<h1>What clean made of {len(entries):,} photos</h1>\n")
+        file.write(f"<h1>What clean made of {len(looks):,} photos</h1>\n")
         file.write("".join(f"<p>{escape(note)}</p>\n" for note in notes))
-        file.write(
-            f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(entries))}</table>\n{_key()}"
-        )
+        file.write(f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(looks))}</table>\n{_key()}")
         for name, some in sheets.items():
             chosen = some if len(some) <= EACH else random.Random(0).sample(some, EACH)
             shown = "all" if len(chosen) == len(some) else f"{len(chosen)}, chosen at random,"
@@ -64,13 +62,13 @@ def write(
 
 def _sheets(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """Name -> its photos: those kept and each reason to drop one, which add up; then some of the kept, again."""
-    reasons = Counter(one.reason for _, _, one in entries if not one.keep)
-    kept = [entry for entry in entries if entry[2].keep]
-    sheets = {reason: [entry for entry in entries if entry[2].reason == reason] for reason, _ in reasons.most_common()}
+    reasons = Counter(one.reason for _, one in entries if not one.keep)
+    kept = [entry for entry in entries if entry[1].keep]
+    sheets = {reason: [entry for entry in entries if entry[1].reason == reason] for reason, _ in reasons.most_common()}
     sheets["kept"] = kept
     for use, name in (("train", "other faces to learn from"), ("ignore", "other faces to leave out of the loss")):
-        sheets[name] = [entry for entry in kept if any(_other(row) == use for row in entry[2].faces)]
-    sheets["kept, and the label in doubt or an animation"] = [entry for entry in kept if entry[2].detail]
+        sheets[name] = [entry for entry in kept if any(_other(row) == use for row in entry[1].faces)]
+    sheets["kept, and the label in doubt or an animation"] = [entry for entry in kept if entry[1].detail]
     return {name: some for name, some in sheets.items() if some or name == "kept"}
 
 
@@ -90,15 +88,25 @@ def _other(row: Mapping[str, str]) -> str:
 class _Pictures:
     """Makes figures, thumbnails while the budget lasts. A file that is gone or does not decode has none."""
 
-    def __init__(self, entries: Mapping[str, Entry], asked: Mapping[str, Finder], moves: Mapping[str, Shift]) -> None:
-        self.entries, self.asked, self.moves = entries, asked, moves
+    def __init__(
+        self,
+        looks: Sequence[tuple[Photo, Seen]],
+        judged: Sequence[Verdict],
+        asked: Mapping[str, Finder],
+        moves: Mapping[str, Shift],
+    ) -> None:
+        self.looks, self.judged, self.asked, self.moves = looks, judged, asked, moves
+        self.numbers = {one.image_id: number for number, one in enumerate(judged)}
         self.left = BUDGET
 
     def figure(self, entry: Entry) -> str:
         """A photo with its boxes and what is known of it; for a duplicate also the one that is kept for it."""
-        photo, _, verdict = entry
-        seen = [entry, *([self.entries[verdict.kept_for]] if verdict.kept_for else [])]
-        shown = "".join(self._image(*one) for one in seen) or '<span class="none">no picture</span>'
+        number, verdict = entry
+        photo, _ = self.looks[number]
+        shown = self._image(number)
+        if verdict.kept_for:
+            shown += self._image(self.numbers[verdict.kept_for])
+        shown = shown or '<span class="none">no picture</span>'
         said = [f"<b>{escape(photo.image_id)}</b>"]
         if photo.url.startswith(("http://", "https://")):  # the list is from the web: no javascript: here
             said.append(f'<a href="{escape(photo.url)}" rel="noreferrer noopener">{escape(photo.url)}</a>')
@@ -108,7 +116,8 @@ class _Pictures:
             said.append(escape(verdict.detail))
         return f"<figure>{shown}<figcaption>{'<br>'.join(said)}</figcaption></figure>\n"
 
-    def _image(self, photo: Photo, seen: Seen, verdict: Verdict) -> str:
+    def _image(self, number: int) -> str:
+        (photo, seen), verdict = self.looks[number], self.judged[number]
         undecoded = seen.reason and seen.reason not in ("too_small", "not_a_photo")
         if undecoded or seen.removed or self.left <= 0:
             return ""

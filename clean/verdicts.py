@@ -18,7 +18,7 @@ from visavis.conventions import Shift
 Looks = Sequence[tuple[Photo, Seen]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """keep or not, the keyword why not, in detail, and the photo's rows of faces.csv (none unless kept).
 

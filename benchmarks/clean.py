@@ -1,0 +1,306 @@
+"""python -m benchmarks.clean: how well, how fast and in how much memory `python -m clean` judges.
+
+Faults are planted on real photos of a labelled data folder, which is not changed: everything is made in a temporary
+folder. The validation part is used, for the shipped detector has learnt from the rest.
+"""
+
+import json
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.clean_faults import COPIES, CORRUPT, FAULTS, Folder, Good, base_photos
+from clean import listing
+from clean.look import Photo
+from dataset import tables
+from dataset.split import split_of
+from visavis import command, images
+from visavis.boxes import area, as_boxes, iou
+from visavis.command import say
+from visavis.conventions import meets
+from visavis.files import replaced
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "face_recognition": ("--finder", "face_recognition"),
+    "shipped": ("--finder", "shipped"),
+    "face_recognition and shipped": ("--finder", "face_recognition", "--also", "shipped"),
+}
+
+
+@dataclass
+class Options:
+    """Plant faults, hide faces, measure speed and memory; write the figures as JSON."""
+
+    data: Path
+    """A data folder of labelled photos, some with several faces and some without any."""
+    out: Path = Path("benchmarks/results/clean.json")
+    """Where the figures go."""
+    each: int = 30
+    """Photos for each fault."""
+    good: int = 200
+    """Photos without a fault."""
+    others: int = 150
+    """Photos with several faces."""
+    timed: int = 120
+    """Photos for the speed."""
+    rows: int = 100_000
+    """Rows for the memory; compared with 1,000."""
+    seed: int = 0
+    """Of the choice of photos and of the faults."""
+    only: Literal["faults", "other faces", "cost", "speed", "memory"] | None = None
+    """Measure this alone, and leave the other figures in the file as they are."""
+
+
+def run(options: Options) -> int:
+    """Measure all, write, print."""
+    figures: dict[str, Any] = json.loads(options.out.read_text()) if options.only and options.out.exists() else {}
+    photos = [one for one in listing.photos(options.data) if split_of(one.identity, one.image_id) == "val"]
+    with tempfile.TemporaryDirectory() as place:
+        parts: dict[str, Callable[[], Any]] = {
+            "faults": lambda: faults(photos, Path(place) / "faults", options),
+            "other faces": lambda: other_faces(photos, Path(place) / "others", options),
+            "cost": lambda: cost(photos, options.timed),
+            "speed": lambda: speed(photos, Path(place) / "speed", options),
+            "memory": lambda: memory(photos[0].path, Path(place) / "memory", options.rows),
+        }
+        for name, measure in parts.items():
+            if options.only not in (None, name):
+                continue
+            began = time.monotonic()
+            load = os.getloadavg()[0]
+            figures[name] = measure()
+            figures[name]["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, load {load:.1f} when it began"
+            say(f"{name}: {time.monotonic() - began:.0f} s")
+            with replaced(options.out) as file:  # after each part: a stopped run keeps what it has
+                file.write(json.dumps(figures, indent=2) + "\n")
+            print(json.dumps({name: figures[name]}, indent=2), flush=True)
+    return 0
+
+
+def faults(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
+    """Per setting of finders and fault: the share that was dropped, and for what; and of the good photos."""
+    random.seed(options.seed)
+    folder = Folder(place)
+    bases = base_photos(photos, random.Random(options.seed))
+    scenes = [one for one in photos if not one.boxes]
+    good = [Good(folder, bases.pop()) for _ in range(options.good)]
+    chance = random.Random(options.seed + 1)
+    for fault in FAULTS.values():
+        fault(folder, good, bases, scenes, options.each, chance)
+    folder.write()
+    return {name: _judged(folder, arguments) for name, arguments in SETTINGS.items()}
+
+
+def _judged(folder: "Folder", arguments: Sequence[str]) -> dict[str, Any]:
+    _clean(folder.path, *arguments)
+    return tally({row["image_id"]: row["reason"] for row in tables.rows(folder.path / "clean.csv")})
+
+
+def tally(reasons: dict[str, str]) -> dict[str, Any]:
+    """Per planted fault the share dropped, and for what; and the precision of the reasons. reasons: by image_id."""
+    figures: dict[str, Any] = {}
+    for fault in ("good", *FAULTS):
+        some = [image_id for image_id in reasons if image_id.startswith(fault + "/")]
+        dropped: dict[str, int] = {}
+        for image_id in some:
+            reason = reasons[image_id]
+            original = "good/" + image_id.split("/", 1)[1]
+            if fault == "good" and reason == "duplicate":
+                reason = ""  # for a copy that is kept in its place
+            elif fault in COPIES:  # found where not both are kept
+                reason = reason or reasons[original]
+            if reason:
+                dropped[reason] = dropped.get(reason, 0) + 1
+        share = sum(dropped.values()) / max(1, len(some))
+        figures[fault] = {"photos": len(some), "dropped": round(share, 4), "reasons": dropped}
+    families = {
+        "corrupt": (CORRUPT, ("truncated", "header", "one_colour")),
+        # A flipped byte may leave a decodable picture of nothing.
+        "faceless, label_moved": (("faceless", "label_moved"), ("scene", "moved", "swapped", "header")),
+        "duplicate": (("duplicate",), COPIES),
+    }
+    figures["precision"] = {}
+    for name, (expected, planted) in families.items():
+        said = [image_id for image_id, reason in reasons.items() if reason in expected]
+        # Of two copies either may be the one that is kept.
+        right = [one for one in said if one.split("/")[0] in (*planted, *(("good",) if name == "duplicate" else ()))]
+        figures["precision"][name] = round(len(right) / len(said), 4) if said else None
+    return figures
+
+
+def other_faces(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
+    """Hide all labels but the largest; per setting: precision and recall of `train`, recall of train or ignore."""
+    some = [one for one in photos if len(one.boxes) > 1][: options.others]
+    folder = Folder(place)
+    hidden: dict[str, np.ndarray] = {}
+    for photo in some:
+        boxes = as_boxes(photo.boxes)
+        main = int(area(boxes).argmax())
+        hidden[f"several/{photo.image_id}"] = np.delete(boxes, main, axis=0)
+        folder.add(f"several/{photo.image_id}", photo.path.read_bytes(), photo.boxes[main])
+    folder.write()
+    figures: dict[str, Any] = {"photos": len(some), "hidden faces": sum(len(boxes) for boxes in hidden.values())}
+    for name, arguments in SETTINGS.items():
+        _clean(folder.path, "--only", "faceless", *arguments)
+        found: dict[str, dict[str, list[Any]]] = {image_id: {"train": [], "ignore": []} for image_id in hidden}
+        for line, row in enumerate(tables.rows(folder.path / "faces.csv"), start=2):
+            if row["source"] != "list":
+                found[row["image_id"]][row["use"]].append(tables.box(row, folder.path / "faces.csv", line))
+        right = wrong = learnt = left = 0
+        for image_id, boxes in hidden.items():
+            learn, ignore = (as_boxes(found[image_id][use]) for use in ("train", "ignore"))
+            at = _at(learn, boxes)
+            right, wrong = right + int(at.any(axis=1).sum()), wrong + int((~at.any(axis=1)).sum())
+            learnt += int(at.any(axis=0).sum())
+            left += int((at.any(axis=0) | _at(ignore, boxes).any(axis=0)).sum())
+        count = max(1, figures["hidden faces"])
+        figures[name] = {
+            "train precision": round(right / max(1, right + wrong), 4),
+            "train recall": round(learnt / count, 4),
+            "train or ignore recall": round(left / count, 4),
+            "train rows": right + wrong,
+        }
+    return figures
+
+
+def _at(finds: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, M) whether each find is each label's face."""
+    near = [[bool(meets(find[None], label)[0]) for label in labels] for find in finds]
+    return np.asarray((iou(finds, labels) >= 0.3) | np.array(near, bool).reshape(len(finds), len(labels)))
+
+
+def cost(photos: Sequence[Photo], count: int) -> dict[str, Any]:
+    """CPU seconds a photo in one process, which other work on the machine changes little: a plain loop over
+    face_recognition, and clean's look at a photo, hashes and all."""
+    from clean import finders
+    from clean.look import Task, look
+
+    some = [one for one in photos if one.boxes][:count]
+    detectors = {name: finders.load(name).detector for name in ("face_recognition", "shipped")}
+    face_recognition: Any = import_module("face_recognition")  # after the finder, which makes it importable
+
+    def plain(photo: Photo) -> bool:
+        return bool(face_recognition.face_locations(face_recognition.load_image_file(photo.path)))
+
+    def by(name: str) -> Callable[[Photo], bool]:
+        task = Task((name,), 50_000_000, 32)
+        return lambda photo: any(row[4] >= 0.5 for row in look(photo, task).finds[name])
+
+    ways = {"plain loop": plain, **{name: by(name) for name in detectors}}
+    figures: dict[str, Any] = {"photos": len(some)}
+    for name, way in ways.items():
+        way(some[0])
+        began = time.process_time()
+        found = sum(way(photo) for photo in some)
+        figures[name] = {"seconds a photo": round((time.process_time() - began) / len(some), 4), "with a face": found}
+    for name in detectors:
+        ratio = figures["plain loop"]["seconds a photo"] / figures[name]["seconds a photo"]
+        figures[name]["times the plain loop in one process"] = round(ratio, 2)
+    return figures
+
+
+def speed(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
+    """Photos a second: a plain loop over face_recognition, and clean with two workers, start-up included."""
+    some = [one for one in photos if one.boxes][: options.timed]
+    folder = Folder(place)
+    for photo in some:
+        folder.add(f"timed/{photo.image_id}", photo.path.read_bytes(), photo.boxes[0])
+    folder.write()
+    paths = [str(path) for path in sorted((place / "images").rglob("*.jpg"))]
+    loop = (
+        "import sys, warnings; warnings.simplefilter('ignore'); import face_recognition\n"
+        "print(sum(bool(face_recognition.face_locations(face_recognition.load_image_file(p))) for p in sys.argv[1:]))"
+    )
+    began = time.monotonic()
+    plain = subprocess.run([sys.executable, "-c", loop, *paths], capture_output=True, text=True, check=True)
+    figures: dict[str, Any] = {"photos": len(some)}
+    seconds = time.monotonic() - began
+    figures["plain loop"] = {"photos a second": round(len(some) / seconds, 1), "with a face": int(plain.stdout)}
+    for name, arguments in SETTINGS.items():
+        shutil.rmtree(place / "clean", ignore_errors=True)  # nothing is known from before
+        began = time.monotonic()
+        _clean(place, "--workers", "2", *arguments, apart=True)
+        taken = time.monotonic() - began
+        faceless = sum(row["reason"] in ("faceless", "label_moved") for row in tables.rows(place / "clean.csv"))
+        figures[name] = {
+            "photos a second": round(len(some) / taken, 1),
+            "times the plain loop": round(seconds / taken, 2),
+            "with a face": len(some) - faceless,
+        }
+    return figures
+
+
+def memory(photo: Path, place: Path, rows: int) -> dict[str, Any]:
+    """The largest resident size of clean's own process, MiB, for 1,000 rows and for many, all judged before."""
+    figures: dict[str, Any] = {}
+    for count in (1000, rows):
+        known_folder(place / str(count), photo, count)
+        probe = (
+            "import resource, sys; from pathlib import Path; from clean.__main__ import Options, run\n"
+            "run(Options(data=Path(sys.argv[1])))\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        )
+        began = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", probe, str(place / str(count))], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        taken = round(time.monotonic() - began, 1)
+        figures[f"{count:,} rows"] = {"MiB": int(done.stdout.splitlines()[-1]), "seconds": taken}
+        shutil.rmtree(place / str(count))
+    return figures
+
+
+def known_folder(place: Path, photo: Path, count: int) -> None:
+    """A data folder of `count` rows, one file behind them all, and a journal in which each was another photo."""
+    from clean import finders, journal, likeness
+    from clean.look import Seen, Task
+
+    chance = np.random.default_rng(0)
+    data = photo.read_bytes()
+    height, width = images.read(photo).shape[:2]
+    (place / "images").mkdir(parents=True)
+    (place / "images" / "one.jpg").write_bytes(data)
+    status = (place / "images" / "one.jpg").stat()
+    box = (10.0, 10.0, 60.0, 70.0)
+    ids = [f"{number // 100:05d}/{number:08d}" for number in range(count)]
+    corners = dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
+    tables.write(place / "labels.csv", ({"image_id": one, "identity": one[:5], "url": "", **corners} for one in ids))
+    rows = ({"image_id": one, "status": "ok", "path": "images/one.jpg"} for one in ids)
+    tables.write(place / "downloads.csv", rows)
+    task = Task(("face_recognition",), 50_000_000, 32)
+    key = finders.load("face_recognition").key
+    with journal.Journal(place / "clean" / "seen.jsonl") as file:
+        for one in ids:
+            like = likeness.Likeness(
+                chance.integers(0, 2**63, 4, dtype=np.uint64), chance.integers(0, 255, (24, 24), dtype=np.uint8)
+            )
+            facts = {"settings": task.settings(Photo(one, photo, boxes=(box,))), "height": height, "width": width}
+            known = {"bytes": status.st_size, "modified_ns": status.st_mtime_ns, "sha256": f"{one:064}"}
+            finds = {"face_recognition": [[*box, 0.9], [80.0, 20.0, 120.0, 70.0, 0.45]]}
+            file.add(
+                Seen(one, finds=finds, keys={"face_recognition": key}, likeness=str(like), **facts, **known)  # type: ignore[arg-type]
+            )
+
+
+def _clean(folder: Path, *arguments: str, apart: bool = False) -> None:
+    """Run clean on a folder: as a command of its own where its start counts."""
+    words = [sys.executable, "-m", "clean", "--data", str(folder), *arguments]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode not in (0, 3):
+        raise RuntimeError(done.stderr)
+
+
+if __name__ == "__main__":
+    command.main(run, Options)
