@@ -115,8 +115,10 @@ class FaceDataset:
             target: dict[str, Any] = {"boxes": boxes}
             if self.transforms is not None:
                 image, target = self.transforms(image, target)
-        shown = torch.from_numpy(area(seen) / np.maximum(area(stored), 1e-6))
-        return image, _target(target["boxes"], image.shape[-2:], len(to_learn), shown) | {"image_id": number}
+        shown = area(seen) / np.maximum(area(stored), np.float32(1e-6))
+        height, width = image.shape[-2:]
+        moved = target["boxes"].as_subclass(torch.Tensor).numpy()
+        return image, _target(moved, (height, width), len(to_learn), shown) | {"image_id": number}
 
     def _seen(self, index: int) -> tuple[int, Picture, Boxes, Boxes]:
         """The number of a photo, the picture before any transform, its boxes to learn from, and those to ignore."""
@@ -175,30 +177,31 @@ def _reduced(photo: Photo, picture: Picture, times: int, size: int | None) -> tu
     return Photo(photo.image_id, photo.identity, photo.path, boxes, ignore, photo.side), picture
 
 
-def _target(boxes: Any, size: Any, learn: int, shown: "torch.Tensor") -> dict[str, Any]:
+def _target(boxes: Boxes, size: tuple[int, int], learn: int, shown: np.ndarray) -> dict[str, Any]:
     """The target for boxes (N, 4), which may reach out of the image of `size`; the first `learn` are to learn from.
 
     shown: (N,) which share of each was inside the photo before the transforms.
     """
     import torch
     from torchvision import tv_tensors
-    from torchvision.ops import clip_boxes_to_image
 
-    whole = boxes.as_subclass(torch.Tensor)
-    inside = clip_boxes_to_image(whole, size)
-    sides = (inside[:, 2:] - inside[:, :2]).clamp(min=0)
-    area = sides.prod(dim=1)
-    share = area / (whole[:, 2:] - whole[:, :2]).prod(dim=1).clamp(min=1e-6) * shown
-    enough = (sides >= SMALLEST).all(dim=1) & (share >= VISIBLE)
-    faces = (torch.arange(len(whole)) < learn) & enough
-    clipped = tv_tensors.BoundingBoxes(inside, format="XYXY", canvas_size=size)
+    inside = clip(boxes, size)
+    visible = area(inside)
+    share = visible / np.maximum(area(boxes), np.float32(1e-6)) * shown
+    enough = ((inside[:, 2:] - inside[:, :2]) >= SMALLEST).all(axis=1) & (share >= VISIBLE)
+    faces = (np.arange(len(boxes)) < learn) & enough
+
+    def wrapped(some: Boxes) -> Any:
+        return tv_tensors.BoundingBoxes(torch.from_numpy(some), format="XYXY", canvas_size=size)
+
+    count = int(faces.sum())
     return {
-        "boxes": tv_tensors.wrap(inside[faces], like=clipped),
+        "boxes": wrapped(inside[faces]),
         # What is too little of a face to learn from is no background either.
-        "ignore": tv_tensors.wrap(inside[~faces & (area > 0)], like=clipped),
-        "labels": torch.ones(int(faces.sum()), dtype=torch.int64),
-        "area": area[faces],
-        "iscrowd": torch.zeros(int(faces.sum()), dtype=torch.int64),
+        "ignore": wrapped(inside[~faces & (visible > 0)]),
+        "labels": torch.ones(count, dtype=torch.int64),
+        "area": torch.from_numpy(visible[faces]),
+        "iscrowd": torch.zeros(count, dtype=torch.int64),
     }
 
 

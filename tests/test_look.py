@@ -1,5 +1,7 @@
 """The page to look through photos: what it says of them, and that a real browser shows, sorts, filters and opens it."""
 
+import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import skimage.data
 from browser import Opened, chromium, opened
+from PIL import Image
 
 import visavis
 from visavis import Faces
@@ -63,6 +66,15 @@ def test_the_page_holds_thumbnails_boxes_and_reasons(tmp_path: Path) -> None:
     assert photos[0]["r"]["reason"] == "</script><b>&" and "</script><b>" not in path.read_text()
 
 
+def test_boxes_are_in_the_pixels_of_the_whole_photo(tmp_path: Path) -> None:
+    Image.fromarray(skimage.data.astronaut()).resize((3000, 2001)).save(tmp_path / "large.jpg")
+    entry = Entry("large", tmp_path / "large.jpg", faces([1000, 300, 1600, 800]))
+    (photo,) = photos_in(visavis.look([entry], tmp_path / "page.html"))
+    assert (photo["h"], photo["w"]) == (2001, 3000) and photo["b"][0][:4] == [1000, 300, 1600, 800]
+    thumbnail = Image.open(io.BytesIO(base64.b64decode(photo["t"])))
+    assert thumbnail.size == (640, 427)
+
+
 def test_without_predictions_nothing_is_missed(tmp_path: Path) -> None:
     unseen = [Entry("a", skimage.data.coffee(), faces(FACE)), Entry("b", skimage.data.coffee())]
     assert [photo["b"] for photo in photos_in(visavis.look(unseen, tmp_path / "x.html"))] == [[[*FACE, "label"]], []]
@@ -101,8 +113,9 @@ def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
 @pytest.fixture
 def page(shown: Opened) -> Any:
     """The page as it is first seen."""
-    shown.page.keyboard.press("Escape")
+    close(shown.page)
     shown.page.click("#clear")
+    wait_for(shown.page, "6 photos")
     return shown.page
 
 
@@ -114,6 +127,11 @@ def names(page: Any) -> list[str]:
 
 def wait_for(page: Any, count: str) -> None:
     page.wait_for_function("text => document.getElementById('count').textContent === text", arg=count)
+
+
+def close(page: Any) -> None:
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#dialog", state="hidden")
 
 
 def first_is(page: Any, name: str) -> None:
@@ -178,13 +196,12 @@ def test_a_click_opens_a_photo_with_its_row_and_the_keyboard_walks_on(page: Any)
     page.keyboard.press("t")
     assert page.locator("rect.missed").count() == 0
     page.keyboard.press("t")
-    page.keyboard.press("Escape")
-    assert not page.is_visible("#dialog")
+    close(page)
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     assert "torn.jpg" in page.inner_text("#facts")
     assert page.get_attribute("#keys a", "href") == "torn.jpg"
-    page.keyboard.press("Escape")
+    close(page)
     page.keyboard.press("/")
     page.keyboard.type("none")
     wait_for(page, "1 of 6 photos")

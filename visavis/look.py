@@ -23,7 +23,7 @@ from visavis.command import InputError
 from visavis.draw import COLOURS
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError, Picture, fit, read
+from visavis.images import ImageError, Picture, fit, header, read_reduced
 
 LARGEST = 29_000_000
 """Bytes of a page, unless asked otherwise: what a browser opens at once, and a mail or a chat still takes."""
@@ -143,21 +143,23 @@ def _corners(box: np.ndarray) -> list[float]:
 
 def _add_picture(row: dict[str, Any], entry: Entry, most: int) -> None:
     """The photo's size and its thumbnail (WebP, base64) of at most `most` bytes, or why there is none."""
+    side = int(np.clip(np.sqrt(most / _BYTES_A_PIXEL), *_SIDES))
     if isinstance(entry.picture, Path):
         try:
-            picture = read(entry.picture)
+            picture, _ = read_reduced(entry.picture, side)
         except ImageError as error:
             row |= {"h": 3, "w": 4, "x": str(error)}
             return
+        height, width = header(entry.picture) or picture.shape[:2]  # of the whole photo: boxes are in its pixels
     else:
         picture = entry.picture
-    row |= {"h": picture.shape[0], "w": picture.shape[1]}
-    row["t"] = base64.b64encode(_thumbnail(picture, most)).decode()
+        height, width = picture.shape[:2]
+    row |= {"h": height, "w": width}
+    row["t"] = base64.b64encode(_thumbnail(picture, side, most)).decode()
 
 
-def _thumbnail(picture: Picture, most: int) -> bytes:
-    """As large as `most` bytes allow; coarser where the photo is full of detail."""
-    side = int(np.clip(np.sqrt(most / _BYTES_A_PIXEL), *_SIDES))
+def _thumbnail(picture: Picture, side: int, most: int) -> bytes:
+    """At most `side` pixels a side and `most` bytes: coarser, then smaller, where the photo is full of detail."""
     while True:
         small = Image.fromarray(fit(picture, side)[0])
         for quality in _QUALITIES:
