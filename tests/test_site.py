@@ -82,15 +82,12 @@ def test_every_fault_is_planted_and_the_road_tells_it(crowd: Path, tmp_path: Pat
     run("clean", "--data", str(tmp_path))
     became = outcomes(tmp_path)
     of = {fault: image_id for image_id, fault in site.faults.items()}
-    ends = {fault: became[of[fault]] for fault in FAULTS if fault != "twice"}
-    assert ends == {
-        "missing": "http_404",
-        "html": "not_image",
-        "truncated": "truncated",
-        "slow": "kept",
-        "replaced": "faceless",
-    }
-    assert sorted((became[of["twice"]], became[site.first_of[of["twice"]]])) == ["duplicate", "kept"]
+    ends = {fault: became[of[fault]] for fault in FAULTS if fault not in ("slow", "twice")}
+    assert ends == {"missing": "http_404", "html": "not_image", "truncated": "truncated", "replaced": "faceless"}
+    # It came whole: kept, unless clean sees that it is made of the same portrait as another one.
+    assert became[of["slow"]] in ("kept", "duplicate")
+    both = {became[of["twice"]], became[site.first_of[of["twice"]]]}
+    assert "duplicate" in both and both <= {"kept", "duplicate"}
     assert len(became) == 13
 
 
