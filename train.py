@@ -171,8 +171,8 @@ class Run:
         if self.on.type == "cuda" and world.size > 1:
             torch.cuda.set_device(self.on)
         self.precision, why = precision.choose(options.precision, self.on)
-        dataset = FaceDataset(photos, preset(options.transforms, reframe=options.mosaic is None), options.mosaic)
-        self.drawn = Drawn(dataset, options.seed)
+        self.dataset = FaceDataset(photos, preset(options.transforms, reframe=options.mosaic is None), options.mosaic)
+        self.drawn = Drawn(self.dataset, options.seed)
         self.batches = _batches(options, len(photos), world.rank, world.size)
         self.steps = options.epochs * self.batches.steps
         self.learner = _learner(options, world, self.on, self.precision, self.batches.sizes, self.steps)
@@ -297,6 +297,7 @@ class Run:
                     return False
                 if self.pace.due():
                     self.save()
+        self.dataset.tell_unreadable()
         return True
 
     def _validate(self, stop: "Stop") -> bool:
