@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,7 @@ def test_the_record_says_with_what_on_what_and_how(folder, tmp_path, capsys):
             assert np.asarray(picture.convert("L")).std() > 5
 
 
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
 def test_what_is_compiled_gives_the_same():
     part = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU())
     picture = torch.rand(1, 3, 16, 16)

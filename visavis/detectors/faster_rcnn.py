@@ -65,7 +65,7 @@ def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
     """MobileNetV2 (Sandler et al. 2018) with a pyramid of strides 8, 16, 32, 64 and a small box head.
 
     Sized for a CPU: one class needs fewer channels, proposals and regions than COCO's 91. Anchors have
-    a face's shape (hairline to chin is about 1.3 times as high as wide) at half-octave steps.
+    a face's shape (hairline to chin is about 1.3 times as high as wide), from 12 to 543 pixels at half-octave steps.
     """
     pyramid = BackboneWithFPN(
         mobilenet_v2().features,
@@ -76,10 +76,12 @@ def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
     )
     return zoo.FasterRCNN(
         pyramid,
-        min_size=(128, 160, 192, 224, 320),  # one of them at random in training, the last in use
-        max_size=640,
+        min_size=(128, 160, 192, 224, 320),  # one of them at random in training; `ARCHS` has the size in use
+        max_size=1280,
         size_divisible=64,  # few shapes: on a CPU, each new one makes oneDNN compile its kernels anew
-        rpn_anchor_generator=AnchorGenerator(((16, 24), (32, 48), (64, 96), (128, 192)), ((1.3,),) * 4),
+        rpn_anchor_generator=AnchorGenerator(
+            ((12, 17, 24), (34, 48, 68), (96, 136, 192), (272, 384, 543)), ((1.3,),) * 4
+        ),
         rpn_pre_nms_top_n_train=500,
         rpn_pre_nms_top_n_test=300,
         rpn_post_nms_top_n_train=250,
@@ -134,7 +136,8 @@ ARCHS: dict[str, Arch] = {
         _mobilenet_v2_fpn,
         _numbered(0, 2, 4, 7, 14, end=18),
         MobileNet_V2_Weights.IMAGENET1K_V1,
-        in_use=320,
+        in_use=512,
+        enlarge=1.5,
     ),
 }
 
