@@ -6,6 +6,7 @@ loading takes.
 
 import multiprocessing
 import os
+import signal
 import sys
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -64,6 +65,9 @@ def start(given: train.Options, said: Path, **environment: str) -> Any:
 
 def _run(given: train.Options, said: Path, environment: dict[str, str]) -> None:
     os.environ.update(environment)
+    # As in a terminal: tests in the background ignore Ctrl-C, and clean's starts the one fork server with it blocked.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with said.open("a", buffering=1) as file, redirect_stderr(file):
         try:
             status = train.train(given)
