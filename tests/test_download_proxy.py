@@ -56,7 +56,9 @@ class Proxy:
                 path = "/" + target.split("/", 3)[3]
                 rest = head.partition(b"\r\n")[2].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
                 site.sendall(f"GET {path} HTTP/1.1\r\n".encode() + rest)
-                site.shutdown(socket.SHUT_WR)
+                # It is closed after the answer, and the answer has to say so: else it may be asked once more.
+                status, _, rest = site.recv(65536).partition(b"\r\n")
+                connection.sendall(status + b"\r\nConnection: close\r\n" + rest)
             ends = {connection: site, site: connection}
             while True:
                 for end in select.select(list(ends), [], [])[0]:
