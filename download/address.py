@@ -1,17 +1,14 @@
-"""From a host's name to a connected socket, by way of a check that nobody can step around.
+"""From a host's name to the addresses that may be connected to.
 
-The address that is connected to is the very one that was judged: the name is resolved once, each
-answer is judged, and the socket is opened to an answer that passed, never to the name again.
+A name is resolved once a connection, and each answer is judged; `connections.py` connects to nothing else.
 """
 
+import asyncio
 import contextlib
 import ipaddress
-import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Lookup = Callable[[str, int], list[str]]
@@ -23,7 +20,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are 
 
 
 class AddressError(Exception):
-    """No connection. `reason` is one of `dns`, `private_address`, `connect`, `timeout`, `bad_url`."""
+    """No connection. `reason` is one of `dns`, `private_address`, `bad_url`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -54,40 +51,32 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
-def connect(
+async def check(
     host: str, port: int, timeout: float, allow: Iterable[Network] = (), lookup: Lookup = lookup
-) -> socket.socket:
-    """A socket connected to an address of `host` that is public or in one of the networks of `allow`.
-
-    timeout: seconds for resolving and connecting together. Raises AddressError.
-    """
-    end = time.monotonic() + timeout
-    permitted = check(host, port, timeout, allow, lookup)
-    error = AddressError("timeout", f"no time left to connect to {host}")
-    for address in permitted:
-        left = end - time.monotonic()
-        if left <= 0:
-            break
-        try:
-            # A literal address: create_connection has nothing left to look up.
-            return socket.create_connection((address, port), timeout=left)
-        except TimeoutError:
-            error = AddressError("timeout", f"{address} port {port} did not answer")
-        except OSError as problem:
-            error = AddressError("connect", f"{address} port {port}: {problem}")
-    raise error
-
-
-def check(host: str, port: int, timeout: float, allow: Iterable[Network] = (), lookup: Lookup = lookup) -> list[str]:
+) -> list[str]:
     """The addresses of `host` that are public or in one of the networks of `allow`; at least one.
 
     timeout: seconds. Raises AddressError.
     """
-    addresses = _resolve(host, port, timeout, lookup)
-    permitted = [address for address in addresses if is_public(address) or _inside(address, allow)]
+    addresses = await _resolve(host, port, timeout, lookup)
+    permitted = [address for address in addresses if may_connect(address, allow)]
     if not permitted:
         raise AddressError("private_address", f"{host} is {', '.join(addresses)}")
     return permitted
+
+
+def may_connect(address: str, allow: Iterable[Network] = ()) -> bool:
+    """Whether an IP address is public or in one of the networks of `allow`."""
+    return is_public(address) or _inside(address, allow)
+
+
+def numeric(host: str) -> bool:
+    """Whether a host is a number that systems read as an IPv4 address: `2130706433`, `0x7f.1`, `127.1`."""
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return False
+    return True
 
 
 def _inside(address: str, networks: Iterable[Network]) -> bool:
@@ -95,22 +84,31 @@ def _inside(address: str, networks: Iterable[Network]) -> bool:
     return any(ip in network for network in networks)
 
 
-def _resolve(host: str, port: int, timeout: float, lookup: Lookup) -> list[str]:
+async def _resolve(host: str, port: int, timeout: float, lookup: Lookup) -> list[str]:
     """Look the name up, for no longer than `timeout`: the system's resolver may take minutes and cannot be stopped."""
     with contextlib.suppress(ValueError):  # an address already: other spellings of one are the resolver's to read
         return [str(ipaddress.ip_address(host.strip("[]")))]
-    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str] | OSError | UnicodeError] = loop.create_future()
+
+    def hand_in(result: list[str] | OSError | UnicodeError) -> None:
+        if not answer.done():  # nobody waits any more
+            answer.set_result(result)
 
     def work() -> None:
+        result: list[str] | OSError | UnicodeError
         try:
-            answer.put(lookup(host, port))
+            result = lookup(host, port)
         except (OSError, UnicodeError) as problem:  # no such name; a name that cannot be one
-            answer.put(problem)
+            result = problem
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(hand_in, result)
 
+    # A thread of its own: a pool's few would all hang at names whose servers are dead.
     threading.Thread(target=work, daemon=True, name="resolve").start()
     try:
-        result = answer.get(timeout=max(timeout, 0))
-    except queue.Empty:
+        result = await asyncio.wait_for(answer, max(timeout, 0))
+    except TimeoutError:
         raise AddressError("dns", f"{host} was not resolved in {timeout:.0f} s") from None
     if isinstance(result, UnicodeError):
         raise AddressError("bad_url", f"{host!r} cannot be a host's name") from None

@@ -1,33 +1,25 @@
 """One safe, polite GET: address check, robots, limits, redirects → an Outcome, never an exception.
 
-It fetches bytes and says what became of it. Whether the bytes are a photo, when to try again and
-where to put it is `images.py`'s matter.
+It fetches bytes and says what became of it. Whether the bytes are a photo is `judge.py`'s matter, when to
+try again and where to put it `fetch.py`'s.
 """
 
+import asyncio
 import contextlib
-import socket
+import errno
 import ssl
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
-import urllib3
-from urllib3.exceptions import (
-    HTTPError,
-    LocationParseError,
-    LocationValueError,
-    ProtocolError,
-    ProxyError,
-    SSLError,
-)
-from urllib3.exceptions import TimeoutError as HTTPTimeout
+import aiohttp
+from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Retry, parse_url
 
 from download import address, robots
-from download.deadline import Attempt, Watch
-from download.pools import Pools
+from download.connections import Connections
 from download.reasons import REASONS, Failure, reason_of
 
 USER_AGENT = "visavis (photo download for face detection research)"
@@ -54,13 +46,13 @@ class Outcome:
 
 
 class Client:
-    """Connections to many hosts, shared by many threads.
+    """Connections to many hosts, for all tasks of one event loop. Use as an asynchronous context manager.
 
     timeout: seconds to connect, and of silence. deadline: seconds for an address, its redirects included,
     its waiting for a free connection and for robots.txt not. max_bytes: limit of a body. per_host:
     connections to a host at once. allow: networks that may be reached though they are not public. lookup:
     how names are resolved. obey_robots: robots.txt and X-Robots-Tag. proxies: as urllib.request.getproxies
-    gives them. insecure: certificates are not verified. Close it (`with`) when done.
+    gives them. insecure: certificates are not verified.
     """
 
     def __init__(
@@ -69,7 +61,6 @@ class Client:
         deadline: float = 30.0,
         max_bytes: int = 20_000_000,
         per_host: int = 4,
-        connections: int = 64,
         allow: Sequence[address.Network] = (),
         lookup: address.Lookup = address.lookup,
         user_agent: str = USER_AGENT,
@@ -78,180 +69,164 @@ class Client:
         insecure: bool = False,
     ) -> None:
         self.timeout, self.deadline, self.max_bytes, self.per_host = timeout, deadline, max_bytes, per_host
-        self.allow, self.lookup, self.user_agent = tuple(allow), lookup, user_agent
-        self._watch = Watch()
-        self._busy: dict[str, int] = {}
-        self._freed = threading.Condition()
+        self._connect = lambda: Connections(timeout, tuple(allow), lookup, proxies or {}, insecure)
+        self._headers = {"User-Agent": user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
         self._robots = robots.Robots(self._read_robots) if obey_robots else None
-        self._pools = Pools(
-            self._connected,
-            self._began,
-            hosts=4 * connections,
-            per_host=per_host,
-            connections=connections,
-            proxies=proxies or {},
-            insecure=insecure,
-        )
+        self._slots: dict[str, _Slots] = {}
 
-    def __enter__(self) -> "Client":
+    async def __aenter__(self) -> "Client":
+        self._connections = self._connect()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-        self._pools.clear()
+    async def __aexit__(self, *_: object) -> None:
+        await self._connections.close()
 
-    def stop(self) -> None:
-        """Break off every GET under way; those to come fail at once."""
-        self._watch.stop()
-        with self._freed:
-            self._freed.notify_all()
-
-    def get(self, url: str) -> Outcome:
+    async def get(self, url: str) -> Outcome:
         """Fetch the whole body of an http(s) address."""
         http_status = None
         try:
-            with self.open(url, obey=self._robots) as response:
+            async with self.open(url, obey=self._robots) as response:
                 http_status = response.status
                 reason = reason_of(response.status)
                 if reason:
                     return Outcome(reason, b"", http_status, _retry_after(response.headers.get("Retry-After")))
-                if self._robots and robots.forbids_ai(response.headers.getlist("X-Robots-Tag")):
+                if self._robots and robots.forbids_ai(response.headers.getall("X-Robots-Tag", [])):
                     raise Failure("robots", "X-Robots-Tag")
-                body = self._body(response, self.max_bytes)
+                body = await self._body(response)
             return Outcome("", body, http_status)
         except Failure as failure:
             return Outcome(failure.reason, b"", http_status, failure.retry_after, failure.whole_host)
 
-    @contextlib.contextmanager
-    def open(
+    @contextlib.asynccontextmanager
+    async def open(
         self,
         url: str,
         headers: dict[str, str] | None = None,
         deadline: float | None = None,
         obey: robots.Robots | None = None,
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """The answer to a GET after its redirects, whatever its status, with the body still to be read.
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to a GET after its redirects, whatever its status, with the body still to be read, undecoded.
 
-        Reading errors inside the block are translated too. Raises Failure.
+        Reading errors inside the block are translated too. Raises Failure, and OSError where this process has too
+        many files open.
         """
-        with self._watch.attempt(self.deadline if deadline is None else deadline) as attempt:
-            whole_host = True  # until the host has shown that it is there, or sent us to another
-            try:
+        whole_host = True  # until the host has shown that it is there, or sent us to another
+        try:
+            async with asyncio.timeout(self.deadline if deadline is None else deadline) as limit:
                 for _ in range(MAX_REDIRECTS + 1):
                     parsed = _parse(url)
                     if obey is not None:
-                        with attempt.suspended():
-                            obey.check(parsed)
-                    with self._slot(str(parsed.host), attempt):
-                        response = self._send(parsed, headers or {}, attempt)
+                        with _suspended(limit):
+                            await obey.check(parsed)
+                    async with self._slot(str(parsed.host), limit):
+                        response = await self._connections.send(parsed, self._headers | (headers or {}))
                         whole_host = False
                         try:
                             location = response.headers.get("Location") if response.status in _REDIRECTS else None
                             if location is None:
                                 yield response
-                                break
+                            await _leave(response)
                         finally:
-                            _leave(response)
+                            response.close()  # does nothing to a connection that was given back
+                        if location is None:
+                            return
                     url = _next(url, location)
-                else:
-                    raise Failure("too_many_redirects")
-            except (Failure, HTTPError, OSError) as error:
-                failure = error if isinstance(error, Failure) else _translate(error)
-                failure.whole_host = failure.whole_host and whole_host
-                raise (Failure("timeout", "", failure.whole_host) if attempt.expired else failure) from None
-            if attempt.expired:  # an answer of unannounced length looks complete when it is cut off
-                raise Failure("timeout")
+                raise Failure("too_many_redirects")
+        except (Failure, address.AddressError, aiohttp.ClientError, ssl.SSLError, TimeoutError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):  # no host's fault
+                remedy = "give fewer --connections, or raise `ulimit -n`"
+                raise OSError(error.errno, f"too many open files; {remedy}") from None
+            failure = error if isinstance(error, Failure) else _translate(error)
+            failure.whole_host = failure.whole_host and whole_host
+            raise failure from None
 
-    def _send(self, parsed: Any, headers: dict[str, str], attempt: Attempt) -> urllib3.BaseHTTPResponse:
-        limit = max(0.001, min(self.timeout, attempt.left()))
-        ours = {"User-Agent": self.user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
-        try:
-            if self._pools.goes_by_proxy(parsed):
-                self._check_for_proxy(parsed, limit)
-            return self._pools.send(parsed, ours | headers, limit)
-        except address.AddressError as error:
-            unreachable = error.reason in ("dns", "connect", "timeout")
-            raise Failure(error.reason, str(error), whole_host=unreachable) from None
-        except (LocationValueError, UnicodeError) as error:
-            raise Failure("bad_url", str(error)) from None
-
-    def _check_for_proxy(self, parsed: Any, limit: float) -> None:
-        """The proxy resolves and connects; a name that means a private address to us is refused all the same.
-
-        Raises AddressError. A name that only the proxy can resolve is left to it.
-        """
-        try:
-            address.check(str(parsed.host).strip("[]"), parsed.port or 80, limit, self.allow, self.lookup)
-        except address.AddressError as error:
-            if error.reason != "dns":
-                raise
-
-    def _body(self, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal() and len(announced) < 20 and int(announced) > limit:
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        limit, announced = self.max_bytes, response.content_length
+        if announced is not None and announced > limit:
             raise Failure("too_large", f"{announced} bytes announced")
-        pieces, size = [], 0
-        try:
-            while piece := response.read(_PIECE, decode_content=True):
-                pieces.append(piece)
-                size += len(piece)
-                if size > limit:
-                    raise Failure("too_large", f"more than {limit} bytes")
-        except ProtocolError as error:  # shorter than announced, or the connection broke
-            raise Failure("truncated", str(error)) from None
-        if not size and not {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}:
-            raise Failure("protocol", "closed before or in its headers' end")  # http.client takes that for an answer
+        unpack = _unpacker(response.headers.get("Content-Encoding", ""))
+        pieces, size, came = [], 0, 0
+        async for packed in response.content.iter_any():
+            piece = unpack(packed, limit + 1 - size)
+            pieces.append(piece)
+            size, came = size + len(piece), came + len(packed)
+            if max(size, came) > limit:
+                raise Failure("too_large", f"more than {limit} bytes")
         return b"".join(pieces)
 
-    def _read_robots(self, url: str) -> tuple[int, bytes]:
+    async def _read_robots(self, url: str) -> tuple[int, bytes]:
         """Status and first part of a robots.txt, for `Robots`. Raises Failure."""
-        with self.open(url) as response:
+        async with self.open(url) as response:
             if response.status == 429 or response.status >= 500:
                 pause = _retry_after(response.headers.get("Retry-After"))
                 raise Failure("robots_unreachable", f"HTTP status {response.status}", True, pause)
             if response.status != 200:
                 return response.status, b""
-            pieces, size = [], 0
-            with contextlib.suppress(ProtocolError):  # what came of it counts
-                while size < robots.MAX_BYTES and (piece := response.read(_PIECE, decode_content=True)):
-                    pieces.append(piece)
-                    size += len(piece)
-            return 200, b"".join(pieces)
+            unpack = _unpacker(response.headers.get("Content-Encoding", ""))
+            rules, came = bytearray(), 0
+            with contextlib.suppress(aiohttp.ClientPayloadError):  # what came of it counts
+                async for packed in response.content.iter_any():
+                    rules += unpack(packed, robots.MAX_BYTES - len(rules))
+                    came += len(packed)
+                    if max(len(rules), came) >= robots.MAX_BYTES:
+                        break
+            return 200, bytes(rules)
 
-    @contextlib.contextmanager
-    def _slot(self, host: str, attempt: Attempt) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def _slot(self, host: str, limit: asyncio.Timeout) -> AsyncIterator[None]:
         """One of the host's connections. Waiting for it is not the host's fault: the deadline waits too."""
-        with attempt.suspended(), self._freed:
-            while self._busy.get(host, 0) >= self.per_host and not self._watch.stopped:
-                self._freed.wait()
-            if self._watch.stopped:
-                raise Failure("timeout", "stopped")
-            self._busy[host] = self._busy.get(host, 0) + 1
+        slots = self._slots.setdefault(host, _Slots(asyncio.Semaphore(self.per_host)))
+        slots.users += 1
         try:
-            yield
+            with _suspended(limit):
+                await slots.free.acquire()
+            try:
+                yield
+            finally:
+                slots.free.release()
         finally:
-            with self._freed:
-                self._busy[host] -= 1
-                if not self._busy[host]:
-                    del self._busy[host]
-                self._freed.notify_all()
+            slots.users -= 1
+            if not slots.users:
+                del self._slots[host]
 
-    def _connected(self, host: str, port: int, proxy: bool) -> socket.socket:
-        """What a connection of urllib3's opens instead of its own: a socket to an address that was judged.
 
-        The user named the proxy, and may have it at home.
-        """
-        attempt = self._watch.current()
-        limit = min(self.timeout, attempt.left())
-        allow = address.ANYWHERE if proxy else self.allow
-        attempt.socket = address.connect(host, port, limit, allow, address.lookup if proxy else self.lookup)
-        if attempt.expired:
-            attempt.socket.close()
-            raise Failure("timeout")
-        return attempt.socket
+@dataclass
+class _Slots:
+    free: asyncio.Semaphore
+    users: int = 0
 
-    def _began(self, socket: Any) -> None:
-        self._watch.current().socket = socket
+
+@contextlib.contextmanager
+def _suspended(limit: asyncio.Timeout) -> Iterator[None]:
+    """Time that does not count: we wait for something that is not the server's fault."""
+    end = limit.when()
+    if end is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    left = end - loop.time()
+    limit.reschedule(None)
+    try:
+        yield
+    finally:
+        limit.reschedule(loop.time() + left)
+
+
+def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
+    """(piece, at most so many bytes and a few) -> the piece unpacked. We ask for none, and some pack all the same."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return lambda piece, most: piece
+    unpacker = zlib.decompressobj(wbits=47)  # gzip's and zlib's headers, told apart by themselves
+
+    def unpack(piece: bytes, most: int) -> bytes:
+        if unpacker.eof:  # zlib would keep all that follows
+            return b""
+        try:
+            return unpacker.decompress(piece, max(1, most))
+        except zlib.error as error:
+            raise Failure("protocol", f"{encoding}: {error}") from None
+
+    return unpack
 
 
 def _parse(url: str) -> Any:
@@ -266,34 +241,38 @@ def _parse(url: str) -> Any:
 
 
 def _next(url: str, location: str) -> str:
-    """Where a redirect leads. Headers come as Latin-1; servers that write more mean UTF-8."""
-    with contextlib.suppress(UnicodeError):
-        location = location.encode("latin-1").decode("utf-8")
+    """Where a redirect leads. Headers that are no UTF-8 come with surrogates for their bytes: Latin-1 is meant."""
+    location = location.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         return urljoin(url, location)
     except ValueError:
         raise Failure("bad_url", location[:200]) from None
 
 
-def _leave(response: urllib3.BaseHTTPResponse) -> None:
-    """Give the connection back where little or nothing is left to read, else close it."""
-    left = getattr(response, "length_remaining", None)
-    if left is not None and left <= _PIECE:
-        response.drain_conn()
-    response.close()  # does nothing to a connection that was given back
+async def _leave(response: aiohttp.ClientResponse) -> None:
+    """Give the connection back where little or nothing is left to read."""
+    if response.content_length is not None and response.content_length <= _PIECE:
+        with contextlib.suppress(aiohttp.ClientError):
+            await response.content.read()
 
 
 def _translate(error: Exception) -> Failure:
-    """What urllib3 or the system raised, as one of our reasons."""
-    if isinstance(error, HTTPTimeout | TimeoutError):
-        return Failure("timeout", str(error))
-    if isinstance(error, ProxyError):
-        return Failure("connect", str(error))
-    if isinstance(error, SSLError | ssl.SSLError):
-        return Failure("tls", str(error))
-    if isinstance(error, LocationValueError):
-        return Failure("bad_url", str(error))
-    return Failure("protocol", str(error))  # ProtocolError, DecodeError, a reset connection
+    """What our address check, aiohttp or the system raised, as one of our reasons."""
+    says = str(error)[:200]  # a parser may quote all that it was given
+    if isinstance(error, address.AddressError):
+        return Failure(error.reason, says, whole_host=error.reason == "dns")
+    if isinstance(error, TimeoutError) or isinstance(getattr(error, "os_error", None), TimeoutError):
+        connecting = isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError)
+        return Failure("timeout", says, whole_host=connecting)
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return Failure("tls", says)
+    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientConnectorError):
+        return Failure("connect", says, whole_host=True)
+    if isinstance(error, aiohttp.ClientPayloadError):  # shorter than announced, or the connection broke
+        return Failure("truncated", says)
+    if isinstance(error, aiohttp.InvalidURL):
+        return Failure("bad_url", says)
+    return Failure("protocol", says)  # a reset connection, an answer that is no HTTP
 
 
 def _retry_after(value: str | None) -> float | None:

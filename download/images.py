@@ -3,7 +3,7 @@
 How one address is fetched safely is `http.py`'s matter, in which order `schedule.py`'s, by whom `fetch.py`'s.
 """
 
-import logging
+import asyncio
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import urllib3
+import uvloop
 from tqdm import tqdm
 
 from dataset import tables
 from download import address, fetch, placeholders
+from download.connections import proxies_from_environment
 from download.http import USER_AGENT, Client
+from download.judge import Judges
 from download.photos import Photos
 from download.plan import Plan, reasons_named, shard_named
-from download.pools import proxies_from_environment
 from download.report import report
 from download.scratch import alone_in
 from visavis import images
@@ -80,16 +81,14 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
     again, shard = reasons_named(options.retry), shard_named(options.shard)
     proxies = proxies_from_environment()
     next(tables.rows(options.data / "labels.csv"), None)  # missing or broken: said before anything is written
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # odd headers are the web's, not the user's, matter
     if options.insecure:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # said once, here
         say("--insecure: certificates are not verified; anyone on the way may hand out other photos")
     try:
         with alone_in(options.data) as scratch, Plan(options.data, scratch, shard, again) as plan:
             if options.allow_private:
                 allow = address.ANYWHERE
-            with Photos(options.data) as photos, _client(options, proxies, lookup, allow) as client:
-                _fetch(plan, photos, client, options)
+            with Photos(options.data) as photos:
+                _fetch(plan, photos, _client(options, proxies, lookup, allow), options)
             if options.placeholder:
                 placeholders.mark(options.data, scratch, options.placeholder, plan.tally)
             report(plan.tally, options.data, scratch)
@@ -130,7 +129,6 @@ def _client(
         deadline=options.deadline,
         max_bytes=options.max_bytes,
         per_host=options.per_host,
-        connections=options.connections,
         allow=allow,
         lookup=lookup,
         user_agent=USER_AGENT if options.contact is None else f"{USER_AGENT[:-1]}; {options.contact.strip()})",
@@ -146,10 +144,10 @@ def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None
     began, received, shown = time.monotonic(), 0, 0.0
     manners = fetch.Manners(
         connections=options.connections,
+        per_host=options.per_host,
         retries=options.retries,
         backoff=options.backoff,
         put_aside=options.put_aside,
-        max_pixels=options.max_pixels,
     )
     with (
         tables.Appender(options.data / "downloads.csv") as table,
@@ -172,9 +170,13 @@ def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None
             counts = {name: tally.statuses[name] for name in ("ok", "failed", "refused")}
             bar.set_postfix({"MB/s": f"{received / 1e6 / (shown - began):.2f}"} | counts, refresh=False)
 
+        async def go() -> None:
+            async with client, Judges(options.data, options.max_pixels) as judges:
+                await fetch.fetch_all(plan, client, judges, photos, manners, record)
+
         try:
-            schedule = fetch.schedule_of(plan, options.per_host, manners)
-            fetch.fetch_all(plan, schedule, client, photos, manners, record)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(go())
             show()
         except KeyboardInterrupt:
             bar.close()

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,16 +12,17 @@ _PARTIAL = ".partial"  # the folder in images/ for what is being written
 
 
 class Photos:
-    """The folder images/ of a data folder. Use as a context manager; many threads may save at once."""
+    """The folder images/ of a data folder. Several processes may save at once; one of them, the run, enters it."""
 
     def __init__(self, data: Path) -> None:
         self.folder = data / "images"
         self._partial = self.folder / _PARTIAL
-        # Only there may a killed run have left a photo without its row.
-        self._old = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        self._old: set[str] = set()
         self._made: set[Path] = set()
 
     def __enter__(self) -> "Photos":
+        if self.folder.is_dir():  # only there may a killed run have left a photo without its row
+            self._old = {path.name for path in self.folder.iterdir()}
         shutil.rmtree(self._partial, ignore_errors=True)  # a killed run's
         return self
 
@@ -32,7 +32,7 @@ class Photos:
     def save(self, image_id: str, extension: str, data: bytes) -> str:
         """Write the photo; return its path in the data folder."""
         name = f"{image_id}{extension}"
-        path, temporary = self.folder / name, self._partial / str(threading.get_ident())
+        path, temporary = self.folder / name, self._partial / str(os.getpid())
         for folder in (self._partial, path.parent):
             if folder not in self._made:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "private_address": ("refused", "the host is on a private, local or reserved address; see --allow-private"),
     "tls": ("refused", "the server's certificate could not be verified, or TLS failed"),
     "empty": ("refused", "an answer without a single byte"),
-    "not_image": ("refused", "the bytes are no JPEG, PNG, WebP, GIF, BMP or TIFF, whatever they were called"),
+    "not_image": (
+        "refused",
+        "the bytes are no JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF, whatever their name",
+    ),
     "too_large": ("refused", "more bytes or more pixels than the limit"),
     "placeholder": ("refused", "the same bytes came for many identities: a picture that stands for a missing one"),
 }

@@ -1,12 +1,11 @@
 """Which address next: hosts in turn, a few connections to each, and second tries when their time has come.
 
-No worker ever waits for a host while another has work: a pause keeps the job here, not in a thread. A
-host that cannot be reached is put aside, tried once more later, and then given up as a whole.
+Nobody ever waits for a host while another has work: a pause keeps the job here. A host that cannot be
+reached is put aside, tried once more later, and then given up as a whole. Nothing here waits: it is asked.
 """
 
 import heapq
 import itertools
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -37,7 +36,7 @@ class _Host:
     active: int = 0
     away: int = 0  # jobs that wait for another try
     resume: float = 0.0  # on time.monotonic's clock
-    offered: bool = False  # stands in the queue of hosts that a worker may take from
+    offered: bool = False  # stands in the queue of hosts with a job that may begin
     failures: int = 0  # in a row
     aside: bool = False  # was put aside, and has not been reached since
     given_up: str = ""
@@ -51,9 +50,9 @@ class _Host:
 
 
 class Schedule:
-    """Hands each job to one worker at a time, at most `per_host` jobs of a host at once. Thread-safe.
+    """Hands out each job once at a time, at most `per_host` jobs of a host at once.
 
-    hosts: each host's name and jobs; both are read as they are needed, by one thread at a time.
+    hosts: each host's name and jobs; both are read as they are needed.
     width: so many hosts are kept ready to be taken from. aside: seconds that a host is put aside for, at
     least, and at most where there is other work.
     """
@@ -68,74 +67,71 @@ class Schedule:
         self._unread = iter(hosts)
         self._all_read = False
         self._per_host, self._width, self._aside = per_host, width, aside
-        self._changed = threading.Condition()
         self._hosts: dict[str, _Host] = {}  # those that have jobs, or jobs under way
         self._ready: deque[_Host] = deque()
         self._later: list[tuple[float, int, Job | _Host]] = []
         self._put_aside: deque[tuple[float, float, _Host]] = deque()
         self._number = itertools.count()
-        self.stopped = False
+
+    @property
+    def over(self) -> bool:
+        """Whether all jobs are finished."""
+        return self._all_read and not self._hosts
 
     def take(self) -> Job | None:
-        """The next job, as soon as there is one that may begin; None when all are finished, or on `stop`.
+        """A job that may begin now; None where there is none, until one ends or `next_time` has come.
 
         Every job taken must be given to `finish` or `again`.
         """
-        with self._changed:
-            while not self.stopped:
-                self._open_more()
-                self._wake()
-                if self._ready:
-                    host = self._ready.popleft()
-                    host.offered = False
-                    if not host.has_jobs() or host.resume > time.monotonic():  # paused meanwhile
-                        self._close_if_done(host)
-                        continue
-                    job = host.jobs.popleft()
-                    job.given_up = host.given_up
-                    host.active += 1
-                    self._offer(host)
-                    if self._ready:
-                        self._changed.notify()
-                    return job
-                if not self._hosts and self._all_read:
-                    break
-                self._changed.wait(self._next_time())
-            self._changed.notify_all()
-            return None
+        self._open_more()
+        self._wake()
+        while self._ready:
+            host = self._ready.popleft()
+            host.offered = False
+            if not host.has_jobs() or host.resume > time.monotonic():  # paused meanwhile
+                self._close_if_done(host)
+                continue
+            job = host.jobs.popleft()
+            job.given_up = host.given_up
+            host.active += 1
+            self._offer(host)
+            return job
+        return None
+
+    def next_time(self) -> float | None:
+        """Seconds until something that was put off may be taken; None where nothing is."""
+        times = [self._later[0][0]] if self._later else []
+        if self._put_aside:
+            soft, hard, _ = self._put_aside[0]
+            times.append(soft if self._idle() else hard)
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def finish(self, job: Job) -> None:
         """The job is done with, one way or the other."""
-        with self._changed:
-            self._release(job)
+        self._release(job)
 
     def again(self, job: Job, delay: float) -> None:
         """The job is to be handed out once more, `delay` seconds from now."""
-        with self._changed:
-            host = self._hosts[job.host]
-            if delay > 0:
-                host.away += 1
-                heapq.heappush(self._later, (time.monotonic() + delay, next(self._number), job))
-            else:
-                host.jobs.appendleft(job)
-            self._release(job)
+        host = self._hosts[job.host]
+        if delay > 0:
+            host.away += 1
+            heapq.heappush(self._later, (time.monotonic() + delay, next(self._number), job))
+        else:
+            host.jobs.appendleft(job)
+        self._release(job)
 
     def pause(self, name: str, seconds: float) -> None:
         """Begin no job of the host for so long."""
-        with self._changed:
-            host = self._hosts[name]
-            host.resume = max(host.resume, time.monotonic() + seconds)
-            heapq.heappush(self._later, (host.resume, next(self._number), host))
-            self._changed.notify()
+        host = self._hosts[name]
+        host.resume = max(host.resume, time.monotonic() + seconds)
+        heapq.heappush(self._later, (host.resume, next(self._number), host))
 
     def reached(self, name: str) -> None:
         """The host has answered: it is none of those that are put aside."""
         host = self._hosts[name]
         if host.failures or host.aside:
-            with self._changed:
-                host.failures, host.aside = 0, False
-                self._offer(host)
-                self._changed.notify()
+            host.failures, host.aside = 0, False
+            self._offer(host)
 
     def unreachable(self, name: str, reason: str) -> str:
         """The host could not be resolved or connected. Returns what follows for its jobs.
@@ -143,42 +139,31 @@ class Schedule:
         `counted`: nothing yet. `aside`: the host is put aside; its job goes back with `again(job, 0)`.
         `given_up`: it was put aside before; all its jobs are handed out with `given_up` set, not to be fetched.
         """
-        with self._changed:
-            host = self._hosts[name]
-            if host.given_up:
-                return "given_up"
-            if host.resume > time.monotonic():  # begun before the host was put aside
-                return "aside"
-            host.failures += 1
-            if host.failures < IN_A_ROW and not host.aside:
-                return "counted"
-            if host.aside:
-                self._give_up(host, reason)
-                return "given_up"
-            host.aside = True
-            soft, hard = (time.monotonic() + seconds for seconds in self._aside)
-            host.resume = max(soft, hard)
-            self._put_aside.append((soft, host.resume, host))
+        host = self._hosts[name]
+        if host.given_up:
+            return "given_up"
+        if host.resume > time.monotonic():  # begun before the host was put aside
             return "aside"
+        host.failures += 1
+        if host.failures < IN_A_ROW and not host.aside:
+            return "counted"
+        if host.aside:
+            self.give_up(name, reason)
+            return "given_up"
+        host.aside = True
+        soft, hard = (time.monotonic() + seconds for seconds in self._aside)
+        host.resume = max(soft, hard)
+        self._put_aside.append((soft, host.resume, host))
+        return "aside"
 
     def give_up(self, name: str, reason: str) -> None:
         """Hand out all further jobs of the host with this reason, not to be fetched."""
-        with self._changed:
-            self._give_up(self._hosts[name], reason)
-
-    def stop(self) -> None:
-        """Hand out no more jobs."""
-        with self._changed:
-            self.stopped = True
-            self._changed.notify_all()
-
-    def _give_up(self, host: _Host, reason: str) -> None:
+        host = self._hosts[name]
         host.given_up, host.resume = reason, 0.0
         self._offer(host)
-        self._changed.notify()
 
     def _open_more(self) -> None:
-        """Keep enough hosts ready that all workers have something to do."""
+        """Keep enough hosts ready that all connections have something to do."""
         while not self._all_read and len(self._ready) < self._width:
             found = next(self._unread, None)
             if found is None:
@@ -194,13 +179,10 @@ class Schedule:
         host.active -= 1
         self._offer(host)
         self._close_if_done(host)
-        self._changed.notify()
 
     def _close_if_done(self, host: _Host) -> None:
         if not host.active and not host.away and not host.has_jobs() and self._hosts.get(host.name) is host:
             del self._hosts[host.name]
-            if not self._hosts and self._all_read:
-                self._changed.notify_all()
 
     def _wake(self) -> None:
         """Bring back what was put off until now; what was put aside earlier too, where nothing else is left to do."""
@@ -220,14 +202,6 @@ class Schedule:
 
     def _idle(self) -> bool:
         return self._all_read and not self._ready
-
-    def _next_time(self) -> float | None:
-        """Seconds until something may be brought back; None where nothing is put off."""
-        times = [self._later[0][0]] if self._later else []
-        if self._put_aside:
-            soft, hard, _ = self._put_aside[0]
-            times.append(soft if self._idle() else hard)
-        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _offer(self, host: _Host) -> None:
         """Queue the host up where it may have a job begun. One that was put aside has to show itself first."""

@@ -3,12 +3,12 @@
 What a line means is `lists.py`'s matter.
 """
 
+import asyncio
 import gzip
 import hashlib
 import lzma
 import os
 import tarfile
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +23,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from download import address, names
+from download.connections import proxies_from_environment
 from download.http import Client
-from download.pools import proxies_from_environment
 from download.reasons import Failure, reason_of
 from visavis.command import InputError, say
 
@@ -89,31 +89,35 @@ def fetched(url: str, data: Path) -> Path:
     if path.exists():
         say(f"{url} is here already: {path} (delete it to fetch it anew)")
         return path
-    partial = path.with_name(f".{path.name}.part")
-    failure = Failure("connect")
     data.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        asyncio.run(_fetch(url, partial))
+        os.replace(partial, path)
+        _validator(partial).unlink(missing_ok=True)
+        return path
+    except Failure as failure:
+        kept = f"; {_size(partial):,} bytes are kept, start again to go on" if _size(partial) else ""
+        raise InputError(f"{url} was not downloaded: {failure}{kept}") from None
+    except OSError as error:
+        raise InputError(f"{partial} cannot be written: {error.strerror}") from None
+
+
+async def _fetch(url: str, partial: Path) -> None:
+    """Fetch the whole to `partial`, in a few tries. Raises Failure."""
     # The user named this host: it may be a private one. Where it redirects to may not.
-    with Client(timeout=30, allow=_networks_of(url), proxies=proxies_from_environment()) as client:
+    async with Client(timeout=30, allow=_networks_of(url), proxies=proxies_from_environment()) as client:
         for attempt in range(_TRIES):
             before = _size(partial)
             try:
-                _fetch_rest(client, url, partial)
-                os.replace(partial, path)
-                _validator(partial).unlink(missing_ok=True)
-                return path
-            except Failure as error:
-                failure = error
-            except OSError as error:
-                raise InputError(f"{partial} cannot be written: {error.strerror}") from None
-            if failure.status == "refused":
-                break
-            if attempt < _TRIES - 1:
-                time.sleep(0.1 if _size(partial) > before else 2.0**attempt)
-    kept = f"; {_size(partial):,} bytes are kept, start again to go on" if _size(partial) else ""
-    raise InputError(f"{url} was not downloaded: {failure}{kept}")
+                return await _fetch_rest(client, url, partial)
+            except Failure as failure:
+                if failure.status == "refused" or attempt == _TRIES - 1:
+                    raise
+            await asyncio.sleep(0.1 if _size(partial) > before else 2.0**attempt)
 
 
-def _fetch_rest(client: Client, url: str, partial: Path) -> None:
+async def _fetch_rest(client: Client, url: str, partial: Path) -> None:
     """Add to `partial` what is missing. Raises Failure where it is still not whole, or not to be had."""
     have = _size(partial)
     validator = _validator(partial)
@@ -122,7 +126,7 @@ def _fetch_rest(client: Client, url: str, partial: Path) -> None:
         headers["Range"] = f"bytes={have}-"
         if validator.exists():
             headers["If-Range"] = validator.read_text(encoding="latin-1")
-    with client.open(url, headers, deadline=float("inf")) as response:
+    async with client.open(url, headers, deadline=float("inf")) as response:
         total = response.headers.get("Content-Range", "").rpartition("/")[2]
         if response.status == 416 and have and total == str(have):
             return
@@ -140,17 +144,14 @@ def _fetch_rest(client: Client, url: str, partial: Path) -> None:
             validator.unlink(missing_ok=True)
             if known:
                 validator.write_text(known, encoding="latin-1")
-        size = getattr(response, "length_remaining", None)
+        size = response.content_length
         with (
             partial.open("ab" if have else "wb") as file,
             tqdm(total=have + size if size else None, initial=have, unit="B", unit_scale=True, desc="list") as bar,
         ):
-            try:
-                while piece := response.read(1 << 16, decode_content=False):
-                    file.write(piece)
-                    bar.update(len(piece))
-            except HTTPError as error:
-                raise Failure("truncated", str(error)) from None
+            async for piece in response.content.iter_any():
+                file.write(piece)
+                bar.update(len(piece))
 
 
 def _networks_of(url: str) -> list[address.Network]:

@@ -1,5 +1,6 @@
 """Why connections are opened by download/address.py and not by requests-hardened, which does a part of it."""
 
+import asyncio
 import ipaddress
 import socket
 import time
@@ -8,9 +9,9 @@ import pytest
 from hostile_site import Site, answer
 from requests_hardened import Config, Manager
 from requests_hardened.ip_filter import InvalidIPAddress, get_ip_address
+from waiting import Waiting
 
 from download.address import ANYWHERE, check, is_public
-from download.http import Client
 
 
 def test_a_server_that_drips_stretches_its_timeout_and_not_ours():
@@ -27,7 +28,7 @@ def test_a_server_that_drips_stretches_its_timeout_and_not_ours():
         site.routes["/drip"] = dripping
         taken = Manager(config).send_request("GET", site.url("/drip"))
         assert taken.content == b"x" * 15, "1.5 seconds for a limit of 0.75"
-        with Client(deadline=0.75, timeout=0.75, allow=ANYWHERE) as http:
+        with Waiting(deadline=0.75, timeout=0.75, allow=ANYWHERE) as http:
             assert http.get(site.url("/drip")).reason == "timeout"
 
 
@@ -43,4 +44,4 @@ def test_of_several_addresses_it_knows_the_first_alone(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **named: found)
     with pytest.raises(InvalidIPAddress):
         get_ip_address("mixed.test", 80, allow_loopback=False)
-    assert check("mixed.test", 80, 5.0) == ["93.184.216.34"]
+    assert asyncio.run(check("mixed.test", 80, 5.0)) == ["93.184.216.34"]

@@ -107,7 +107,7 @@ def test_every_case_has_its_verdict_and_its_number_of_requests(web, tmp_path):
         "empty": (answer(b""), refused, "empty", 1),
         "truncated": (answer(PHOTO[:-200]), failed, "truncated", 2),
         "says-more": (closing(answer(PHOTO, Content_Length=len(PHOTO) + 9)), failed, "truncated", 2),
-        "says-less": (answer(PHOTO, Content_Length=len(PHOTO) - 200), failed, "truncated", 2),
+        "says-less": (answer(PHOTO, Content_Length=len(PHOTO) - 200), failed, "protocol", 2),
         "mid-header": (closing(b"HTTP/1.1 200 OK\r\nContent-Le"), failed, "protocol", 2),
         "long-header": (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n", failed, "protocol", 2),
         "endless": (drip(bytes(65536), answer(Content_Length=None), pause=0), refused, "too_large", 1),

@@ -322,6 +322,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path, site):
         cwd=ROOT,
         capture_output=True,
         text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # half a compiled module would stay
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert process.returncode == 2 and "Traceback" not in process.stderr
@@ -329,6 +330,25 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path, site):
     assert set(files(tmp_path)) <= {"images/a/1.jpg"}
     assert images.run(options(tmp_path)) == 0
     assert files(tmp_path) == {"images/a/1.jpg": PHOTO, "images/a/2.bmp": encoded("BMP")}
+
+
+def test_too_few_files_allowed_stops_the_run_and_blames_no_host(tmp_path, site):
+    for i in range(60):
+        site.routes[f"/{i}"] = site.slow(2.0, PHOTO)
+    labels(tmp_path, {f"a/{i}": site.url(f"/{i}") for i in range(60)})
+    words = ["images", "--data", str(tmp_path), "--allow-private", "--connections", "60", "--per-host", "60"]
+    process = subprocess.run(
+        [sys.executable, "-m", "download", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50)),
+    )
+    assert process.returncode == 2 and "Traceback" not in process.stderr
+    assert "too many open files; give fewer --connections" in process.stderr.splitlines()[-1]
+    assert all(row["status"] == "ok" for row in downloads(tmp_path).values())
+    assert images.run(options(tmp_path, connections=60, per_host=60)) == 0
+    assert len(files(tmp_path)) == 60
 
 
 def test_interrupt_lock_and_going_on(tmp_path, site):

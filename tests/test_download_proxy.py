@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hostile_site import Site, answer
 from test_download_images import PHOTO, downloads, labels, options
+from waiting import Waiting
 
 from download import address, images
-from download.http import Client
 from visavis.command import InputError
 
 CERTIFICATE = str(Path(__file__).with_name("photos.test.pem"))
@@ -80,7 +80,7 @@ def lookup(host: str, port: int) -> list[str]:
 def test_http_goes_by_the_proxy_which_resolves(monkeypatch):
     with Site("127.0.0.2") as site, Proxy(site) as proxy:
         site.routes["/photo"] = answer(PHOTO)
-        with Client(lookup=lookup, proxies={"http": proxy.url, "no": "direct.test"}) as http:
+        with Waiting(lookup=lookup, proxies={"http": proxy.url, "no": "direct.test"}) as http:
             assert http.get("http://far.test/photo").body == PHOTO
             assert http.get("http://u:p@far.test/photo").body == PHOTO
             assert http.get("http://inside.test/photo").reason == "private_address"
@@ -96,10 +96,10 @@ def test_http_goes_by_the_proxy_which_resolves(monkeypatch):
 def test_https_is_a_tunnel_through_it_with_the_certificate_verified(monkeypatch):
     with Site("127.0.0.2", CERTIFICATE) as site, Proxy(site) as proxy:
         site.routes["/photo"] = answer(PHOTO)
-        with Client(lookup=lookup, proxies={"https": proxy.url}) as http:
+        with Waiting(lookup=lookup, proxies={"https": proxy.url}) as http:
             assert http.get("https://photos.test/photo").reason == "tls"
         monkeypatch.setenv("SSL_CERT_FILE", CERTIFICATE)
-        with Client(lookup=lookup, proxies={"https": proxy.url}) as http:
+        with Waiting(lookup=lookup, proxies={"https": proxy.url}) as http:
             assert http.get("https://photos.test/photo").body == PHOTO
             assert http.get("https://other.test/photo").reason == "tls"
         assert proxy.asked == ["CONNECT photos.test:443"] * 2 + ["CONNECT other.test:443"]
@@ -108,7 +108,7 @@ def test_https_is_a_tunnel_through_it_with_the_certificate_verified(monkeypatch)
 def test_a_proxy_that_is_not_there():
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    with Client(lookup=lookup, proxies={"http": url, "https": url}) as http:
+    with Waiting(lookup=lookup, proxies={"http": url, "https": url}) as http:
         assert http.get("http://far.test/").reason == "connect"
         assert http.get("https://far.test/").reason == "connect"
 

@@ -1,5 +1,6 @@
 """robots.txt and X-Robots-Tag: read once a host, obeyed, and nothing asked of a host whose rules cannot be read."""
 
+import asyncio
 import re
 import threading
 
@@ -7,10 +8,11 @@ import pytest
 from hostile_site import Site, answer, hang_up
 from hypothesis import given
 from hypothesis import strategies as st
+from protego import Protego
 from urllib3.util import parse_url
+from waiting import Waiting
 
 from download import address
-from download.http import Client
 from download.reasons import Failure
 from download.robots import Robots, forbids_ai
 
@@ -25,8 +27,8 @@ def site():
         yield running
 
 
-def client(**options) -> Client:
-    return Client(**{"timeout": 90.0, "deadline": 90.0, "allow": address.ANYWHERE, "obey_robots": True} | options)
+def client(**options) -> Waiting:
+    return Waiting(**{"timeout": 90.0, "deadline": 90.0, "allow": address.ANYWHERE, "obey_robots": True} | options)
 
 
 def rules(text: str, status: str = "200 OK", **headers: object) -> bytes:
@@ -163,23 +165,40 @@ def test_several_headers_count_each():
 
 @given(st.one_of(st.text(), st.text("*$/: \nUser-agntDislowA%0123456789abcdef\ufeff\x00", max_size=200)), st.text())
 def test_no_text_of_a_server_stops_us(text, path):
-    robots = Robots(lambda url: (200, text.encode("utf-8", "surrogatepass")))
+    async def fetch(url: str) -> tuple[int, bytes]:
+        return 200, text.encode("utf-8", "surrogatepass")
+
     address = parse_url("http://a.test/" + re.sub(r"[^ -~]", "", path).replace("[", "").replace("]", ""))
     try:
-        robots.check(address)
+        asyncio.run(Robots(fetch).check(address))
     except Failure as failure:
         assert failure.reason == "robots"  # noqa: PT017
+
+
+def test_rules_for_thousands_of_others_cost_no_more_than_those_for_one(site, monkeypatch):
+    parsed = []
+    parse = Protego.parse
+    monkeypatch.setattr(Protego, "parse", lambda text: parsed.append(parse(text)) or parsed[-1])
+    others = "\n".join(f"User-agent: bot{i}" for i in range(2000))
+    allowed = "\n".join(f"Allow: /{i}" for i in range(2000))
+    site.routes["/robots.txt"] = rules(
+        f"{others}\nuser agent : VISAVIS*  # us\n{allowed}\nDisallow: /private/\n\nUser-agent: *\nDisallow: /"
+    )
+    with client() as http:
+        assert http.get(site.url("/photo")).reason == ""
+        assert http.get(site.url("/private/photo")).reason == "robots"
+    assert sum(len(rule_set._rules) for rule_set in parsed[0]._user_agents.values()) < 7000
 
 
 def test_what_was_met_long_ago_is_forgotten(monkeypatch):
     monkeypatch.setattr("download.robots._KEPT_TEXT", 100)
     asked = []
 
-    def fetch(url: str) -> tuple[int, bytes]:
+    async def fetch(url: str) -> tuple[int, bytes]:
         asked.append(url)
         return 200, b"User-agent: *\nDisallow: /private/" + b"#" * 20
 
     robots = Robots(fetch)
     for host in "abca":
-        robots.check(parse_url(f"http://{host}/x"))
+        asyncio.run(robots.check(parse_url(f"http://{host}/x")))
     assert len(asked) == 4, "a is asked again, for only one or two fit"

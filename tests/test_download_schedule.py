@@ -13,8 +13,17 @@ def schedule(hosts: dict[str, int], per_host: int = 4, **options) -> Schedule:
     return Schedule(made, per_host, **options)
 
 
+def next_job(schedule: Schedule) -> Job | None:
+    """The next job, when its time has come; None where all are finished."""
+    while (job := schedule.take()) is None and not schedule.over:
+        pause = schedule.next_time()
+        assert pause is not None, "nothing to wait for, and not over"
+        time.sleep(pause)
+    return job
+
+
 def taken(schedule: Schedule) -> Job:
-    job = schedule.take()
+    job = next_job(schedule)
     assert job is not None
     return job
 
@@ -31,10 +40,10 @@ def test_hosts_take_turns_and_second_tries_wait():
     for job in last:
         plan.finish(job)
     began = time.monotonic()
-    assert plan.take() is first[0] and time.monotonic() - began >= 0.1
+    assert next_job(plan) is first[0] and time.monotonic() - began >= 0.1
     plan.finish(first[0])
-    assert plan.take() is None
-    assert schedule({}).take() is None
+    assert next_job(plan) is None
+    assert next_job(schedule({})) is None
 
 
 def test_a_pause_holds_the_host_and_giving_up_hands_out_the_rest():
@@ -50,7 +59,7 @@ def test_a_pause_holds_the_host_and_giving_up_hands_out_the_rest():
     third = taken(plan)
     assert (third.given_up, second.given_up) == ("retry_later", "")
     plan.finish(third)
-    assert plan.take() is None
+    assert next_job(plan) is None
 
 
 def test_hosts_are_read_as_they_are_needed():
@@ -70,7 +79,7 @@ def test_hosts_are_read_as_they_are_needed():
 def test_a_dead_host_is_put_aside_tried_once_more_and_given_up():
     plan = schedule({"dead": 20, "live": 3}, per_host=4, aside=(0.2, 0.4))
     tried, lived, given_up, verdicts = 0, [], 0, []
-    while (job := plan.take()) is not None:
+    while (job := next_job(plan)) is not None:
         if job.host == "live":
             lived.append(tried)
             plan.reached("live")
@@ -105,7 +114,7 @@ def test_a_host_that_comes_back_is_fetched_as_any_other():
         plan.finish(job)
     for _ in range(4):
         plan.finish(taken(plan))
-    assert plan.take() is None
+    assert next_job(plan) is None
 
 
 def test_a_host_that_asked_for_a_pause_is_not_woken_early():
