@@ -1,5 +1,6 @@
 """The faults that benchmarks.clean plants, each a function that adds photos to a folder."""
 
+import hashlib
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,17 @@ from visavis import images
 from visavis.boxes import as_boxes, clip, iou
 from visavis.images import ImageError, Picture
 
-CORRUPT = ("truncated", "empty", "not_image", "not_a_photo", "too_large", "too_small", "unreadable", "crashed")
+CORRUPT = (
+    "changed",
+    "truncated",
+    "empty",
+    "not_image",
+    "not_a_photo",
+    "too_large",
+    "too_small",
+    "unreadable",
+    "crashed",
+)
 
 
 COPIES = ("same", "saved", "halved", "cropped", "mirrored")
@@ -27,15 +38,17 @@ class Folder:
         self.path = path
         self.labels: list[dict] = []
         self.downloads: list[dict] = []
+        self.harmless = 0
+        """Bytes of headers that were inverted and left the very same picture."""
 
-    def add(self, image_id: str, data: bytes, label: Box) -> None:
-        """A photo's bytes and its label."""
+    def add(self, image_id: str, data: bytes, label: Box, sha256: str = "") -> None:
+        """A photo's bytes and its label. sha256: of what was downloaded, where that is known."""
         path = f"images/{image_id}.jpg"
         (self.path / path).parent.mkdir(parents=True, exist_ok=True)
         (self.path / path).write_bytes(data)
         corners = dict(zip(("x1", "y1", "x2", "y2"), label, strict=True))
         self.labels.append({"image_id": image_id, "identity": "", "url": "", **corners})
-        self.downloads.append({"image_id": image_id, "status": "ok", "path": path})
+        self.downloads.append({"image_id": image_id, "status": "ok", "path": path, "sha256": sha256})
 
     def write(self) -> None:
         """Write the tables."""
@@ -76,24 +89,31 @@ def _truncated(folder: Folder, good: list[Good], bases: list[Photo], scenes: lis
 
 
 def _header(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
-    """One byte before the first scan inverted. Where much the same picture still comes out there is no fault."""
-    for photo in _taken(bases, each):
-        before = images.read(photo.path)
+    """One byte before the first scan inverted. Where the very same picture still comes out there is no fault.
+
+    Half of them come with the sha256 of what was downloaded, half without, as damage before the download does.
+    """
+    for number, photo in enumerate(_taken(bases, 2 * each)):
+        whole = photo.path.read_bytes()
+        before = images.decode(whole)
         while True:
-            data = bytearray(photo.path.read_bytes())
-            end = max(20, data.find(b"\xff\xda"))
-            data[chance.randrange(end)] ^= 0xFF
-            if not _much_the_same(bytes(data), before):
+            data = bytearray(whole)
+            data[chance.randrange(max(20, data.find(b"\xff\xda")))] ^= 0xFF
+            if not _same(bytes(data), before):
                 break
-        folder.add(f"header/{photo.image_id}", bytes(data), photo.boxes[0])
+            folder.harmless += 1
+        if number % 2:
+            folder.add(f"header/{photo.image_id}", bytes(data), photo.boxes[0])
+        else:
+            known = hashlib.sha256(whole).hexdigest()
+            folder.add(f"header_recorded/{photo.image_id}", bytes(data), photo.boxes[0], known)
 
 
-def _much_the_same(data: bytes, before: Picture) -> bool:
+def _same(data: bytes, before: Picture) -> bool:
     try:
-        after = images.decode(data)
+        return np.array_equal(images.decode(data), before)
     except ImageError:
         return False
-    return after.shape == before.shape and float(np.abs(after.astype(int) - before).mean()) < 16
 
 
 def _one_colour(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
@@ -190,6 +210,7 @@ def _taken(bases: list[Photo], count: int) -> list[Photo]:
 FAULTS: dict[str, Plant] = {
     "truncated": _truncated,
     "header": _header,
+    "header_recorded": lambda *_: None,  # planted by the one before
     "one_colour": _one_colour,
     "scene": _scene,
     "swapped": _swapped,

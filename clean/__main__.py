@@ -1,7 +1,9 @@
 """python -m clean: which photos are worth learning from, and the faces that the list does not name."""
 
 import os
+from array import array
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,28 +117,34 @@ def _check(options: Options) -> None:
 
 
 def _look(
-    photos: "list[Photo]", task: "Task", keys: dict[str, str], path: Path, workers: int | Literal["auto"]
+    photos: "Sequence[Photo]", task: "Task", keys: dict[str, str], path: Path, workers: int | Literal["auto"]
 ) -> "Looks":
     """What was seen of each photo: from the journal where that still holds, else looked at now."""
     from tqdm import tqdm
 
-    from clean import journal
-    from clean.workers import look_at_all
+    from clean import journal, listing
+    from clean.shelf import Shelf
+    from clean.workers import Job, look_at_all
 
-    known = journal.places(path)
-    place: dict[str, int] = {}
-    jobs = []
-    for photo in photos:
-        before = journal.read(path, known[photo.image_id]) if photo.image_id in known else None
+    places = array("q", [-1]) * len(photos)  # where in the journal each photo's look begins
+    for image_id, place in journal.entries(path):
+        if (number := listing.number(photos, image_id)) is not None:
+            places[number] = place
+    jobs: Shelf[Job] = Shelf()
+    known = 0
+    for number, photo in enumerate(photos):
+        before = journal.read(path, places[number]) if places[number] >= 0 else None
         if before is None or not before.still_holds(photo, task):
+            places[number] = -1
             jobs.append((photo, task))
             continue
-        place[photo.image_id] = known[photo.image_id]
         unasked = before.unasked(keys)
         if unasked or not before.complete():
             jobs.append((photo, replace(task, finders=unasked)))
-    if len(jobs) < len(photos):
-        say(f"{len(photos) - len(jobs)} of {len(photos)} photos were judged before and have not changed")
+        else:
+            known += 1
+    if known:
+        say(f"{known} of {len(photos)} photos were judged before and have not changed")
     # A process that must load torch takes as long to start as ten photos do.
     count = min(len(os.sched_getaffinity(0)), len(jobs) // 10) if workers == "auto" else min(workers, len(jobs))
     with (
@@ -145,12 +153,14 @@ def _look(
         tqdm(looks, "clean", total=len(jobs), unit=" photos", smoothing=0.05, disable=not jobs) as bar,
     ):
         for one in bar:
-            before = journal.read(path, place[one.image_id]) if one.image_id in place else None
-            place[one.image_id] = file.add(before.joined(one) if before else one)
-    return journal.Looks(photos, path, place)
+            at = listing.number(photos, one.image_id)
+            assert at is not None
+            before = journal.read(path, places[at]) if places[at] >= 0 else None
+            places[at] = file.add(before.joined(one) if before else one)
+    return journal.Looks(photos, path, places)
 
 
-def _counts(judged: "list[Verdict]") -> str:
+def _counts(judged: "Sequence[Verdict]") -> str:
     """A table: the photos kept, those dropped by reason, which add up; then the faces to learn from."""
     reasons = Counter(one.reason for one in judged if not one.keep)
     lines = [("kept", len(judged) - sum(reasons.values())), *reasons.most_common(), ("photos", len(judged))]

@@ -4,6 +4,7 @@ Photos with several labels tell how often a find away from the main face is a fa
 VGG Face's, cannot tell: there the thresholds hold that were measured elsewhere (`clean.finders`).
 """
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -81,27 +82,25 @@ def others(looks: Iterable[tuple[Photo, Seen]], name: str, shift: Shift) -> Othe
     A closer look is left out: it is taken where a label says so. A face that nobody labelled counts as none, so
     that precision is rather too low than too high.
     """
-    scores: list[NDArray[np.float32]] = []
-    right: list[NDArray[np.bool_]] = []
-    best: list[float] = []
-    known: set[str] = set()
+    scores, right, best = array("f"), array("b"), array("f")
+    known: set[int] = set()
     for photo, seen in looks:
-        if len(photo.boxes) < 2 or seen.reason or name not in seen.finds or seen.sha256 in known:
+        if len(photo.boxes) < 2 or seen.reason or name not in seen.finds or hash(seen.sha256) in known:
             continue
-        known.add(seen.sha256)
+        known.add(hash(seen.sha256))
         labels = as_boxes(photo.boxes)
         main = int(area(labels).argmax())
         rows = np.array([row for row in seen.finds[name] if len(row) == 5], np.float32).reshape(-1, 5)
         boxes, values = shift.move(rows[:, :4]), rows[:, 4]
         kept = [index for index in nms(boxes, values, 0.4) if not _at(boxes[index], labels[main : main + 1])[0]]
         at = np.array([_at(boxes[index], labels) for index in kept], bool).reshape(-1, len(labels))
-        scores.append(values[kept])
-        right.append(np.asarray(at.any(axis=1)))
-        best += [float(values[kept][at[:, face]].max(initial=-1)) for face in range(len(labels)) if face != main]
+        scores.extend(values[kept].tolist())
+        right.extend(int(row.any()) for row in at)
+        best.extend(float(values[kept][at[:, face]].max(initial=-1)) for face in range(len(labels)) if face != main)
     return Others(
-        np.concatenate([np.zeros(0, np.float32), *scores]),
-        np.concatenate([np.zeros(0, bool), *right]),
-        np.array(best, np.float32),
+        np.asarray(scores),
+        np.asarray(right).astype(bool),
+        np.asarray(best),
         len(known),
     )
 

@@ -6,13 +6,7 @@ none for a decoder: a picture too small to learn from, and one that shows nothin
 
 import numpy as np
 
-from visavis import images
 from visavis.images import ImageError, Picture
-
-
-def decode(data: bytes, max_pixels: int) -> Picture:
-    """The photo in `data`: (height, width, 3) uint8 RGB. Raises ImageError with its keyword."""
-    return images.decode(data, max_pixels)
 
 
 def examine(picture: Picture, min_side: int) -> None:
@@ -33,9 +27,9 @@ def _few_colours(picture: Picture) -> int:
 
     Not a count of distinct values: JPEG rings at edges, so a colour is whatever is within 12 levels
     of it, and of 100 pixels one (at two colours three) may be anything. Of 1,200 web photos none had
-    fewer than 5 outside its two commonest. About 256 x 256 pixels are looked at, unblended.
+    fewer than 5 outside its two commonest. At most 64 x 64 pixels are looked at, unblended.
     """
-    step = max(1, max(picture.shape[:2]) // 256)
+    step = -(-max(picture.shape[:2]) // 64)
     rest = picture[::step, ::step].reshape(-1, 3).astype(np.int16)
     count = len(rest)
     for colours, stray in ((1, 0.01), (2, 0.03)):

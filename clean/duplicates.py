@@ -4,11 +4,14 @@ The same is the same bytes, or the same look (`clean.likeness`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from clean import likeness
 from clean.likeness import SAME, Likeness
+from clean.shelf import Shelf
 
 _BYTES, _LOOK = "same bytes as", "same look as"
 
@@ -39,17 +42,19 @@ class Duplicates:
 
 
 def judge(candidates: Iterable[Candidate]) -> Duplicates:
-    """Find those that come more than once.
+    """Find those that come more than once. candidates: in the order of their image_ids.
+
+    Memory holds some fifty bytes of each, and more of those that come twice.
 
     The best-labelled one is kept, the first by name where they are equal. Where the copies bear
     different identities, no more than one of the names is right: the one kept serves for detection,
     and its detail says that it does not for identity.
     """
-    ordered = sorted(candidates, key=lambda one: ([-value for value in one.quality], one.image_id))
+    ordered = _best_first(Shelf(candidates))
     alike = _alike(ordered)
     kept: dict[int, list[int]] = {}  # -> those dropped for it
     why: dict[int, tuple[int, str]] = {}
-    for number in range(len(ordered)):
+    for number in sorted(alike):
         # Not whatever a chain of likenesses leads to: it has to be like the one that is kept for it.
         # Equal bytes, though, share one fate.
         same = [(other, how) for other, value, how in alike[number] if other in kept and value >= SAME]
@@ -60,39 +65,51 @@ def judge(candidates: Iterable[Candidate]) -> Duplicates:
         else:
             kept[number] = []
     verdicts: dict[str, tuple[bool, str]] = {}
+    kept_for: dict[str, str] = {}
     for number, dropped in kept.items():
         if not dropped:
             continue
-        best = ordered[number]
-        strangers = [(why[one][1], ordered[one].image_id) for one in dropped if ordered[one].identity != best.identity]
+        best, others = ordered[number], {one: ordered[one] for one in dropped}
+        strangers = [(why[one][1], other.image_id) for one, other in others.items() if other.identity != best.identity]
         said = "; ".join(f"{how} {image_id}" for how, image_id in strangers)
         verdicts[best.image_id] = (True, f"{said} of another identity: for detection, not for identity" if said else "")
-        for one in dropped:
-            whose = "" if ordered[one].identity == best.identity else " of another identity"
-            verdicts[ordered[one].image_id] = (False, f"{why[one][1]} {best.image_id}{whose}, which is kept")
-    kept_for = {ordered[one].image_id: ordered[best].image_id for best, dropped in kept.items() for one in dropped}
+        for one, other in others.items():
+            whose = "" if other.identity == best.identity else " of another identity"
+            verdicts[other.image_id] = (False, f"{why[one][1]} {best.image_id}{whose}, which is kept")
+            kept_for[other.image_id] = best.image_id
     return Duplicates(verdicts, kept_for, _groups(ordered, alike))
 
 
-def _alike(ordered: list[Candidate]) -> dict[int, list[tuple[int, float, str]]]:
-    """For each photo those like it: (number, correlation, how). Of equal bytes the first stands for all."""
-    first_of: dict[str, int] = {}
+def _best_first(some: Shelf[Candidate]) -> Shelf[Candidate]:
+    if not some:
+        return some
+    qualities = np.array([one.quality for one in some], np.float32)
+    return Shelf(some[number] for number in np.lexsort(-qualities.T[::-1]).tolist()) if qualities.size else some
+
+
+def _alike(ordered: Sequence[Candidate]) -> dict[int, list[tuple[int, float, str]]]:
+    """For each photo that is like others, those: (number, correlation, how). Of equal bytes the first stands for
+    all."""
     alike: dict[int, list[tuple[int, float, str]]] = defaultdict(list)
-    for number, one in enumerate(ordered):
-        first = first_of.setdefault(one.sha256, number)
-        if first != number:
+    digests = np.fromiter((hash(one.sha256) for one in ordered), np.int64, len(ordered))
+    _, firsts, which = np.unique(digests, return_index=True, return_inverse=True)
+    for number in np.flatnonzero(firsts[which] != np.arange(len(ordered))).tolist():
+        first = int(firsts[which[number]])
+        if ordered[first].sha256 == ordered[number].sha256:
             alike[number].append((first, 1.0, _BYTES))
-    seen = [(number, like) for number in first_of.values() if (like := ordered[number].likeness) is not None]
-    for first, second, value in likeness.pairs([like for _, like in seen]):
-        one, two = seen[first][0], seen[second][0]
+            alike.setdefault(first, [])
+    seen = [number for number in np.sort(firsts).tolist() if ordered[number].likeness is not None]
+    likes = Shelf(like for number in seen if (like := ordered[number].likeness) is not None)
+    for first, second, value in likeness.pairs(likes):
+        one, two = seen[first], seen[second]
         alike[one].append((two, value, _LOOK))
         alike[two].append((one, value, _LOOK))
     return alike
 
 
-def _groups(ordered: list[Candidate], alike: dict[int, list[tuple[int, float, str]]]) -> dict[str, str]:
+def _groups(ordered: Sequence[Candidate], alike: dict[int, list[tuple[int, float, str]]]) -> dict[str, str]:
     """image_id -> the name of its group, for every photo that any other is like, over any number of steps."""
-    root = list(range(len(ordered)))
+    root = {number: number for number in alike}
 
     def leader(number: int) -> int:
         while root[number] != number:
@@ -100,10 +117,10 @@ def _groups(ordered: list[Candidate], alike: dict[int, list[tuple[int, float, st
             number = root[number]
         return number
 
-    for number, others in list(alike.items()):
+    for number, others in alike.items():
         for other, _, _ in others:
             root[leader(number)] = leader(other)
     members: dict[int, list[str]] = defaultdict(list)
-    for number, one in enumerate(ordered):
-        members[leader(number)].append(one.image_id)
-    return {image_id: min(group) for group in members.values() if len(group) > 1 for image_id in group}
+    for number in alike:
+        members[leader(number)].append(ordered[number].image_id)
+    return {image_id: min(group) for group in members.values() for image_id in group}

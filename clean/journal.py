@@ -6,7 +6,6 @@ Looks stay there, and are read one at a time: a hundred thousand of them are not
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, overload
@@ -14,32 +13,30 @@ from typing import IO, Self, overload
 from clean.look import Photo, Seen
 
 
-def places(path: Path) -> dict[str, int]:
-    """image_id -> where in the file the last look at it begins, in bytes; nothing where there is no journal.
+def entries(path: Path) -> Iterator[tuple[str, int]]:
+    """image_id and where in the file it begins, in bytes, of each look; a later one replaces a former.
 
     A line that is none of ours (torn by a kill, of another version) only costs another look.
     """
-    found: dict[str, int] = {}
     if not path.exists():
-        return found
+        return
     with path.open("rb") as file:
         place = 0
         for line in file:
             with suppress(ValueError, TypeError):  # no JSON, or no UTF-8; other fields
-                found[Seen(**json.loads(line)).image_id] = place
+                yield Seen(**json.loads(line)).image_id, place
             place += len(line)
-    return found
 
 
 class Looks(Sequence[tuple[Photo, Seen]]):
     """Photos and what was seen of each, read from the journal whenever they are asked for.
 
-    place: image_id -> where its look begins, as `places` has it.
+    places: for each photo where its look begins.
     """
 
-    def __init__(self, photos: Sequence[Photo], path: Path, place: dict[str, int]) -> None:
+    def __init__(self, photos: Sequence[Photo], path: Path, places: Sequence[int]) -> None:
         self.photos, self.path = photos, path
-        self._places = [place[photo.image_id] for photo in photos]
+        self._places = places
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -56,9 +53,7 @@ class Looks(Sequence[tuple[Photo, Seen]]):
     def __getitem__(self, index: slice) -> "Looks": ...
     def __getitem__(self, index: int | slice) -> "tuple[Photo, Seen] | Looks":
         if isinstance(index, slice):
-            chosen = range(len(self))[index]
-            place = {self.photos[one].image_id: self._places[one] for one in chosen}
-            return Looks([self.photos[one] for one in chosen], self.path, place)
+            return Looks(self.photos[index], self.path, self._places[index])
         return self.photos[index], read(self.path, self._places[index])
 
 
@@ -91,7 +86,7 @@ class Journal:
     def add(self, seen: Seen) -> int:
         """Write one look; where it begins."""
         place = self._file.seek(0, 2)
-        self._file.write(json.dumps(asdict(seen)).encode() + b"\n")
+        self._file.write(json.dumps(vars(seen)).encode() + b"\n")
         self._file.flush()
         return place
 

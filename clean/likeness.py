@@ -33,6 +33,9 @@ ALIKE = 0.68
 
 _COARSE = 0.85  # correlation of the thumbnails as they are, without which their fine detail is not looked at
 
+SHORTEST = 256
+"""A photo's shorter side may be reduced to as many pixels before its likeness is taken."""
+
 CUT = 0.12
 """As much may be missing at each side, as a share of the width or height."""
 
@@ -77,7 +80,9 @@ def of(picture: Picture) -> Likeness:
     width, height = grey.size
     across, down = round(width * _TRIM), round(height * _TRIM)
     middle = grey.crop((across, down, width - across, height - down))
-    views = (grey, middle, ImageOps.mirror(grey), ImageOps.mirror(middle))
+    # At the size that phash begins with: what is small is mirrored, and phash does not shrink it again.
+    views = [view.resize((32, 32), Image.Resampling.LANCZOS) for view in (grey, middle)]
+    views += [ImageOps.mirror(view) for view in views]
     hashes = np.array([int(str(phash(view)), 16) for view in views], dtype=np.uint64)
     return Likeness(hashes, np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)))
 
@@ -89,7 +94,9 @@ def pairs(some: Sequence[Likeness], least: float = ALIKE) -> Iterator[tuple[int,
     """
     if len(some) < 2:
         return
-    hashes = np.stack([one.hashes for one in some])
+    hashes = np.empty((len(some), 4), np.uint64)
+    for number, one in enumerate(some):
+        hashes[number] = one.hashes
     rows = max(1, _BLOCK // len(some))
     for start in range(0, len(some), rows):
         block = hashes[start : start + rows]

@@ -1,26 +1,35 @@
 """Which photos there are to judge, from the tables of the data folder."""
 
-from dataclasses import dataclass, field
+import sqlite3
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
-from clean.look import Box, Photo
+from clean.look import Photo
+from clean.shelf import Shelf
 from dataset import tables
 from visavis.command import InputError
 from visavis.images import find
 
+_TABLES = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE file (image_id TEXT PRIMARY KEY, path TEXT, sha256 TEXT, ok INTEGER) WITHOUT ROWID;
+CREATE TABLE label (
+    image_id TEXT, identity TEXT, x1 REAL, y1 REAL, x2 REAL, y2 REAL, curated INTEGER, score REAL, url TEXT
+);
+"""
 
-@dataclass
-class _Labels:
-    """What labels.csv says of one image: all its faces."""
-
-    identity: str
-    boxes: list[Box] = field(default_factory=list)
-    curated: bool = False
-    score: float = 0.0
-    url: str = ""
+_PHOTOS = """
+SELECT image_id, path, sha256, identity, x1, y1, x2, y2, curated, score, url
+FROM file LEFT JOIN label USING (image_id) WHERE ok ORDER BY image_id, label.rowid
+"""
 
 
-def photos(folder: Path) -> list[Photo]:
+def photos(folder: Path) -> Shelf[Photo]:
     """Every photo that downloads.csv calls ok or, with no such table, each labelled image that lies
     under images/; each once, by image_id. Raises InputError where there is none, and for bad tables.
 
@@ -28,50 +37,67 @@ def photos(folder: Path) -> list[Photo]:
     """
     if not folder.is_dir():
         raise InputError(f"no data folder at {folder}; make one with `python -m download lists` or give --data")
-    labels = _labels(folder / "labels.csv")
-    paths = _downloaded(folder) if (folder / "downloads.csv").exists() else _lying(folder, labels)
-    unlabelled = _Labels("")
-    found = []
-    for image_id in sorted(paths):
-        label = labels.get(image_id, unlabelled)
-        known = label.identity, tuple(label.boxes), label.curated, label.score, label.url
-        found.append(Photo(image_id, paths[image_id], *known))
-    return found
+    # Both tables may be in any order and larger than memory. A database without a name is a temporary file.
+    with closing(sqlite3.connect("")) as base:
+        base.executescript(_TABLES)
+        base.executemany("INSERT INTO label VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _labels(folder / "labels.csv"))
+        base.execute("CREATE INDEX of_image ON label (image_id)")
+        if (folder / "downloads.csv").exists():
+            # A later attempt replaces a former.
+            base.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", _downloaded(folder))
+        else:
+            base.executemany("INSERT OR IGNORE INTO file VALUES (?, ?, '', 1)", _lying(folder))
+            base.execute("DELETE FROM file WHERE image_id NOT IN (SELECT image_id FROM label)")
+        rows = groupby(base.execute(_PHOTOS), itemgetter(0))
+        found = Shelf(_photo(folder, tuple(some)) for _, some in rows)
+        if not found:
+            raise InputError(_none(folder, base))
+        return found
 
 
-def _labels(path: Path) -> dict[str, _Labels]:
-    found: dict[str, _Labels] = {}
+def number(some: Sequence[Photo], image_id: str) -> int | None:
+    """Which of the photos, sorted by image_id as `photos` gives them, bears that name; None if none does."""
+    place = bisect_left(some, image_id, key=lambda photo: photo.image_id)
+    return place if place < len(some) and some[place].image_id == image_id else None
+
+
+def _photo(folder: Path, rows: Sequence[Any]) -> Photo:
+    """rows: of `_PHOTOS`, one a label; one with nothing but the file where there is no label."""
+    image_id, path, sha256, identity = rows[0][:4]
+    boxes = tuple(row[4:8] for row in rows if row[4] is not None)
+    curated, score = (max(row[column] or 0 for row in rows) for column in (8, 9))
+    url = next((row[10] for row in rows if row[10]), "")
+    return Photo(image_id, folder / path, identity or "", boxes, bool(curated), float(score), url, sha256)
+
+
+def _labels(path: Path) -> Iterator[tuple[Any, ...]]:
     for line, row in enumerate(tables.rows(path), start=2):
-        label = found.setdefault(row["image_id"], _Labels(row["identity"]))
-        label.boxes.append(tables.box(row, path, line))
-        label.url = label.url or row["url"]
-        label.curated |= row["curated"].strip() in ("1", "1.0")
-        if row["score"]:
-            label.score = max(label.score, tables.number(row, "score", path, line))
-    return found
+        curated = row["curated"].strip() in ("1", "1.0")
+        score = tables.number(row, "score", path, line) if row["score"] else 0.0
+        yield row["image_id"], row["identity"], *tables.box(row, path, line), curated, score, row["url"]
 
 
-def _downloaded(folder: Path) -> dict[str, Path]:
-    last = {row["image_id"]: row for row in tables.rows(folder / "downloads.csv")}  # a later attempt replaces a former
-    paths = {image_id: folder / row["path"] for image_id, row in last.items() if row["status"] == "ok"}
-    if not paths:
-        raise InputError(
-            f"{folder / 'downloads.csv'} calls none of its {len(last)} images ok; see its column reason, "
+def _downloaded(folder: Path) -> Iterator[tuple[Any, ...]]:
+    for row in tables.rows(folder / "downloads.csv"):
+        yield row["image_id"], row["path"], row["sha256"].strip().lower(), row["status"] == "ok"
+
+
+def _lying(folder: Path) -> Iterator[tuple[str, str]]:
+    images = folder / "images"
+    for path in find(images):
+        yield path.relative_to(images).with_suffix("").as_posix(), path.relative_to(folder).as_posix()
+
+
+def _none(folder: Path, base: sqlite3.Connection) -> str:
+    """Why there is no photo, in words."""
+    if (folder / "downloads.csv").exists():
+        (count,) = base.execute("SELECT COUNT(*) FROM file").fetchone()
+        return (
+            f"{folder / 'downloads.csv'} calls none of its {count} images ok; see its column reason, "
             "and run `python -m download images` again"
         )
-    return paths
-
-
-def _lying(folder: Path, labels: dict[str, _Labels]) -> dict[str, Path]:
-    images = folder / "images"
-    paths: dict[str, Path] = {}
-    for path in find(images):
-        image_id = path.relative_to(images).with_suffix("").as_posix()
-        if image_id in labels:
-            paths.setdefault(image_id, path)
-    if not paths:
-        raise InputError(
-            f"{folder} has no downloads.csv, and none of the {len(labels)} images of labels.csv lies in {images}; "
-            "run `python -m download images` first"
-        )
-    return paths
+    (count,) = base.execute("SELECT COUNT(DISTINCT image_id) FROM label").fetchone()
+    return (
+        f"{folder} has no downloads.csv, and none of the {count} images of labels.csv lies in {folder / 'images'}; "
+        "run `python -m download images` first"
+    )

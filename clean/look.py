@@ -6,23 +6,19 @@ two box conventions, the duplicates), and made again for nothing when only an op
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clean import corrupt, faceless, finders, likeness
-from visavis import conventions, images
-from visavis.boxes import as_boxes, grow
-from visavis.images import ImageError, Picture
+from clean import corrupt, finders, likeness, search
+from visavis import images
+from visavis.boxes import as_boxes
+from visavis.images import ImageError
 
-VERSION = 1
+VERSION = 2
 """Part of what a look depends on; a change of the code below that sees otherwise raises it."""
-
-CLOSER = 1.0
-"""The sixth value of a row that a closer look found: it was taken because a label is there."""
 
 Box = tuple[float, float, float, float]
 
@@ -32,7 +28,7 @@ class Photo:
     """A photo to be judged: its file, and what the list says of it.
 
     boxes: the labelled faces, x1 y1 x2 y2, pixels.
-    url: where the list says that it came from.
+    url: where the list says that it came from. sha256: of the file that was downloaded, or empty.
     curated, score: the list's own opinion of the label, the best of them where there are several.
     """
 
@@ -43,6 +39,7 @@ class Photo:
     curated: bool = False
     score: float = 0.0
     url: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,8 @@ class Seen:
     """What one look told. Everything is plain, so that it goes through a pipe and into a JSON line.
 
     reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.images.ImageError), or empty.
-    finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `CLOSER` or nothing. keys: finder -> its version.
+    finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `clean.search.CLOSER` or nothing.
+    keys: finder -> its version.
     likeness: a clean.likeness.Likeness as text. frames: of an animation; the first is looked at.
     removed: the reason for which clean moved the file away or deleted it.
     """
@@ -128,53 +126,20 @@ def look(photo: Photo, task: Task) -> Seen:
         data = images.read_bytes(photo.path)
         facts |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         facts["modified_ns"] = os.stat(photo.path).st_mtime_ns
-        picture = corrupt.decode(data, task.max_pixels)
-        facts |= {"height": picture.shape[0], "width": picture.shape[1]}
+        labels = as_boxes(photo.boxes)
+        asked = {name: finders.load(name) for name in task.finders}
+        enough = search.enough(labels, list(asked.values()), max(likeness.SHORTEST, task.min_side))
+        reduced = images.decode_reduced(data, enough, task.max_pixels)
+        picture, facts["height"], facts["width"] = reduced.picture, reduced.height, reduced.width
         corrupt.examine(picture, task.min_side)
         facts |= {"frames": images.frames(data, task.max_pixels), "likeness": str(likeness.of(picture))}
     except ImageError as error:
         return Seen(reason=error.reason, detail=error.detail, **facts)
     except OSError as error:  # the file went away between reading and asking for its time
         return Seen(reason="unreadable", detail=str(error), **facts)
-    asked = {name: finders.load(name) for name in task.finders}
-    finds = {name: find(picture, photo.boxes, finder) for name, finder in asked.items()}
+    size = facts["height"], facts["width"]
+    finds = {name: search.find(picture, size, labels, finder) for name, finder in asked.items()}
     return Seen(finds=finds, keys={name: finder.key for name, finder in asked.items()}, **facts)
-
-
-def find(picture: Picture, labels: Sequence[Box], finder: finders.Finder) -> list[list[float]]:
-    """The finder's faces, rows of x1 y1 x2 y2 score; a label where it found none gets a closer look, whose
-    finds have `CLOSER` as their sixth value.
-
-    HOG misses one labelled face in six on a whole web photo; looking again at the label's
-    surroundings, enlarged, brings most of them back, and costs time for those photos alone.
-    """
-    faces = finder.detector.detect([picture])[0]
-    boxes, scores = [faces.boxes], [np.asarray(faces.scores)]
-    inside = [label for label in labels if faceless.visible(label, picture.shape[:2]) >= faceless.VISIBLE]
-    sure_enough = faces.above(finder.at_label).boxes
-    for label in as_boxes(inside):
-        if not conventions.meets(sure_enough, label).any():
-            closer = _closer_look(picture, label, finder)
-            boxes.append(closer[0])
-            scores.append(closer[1])
-    rows = np.concatenate([np.concatenate(boxes), np.concatenate(scores)[:, None]], axis=1)
-    found = [[round(value, 4) for value in row] for row in rows.tolist()]
-    return [*found[: len(faces)], *([*row, CLOSER] for row in found[len(faces) :])]
-
-
-def _closer_look(picture: Picture, label: np.ndarray, finder: finders.Finder) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (N, 4) and scores (N,) of finds that meet the label, in the picture's pixels."""
-    height, width = picture.shape[:2]
-    x1, y1, x2, y2 = np.round(grow(label[None], 0.6)[0]).astype(int)
-    x1, y1, x2, y2 = max(0, x1), max(0, y1), min(width, x2), min(height, y2)
-    part = picture[y1:y2, x1:x2]
-    factor = 90 / (label[3] - label[1])  # 90 pixels: what a finder sees well, and HOG doubles it
-    part = images.resize(part, (max(1, round(part.shape[0] * factor)), max(1, round(part.shape[1] * factor))))
-    across, down = (x2 - x1) / part.shape[1], (y2 - y1) / part.shape[0]
-    faces = finder.detector.detect([part])[0].above(finder.at_label)
-    found = faces.boxes * np.array([across, down] * 2, np.float32) + np.array([x1, y1] * 2, np.float32)
-    meeting = conventions.meets(found, label)
-    return found[meeting], np.asarray(faces.scores)[meeting]
 
 
 def _sha256(path: Path) -> str:

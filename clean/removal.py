@@ -13,22 +13,24 @@ from pathlib import Path
 
 from clean.journal import Journal
 from clean.look import Photo, Seen
+from clean.shelf import Shelf
 from clean.verdicts import Verdict
 from visavis.command import InputError, say
 
-STAYS = frozenset({"missing", "unreadable", "crashed"})
-"""Reasons that say nothing about the photo: there is no file, or the next run looks at it again."""
+STAYS = frozenset({"missing", "unreadable", "crashed", "changed"})
+"""Reasons that say nothing about the photo: there is no file, the next run looks at it again, or somebody changed it,
+perhaps on purpose."""
 
 Rejected = tuple[Photo, Seen, Verdict]
 
 
-def rejected(looks: Iterable[tuple[Photo, Seen]], judged: Iterable[Verdict]) -> list[Rejected]:
+def rejected(looks: Iterable[tuple[Photo, Seen]], judged: Iterable[Verdict]) -> Shelf[Rejected]:
     """Those whose files are to go: judged, not kept, and still there."""
-    return [
+    return Shelf(
         (photo, seen, verdict)
         for (photo, seen), verdict in zip(looks, judged, strict=True)
         if not verdict.keep and verdict.reason not in STAYS and not seen.removed
-    ]
+    )
 
 
 def quarantine(some: Sequence[Rejected], data: Path, folder: Path, journal: Path) -> int:

@@ -5,9 +5,12 @@ Sheets are samples (`EACH`), for a page with all pictures of a large folder open
 
 import random
 from base64 import b64encode
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,9 @@ BUDGET = 20_000_000
 Entry = tuple[int, Verdict]
 """The photo's number among the looks, and what was made of it."""
 
+_OTHERS = {"train": "other faces to learn from", "ignore": "other faces to leave out of the loss"}
+_DOUBT = "kept, and the label in doubt or an animation"
+
 
 def write(
     path: Path,
@@ -43,37 +49,63 @@ def write(
     moves: Mapping[str, Shift],
     notes: Sequence[str],
 ) -> None:
-    """Replace the page at `path`. asked: the finders; moves: from their boxes to the labels'. notes: for its top."""
-    sheets = _sheets(list(enumerate(judged)))
+    """Replace the page at `path`. looks, judged: in the order of their image_ids.
+
+    asked: the finders; moves: from their boxes to the labels'. notes: for its top."""
+    sheets = _sheets(judged)
     pictures = _Pictures(looks, judged, asked, moves)
     with replaced(path) as file:
         file.write(_HEAD)
         file.write(f"<h1>What clean made of {len(looks):,} photos</h1>\n")
         file.write("".join(f"<p>{escape(note)}</p>\n" for note in notes))
         file.write(f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(looks))}</table>\n{_key()}")
-        for name, some in sheets.items():
-            chosen = some if len(some) <= EACH else random.Random(0).sample(some, EACH)
-            shown = "all" if len(chosen) == len(some) else f"{len(chosen)}, chosen at random,"
-            file.write(f'<section id="{_anchor(name)}"><h2>{escape(name)} <small>{shown} of {len(some):,}</small></h2>')
-            file.writelines(pictures.figure(entry) for entry in chosen)
+        for name, sheet in sheets.items():
+            told = "all" if len(sheet.shown) == sheet.count else f"{len(sheet.shown)}, chosen at random,"
+            file.write(
+                f'<section id="{_anchor(name)}"><h2>{escape(name)} <small>{told} of {sheet.count:,}</small></h2>'
+            )
+            file.writelines(pictures.figure(entry) for entry in sorted(sheet.shown, key=itemgetter(0)))
             file.write("</section>\n")
         file.write("</html>\n")
 
 
-def _sheets(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+@dataclass
+class _Sheet:
+    """How many photos belong on a sheet, and those that are shown of them: each has the same chance (Vitter's
+    reservoir, "Random sampling with a reservoir", 1985, algorithm R)."""
+
+    count: int = 0
+    shown: list[Entry] = field(default_factory=list)
+
+    def add(self, entry: Entry, chance: random.Random) -> None:
+        self.count += 1
+        if len(self.shown) < EACH:
+            self.shown.append(entry)
+        elif (place := chance.randrange(self.count)) < EACH:
+            self.shown[place] = entry
+
+
+def _sheets(judged: Iterable[Verdict]) -> dict[str, _Sheet]:
     """Name -> its photos: those kept and each reason to drop one, which add up; then some of the kept, again."""
-    reasons = Counter(one.reason for _, one in entries if not one.keep)
-    kept = [entry for entry in entries if entry[1].keep]
-    sheets = {reason: [entry for entry in entries if entry[1].reason == reason] for reason, _ in reasons.most_common()}
-    sheets["kept"] = kept
-    for use, name in (("train", "other faces to learn from"), ("ignore", "other faces to leave out of the loss")):
-        sheets[name] = [entry for entry in kept if any(_other(row) == use for row in entry[1].faces)]
-    sheets["kept, and the label in doubt or an animation"] = [entry for entry in kept if entry[1].detail]
-    return {name: some for name, some in sheets.items() if some or name == "kept"}
+    dropped: dict[str, _Sheet] = defaultdict(_Sheet)
+    kept = {name: _Sheet() for name in ("kept", *_OTHERS.values(), _DOUBT)}
+    chance = random.Random(0)
+    for entry in enumerate(judged):
+        verdict = entry[1]
+        if not verdict.keep:
+            dropped[verdict.reason].add(entry, chance)
+            continue
+        kept["kept"].add(entry, chance)
+        for use in {_other(row) for row in verdict.faces} - {""}:
+            kept[_OTHERS[use]].add(entry, chance)
+        if verdict.detail:
+            kept[_DOUBT].add(entry, chance)
+    ordered = sorted(dropped.items(), key=lambda each: -each[1].count)
+    return dict(ordered) | {name: sheet for name, sheet in kept.items() if sheet.count or name == "kept"}
 
 
-def _contents(sheets: Mapping[str, Sequence[Entry]], photos: int) -> str:
-    rows = ((name, len(some), len(some) / max(1, photos)) for name, some in sheets.items())
+def _contents(sheets: Mapping[str, _Sheet], photos: int) -> str:
+    rows = ((name, sheet.count, sheet.count / max(1, photos)) for name, sheet in sheets.items())
     return "".join(
         f'<tr><td><a href="#{_anchor(name)}">{escape(name)}</a><td>{count:,}<td>{share:.1%}</tr>\n'
         for name, count, share in rows
@@ -96,7 +128,6 @@ class _Pictures:
         moves: Mapping[str, Shift],
     ) -> None:
         self.looks, self.judged, self.asked, self.moves = looks, judged, asked, moves
-        self.numbers = {one.image_id: number for number, one in enumerate(judged)}
         self.left = BUDGET
 
     def figure(self, entry: Entry) -> str:
@@ -105,7 +136,7 @@ class _Pictures:
         photo, _ = self.looks[number]
         shown = self._image(number)
         if verdict.kept_for:
-            shown += self._image(self.numbers[verdict.kept_for])
+            shown += self._image(bisect_left(self.judged, verdict.kept_for, key=lambda one: one.image_id))
         shown = shown or '<span class="none">no picture</span>'
         said = [f"<b>{escape(photo.image_id)}</b>"]
         if photo.url.startswith(("http://", "https://")):  # the list is from the web: no javascript: here

@@ -6,16 +6,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from clean import duplicates, faceless, others
-from clean.duplicates import Candidate
+from clean.duplicates import Candidate, Duplicates
 from clean.faceless import Found
 from clean.finders import Finder
 from clean.likeness import Likeness
 from clean.look import Photo, Seen
+from clean.shelf import Shelf
 from visavis import conventions
 from visavis.boxes import as_boxes
 from visavis.conventions import Shift
 
 Looks = Sequence[tuple[Photo, Seen]]
+
+CHANGED = (
+    "not the bytes that were downloaded: its sha256 is another than in downloads.csv; "
+    "if you changed it yourself, empty that field"
+)
+"""Damage that still decodes, of a table in a JPEG's header for one, can be told by nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +47,44 @@ def shifts(looks: Looks, asked: dict[str, Finder]) -> dict[str, Shift]:
     return {name: conventions.estimate(_sure_finds(looks, name, finder)) for name, finder in asked.items()}
 
 
-def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once: bool) -> list[Verdict]:
-    """One verdict a photo, in their order. asked: the finders, by name; none leaves faces unjudged.
+def judge(looks: Looks, asked: dict[str, Finder], moves: dict[str, Shift], once: bool) -> Shelf[Verdict]:
+    """One verdict a photo, in their order, which is that of their image_ids. asked: the finders, by name; none leaves
+    faces unjudged.
 
     moves: what `shifts` gave. once: whether photos that are the same are kept only once; groups are found anyway.
     """
-    verdicts: dict[str, Verdict] = {}
-    candidates: list[Candidate] = []
+    alone: Shelf[Verdict] = Shelf()
+    candidates: Shelf[Candidate] = Shelf()
     for photo, seen in looks:
         verdict, overlap = _judge_one(photo, seen, asked, moves)
-        verdicts[photo.image_id] = verdict
+        alone.append(verdict)
         if verdict.keep:
             quality = (overlap, float(photo.curated), photo.score)
             looks_like = Likeness.parse(seen.likeness) if seen.likeness else None
             candidates.append(Candidate(photo.image_id, photo.identity, seen.sha256, quality, looks_like))
     found = duplicates.judge(candidates)
-    for image_id, group in found.groups.items():
-        verdicts[image_id] = replace(verdicts[image_id], group=group)
-    for image_id, (keep, detail) in found.verdicts.items() if once else ():
-        before = verdicts[image_id]
-        if keep:
-            verdicts[image_id] = replace(before, detail="; ".join(said for said in (detail, before.detail) if said))
-        else:
-            kept_for = found.kept_for[image_id]
-            verdicts[image_id] = replace(
-                before, keep=False, reason="duplicate", detail=detail, faces=[], kept_for=kept_for
-            )
-    return list(verdicts.values())
+    return Shelf(_among_all(verdict, found, once) for verdict in alone)
+
+
+def _among_all(alone: Verdict, found: Duplicates, once: bool) -> Verdict:
+    """The verdict on a photo, once it is known which come several times."""
+    image_id = alone.image_id
+    grouped = replace(alone, group=found.groups[image_id]) if image_id in found.groups else alone
+    if not once or image_id not in found.verdicts:
+        return grouped
+    keep, detail = found.verdicts[image_id]
+    if keep:
+        return replace(grouped, detail="; ".join(said for said in (detail, alone.detail) if said))
+    kept_for = found.kept_for[image_id]
+    return replace(grouped, keep=False, reason="duplicate", detail=detail, faces=[], kept_for=kept_for)
 
 
 def _judge_one(photo: Photo, seen: Seen, asked: dict[str, Finder], moves: dict[str, Shift]) -> tuple[Verdict, float]:
     """The verdict on one photo by itself, and its label's best overlap with a find (IoU)."""
     if seen.reason:
         return Verdict(photo.image_id, False, seen.reason, seen.detail), 0.0
+    if photo.sha256 and photo.sha256 != seen.sha256 and not seen.removed:
+        return Verdict(photo.image_id, False, "changed", CHANGED), 0.0
     if seen.removed:
         return Verdict(photo.image_id, False, seen.removed, seen.detail), 0.0
     note = f"the first of {seen.frames} frames" if seen.frames > 1 else ""

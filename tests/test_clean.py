@@ -163,8 +163,27 @@ def test_a_second_run_looks_at_changed_files_alone(judged, tmp_path):
     kept = changed.read_bytes()
     changed.write_bytes(jpeg(ASTRONAUT[:420]))
     assert "15 of 16 photos were judged before" in clean("--data", folder).stderr
+    assert verdicts(folder)["Ann/coffee"] == ("0", "changed")  # it is not what was downloaded
+    downloads = (folder / "downloads.csv").read_text()
+    (folder / "downloads.csv").write_text(downloads.replace(hashlib.sha256(kept).hexdigest(), ""))
+    assert clean("--data", folder).returncode == 0
     assert verdicts(folder)["Ann/coffee"] == ("1", "")
+    (folder / "downloads.csv").write_text(downloads)
     changed.write_bytes(kept)
+
+
+def test_a_byte_of_the_header_that_changed_since_the_download_is_told(tmp_path):
+    folder = Folder(tmp_path)
+    data = jpeg(ASTRONAUT)
+    folder.add("Ann/1", data)
+    folder.add("Ann/2", data)
+    flipped = bytearray(data)
+    flipped[data.index(b"\xff\xdb") + 8] ^= 0xFF  # of the table by which brightness was rounded: it still decodes
+    assert not (images.decode(bytes(flipped)) == images.decode(data)).all()
+    (folder.write() / "images/Ann/1.jpg").write_bytes(flipped)
+    assert clean("--data", tmp_path, "--only", "corrupt", "--quarantine", tmp_path / "away").returncode == 0
+    assert verdicts(tmp_path) == {"Ann/1": ("0", "changed"), "Ann/2": ("1", "")}
+    assert (tmp_path / "images/Ann/1.jpg").exists()  # whoever changed it may have meant to
 
 
 def test_only_one_step(judged):

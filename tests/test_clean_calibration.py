@@ -3,7 +3,8 @@ import pytest
 
 from clean import calibration
 from clean.finders import Finder
-from clean.look import CLOSER, Photo, Seen
+from clean.look import Photo, Seen
+from clean.search import CLOSER
 from visavis.conventions import Shift
 
 MAIN, SECOND = (0.0, 0.0, 100.0, 100.0), (200.0, 0.0, 250.0, 50.0)

@@ -15,7 +15,7 @@ def test_no_twins_no_verdicts():
 
 
 def test_the_best_labelled_one_is_kept_and_the_first_where_they_are_equal():
-    three = [Candidate(f"A/{n}", "A", "x", (0.5, 1.0)) for n in (3, 1, 2)]
+    three = [Candidate(f"A/{n}", "A", "x", (0.5, 1.0)) for n in (1, 2, 3)]
     found = judge(three)
     assert {image_id for image_id, (keep, _) in found.verdicts.items() if keep} == {"A/1"}
     assert found.verdicts["A/1"] == (True, "")

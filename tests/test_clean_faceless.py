@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -6,11 +7,11 @@ import numpy as np
 import pytest
 import skimage.data
 
-from clean import faceless, finders, look
+from clean import faceless, finders, search
 from clean.faceless import Found
 from visavis.boxes import as_boxes, iou
 from visavis.command import InputError
-from visavis.images import resize
+from visavis.images import decode_reduced, encode, resize
 
 ASTRONAUT = skimage.data.astronaut()
 FACE = (181.0, 70.0, 271.0, 180.0)
@@ -69,18 +70,37 @@ def test_face_recognition_finds_the_face_and_a_closer_look_finds_a_small_one():
     small = np.full((1000, 2000, 3), 128, np.uint8)
     small[600:728, 300:428] = resize(ASTRONAUT, (128, 128))
     label = tuple(value / 4 + offset for value, offset in zip(FACE, (300, 600, 300, 600), strict=True))
-    assert look.find(small, [], finder) == []
-    (row,) = look.find(small, [label], finder)
+    assert search.find(small, small.shape[:2], as_boxes([]), finder) == []
+    (row,) = search.find(small, small.shape[:2], as_boxes([label]), finder)
     assert iou(as_boxes([row[:4]]), as_boxes([label]))[0, 0] > 0.5
     assert row[4] >= finder.at_label
-    assert row[5:] == [look.CLOSER]
-    assert look.find(small, [(1500, 100, 1560, 170), (-80, -80, -20, -20)], finder) == []
+    assert row[5:] == [search.CLOSER]
+    absent = as_boxes([(1500, 100, 1560, 170), (-80, -80, -20, -20)])
+    assert search.find(small, small.shape[:2], absent, finder) == []
+
+
+def test_a_photo_is_seen_no_larger_than_its_label_needs():
+    finder = finders.load("face_recognition")
+    label = as_boxes([FACE]) * 4  # 440 pixels high in a photo of 2048 x 2048
+    data = encode(resize(ASTRONAUT, (2048, 2048)))
+    reduced = decode_reduced(data, search.enough(label, [finder], 32))
+    picture, size = reduced.picture, (reduced.height, reduced.width)
+    assert (size, picture.shape) == ((2048, 2048), (512, 512, 3))
+    row, *_ = search.find(picture, size, label, finder)
+    assert iou(as_boxes([row[:4]]), label)[0, 0] > 0.6
+    assert finder.scale is not None
+    assert finder.scale((1024, 1024), label / 2) == pytest.approx(finders.FACE / 220)
+    assert finder.scale((1024, 1024), label / 8) == pytest.approx(1000 / 1024)  # 55 pixels: nothing to spare
+    assert finder.scale((400, 300), label / 16) == 2
+    # A small label in a large photo is what its closer look needs the pixels for.
+    assert search.enough(label / 8, [finder], 32)(2048, 2048) == math.ceil(finders.FACE / 55 * 2048)
+    assert search.enough(label / 8, [], 256)(2048, 1024) == 256
 
 
 def test_dlibs_cnn_finds_the_face_too():
     finder = finders.load("face_recognition-cnn")
     part = ASTRONAUT[50:200, 150:300]
-    (row,) = look.find(part, [], finder)
+    (row,) = search.find(part, part.shape[:2], as_boxes([]), finder)
     assert iou(as_boxes([row[:4]]), as_boxes([FACE]) - np.float32([150, 50, 150, 50]))[0, 0] > 0.5
     assert row[4] >= finder.elsewhere
     assert finder.at_label <= finder.elsewhere < finder.sure

@@ -70,8 +70,8 @@ def test_a_look_holds_until_file_label_or_limits_change(tmp_path: Path):
 
 def test_the_journal_survives_a_torn_line(tmp_path: Path):
     path = tmp_path / "clean" / "seen.jsonl"
-    assert journal.places(path) == {}
-    assert list(journal.Looks([], path, {})) == []
+    assert dict(journal.entries(path)) == {}
+    assert list(journal.Looks([], path, [])) == []
     first = Seen("A/1", "s", finds={"hog": [[1.0, 2.0, 3.0, 4.0, 0.5]]}, keys={"hog": "1"})
     with journal.Journal(path) as file:
         assert file.add(first) == 0
@@ -80,10 +80,10 @@ def test_the_journal_survives_a_torn_line(tmp_path: Path):
     with journal.Journal(path) as file:
         third = file.add(Seen("A/3", "s"))
         last = file.add(Seen("A/1", "s", reason="truncated"))
-    places = journal.places(path)
+    places = dict(journal.entries(path))
     assert places == {"A/1": last, "A/3": third}
     photos = [Photo("A/3", path), Photo("A/1", path)]
-    looks = journal.Looks(photos, path, places)
+    looks = journal.Looks(photos, path, [third, last])
     expected = [(photos[0], Seen("A/3", "s")), (photos[1], Seen("A/1", "s", reason="truncated"))]
     assert list(looks) == expected == [looks[0], looks[1]] and list(looks[1:]) == expected[1:] and len(looks) == 2
     assert first.joined(Seen("A/1", "s", finds={"cnn": []}, keys={"cnn": "2"})).keys == {"hog": "1", "cnn": "2"}
