@@ -162,7 +162,7 @@ def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: i
 
     names = ("arch", "init", "epochs", "batch_size", "size", "workers", "device")
     asked: dict[str, Any] = {name: getattr(options, name) for name in names}
-    session = train.Run(train.Options(**asked, out=out, seed=seed), World(), photos, held_out)
+    session = train.begin(train.Options(**asked, out=out, seed=seed), World(), photos, held_out)
     with Stop(session.save) as stop:
         if status := session.go(stop):
             sys.exit(status)

@@ -1,8 +1,9 @@
 """How fast photos are loaded, and what a loading process holds: `python -m benchmarks.loading`.
 
-FaceDataset against a plain dataset (PIL.Image.open().convert() and a resize), both to the same size, by the number of
-loading processes, on photos of 2,000 pixels and on small ones. Then the memory that a process comes to own while it
-goes through a table of a million rows, as arrays and as a list of objects. Figures: benchmarks/results/loading.json.
+FaceDataset, as train.py has it, against a plain dataset (PIL.Image.open().convert() and a resize), both to the same
+size and to floats in the end, by the number of loading processes, on photos of 2,000 pixels and on small ones. Then the
+memory that a process comes to own while it goes through a table of a million rows, as arrays and as a list of objects.
+Figures: benchmarks/results/loading.json.
 """
 
 import gc
@@ -121,7 +122,7 @@ def _speeds(photos: list[Photo], size: int, workers: int) -> dict[str, float]:
     from dataset.faces import FaceDataset
     from dataset.transforms import preset
 
-    both = {"plain": Plain(photos, size), "ours": FaceDataset(photos, preset("none"), size=size)}
+    both = {"plain": Plain(photos, size), "ours": FaceDataset(photos, preset("none"), size=size, as_bytes=True)}
     best = dict.fromkeys(both, 0.0)
     for _ in range(3):
         for name, dataset in both.items():
@@ -130,15 +131,16 @@ def _speeds(photos: list[Photo], size: int, workers: int) -> dict[str, float]:
 
 
 def _speed(dataset: Any, workers: int) -> float:
+    import torch
     from torch.utils.data import DataLoader
 
-    from dataset.faces import collate
+    from dataset.loader import collate
 
     loader = iter(DataLoader(dataset, 8, num_workers=workers, collate_fn=collate))
     seen = len(next(loader)[0])  # processes have started, modules are loaded
     began, start = time.perf_counter(), seen
     for images, _ in loader:
-        seen += len(images)
+        seen += len([image.float().div(255) if image.dtype == torch.uint8 else image for image in images])
     return (seen - start) / (time.perf_counter() - began)
 
 

@@ -42,6 +42,8 @@ class Options:
     """Processes that load photos."""
     seed: int = 0
     """Of the moments, and of the training."""
+    add: bool = False
+    """Add to the figures that are there, of another seed, instead of beginning anew."""
     results: Path = Path("benchmarks/results")
     """Folder for the JSON."""
 
@@ -95,11 +97,15 @@ def run(options: Options) -> int:
     print(
         f"{kills} kills, {during_a_save} of them during a save; {ends} runs ended, {wrong} otherwise than undisturbed"
     )
-    record = {"kills": kills, "during_a_save": during_a_save, "ended": ends, "wrong": wrong}
+    record = {"kills": kills, "during_a_save": during_a_save, "ended": ends, "wrong": wrong, "seeds": [options.seed]}
+    path = options.results / "resume.json"
+    if options.add and path.exists():
+        before = json.loads(path.read_text())
+        record = {name: before[name] + value for name, value in record.items()}
     options.results.mkdir(parents=True, exist_ok=True)
     settings = config.plain(options) | {"data": options.data.name, "results": ""}
     text = json.dumps(record | {"settings": settings} | config.surroundings(), indent=2)
-    (options.results / "resume.json").write_text(text + "\n")
+    path.write_text(text + "\n")
     return 1 if wrong else 0
 
 

@@ -1,7 +1,9 @@
 """How fast train.py trains here: `python -m benchmarks.train --data DATA`.
 
-Photos from disk through loading, augmentation, forward, backward and step; for each arch, precision, layout and batch
-that is asked for, in a process of its own. Prints a table; the figures go to benchmarks/results/train-DEVICE.json.
+Photos from disk through loading, augmentation, forward, backward and step; for each arch, precision, layout and batch,
+in a process of its own. What is not asked for is what the device is for (`USUAL`): a minute on a CPU, a quarter of an
+hour on a GPU. Weights are at random and learn nothing, but what fine-tuning freezes is frozen. Prints a table; the
+figures go to benchmarks/results/train-DEVICE.json.
 """
 
 import itertools
@@ -9,16 +11,19 @@ import json
 import multiprocessing
 import os
 import resource
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import train
-from dataset.faces import load_photos
+from dataset.photos import Photos
+from visavis import device
 from visavis.command import InputError, main, say
 from visavis.training import config
+from visavis.training.run import Run
 
 
 @dataclass
@@ -27,22 +32,20 @@ class Options:
 
     data: Path = Path("data")
     """Data folder, as for train.py; all of its photos are used."""
-    arch: tuple[str, ...] = ("mobilenet_v2_fpn", "resnet50_fpn")
+    arch: tuple[str, ...] = ()
     """Architectures."""
-    precision: tuple[Literal["auto", "fp32", "bf16", "fp16"], ...] = ("auto",)
+    precision: tuple[Literal["auto", "fp32", "bf16", "fp16"], ...] = ()
     """Precisions."""
-    compile: tuple[Literal["no", "yes"], ...] = ("no",)
+    compile: tuple[Literal["no", "yes"], ...] = ()
     """With the backbone compiled or not."""
-    channels_last: tuple[Literal["no", "yes"], ...] = ("yes",)
+    channels_last: tuple[Literal["no", "yes"], ...] = ()
     """With colours last in memory or not."""
-    batch_size: tuple[int, ...] = (8,)
+    batch_size: tuple[int, ...] = ()
     """Photos a step."""
-    init: str = "none"
-    """Weights to start from; speed hardly depends on it, but `none` leaves no layer out of learning."""
     trainable_layers: int = 3
-    """As train.py's; for weights that are not at random."""
+    """As train.py's."""
     size: int | None = None
-    """Shorter side of the photos, pixels; by default as each architecture has it in training."""
+    """Shorter side of the photos, pixels; by default as each architecture has it in training, 320 on a CPU."""
     transforms: str = "full"
     """Augmentation, as train.py's."""
     mosaic: int | None = None
@@ -59,15 +62,38 @@ class Options:
     """Folder for the JSON."""
 
 
+USUAL: dict[str, dict[str, tuple[Any, ...]]] = {
+    "cpu": {
+        "arch": ("mobilenet_v2_fpn",),
+        "precision": ("fp32",),
+        "compile": ("no",),
+        "channels_last": ("yes", "no"),
+        "batch_size": (4, 8),
+    },
+    "cuda": {
+        "arch": ("resnet50_fpn", "mobilenet_v2_fpn"),
+        "precision": ("fp32", "bf16"),
+        "compile": ("no", "yes"),
+        "channels_last": ("yes",),
+        "batch_size": (16, 32),
+    },
+}
+"""What is measured where nothing else is asked for."""
+
+
 def run(options: Options) -> int:
     """Measure every combination; return 0, or 3 where some could not be run."""
     if options.steps < 1 or options.warm_up < 0:
         raise InputError("--steps must be at least 1, and --warm-up at least 0")
+    on = device.choose(options.device)[0].type
+    usual = USUAL["cuda" if on == "cuda" else "cpu"]
+    chosen = {name: getattr(options, name) or values for name, values in usual.items()}
+    if on == "cpu" and options.size is None:
+        options = replace(options, size=320)
     rows: list[dict[str, Any]] = []
     context = multiprocessing.get_context("spawn")
-    chosen = (options.arch, options.precision, options.compile, options.channels_last, options.batch_size)
-    for combination in itertools.product(*chosen):
-        row = dict(zip(("arch", "precision", "compile", "channels_last", "batch_size"), combination, strict=True))
+    for combination in itertools.product(*chosen.values()):
+        row = dict(zip(chosen, combination, strict=True))
         ours, theirs = context.Pipe()
         process = context.Process(target=_measure, args=(options, row, theirs))
         process.start()
@@ -80,11 +106,11 @@ def run(options: Options) -> int:
         process.join()
         say(_line(rows[-1]))
     print("\n".join([HEADER, *map(_line, rows)]))
-    device = next((row["device"].split()[0] for row in rows if "device" in row), "none")
+    name = next((row["device"].split()[0] for row in rows if "device" in row), "none")
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
     settings["data"] = options.data.name
     busy = {"load": os.getloadavg(), "nice": os.nice(0), "threads": os.environ.get("OMP_NUM_THREADS")}
-    path = options.results / f"train-{device}.json"
+    path = options.results / f"train-{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"rows": rows, "settings": settings | {"results": ""}, "busy": busy} | config.surroundings()
     path.write_text(json.dumps(record, indent=2) + "\n")
@@ -116,28 +142,33 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
     """Figures of one combination, in this process."""
     import torch
 
+    from visavis import checkpoint
+    from visavis.detectors.faster_rcnn import build, norm_eps
     from visavis.training.distributed import World
 
-    photos = load_photos(options.data)
-    names = ("data", "init", "trainable_layers", "size", "transforms", "mosaic", "workers", "device")
+    photos = Photos.load(options.data)
+    names = ("data", "trainable_layers", "size", "transforms", "mosaic", "workers", "device")
     asked = {name: getattr(options, name) for name in names} | {"arch": row["arch"], "precision": row["precision"]}
     asked |= {name: row[name] == "yes" for name in ("compile", "channels_last")} | {"batch_size": row["batch_size"]}
-    session = train.Run(train.Options(**asked), World(), photos, photos[:1])
-    on = session.on
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "random.safetensors"
+        model = build(row["arch"])
+        checkpoint.save(weights, model.state_dict(), {"arch": row["arch"], "norm_eps": norm_eps(model)})
+        session = train.begin(train.Options(**asked, init=str(weights), lr=0.0), World(), photos, photos[:1])
+    on = session.learner.on
     waited, times = [], []
     begun = time.perf_counter()
-    with session.as_in_training():
-        for images, targets in _epochs(session):
-            loaded = time.perf_counter()
-            session.learner.step(images, targets)
-            if on.type == "cuda":
-                torch.cuda.synchronize(on)
-            now = time.perf_counter()
-            waited.append(loaded - begun)
-            times.append(now - begun)
-            begun = now
-            if len(times) == options.warm_up + options.steps:
-                break
+    for images, targets in _epochs(session):
+        loaded = time.perf_counter()
+        session.learner.step(images, targets)
+        if on.type == "cuda":
+            torch.cuda.synchronize(on)
+        now = time.perf_counter()
+        waited.append(loaded - begun)
+        times.append(now - begun)
+        begun = now
+        if len(times) == options.warm_up + options.steps:
+            break
     counted, waits = times[options.warm_up :], waited[options.warm_up :]
     on_gpu = on.type == "cuda"
     peak = (
@@ -147,7 +178,7 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "device": torch.cuda.get_device_name(on) if on_gpu else str(on),
-        "precision_used": session.precision,
+        "precision_used": session.learner.precision,
         "photos_per_second": len(counted) * session.batches.batch_size / sum(counted),
         "ms_per_step": 1000 * sum(counted) / len(counted),
         "waiting": sum(waits) / sum(counted),
@@ -156,12 +187,11 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _epochs(session: train.Run) -> Iterator[Any]:
+def _epochs(session: Run) -> Iterator[Any]:
     """Batches without end."""
-    loader = session.loader()
     for epoch in itertools.count(1):
         session.batches.start(epoch, 0)
-        yield from loader
+        yield from session.loader
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 where a list of objects would be copied bit by bit into each of them (reading one changes its reference count).
 """
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +131,20 @@ class Photos(Sequence[Photo]):
             _SIDES[self._sides[number]],
             (height, width),
         )
+
+    @property
+    def faces(self) -> int:
+        """Faces to learn from, in all photos."""
+        return len(self._boxes[1])
+
+    @property
+    def ignored(self) -> int:
+        """Regions to leave out of the loss, in all photos."""
+        return len(self._ignore[1])
+
+    def sample(self, count: int, seed: int) -> "Photos":
+        """So many of them by chance, or all; the same seed gives the same."""
+        return self.take(random.Random(seed).sample(range(len(self)), min(count, len(self))))
 
     def take(self, numbers: Iterable[int]) -> "Photos":
         """Those of these numbers, in their order."""

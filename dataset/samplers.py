@@ -1,96 +1,86 @@
-"""Which photos come when: batches of one shape that can be taken up again, and fair shares for evaluation.
+"""Which photo comes when, and with which random numbers: by seed, epoch and place, and by nothing else.
 
-Everything is a function of a seed, an epoch and a place in it: nothing is remembered that two numbers do not say.
+So it does not matter how many workers or processes share the photos, nor whether a run was stopped and resumed.
 """
 
+import random
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+
+Key = tuple[int, int, int]
+"""Epoch, from 1 on; place in the epoch's order, from 0 on; number of the photo."""
+
+POOL = 50
+"""Batches whose photos are sorted by shape together."""
 
 
 class Batches:
-    """A batch sampler for torch's DataLoader: every photo once an epoch, in batches of much the same shape.
+    """The batches of an epoch as lists of keys, this process's share of each: a batch sampler for a DataLoader.
 
-        batches = Batches(len(photos), 8, seed=0, ratios=photos.ratios())
-        loader = DataLoader(dataset, batch_sampler=batches, ...)
-        batches.start(epoch=3, done=120)      # goes on in the middle of the fourth epoch
+        batches = Batches(len(photos), 8, ratios=photos.ratios())
+        batches.start(epoch=3, step=120)      # goes on in the middle of the third epoch
 
-    ratios: (N,) width over height. Photos are shuffled, then cut into groups of `pool` batches, and each group is
-    sorted by ratio before it is cut into batches: those waste little padding, and their photos still are others every
-    epoch. Without ratios they are shuffled alone.
-    rank, ranks: of several processes that train together, each takes every so-manieth batch; where the last round is
-    not whole, batches from the beginning fill it, for each process must take as many steps as the others.
+    count: photos in all. batch_size: photos a step, in all processes together. An epoch's last batch is filled up with
+    photos from its beginning, so that all have one size.
+    ratios: (count,) width over height. Photos are shuffled, and sorted by ratio within groups of `POOL` batches before
+    they are cut into batches, which come in any order: they waste little padding, and are others every epoch.
+    parts: a batch is shared out into this many parts, which go through the network one after the other; `sizes` has how
+    many photos of each are this process's, and which share of the batch the part is.
+
+    Raises ValueError where a part would leave a process without a photo, and for ratios of another length.
     """
 
     def __init__(
         self,
-        photos: int,
+        count: int,
         batch_size: int,
         seed: int = 0,
         ratios: ArrayLike | None = None,
+        parts: int = 1,
         rank: int = 0,
-        ranks: int = 1,
-        pool: int = 50,
+        world: int = 1,
     ) -> None:
-        if batch_size < 1 or ranks < 1 or not 0 <= rank < ranks or pool < 1:
-            raise ValueError(f"batches of {batch_size} for rank {rank} of {ranks}, pools of {pool}: no such thing")
-        self.photos, self.batch_size, self.seed, self.pool = photos, batch_size, seed, pool
-        self.rank, self.ranks = rank, ranks
+        if batch_size < parts * world:
+            raise ValueError(f"{batch_size} photos a step are too few for {parts} parts in each of {world} processes")
         self.ratios = None if ratios is None else np.asarray(ratios, np.float64)
-        if self.ratios is not None and self.ratios.shape != (photos,):
-            raise ValueError(f"ratios have the shape {self.ratios.shape}, not ({photos},)")
-        self.epoch, self.done = 0, 0
+        if self.ratios is not None and self.ratios.shape != (count,):
+            raise ValueError(f"ratios have the shape {self.ratios.shape}, not ({count},)")
+        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.places = [list(range(part, batch_size, parts)[rank::world]) for part in range(parts)]
+        self.sizes = [
+            (len(self.places[part]), len(range(part, batch_size, parts)) / batch_size) for part in range(parts)
+        ]
+        self.steps = -(-count // batch_size)
+        self.epoch, self.first = 1, 0
 
-    def start(self, epoch: int, done: int = 0) -> None:
-        """The next iteration is `epoch` (from 0), without the first `done` batches of this process."""
-        if not 0 <= done <= self.steps:
-            raise ValueError(f"{done} batches done of {self.steps} an epoch")
-        self.epoch, self.done = epoch, done
-
-    @property
-    def steps(self) -> int:
-        """Batches of a whole epoch in this process."""
-        batches = -(-self.photos // self.batch_size)
-        return -(-batches // self.ranks)
+    def start(self, epoch: int, step: int = 0) -> None:
+        """What is iterated over next is this epoch, from 1 on, without its first `step` batches."""
+        self.epoch, self.first = epoch, step
 
     def __len__(self) -> int:
-        """Batches of the next iteration."""
-        return self.steps - self.done
+        return self.steps - self.first
 
-    def __iter__(self) -> Iterator[list[int]]:
-        every = self._of_all()
-        mine = [every[number % len(every)] for number in range(self.rank, self.steps * self.ranks, self.ranks)]
-        for batch in mine[self.done :]:
-            yield batch.tolist()
+    def __iter__(self) -> Iterator[list[Key]]:
+        order = self._order()
+        for step in range(self.first, self.steps):
+            places = [step * self.batch_size + place for part in self.places for place in part]
+            yield [(self.epoch, place, int(order[place])) for place in places]
 
-    def state_dict(self, done: int) -> dict[str, Any]:
-        """What to keep after `done` batches of this epoch are trained on (workers load further ahead than that)."""
-        return {"epoch": self.epoch, "done": done, "seed": self.seed, "photos": self.photos, "ranks": self.ranks,
-                "batch_size": self.batch_size}  # fmt: skip
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken. Raises ValueError where the batches would not be the same ones."""
-        for name in ("seed", "photos", "ranks", "batch_size"):
-            if state[name] != getattr(self, name):
-                raise ValueError(f"{name} was {state[name]} and is {getattr(self, name)}: batches would be others")
-        self.start(state["epoch"], state["done"])
-
-    def _of_all(self) -> list[NDArray[np.int64]]:
-        """The epoch's batches, of all processes."""
-        random = np.random.default_rng([self.seed, self.epoch])
-        order = random.permutation(self.photos)
-        if self.ratios is not None:
-            size = self.pool * self.batch_size
-            pools = [order[start : start + size] for start in range(0, self.photos, size)]
-            order = np.concatenate([pool[np.argsort(self.ratios[pool], kind="stable")] for pool in pools] or [order])
-        batches = [order[start : start + self.batch_size] for start in range(0, self.photos, self.batch_size)]
+    def _order(self) -> NDArray[np.int64]:
+        """(steps * batch_size,): the numbers of the epoch's photos, in all processes."""
+        chance = np.random.default_rng([self.seed, self.epoch])
+        order = np.resize(chance.permutation(self.count), self.steps * self.batch_size)
         if self.ratios is None:
-            return batches
-        # The one that is not whole stays last; the others come in any order, not from narrow to wide.
-        whole = len(batches) - (self.photos % self.batch_size > 0)
-        return [batches[number] for number in random.permutation(whole)] + batches[whole:]
+            return order
+        size = POOL * self.batch_size
+        pools = [order[start : start + size] for start in range(0, len(order), size)]
+        for pool in pools:
+            pool[:] = pool[np.argsort(self.ratios[pool], kind="stable")]
+        return chance.permutation(order.reshape(self.steps, self.batch_size)).ravel()
 
 
 class Share:
@@ -109,3 +99,23 @@ class Share:
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.numbers)
+
+
+def seed_of(*numbers: int) -> int:
+    """One seed of 63 bits from several numbers of at least 0: near ones give seeds that have nothing in common."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Random numbers of torch, numpy and random come from `seed`; afterwards they go on as they were."""
+    before = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])

@@ -1,15 +1,16 @@
 """What a network in training is worth on labelled photos. evaluate.py compares finished detectors."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dataset.faces import Photo, labels_within
+from dataset.photos import Photo, labels_within
 from visavis.boxes import Boxes
 from visavis.command import InputError, say
 from visavis.faces import Faces
 from visavis.images import ImageError, read
-from visavis.metrics import Judged, Scores, judge, score
+from visavis.metrics import judge, score
+from visavis.training.run import Validation
 
 if TYPE_CHECKING:
     import torch
@@ -22,20 +23,9 @@ LOWEST_SCORE = 0.05
 """Finds below it are not looked at: AP hardly changes, and there are very many."""
 
 
-@dataclass(frozen=True)
-class Validation:
-    """What a network is worth on labelled photos."""
-
-    scores: Scores
-    judged: Judged
-    """Its finds, at IoU 0.5."""
-    finds: dict[str, Faces]
-    """By image_id."""
-
-
 def evaluate(
     model: "FasterRCNN",
-    photos: list[Photo],
+    photos: Sequence[Photo],
     on: "torch.device",
     world: "World | None" = None,
     stop: "Stop | None" = None,
@@ -46,13 +36,14 @@ def evaluate(
     """
     from tqdm import tqdm
 
-    from visavis.detectors.faster_rcnn import FasterRCNNDetector
+    from dataset.samplers import Share
+    from visavis.detectors.eager import of_model
     from visavis.training.distributed import World
 
     world = world or World()
-    detector = FasterRCNNDetector(model, LOWEST_SCORE, on)
+    detector = of_model(model, LOWEST_SCORE, on)
     seen: dict[str, tuple[Faces, Faces, Boxes]] = {}
-    mine = photos[world.rank :: world.size]
+    mine = [photos[number] for number in Share(len(photos), world.rank, world.size)]
     for photo in tqdm(mine, "validation", unit="photo", file=sys.stderr, leave=False, disable=not world.first):
         if stop is not None and stop.wanted:
             break

@@ -11,7 +11,8 @@ from skimage import data
 
 from dataset import tables
 from dataset.__main__ import Import, Sheet, Summary, import_boxes, sheet, summary
-from dataset.faces import FaceDataset, collate, load_photos
+from dataset.faces import FaceDataset, load_photos
+from dataset.loader import collate
 from dataset.split import Shares, sides, split_of
 from dataset.transforms import PRESETS, preset
 from visavis.command import InputError

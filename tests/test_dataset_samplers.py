@@ -8,60 +8,64 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset.samplers import Batches, Share
+from dataset.samplers import Batches, Key, Share
 
 
-@given(
-    photos=st.integers(0, 300), size=st.integers(1, 9), epoch=st.integers(0, 3), grouped=st.booleans(),
-    pool=st.integers(1, 5),
-)  # fmt: skip
-def test_every_photo_comes_once_an_epoch(photos: int, size: int, epoch: int, grouped: bool, pool: int) -> None:
+def numbers(batches: list[list[Key]]) -> list[list[int]]:
+    """The photos' numbers alone."""
+    return [[key[2] for key in batch] for batch in batches]
+
+
+@given(photos=st.integers(1, 900), size=st.integers(1, 9), epoch=st.integers(1, 4), grouped=st.booleans())
+def test_every_photo_comes_once_an_epoch_and_a_few_fill_the_last_batch(
+    photos: int, size: int, epoch: int, grouped: bool
+) -> None:
     ratios = np.random.default_rng(0).uniform(0.5, 2, photos) if grouped else None
-    batches = Batches(photos, size, 1, ratios, pool=pool)
+    batches = Batches(photos, size, 1, ratios)
     batches.start(epoch)
     seen = list(batches)
-    assert sorted(chain.from_iterable(seen)) == list(range(photos)) and len(seen) == len(batches)
-    assert all(len(batch) == size for batch in seen[:-1])
+    assert all(len(batch) == size for batch in seen) and len(seen) == len(batches) == -(-photos // size)
+    counts = Counter(chain.from_iterable(numbers(seen)))
+    assert set(counts) == set(range(photos)) and counts.total() - photos < size
+    assert [key[:2] for key in chain.from_iterable(seen)] == [(epoch, place) for place in range(len(seen) * size)]
 
 
-@given(photos=st.integers(1, 200), size=st.integers(1, 9), ranks=st.integers(1, 4), share=st.floats(0, 1))
+@given(photos=st.integers(1, 200), size=st.integers(4, 9), ranks=st.integers(1, 4), share=st.floats(0, 1))
 def test_an_epoch_is_taken_up_in_its_middle(photos: int, size: int, ranks: int, share: float) -> None:
     ratios = np.linspace(0.3, 3, photos)
     for rank in range(ranks):
-        batches = Batches(photos, size, 5, ratios, rank, ranks)
+        batches, again = (Batches(photos, size, 5, ratios, rank=rank, world=ranks) for _ in range(2))
         batches.start(2)
         whole = list(batches)
         done = int(share * len(whole))
-        state = batches.state_dict(done)
-        again = Batches(photos, size, 5, ratios, rank, ranks)
-        again.load_state_dict(state)
+        again.start(2, done)
         assert list(again) == whole[done:] and len(again) == len(whole) - done
-    with pytest.raises(ValueError, match="seed was 5 and is 6: batches would be others"):
-        Batches(photos, size, 6, ratios, 0, ranks).load_state_dict(state)
 
 
-@given(photos=st.integers(1, 200), size=st.integers(1, 9), ranks=st.integers(1, 5))
-def test_processes_that_train_together_share_out_all_in_as_many_steps(photos: int, size: int, ranks: int) -> None:
-    each = [list(Batches(photos, size, 3, rank=rank, ranks=ranks)) for rank in range(ranks)]
-    assert len({len(batches) for batches in each}) == 1
-    counts = Counter(chain.from_iterable(chain.from_iterable(each)))
-    assert set(counts) == set(range(photos))
-    repeated = sum(counts.values()) - photos
-    assert 0 <= repeated <= (ranks - 1) * size  # those that fill the last round
+@given(photos=st.integers(1, 90), parts=st.integers(1, 3), world=st.integers(1, 3), more=st.integers(0, 5))
+def test_parts_and_processes_share_out_each_batch(photos: int, parts: int, world: int, more: int) -> None:
+    size, ratios = parts * world + more, np.linspace(0.3, 3, photos)
+    whole = list(Batches(photos, size, 3, ratios))
+    each = [Batches(photos, size, 3, ratios, parts, rank, world) for rank in range(world)]
+    for step, shares in zip(whole, zip(*each, strict=True), strict=True):
+        assert sorted(chain.from_iterable(shares)) == step
+    for batches in each:
+        assert len(next(iter(batches))) == sum(count for count, _ in batches.sizes)
+        assert sum(share for _, share in batches.sizes) == pytest.approx(1)
 
 
 def test_epochs_and_seeds_differ_and_groups_waste_less() -> None:
     ratios = np.random.default_rng(0).choice([0.5, 0.75, 1.33, 2.0], 4000)
     first, second, other = (Batches(4000, 8, seed, ratios) for seed in (0, 0, 1))
-    second.start(1)
-    assert len({str(list(batches)) for batches in (first, second, other)}) == 3
+    second.start(2)
+    assert len({str(numbers(list(batches))) for batches in (first, second, other)}) == 3
 
     def waste(batches: Batches) -> float:
         """The share of padding when all are made equally high: the widest decides."""
-        return float(np.mean([1 - ratios[batch].mean() / ratios[batch].max() for batch in batches]))
+        return float(np.mean([1 - ratios[batch].mean() / ratios[batch].max() for batch in numbers(list(batches))]))
 
     assert waste(first) < 0.02 < 0.3 < waste(Batches(4000, 8, 0))
-    widths = [ratios[batch].mean() for batch in first]
+    widths = [ratios[batch].mean() for batch in numbers(list(first))]
     assert abs(np.corrcoef(widths, range(len(widths)))[0, 1]) < 0.1  # narrow and wide ones come mixed
 
 
@@ -73,10 +77,9 @@ def test_shares_drop_and_repeat_nothing(photos: int, ranks: int) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    for wrong in (lambda: Batches(5, 0), lambda: Batches(5, 2, rank=2, ranks=2), lambda: Share(5, 1, 1)):
-        with pytest.raises(ValueError, match="of"):
-            wrong()
+    with pytest.raises(ValueError, match="5 photos a step are too few for 3 parts in each of 2 processes"):
+        Batches(9, 5, parts=3, world=2)
     with pytest.raises(ValueError, match="shape"):
         Batches(5, 2, ratios=[1, 2])
-    with pytest.raises(ValueError, match="9 batches done of 3"):
-        Batches(5, 2).start(0, 9)
+    with pytest.raises(ValueError, match="of"):
+        Share(5, 1, 1)

@@ -41,7 +41,7 @@ def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys)
     assert {path.name for path in out.iterdir()} == files
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert lines[0]["step"] == 2 and lines[0]["loss"] > 0 and lines[-1]["photos"] == 1
-    assert json.loads((out / "config.json").read_text())["photos"] == {"train": 4, "val": 1}
+    assert json.loads((out / "config.json").read_text())["data"]["photos"] == {"train": 4, "val": 1}
     _, metadata = checkpoint.load(out / "best.safetensors")
     detector = load_detector(out / "best.safetensors", "cpu")
     assert metadata["arch"] == "mobilenet_v2_fpn" and detector.threshold == metadata["threshold"]

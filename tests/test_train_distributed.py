@@ -5,16 +5,17 @@ import signal
 import socket
 from collections import Counter
 
+import numpy as np
 import pytest
 from test_train_resume import ends, when
 from training import make_folder, options, start, weights
 from typed import ROOT, started
 
 import train
+from dataset.samplers import Batches
 from visavis import checkpoint
 from visavis.detectors import SHIPPED
 from visavis.training import state
-from visavis.training.sampler import Batches
 
 # SGD: Adam divides by the gradient's size, and makes a step of what is noise in the last bit.
 RUN = {"epochs": 2, "batch_size": 4, "optimiser": "sgd", "lr": 0.005, "size": 96, "ema": 0.9}
@@ -66,7 +67,7 @@ def test_two_processes_learn_what_one_learns(folder, alone, tmp_path):
         for name in ("loss", "loss_box_reg", "loss_objectness", "ap", "best_f1", "photos", "faces"):
             assert ours.get(name) == pytest.approx(theirs.get(name), abs=1e-4), name
     assert {path.name for path in out.iterdir()} == {path.name for path in alone.iterdir()}
-    assert lines(out)[-1]["photos"] == 10 - json.loads((out / "config.json").read_text())["photos"]["train"] > 1
+    assert lines(out)[-1]["photos"] == 10 - json.loads((out / "config.json").read_text())["data"]["photos"]["train"] > 1
     assert said.read_text().count("best AP") == 1
 
 
@@ -88,14 +89,15 @@ def test_a_run_begun_on_one_goes_on_in_two_and_the_other_way_round(folder, alone
 
 
 def test_the_batches_of_all_processes_together_are_those_of_one():
+    ratios = np.linspace(0.5, 2, 10)
     for world in (1, 2, 3):
-        shares = [Batches(10, 4, 0, 1, rank, world) for rank in range(world)]
+        shares = [Batches(10, 4, ratios=ratios, rank=rank, world=world) for rank in range(world)]
         epochs = [[list(batch) for batch in share] for share in shares]
         steps = [sorted(key for share in step for key in share) for step in zip(*epochs, strict=True)]
         assert [[key[1] for key in step] for step in steps] == [list(range(first, first + 4)) for first in (0, 4, 8)]
         seen = Counter(key[2] for step in steps for key in step)
         assert sorted(seen) == list(range(10)) and sum(seen.values()) == 12
-    assert steps == [sorted(batch) for batch in Batches(10, 4, 0)]
+    assert steps == [sorted(batch) for batch in Batches(10, 4, ratios=ratios)]
 
 
 def test_a_rank_that_dies_ends_all_with_a_clear_message(folder, tmp_path):

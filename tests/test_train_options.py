@@ -14,11 +14,13 @@ from training import make_folder, options, same, weights
 
 import train
 from dataset import tables
-from dataset.faces import collate, load_photos
+from dataset.loader import collate
+from dataset.photos import load_photos
 from visavis import checkpoint, load_detector
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
-from visavis.detectors.faster_rcnn import ARCHS, FasterRCNNDetector, build, freeze, norm_eps
+from visavis.detectors.eager import of_model
+from visavis.detectors.faster_rcnn import ARCHS, build, freeze, norm_eps
 from visavis.training import precision, schedule
 from visavis.training.distributed import World
 from visavis.training.stopping import Stop
@@ -117,9 +119,10 @@ def test_what_cannot_be_honoured_is_said_before_anything_is_written(folder, tmp_
         ({"precision": "fp16"}, "fp16 needs a CUDA GPU"),
         ({"accumulate": 3}, "too few for 3 parts"),
         ({"freeze": "backbone", "trainable_layers": 1}, "same thing twice"),
-        ({"lr": -1.0}, "--lr -1"),
-        ({"seed": -1}, "--seed -1"),
+        ({"lr": -1.0}, "--lr must be at least 0, not -1"),
+        ({"seed": -1}, "--seed must be at least 0, not -1"),
         ({"patience": 0}, "--patience must be at least 1"),
+        ({"mosaic": 10}, "--mosaic must be at least 64 and at most 4096, not 10"),
     ):
         with pytest.raises(InputError, match=told):
             train.train(options(folder, tmp_path / "run", **wrong))
@@ -244,8 +247,8 @@ def test_it_learns_two_photos_by_heart(tmp_path):
     tables.write(own / "labels.csv", labels)
     photos = load_photos(own)
     given = options(own, tmp_path / "run", init=str(SHIPPED), epochs=2, transforms="none", size=160, lr=5e-4, ema=0.0)
-    run = train.Run(given, World(), photos * 30, photos)
-    run.in_use = (160,), 213  # as large as in training
+    run = train.begin(given, World(), photos * 30, photos)
+    run.learner.model.transform.in_use = run.learner.kept.transform.in_use = 160  # as large as in training
     with Stop(run.save) as stop:
         assert run.go(stop) == 0
     assert max(line["ap50"] for line in run.record.lines if "ap" in line) == 1.0
@@ -256,13 +259,13 @@ def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_p
     begun = start_of(arch, tmp_path / "start.safetensors")
     photos, out = load_photos(folder)[:2], tmp_path / "run"
     more = {"size": 64, "transforms": "none", "trainable_layers": 1, "ema": 0.0, "optimiser": "sgd"}
-    run = train.Run(options(folder, out, arch=arch, init=begun, **more), World(), photos, photos)
-    losses, _ = run.learner.step(*collate([run.drawn[key] for key in next(iter(run.batches))]))
+    run = train.begin(options(folder, out, arch=arch, init=begun, **more), World(), photos, photos)
+    losses, _ = run.learner.step(*collate([run.loader.dataset[key] for key in next(iter(run.batches))]))
     assert set(losses) == {"loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg"}
     run.keep("last.safetensors", None)
     assert not same(weights(out), checkpoint.load(Path(begun))[0])
-    kept = FasterRCNNDetector(run.learner.kept, 0.0, torch.device("cpu"))
-    models = kept.model, load_detector(out / "last.safetensors", "cpu", 0.0).model
+    kept = of_model(run.learner.kept, 0.0, torch.device("cpu"))
+    models = kept.network.model, load_detector(out / "last.safetensors", "cpu", 0.0).network.model
     picture = [torch.rand(3, 70, 90)]
     found = []
     for model in models:

@@ -5,26 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dataset.formats.labelled import (
-    Labelled,
-    Wanted,
-    exported,
-    face_category,
-    linked,
-    located,
-    numbers,
-    size_of,
-    tell_left_out,
-    usable,
-)
+from dataset.formats import labelled
+from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
 from visavis.command import InputError
+from visavis.formats import coco
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     """The photos of an instances file. Those without any annotation are photos without a face."""
     held = _parsed(source)
-    category = face_category(
+    category = labelled.face_category(
         {entry["id"]: str(entry.get("name", entry["id"])) for entry in held["categories"]}, wanted.category, str(source)
     )
     above = source.parent.parent
@@ -37,7 +28,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         if entry["id"] in photos:
             raise InputError(f"{where}: two photos with the id {entry['id']}; give each its own")
         name = str(entry["file_name"]).replace("\\", "/")
-        photos[entry["id"]] = Labelled(name, located(name, folders), where, str(entry.get("identity", "")))
+        photos[entry["id"]] = Labelled(name, labelled.located(name, folders), where, str(entry.get("identity", "")))
     left_out: list[str] = []
     for number, entry in enumerate(held["annotations"]):
         where = f"{source} annotations[{number}]"
@@ -47,12 +38,12 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
             continue
         if not isinstance(entry["bbox"], list) or len(entry["bbox"]) != 4:
             raise InputError(f"{where}: bbox is {entry['bbox']!r}, not [x, y, width, height]; mend or drop it")
-        x, y, width, height = numbers(map(str, entry["bbox"]), where)
+        x, y, width, height = labelled.numbers(map(str, entry["bbox"]), where)
         box = (x, y, x + width, y + height)
-        if usable(box, where, left_out):
+        if labelled.usable(box, where, left_out):
             one = photos[entry["image_id"]]
             (one.ignore if entry.get("iscrowd") or entry.get("ignore") else one.boxes).append(box)
-    tell_left_out(left_out)
+    labelled.tell_left_out(left_out)
     yield from photos.values()
 
 
@@ -60,23 +51,14 @@ def write(photos: Photos, out: Path) -> None:
     """annotations.json and images/ in `out`. Everything is kept; `identity` is a key of ours in an image."""
     images, annotations = [], []
     for number, photo in enumerate(photos, start=1):
-        linked(photo.path, out / "images" / exported(photo))
-        height, width = size_of(photo)
-        entry = {"id": number, "file_name": exported(photo), "width": width, "height": height}
+        labelled.linked(photo.path, out / "images" / labelled.exported(photo))
+        height, width = labelled.size_of(photo)
+        entry = {"id": number, "file_name": labelled.exported(photo), "width": width, "height": height}
         images.append(entry | ({"identity": photo.identity} if photo.identity else {}))
-        for boxes, crowd in ((photo.boxes, 0), (photo.ignore, 1)):
-            for x1, y1, x2, y2 in boxes.astype(float).tolist():
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": number,
-                        "category_id": 1,
-                        "bbox": [round(value, 3) for value in (x1, y1, x2 - x1, y2 - y1)],
-                        "area": round((x2 - x1) * (y2 - y1), 3),
-                        "iscrowd": crowd,
-                    }
-                )
-    held = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
+        for boxes, crowd in ((photo.boxes, False), (photo.ignore, True)):
+            for box in boxes.astype(float).tolist():
+                annotations.append(coco.annotation(len(annotations) + 1, number, box, crowd))
+    held = {"images": images, "annotations": annotations, "categories": coco.CATEGORIES}
     (out / "annotations.json").write_text(json.dumps(held), encoding="utf-8")
 
 

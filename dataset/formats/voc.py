@@ -4,21 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-from dataset.formats.labelled import (
-    Labelled,
-    Wanted,
-    exported,
-    linked,
-    located,
-    numbers,
-    size_of,
-    tell_left_out,
-    usable,
-)
+from dataset.formats import labelled
+from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
 from visavis.command import InputError
-
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
+from visavis.formats.voc import ANNOTATIONS, CORNERS, IMAGES, annotation
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
@@ -29,8 +19,8 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     """
     if not source.is_dir():
         raise InputError(f"{source} is no folder; give the one that holds Annotations/ and JPEGImages/")
-    below = source / "Annotations" if (source / "Annotations").is_dir() else source
-    folders = [wanted.images] if wanted.images else [source / "JPEGImages", source / "images", below]
+    below = source / ANNOTATIONS if (source / ANNOTATIONS).is_dir() else source
+    folders = [wanted.images] if wanted.images else [source / IMAGES, source / "images", below]
     files = sorted(below.rglob("*.xml"))
     if not files:
         raise InputError(f"{below} holds no XML file; give a folder in the layout of Pascal VOC")
@@ -41,48 +31,37 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         if not name:
             raise InputError(f"{path} has no <filename>; add it")
         image = (PurePosixPath(path.relative_to(below).parent.as_posix()) / name).as_posix()
-        one = Labelled(image, located(image, folders), str(path), root.findtext("identity") or "")
+        one = Labelled(image, labelled.located(image, folders), str(path), root.findtext("identity") or "")
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
             if (entry.findtext("name") or "").strip().lower() != (wanted.category or "face").lower():
                 continue
             frame = entry.find("bndbox")
             texts = [(frame.findtext(corner) or "") if frame is not None else "" for corner in CORNERS]
-            x1, y1, x2, y2 = numbers(texts, where)
+            x1, y1, x2, y2 = labelled.numbers(texts, where)
             box = (x1 - 1, y1 - 1, x2, y2)
-            if usable(box, where, left_out):
+            if labelled.usable(box, where, left_out):
                 difficult = (entry.findtext("difficult") or "0").strip() not in ("", "0")
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
-    tell_left_out(left_out)
+    labelled.tell_left_out(left_out)
 
 
 def write(photos: Photos, out: Path) -> None:
     """Annotations/ and JPEGImages/ in `out`, nested as the image_ids are. Corners keep their decimals."""
     for photo in photos:
-        linked(photo.path, out / "JPEGImages" / exported(photo))
-        root = ElementTree.Element("annotation")
-        name = PurePosixPath(exported(photo))
-        _add(root, folder=(PurePosixPath("JPEGImages") / name.parent).as_posix(), filename=name.name)
-        if photo.identity:
-            _add(root, identity=photo.identity)
-        height, width = size_of(photo)
-        _add(ElementTree.SubElement(root, "size"), width=width, height=height, depth=3)
-        for boxes, difficult in ((photo.boxes, 0), (photo.ignore, 1)):
-            for x1, y1, x2, y2 in boxes.astype(float).tolist():
-                entry = ElementTree.SubElement(root, "object")
-                _add(entry, name="face", pose="Unspecified", truncated=0, difficult=difficult)
-                corners = (round(value, 3) for value in (x1 + 1, y1 + 1, x2, y2))
-                _add(ElementTree.SubElement(entry, "bndbox"), **dict(zip(CORNERS, corners, strict=True)))
-        path = out / "Annotations" / f"{photo.image_id}.xml"
+        labelled.linked(photo.path, out / IMAGES / labelled.exported(photo))
+        objects = [
+            (box, {"difficult": difficult})
+            for boxes, difficult in ((photo.boxes, 0), (photo.ignore, 1))
+            for box in boxes.astype(float).tolist()
+        ]
+        identity = {"identity": photo.identity} if photo.identity else {}
+        path = out / ANNOTATIONS / f"{photo.image_id}.xml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        ElementTree.indent(root)
-        ElementTree.ElementTree(root).write(path, encoding="utf-8")
-
-
-def _add(parent: ElementTree.Element, **texts: object) -> None:
-    for name, value in texts.items():
-        ElementTree.SubElement(parent, name).text = f"{value}"
+        path.write_text(
+            annotation(labelled.exported(photo), labelled.size_of(photo), objects, **identity), encoding="utf-8"
+        )
 
 
 def _parsed(path: Path) -> ElementTree.Element:

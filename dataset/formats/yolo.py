@@ -8,22 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dataset.formats.labelled import (
-    Labelled,
-    Wanted,
-    exported,
-    face_category,
-    linked,
-    numbers,
-    size_of,
-    tell_left_out,
-    usable,
-)
+from dataset.formats import labelled
+from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
 from visavis.command import InputError, say
+from visavis.formats import yolo
+from visavis.formats.yolo import PARTS
 from visavis.images import find, header
-
-PARTS = ("train", "val", "test")
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
@@ -35,7 +26,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     held = _parsed(source)
     names = held["names"]
     names = dict(enumerate(names)) if isinstance(names, list) else {int(number): str(n) for number, n in names.items()}
-    category = face_category(names, wanted.category, str(source))
+    category = labelled.face_category(names, wanted.category, str(source))
     root = _plain(source.parent / str(held.get("path") or "."))
     if not root.is_dir():
         root = _plain(source.parent)
@@ -52,40 +43,33 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                     continue
                 if len(fields) != 5:
                     raise InputError(f"{where}: {len(fields)} fields, not class x y width height; mend or drop it")
-                number, x, y, width, height = numbers(fields, where)
+                number, x, y, width, height = labelled.numbers(fields, where)
                 if number not in names:
                     raise InputError(f"{where}: {source} names no class {fields[0]}; mend the row or the names")
                 if number != category or size is None:  # without a size it cannot be read, and is told as that
                     continue
                 high, wide = size
                 box = ((x - width / 2) * wide, (y - height / 2) * high, (x + width / 2) * wide, (y + height / 2) * high)
-                if usable(box, where, left_out):
+                if labelled.usable(box, where, left_out):
                     one.boxes.append(box)
         yield one
-    tell_left_out(left_out)
+    labelled.tell_left_out(left_out)
 
 
 def write(photos: Photos, out: Path) -> None:
     """data.yaml, images/, labels/, and train.txt, val.txt and test.txt, which name the photos of each part."""
-    import yaml
-
     listed: dict[str, list[str]] = {part: [] for part in PARTS}
     for photo in photos:
-        linked(photo.path, out / "images" / exported(photo))
-        height, width = size_of(photo)
-        lines = [
-            f"0 {(x1 + x2) / 2 / width:.9f} {(y1 + y2) / 2 / height:.9f} "
-            f"{(x2 - x1) / width:.9f} {(y2 - y1) / height:.9f}\n"
-            for x1, y1, x2, y2 in photo.boxes.astype(float).tolist()
-        ]
+        labelled.linked(photo.path, out / "images" / labelled.exported(photo))
+        size = labelled.size_of(photo)
+        lines = [yolo.label(box, size) for box in photo.boxes.astype(float).tolist()]
         path = out / "labels" / f"{photo.image_id}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(lines), encoding="utf-8")
-        listed[photo.side or "train"].append(f"./images/{exported(photo)}\n")
+        listed[photo.side or "train"].append(f"./images/{labelled.exported(photo)}\n")
     for part, names in listed.items():
         (out / f"{part}.txt").write_text("".join(names), encoding="utf-8")
-    held = {"path": ".", **{part: f"{part}.txt" for part in PARTS}, "names": {0: "face"}}
-    (out / "data.yaml").write_text(yaml.safe_dump(held, sort_keys=False), encoding="utf-8")
+    (out / "data.yaml").write_text(yolo.settings({part: f"{part}.txt" for part in PARTS}), encoding="utf-8")
     ignored, known = sum(len(photo.ignore) for photo in photos), sum(bool(photo.identity) for photo in photos)
     if ignored or known:
         say(f"YOLO has no place for {ignored} boxes to ignore and the identities of {known} photos: they are not in it")

@@ -1,6 +1,7 @@
 """config.json of a run: what was asked for, with which versions, on which machine, from which state of the code."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -9,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
-from visavis.command import InputError
+from visavis.command import InputError, say
 from visavis.files import replaced
 
 NAME = "config.json"
@@ -51,27 +52,43 @@ def read(folder: Path) -> dict[str, Any]:
         raise InputError(f"--resume: {folder / NAME} is no JSON: {error}") from None
 
 
-def resumed(given: Options, stored: dict[str, Any], anew: tuple[str, ...]) -> tuple[Options, list[str]]:
-    """The options of the run, and a sentence on each that was given and differs.
+def hold(options: Any, limits: dict[str, tuple[float, float]]) -> None:
+    """Raise InputError where a number is outside its limits, least and most."""
+    for name, (least, most) in limits.items():
+        value = getattr(options, name)
+        if isinstance(value, int | float) and not least <= value <= most:
+            also = f" and at most {most:g}" if most < math.inf else ""
+            raise InputError(f"--{name.replace('_', '-')} must be at least {least:g}{also}, not {value:g}")
+
+
+def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options:
+    """The options of the run in --out; those, and each that was given and differs, are said.
 
     given: as they came from the command line; what equals its default counts as not given. anew: options that change
     nothing of what is learnt: given ones are taken over; of all others the run's stand.
     """
+    stored = read(given.out)["options"]  # type: ignore[attr-defined]
     defaults = plain(type(given)())  # type: ignore[operator]
     asked, said, chosen = plain(given), [], {}
     for field in fields(given):  # type: ignore[arg-type]
         name = field.name
-        if name not in stored:
+        if name not in stored or name in ("out", "resume"):
             continue
         differs = asked[name] not in (defaults[name], stored[name])
         if differs:
             takes = "as given" if name in anew else f"not {asked[name]}: the run began so"
             value = asked[name] if name in anew else stored[name]
-            said.append(f"--{name.replace('_', '-')} {value}, {takes}")
+            said.append(f"resumes with --{name.replace('_', '-')} {value}, {takes}")
         if not (differs and name in anew):
             value = stored[name]
             chosen[name] = Path(value) if isinstance(getattr(given, name), Path) else value
-    return replace(given, **chosen), said  # type: ignore[type-var]
+    taken = replace(given, **chosen)  # type: ignore[type-var]
+    if tell:
+        own = {name: value for name, value in plain(taken).items() if value != defaults[name]}
+        words = [f"--{name.replace('_', '-')} {own[name]}" for name in own.keys() - {"out", "resume"}]
+        for sentence in (f"resumes {given.out}: {' '.join(sorted(words))}", *said):  # type: ignore[attr-defined]
+            say(sentence)
+    return taken
 
 
 def _commit() -> str | None:

@@ -51,6 +51,10 @@ class World:
             return f"cuda:{self.local}"
         return name
 
+    def cores(self) -> int:
+        """This process's share of the machine's cores, at most 16: so many others may load photos for it."""
+        return min((os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", self.size)), 16)
+
     def sum(self, values: Tensor) -> Tensor:
         """`values` added up over all processes, in place."""
         if self.size > 1:

@@ -1,6 +1,5 @@
 """A network, and all that changes while it learns: one step at a time, saved and taken up again as a whole."""
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -52,6 +51,7 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.scaler = torch.amp.GradScaler(self.on.type, enabled=self.precision == "fp16")
+        self.rate: float = self.optimiser.param_groups[0]["initial_lr"]
         self.learning = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
 
     @property
@@ -127,7 +127,9 @@ class Learner:
 
     def _agree(self, losses: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool]:
         """The losses weighted for all processes; whether any wants to stop. Raises NotFinite."""
-        finite = math.isfinite(sum(loss.item() for loss in losses.values()))
+        finite = bool(
+            torch.stack([loss.detach() for loss in losses.values()]).isfinite().all()
+        )  # one wait for the device
         regions = self.draws.regions
         if self.world.size > 1:
             flags = torch.tensor([not finite, stop], dtype=torch.float32, device=self.on)

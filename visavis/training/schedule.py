@@ -31,6 +31,11 @@ def optimise(name: Optimiser, learning: list[nn.Parameter], rate: float, weight_
     return torch.optim.AdamW(learning, rate, weight_decay=weight_decay)
 
 
+def course(optimiser: torch.optim.Optimizer, name: Course, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """The rate of each of so many steps, from the optimiser's, its peak."""
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: factor(name, step, steps))
+
+
 def factor(course: Course, step: int, steps: int) -> float:
     """Share of the peak rate at a step: a linear warm-up over 5 % of them, at most 500, then half a cosine to nothing,
     or two drops to a tenth (`DROPS`)."""

@@ -1,0 +1,74 @@
+"""What a run shows of its photos: the first batches, those of a loss that is not finite, and what is found."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visavis.draw import boxes_on, contact_sheet
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import Picture, encode, read
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from visavis.training.learner import Learner
+
+SHOWN = 24
+"""Pictures on a contact sheet."""
+
+Items = Sequence[tuple["Tensor", dict[str, Any]]]
+"""(image, target) as the network gets them in training, each target with its `draw`."""
+
+
+def draw_batches(path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
+    """A sheet of training pictures as the network sees them, with labels and what is ignored."""
+    import torch
+
+    transform = learner.model.train().transform
+    learner.draws.begin([target["draw"] for _, target in items])
+    moved = [{name: target[name] for name in ("boxes", "ignore")} for _, target in items]
+    shown, targets = transform([image for image, _ in items], moved)
+    deviation, mean = (torch.tensor(values)[:, None, None] for values in (transform.image_std, transform.image_mean))
+    drawn = []
+    for tensor, target in zip(shown.tensors, targets, strict=True):
+        picture = boxes_on(_as_picture(tensor * deviation + mean), Faces(target["ignore"].numpy()), "ignore")
+        drawn.append(boxes_on(picture, Faces(target["boxes"].numpy()), "label"))
+    _write(path, contact_sheet(drawn, list(names)))
+
+
+def draw_finds(path: Path, photos: Sequence[Any], finds: dict[str, Faces], threshold: float) -> None:
+    """A sheet of the first of these photos that were looked at: labels, and what was found above the threshold.
+
+    photos: with image_id, path and boxes. finds: by image_id.
+    """
+    shown = [photo for photo in photos if photo.image_id in finds][:SHOWN]
+    drawn = []
+    for photo in shown:
+        picture = boxes_on(read(photo.path), Faces(photo.boxes), "label")
+        drawn.append(boxes_on(picture, finds[photo.image_id].above(threshold)))
+    _write(path, contact_sheet(drawn, [photo.image_id for photo in shown]))
+
+
+def set_aside(folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
+    """Put a batch into a folder: its pictures as the network got them, and batch.json with boxes and losses."""
+    rows = []
+    for number, ((image, target), name) in enumerate(zip(items, names, strict=True)):
+        _write(folder / f"{number:02}.png", _as_picture(image))
+        boxes = {kind: target[kind].tolist() for kind in ("boxes", "ignore")}
+        rows.append({"file": f"{number:02}.png", "image_id": name} | boxes)
+    with replaced(folder / "batch.json") as file:
+        json.dump({"losses": {name: str(value) for name, value in losses.items()}, "photos": rows}, file, indent=2)
+
+
+def _as_picture(image: "Tensor") -> Picture:
+    """(3, height, width) bytes, or floats in 0..1, as a picture."""
+    if not image.is_floating_point():
+        return image.permute(1, 2, 0).contiguous().numpy()
+    return image.detach().cpu().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+def _write(path: Path, picture: Picture) -> None:
+    with replaced(path, "wb") as file:
+        file.write(encode(picture, "PNG"))

@@ -1,0 +1,208 @@
+"""A training run: epoch after epoch of steps, each followed by a validation; what it saves, and how it is taken up."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from visavis.command import say
+from visavis.faces import Faces
+from visavis.metrics import Judged, Scores, or_none
+from visavis.training.pace import Pace
+from visavis.training.pictures import draw_finds
+from visavis.training.record import Record, draw_precision_recall
+
+if TYPE_CHECKING:
+    from visavis.training.learner import Learner
+    from visavis.training.stopping import Stop
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a network is worth on labelled photos."""
+
+    scores: Scores
+    judged: Judged
+    """Its finds, at IoU 0.5."""
+    finds: dict[str, Faces]
+    """By image_id."""
+
+
+class Batches(Protocol):
+    """Which photos come when: dataset.samplers.Batches."""
+
+    batch_size: int
+    steps: int
+
+    def start(self, epoch: int, step: int) -> None: ...
+    def __len__(self) -> int: ...
+
+
+class Run:
+    """What learns, from which batches, how far it is, and the folder that it writes to.
+
+    loader: a DataLoader of (images, targets), those that are left of the epoch that `batches` was started on.
+    validate: gives the network's worth on `held_out`; None where it was to stop. told: called at the end of an epoch.
+    metadata: of the checkpoints. described: what a resumed run records of itself.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        learner: "Learner",
+        batches: Batches,
+        loader: Any,
+        validate: "Callable[[Any, Stop], Validation | None]",
+        held_out: Sequence[Any],
+        epochs: int,
+        patience: int | None,
+        save_every: float,
+        metadata: Figures,
+        described: Figures,
+        told: Callable[[], object],
+    ) -> None:
+        self.out, self.learner, self.batches, self.loader = out, learner, batches, loader
+        self.validate, self.held_out, self.told = validate, held_out, told
+        self.epochs, self.patience, self.metadata, self.described = epochs, patience, metadata, described
+        self.pace = Pace(save_every)
+        self.steps = epochs * batches.steps
+        self.first = learner.world.first
+        self.record: Record | None = None
+        self.evaluated, self.worse, self.best, self.threshold = 0, 0, -1.0, 0.5
+
+    def go(self, stop: "Stop") -> int:
+        """All that is left to do of the run. Returns the exit status. Raises NotFinite."""
+        from visavis.training.distributed import pad_alike
+
+        self.learner.guard = stop.guard
+        if self.learner.world.size > 1:
+            pad_alike(self.learner.model, self.learner.on)
+        self.record = Record(self.out, self.learner.done, self.evaluated) if self.first else None
+        if self.record and self.record.events is None:
+            say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
+        if self.record and 0 < self.learner.done < self.steps:
+            self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
+        while self.evaluated < self.epochs and not self.enough:
+            self.batches.start(self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps)
+            if not (self._learn(stop) and self._validate(stop)):
+                self.save()
+                self.tell(
+                    f"stopped in epoch {self.evaluated + 1}, step {self.learner.done} of {self.steps}, and saved; "
+                    f"go on with python train.py --resume --out {self.out}"
+                )
+                return stop.status or 1
+        if self.enough:
+            self.tell(f"no better AP in {self.worse} epochs: stopped, as --patience asks")
+        weights = self.out / "best.safetensors"
+        self.tell(f"best AP {self.best:.3f}: {weights}; curves in {self.out / 'curves.png'}")
+        self.tell(f"find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed")
+        return 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether the AP has not grown for so long that there is no more hope."""
+        return self.patience is not None and self.worse >= self.patience
+
+    def save(self, scores: Scores | None = None) -> None:
+        """Save the training state, and the weights, as they are now; scores: theirs, if they were validated."""
+        from visavis.training import state
+
+        if not self.first:
+            return
+        with self.learner.guard:
+            own = {"evaluated": self.evaluated, "worse": self.worse, "best": self.best, "threshold": self.threshold}
+            state.save(self.out / state.NAME, self.learner.state() | own)
+            self.keep("last.safetensors", scores)
+
+    def restore(self) -> None:
+        """Take up the run where it was saved."""
+        from visavis.training import state
+
+        if self.first:
+            state.clear_torn(self.out)
+        saved = state.load(self.out / state.NAME)
+        self.learner.restore(saved)
+        self.evaluated, self.worse = saved["evaluated"], saved["worse"]
+        self.best, self.threshold = saved["best"], saved["threshold"]
+        self.tell(f"goes on after step {self.learner.done} of {self.steps}, with {self.evaluated} epochs validated")
+
+    def keep(self, name: str, scores: Scores | None) -> None:
+        """Write a checkpoint of that name; scores: what the weights are worth, if they were validated."""
+        from visavis import checkpoint
+        from visavis.detectors.faster_rcnn import norm_eps
+
+        figures = {key: or_none(round(value, 4)) for key, value in asdict(scores).items()} if scores else {}
+        metadata = self.metadata | {
+            "boxes": "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on",
+            "norm_eps": norm_eps(self.learner.kept),
+            "threshold": round(scores.best_threshold if scores else self.threshold, 4),
+            "epoch": self.evaluated + (scores is None),
+            "validation": figures,
+        }
+        checkpoint.save(self.out / name, self.learner.kept.state_dict(), metadata)
+
+    def tell(self, message: str) -> None:
+        """Say it, of several processes in one."""
+        if self.first:
+            say(message)
+
+    def _learn(self, stop: "Stop") -> bool:
+        """The steps that are left of an epoch; False where the run is to stop."""
+        from tqdm import tqdm
+
+        epoch, left = self.evaluated + 1, len(self.batches)
+        if not left:
+            return True
+        self.pace.begin()
+        with tqdm(total=left, desc=f"epoch {epoch}", unit="step", file=sys.stderr, disable=not self.first) as bar:
+            for images, targets in self.loader:
+                self.pace.loaded()
+                share, stopped = self.learner.step(images, targets, stop.wanted)
+                foretold = self.pace.stepped(self.batches.batch_size)
+                bar.update()
+                step = self.learner.done
+                if step % 10 == 0 or step % self.batches.steps == 0:
+                    losses = self.learner.losses(share)
+                    rate = self.learner.schedule.get_last_lr()[0]
+                    line = {"epoch": epoch, "step": step, "loss": sum(losses.values())} | losses
+                    bar.set_postfix(loss=f"{line['loss']:.3f}", refresh=False)
+                    if self.record:
+                        self.record.add(line | {"lr": rate} | self.pace.figures())
+                if foretold:
+                    self.tell(self.pace.estimate(self.steps - step, self.epochs - self.evaluated))
+                if stopped:
+                    return False
+                if self.pace.due():
+                    self.save()
+        self.told()
+        return True
+
+    def _validate(self, stop: "Stop") -> bool:
+        """Score the weights, keep them if they are the best, save; False where the run is to stop."""
+        self.save()
+        validation = self.validate(self.learner.kept, stop)
+        if validation is None:
+            return False
+        scores, epoch = validation.scores, self.evaluated + 1
+        with self.learner.guard:
+            self.worse = 0 if scores.ap > self.best else self.worse + 1
+            if self.record:
+                figures = {name: or_none(value) for name, value in asdict(scores).items()}
+                self.record.add({"epoch": epoch, "step": self.learner.done} | figures)
+                if scores.ap > self.best:
+                    self.keep("best.safetensors", scores)
+                    draw_finds(self.out / "predictions.png", self.held_out, validation.finds, scores.best_threshold)
+                    draw_precision_recall(self.out / "pr.png", validation.judged, scores.best_threshold)
+                self.record.chart()
+            if scores.ap > self.best:
+                self.best, self.threshold = scores.ap, scores.best_threshold
+            self.evaluated = epoch
+            self.save(scores)
+        self.tell(
+            f"epoch {epoch}: AP {scores.ap:.3f}, AP50 {scores.ap50:.3f}, best F1 {scores.best_f1:.3f} at a score of "
+            f"{scores.best_threshold:.2f}, on {scores.photos} photos with {scores.faces} faces"
+        )
+        return True
