@@ -59,6 +59,14 @@ class Options:
     """Score, 0 to 1, at which precision, recall and mistakes are shown; by default each detector's own."""
     device: str = "auto"
     """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
+    backend: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    """What runs networks of ours: auto is the fastest that is installed, with the same boxes."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the arithmetic of networks of ours."""
+    size: int | None = None
+    """Pixels that a photo's shorter side has in networks of ours; by default their own."""
+    tiles: bool = False
+    """Have each detector look at large photos in overlapping pieces as well."""
     batch_size: int = 1
     """Photos that go through the network together; times are then the batch's, divided by its photos."""
     calibrate: bool = False
@@ -81,8 +89,9 @@ def evaluate(options: Options) -> int:
         photos = load_photos(options.data, options.split, Shares(options.val, options.test))
     on, chosen = device.choose(options.device)
     lowest = LOWEST_SCORE if protocol is None else LOWEST_OF_PROTOCOLS
+    how = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
     contestants = [
-        _contestant(name, source, str(on), lowest, options.threshold)
+        _contestant(name, source, str(on), lowest, options.threshold, how)
         for name, source in zip(names, options.detector, strict=True)
     ]
     part = options.split if protocol is None else options.protocol
@@ -118,14 +127,16 @@ def evaluate(options: Options) -> int:
     return 3 if labelled.unreadable else 0
 
 
-def _contestant(name: str, source: str, on: str, lowest: float, threshold: float | None) -> Contestant:
+def _contestant(
+    name: str, source: str, on: str, lowest: float, threshold: float | None, how: dict[str, Any]
+) -> Contestant:
     """Load a detector once: it says its own threshold, and is then asked for more."""
-    detector = visavis.load_detector(source, on)
+    detector = visavis.load_detector(source, on, **how)
     own = detector.threshold
     has = getattr(detector, "calibration", Calibration())
     # As low as without a calibration, which may well move 0.5 to 0.05: the curve is to be as long.
     detector.threshold = min(own, float(has.apply(np.array(lowest))))
-    return Contestant(name, source, detector, own if threshold is None else threshold, has)
+    return Contestant(name, source, detector, own if threshold is None else threshold, has, how)
 
 
 def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> Labelled:
@@ -213,6 +224,7 @@ def _write(
         "ignored": sum(map(len, labelled.ignore)),
         "unreadable": labelled.unreadable,
         "device": chosen,
+        "runs": {one.name: getattr(one.detector, "runs", one.name) for one in contestants},
         "batch_size": options.batch_size,
         "lowest_score": LOWEST_SCORE if options.protocol == "labels" else LOWEST_OF_PROTOCOLS,
     }

@@ -1,319 +1,259 @@
 """Find the faces in photos: `python predict.py holiday/ --out boxed/`.
 
-What it writes, in --out: files.csv (a row for every input), faces.csv (a row a face) and drawn/ (copies
-of the photos with boxes). The tables take their names when all is done; the photos are never touched.
+What it writes, in --out: files.csv (a row for every input), faces.csv (a row a face) and drawn/ (copies of the photos
+with boxes). A run that was stopped goes on with --resume; the photos are never touched. docs/predict.md has the rest.
 """
 
+import hashlib
+import math
 import os
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path, PurePosixPath
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-import numpy as np
 import tyro
 from tqdm import tqdm
 
 import visavis
-from visavis.command import InputError, main, say
-from visavis.detectors import Detector
-from visavis.draw import boxes_on
-from visavis.faces import Faces
-from visavis.files import csv_rows, replaced
-from visavis.images import ImageError, Picture
-
-FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "seconds")
-FACE_COLUMNS = ("path", "face", "x1", "y1", "x2", "y2", "score")
-DRAWN = "drawn"
-NAME_BYTES = 255
-"""What file systems allow for a name."""
+from visavis import results, runs, sources
+from visavis.command import InputError, Seconds, main, say
+from visavis.copies import Copies
+from visavis.crops import Crops
+from visavis.detectors import SHIPPED, Detector
+from visavis.effects.redaction import Effect, Redaction
+from visavis.footage import EVERY
+from visavis.images import MAX_PIXELS
+from visavis.pipeline import Pipeline, Task
+from visavis.results import Report, Tables
+from visavis.sources import Input
+from visavis.workers import Workers
 
 
 @dataclass
 class Options:
-    """Find the faces in photos and write boxes as tables and as pictures. The photos are never changed."""
+    """Find the faces in photos and write boxes as tables and as pictures. The photos are never changed.
 
-    photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Photos, and folders that are searched through for photos (JPEG, PNG, WebP, GIF, BMP, TIFF)."""
-    out: Path
-    """Folder for files.csv, faces.csv and drawn/; not inside a folder of photos."""
+    Exit status: 0 every photo was read; 3 some could not be (files.csv says which and why); 2 wrong usage; 130
+    interrupted: what is done stays, and --resume goes on.
+    """
+
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Photos (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF) and videos (MP4, MOV, MKV, WebM, AVI ...), folders that are
+    searched through for them, patterns such as 'holiday/**/*.jpg', @list.txt for names in a file, and - for names on
+    standard input."""
+    out: Path | None = None
+    """Folder for files.csv, faces.csv and drawn/; not inside a folder of photos. Only --stdout can do without."""
+    webcam: str | None = None
+    """The number of a camera to look at, until Ctrl-C; on Windows its name."""
+    recurse: bool = True
+    """Search through the folders in a folder, too."""
     detector: str = "shipped"
     """The project's own (shipped), another of its detectors (opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface),
     or the path of a checkpoint that train.py wrote."""
+    weights: Path | None = None
+    """The path of a checkpoint, as for --detector."""
     threshold: float | None = None
-    """Lowest score of a face, 0 to 1; by default the detector's own."""
-    device: str = "auto"
-    """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
-    batch_size: int = 4
-    """Photos that go through the network together."""
+    """Lowest score of a face, 0 to 1; by default the detector's own: a checkpoint's gave the best F1."""
+    every: int = EVERY
+    """Of videos and cameras: look at every so many frames; in between, redaction covers wherever a face may be."""
+    min_size: float = 20
+    """Leave out faces whose shorter side is below this, in pixels of the photo."""
+    format: str = "csv"
+    """What the faces are written as, with commas between: csv, json, jsonl, coco, yolo, voc."""
     draw: bool = True
     """Write drawn/: a copy of each photo as a JPEG file, with boxes and scores."""
-    min_size: float = 0
-    """Leave out faces whose shorter side is below this, in pixels of the photo."""
+    redact: Effect | None = None
+    """Write redacted/: a copy of each photo in its own format, with every face found made unrecognisable (those below
+    --min-size, too) and without places, thumbnails and previews in its metadata. fill leaves nothing of a face."""
+    grow: float = 0.2
+    """With --redact: share of a face's width and height that is redacted beyond it at each side."""
+    keep_largest: bool = False
+    """With --redact: leave the largest face of each photo as it is."""
+    crops: bool = False
+    """Write crops/: each face alone, as a JPEG file."""
+    margin: float = 0.2
+    """With --crops: share of a face's width and height that is added at each side."""
+    square: bool = False
+    """With --crops: as high as wide."""
+    sheet: bool = False
+    """Write sheets/: all faces found, 80 a page."""
+    look: bool = False
+    """Write look.html, a page to look through the results in a browser."""
+    stdout: Literal["jsonl"] | None = None
+    """Print the record of each input as a line of JSON as soon as it is done."""
     overwrite: bool = False
     """Replace the results that --out holds. Drawn copies of photos not given this time stay."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """One thing to look at: where it is, and where its drawn copy goes, relative to drawn/."""
-
-    path: Path
-    drawn: PurePosixPath
-    again: bool = False
-    """Named before on this command line."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an input. seconds: decoding, and its share of its batch's time in the network."""
-
-    input: Input
-    picture: Picture | None = None
-    reason: str = ""
-    seconds: float = 0.0
-    faces: Faces | None = None
+    resume: bool = False
+    """Go on with the run that was stopped in --out; give the same options again."""
+    device: str = "auto"
+    """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
+    backend: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    """What runs the network: auto is the fastest that is installed, with the same boxes (docs/backends.md)."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the network's arithmetic. 16 bits are faster where the processor has them, and move boxes by a pixel."""
+    size: int | None = None
+    """Pixels that a photo's shorter side has in the network; by default the detector's own (512 for shipped). Larger
+    finds smaller faces, smaller is faster."""
+    tiles: bool = False
+    """Look at large photos in overlapping pieces as well, for small faces; takes several times as long."""
+    batch_size: int | Literal["auto"] = "auto"
+    """Photos that go through the network together; auto is 16 on a GPU, 1 on a CPU, which gains nothing by more."""
+    workers: int | Literal["auto"] = "auto"
+    """Processes that decode and draw; auto is one for each CPU core that may be used."""
+    max_pixels: int = MAX_PIXELS
+    """Photos with more pixels in all are too_large; they are not decoded."""
+    timeout: Seconds = 120.0
+    """Longest that a photo may take to decode, or to draw; one that takes longer is unreadable (crashed)."""
 
     @property
-    def status(self) -> str:
-        """`ok`, `unreadable`, or `skipped` for what was named twice."""
-        return "ok" if self.picture is not None else "skipped" if self.input.again else "unreadable"
+    def formats(self) -> list[str]:
+        """Those of --format."""
+        return [name.strip() for name in self.format.split(",") if name.strip()]
+
+    def copies(self, out: Path) -> Copies:
+        """What is written of each photo in the folder `out`."""
+        redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
+        crops = Crops(self.margin, self.square) if self.crops else None
+        return Copies(out, self.draw, redaction, crops, self.sheet)
 
 
 def predict(options: Options) -> int:
-    """Look at every input and write the tables and drawn copies. Returns the exit status: 0, or 3 where some
-    input could not be read. Raises InputError, before anything is written, for options that cannot be used.
+    """Look at every input and write the results. Returns the exit status: 0, or 3 where some input could not be
+    read. Raises InputError, before anything is written, for options that cannot be used.
     """
-    from visavis import device
-
-    inputs = list_inputs(options.photos)
     _check(options)
-    on, chosen = device.choose(options.device)
-    detector = visavis.load_detector(options.detector, str(on), options.threshold)
-    say(f"device: {chosen}; threshold: {detector.threshold:.3g}")
+    if options.resume and options.out is not None and runs.ended(options.out):
+        return 3 if runs.failed(options.out) else 0
+    inputs = [] if options.resume else _inputs(options)
+    detector, settings = _detector(options)
+    with ExitStack() as stack:
+        journal = None
+        if options.out is not None:
+            journal = stack.enter_context(runs.journal(options.out, settings, inputs, options.resume))
+            inputs = journal.inputs
+        videos = any(one.is_video for one in inputs)
+        tables = None
+        if options.out is not None:
+            columns = getattr(detector, "attributes", ())
+            tables = stack.enter_context(Tables(options.out, columns, "csv" in options.formats, videos))
+        report = Report(tables, options.stdout is not None)
+        for record in journal.records() if journal is not None else ():
+            report.add(record)
+        count = len(os.sched_getaffinity(0)) if options.workers == "auto" else options.workers
+        workers = stack.enter_context(Workers(min(count, len(inputs)), options.timeout))
+        copies = None if options.out is None else options.copies(options.out)
+        task = Task(settings["batch_size"], options.min_size, options.max_pixels, copies, options.every)
+        run = Pipeline(detector, workers, task)
+        with tqdm(total=len(inputs), initial=report.done, unit="photo", disable=None) as progress:
+            try:
+                for record in run.records(inputs, report.done):
+                    if journal is not None:
+                        journal.add(record)
+                    report.add(record)
+                    progress.update()
+            except KeyboardInterrupt:
+                progress.close()
+                say(f"stopped after {report.done} of {len(inputs)} inputs{'; --resume goes on' if journal else ''}")
+                if not run.network.rests(within=0.5):  # a slow detector, deep in its C code, cannot be told to stop
+                    os._exit(130)
+                raise
+        if journal is not None and options.out is not None:
+            runs.conclude(options.out, journal, options.formats, options.look, options.sheet)
+    say(f"{report.summary()}{'' if options.out is None else f'; results in {options.out}'}")
+    return report.status
 
-    counts = {"ok": 0, "unreadable": 0, "skipped": 0}
-    found = 0
-    _make(options.out)
-    # The pools end before the tables get their names, and files.csv is the last to get its own.
-    with (
-        replaced(options.out / "files.csv") as files,
-        replaced(options.out / "faces.csv") as faces,
-        _Pool() as readers,
-        _Pool() as painters,
-        tqdm(total=len(inputs), unit="photo", disable=None) as progress,
-    ):
-        file_rows, face_rows = csv_rows(files, FILE_COLUMNS), csv_rows(faces, FACE_COLUMNS)
-        file_rows.writeheader()
-        face_rows.writeheader()
-        painting = _InFlight(2 * options.batch_size)
-        decoded = readers.map_ahead(_read, inputs, 2 * options.batch_size)
-        for outcome in look(detector, decoded, options.batch_size, options.min_size):
-            file_rows.writerow(_file_row(outcome))
-            face_rows.writerows(_face_rows(outcome))
-            counts[outcome.status] += 1
-            found += len(outcome.faces or ())
-            if options.draw and outcome.picture is not None:
-                painting.add(painters.submit(_paint, outcome, options.out / DRAWN))
-            progress.update()
-        painting.finish()
 
-    failed = f"; {counts['unreadable']} could not be read (see files.csv)" if counts["unreadable"] else ""
-    twice = f"; {counts['skipped']} named twice" if counts["skipped"] else ""
-    say(f"{counts['ok']} photos, {found} faces{failed}{twice}; results in {options.out}")
-    return 3 if counts["unreadable"] else 0
-
-
-def list_inputs(photos: Iterable[Path]) -> list[Input]:
-    """The files and the photos in the folders, in order. Each has a place of its own below drawn/.
-
-    Raises InputError where a path is not there, and where there is no photo at all.
-    """
-    inputs: list[Input] = []
-    empty: list[str] = []
-    seen: set[str] = set()
-    taken: set[str] = set()
-    for given in photos:
-        if not os.path.lexists(given):
-            raise InputError(f"{given} is not there")
-        if os.path.isdir(given):
-            base = _free(PurePosixPath(_real(given).name), taken)
-            members = [(path, base / path.relative_to(given).as_posix()) for path in visavis.images.find(given)]
-            if not members:
-                empty.append(str(given))
-        else:
-            members = [(given, PurePosixPath(given.name))]
-        for path, place in members:
-            again = os.path.abspath(path) in seen
-            seen.add(os.path.abspath(path))
-            inputs.append(Input(path, place if again else _free(_as_jpeg(place), taken), again))
-    if not inputs:
-        where = f" in {', '.join(empty)}" if empty else ""
-        raise InputError(f"no photo to look at{where}; give files, or folders that hold some")
-    for folder in empty:
-        say(f"no photo in {folder}")
+def _inputs(options: Options) -> list[Input]:
+    """What the command line names: files and folders, or a camera. Raises InputError."""
+    camera = options.webcam
+    files = sources.listed(options.photos, options.recurse, options.out) if options.photos else []
+    inputs = files + ([Input(f"webcam:{camera}", f"webcam-{camera}", camera=camera)] if camera is not None else [])
+    _check_videos(options, any(one.is_video for one in inputs))
     return inputs
 
 
-def look(detector: Detector, decoded: Iterable[Outcome], batch_size: int, min_size: float = 0) -> Iterator[Outcome]:
-    """Run the detector over decoded photos in batches; the outcomes come in order, with their faces."""
-    stream = iter(decoded)
-    while batch := list(islice(stream, batch_size)):
-        pictures = [outcome.picture for outcome in batch if outcome.picture is not None]
-        began = time.perf_counter()
-        results = iter(detector.detect(pictures))
-        share = (time.perf_counter() - began) / max(1, len(pictures))
-        for outcome in batch:
-            if outcome.picture is None:
-                yield outcome
-                continue
-            faces = next(results)
-            large = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) >= min_size
-            yield Outcome(outcome.input, outcome.picture, "", outcome.seconds + share, faces[large])
+def _check_videos(options: Options, videos: bool) -> None:
+    """Raise InputError for what cannot be done with videos, and say what is not."""
+    if videos and options.keep_largest:
+        raise InputError(
+            "--keep-largest is of photos, for who is largest changes in a video; leave out one or the other"
+        )
+    without = [name for name in results.OF_PHOTOS if name in options.formats] + ["look.html"] * options.look
+    if videos and without:
+        say(f"videos are not in {', '.join(without)}: their frames are no files")
 
 
-class _Pool(ThreadPoolExecutor):
-    """Threads that drop what waits when the block fails or is interrupted, so that Ctrl-C is quick."""
-
-    def __init__(self) -> None:
-        super().__init__(min(4, os.cpu_count() or 1))
-
-    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
-        self.shutdown(wait=True, cancel_futures=exc_type is not None)
-
-    def map_ahead(self, function: Callable[[Input], Outcome], inputs: list[Input], ahead: int) -> Iterator[Outcome]:
-        """The results in order, of which at most `ahead` are made before they are asked for."""
-        waiting: deque[Future[Outcome]] = deque()
-        for one in inputs:
-            waiting.append(self.submit(function, one))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-class _InFlight:
-    """Jobs under way, at most so many: memory stays bounded, and what a job raises is raised here."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._jobs: deque[Future[None]] = deque()
-
-    def add(self, job: "Future[None]") -> None:
-        self._jobs.append(job)
-        while len(self._jobs) > self._most:
-            self._jobs.popleft().result()
-
-    def finish(self) -> None:
-        while self._jobs:
-            self._jobs.popleft().result()
-
-
-def _read(one: Input) -> Outcome:
-    began = time.perf_counter()
-    if one.again:
-        return Outcome(one, reason="named_twice")
-    if os.path.exists(one.path) and not os.path.isfile(one.path):
-        return Outcome(one, reason="not_a_file")  # a pipe or a device: to open it might wait for ever
-    try:
-        picture = visavis.images.read(one.path)
-    except ImageError as error:
-        return Outcome(one, reason=error.reason, seconds=time.perf_counter() - began)
-    return Outcome(one, picture, seconds=time.perf_counter() - began)
-
-
-def _paint(outcome: Outcome, folder: Path) -> None:
-    assert outcome.picture is not None and outcome.faces is not None
-    data = visavis.images.encode(boxes_on(outcome.picture, outcome.faces))
-    path = folder / outcome.input.drawn
-    try:
-        with replaced(path, "wb") as file:
-            file.write(data)
-    except OSError as error:  # a full disk, a name that this file system does not take
-        raise InputError(f"cannot write {path}: {error.strerror}; give another --out, or --no-draw") from None
-
-
-def _file_row(outcome: Outcome) -> dict[str, object]:
-    row: dict[str, object] = {"path": _text(outcome.input.path), "status": outcome.status, "reason": outcome.reason}
-    if outcome.picture is not None:
-        height, width = outcome.picture.shape[:2]
-        row |= {"width": width, "height": height, "faces": len(outcome.faces or ())}
-    return row | {"seconds": f"{outcome.seconds:.3f}"}
-
-
-def _face_rows(outcome: Outcome) -> Iterator[dict[str, object]]:
-    if outcome.faces is None:
-        return
-    for face, (box, score) in enumerate(zip(outcome.faces.boxes, np.asarray(outcome.faces.scores), strict=True)):
-        corners = zip(("x1", "y1", "x2", "y2"), (f"{value:.2f}" for value in box), strict=True)
-        yield {"path": _text(outcome.input.path), "face": face, **dict(corners), "score": f"{score:.4f}"}
-
-
-def _text(path: Path) -> str:
-    """A path as UTF-8 can hold it: a byte of its name that is none, is written as \\udcNN."""
-    return path.as_posix().encode("utf-8", "backslashreplace").decode()
-
-
-def _as_jpeg(place: PurePosixPath) -> PurePosixPath:
-    """A drawn copy keeps the photo's whole name: photo.png and photo.jpg may lie side by side."""
-    return place if place.suffix.lower() in (".jpg", ".jpeg") else place.with_name(place.name + ".jpg")
-
-
-def _free(place: PurePosixPath, taken: set[str]) -> PurePosixPath:
-    """`place`, or one like it that is not in `taken` (to which it is added) and is not too long a name.
-
-    Names that differ in capitals alone count as equal, since some file systems think so.
-    """
-    number, wanted = 1, place
-    while wanted.name and (str(wanted).casefold() in taken or len(os.fsencode(wanted.name)) > NAME_BYTES):
-        mark = f"-{number}" if number > 1 else ""
-        room = NAME_BYTES - len(os.fsencode(mark + place.suffix))
-        wanted = place.with_name(os.fsdecode(os.fsencode(place.stem)[:room]) + mark + place.suffix)
-        number += 1
-    taken.add(str(wanted).casefold())
-    return wanted
+def _detector(options: Options) -> tuple[Detector, dict[str, Any]]:
+    """The detector, and all that the records depend on besides the photos: a run can go on with the same alone."""
+    name = str(options.weights or options.detector)
+    how: dict[str, Any] = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
+    detector = visavis.load_detector(name, options.device, options.threshold, **how)
+    runs = getattr(detector, "runs", name)
+    # A GPU takes several photos at once; on a CPU they would only wait for each other.
+    batch_size = (16 if "cuda" in runs else 1) if options.batch_size == "auto" else options.batch_size
+    say(f"{runs}; threshold: {detector.threshold:.3g}; faces of {options.min_size:g} pixels or more")
+    weights = SHIPPED if name == "shipped" else Path(name)
+    settings = {
+        "photos": [sources.shown(os.fspath(one)) for one in options.photos],
+        "weights": hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else name,
+        "threshold": detector.threshold,
+        "runs": runs,
+        **how,
+        "batch_size": batch_size,
+        "recurse": options.recurse,
+        "min_size": options.min_size,
+        "every": options.every,
+        "format": options.formats,
+        "draw": options.draw,
+        **{name: getattr(options, name) for name in ("redact", "grow", "keep_largest")},
+        **{name: getattr(options, name) for name in ("crops", "margin", "square", "sheet")},
+        "look": options.look,
+        "max_pixels": options.max_pixels,
+    }
+    return detector, settings
 
 
 def _check(options: Options) -> None:
-    """Raise InputError for options that cannot be used, above all where results would land on photos."""
-    if options.batch_size < 1:
-        raise InputError(f"--batch-size {options.batch_size}: give at least 1")
+    """Raise InputError for options that cannot be used."""
+    for name in ("batch_size", "workers"):
+        if getattr(options, name) != "auto" and getattr(options, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(options, name)}: give at least 1, or auto")
     if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise InputError(f"--threshold {options.threshold:g}: a score lies between 0 and 1")
+    if not options.photos and options.webcam is None:
+        raise InputError("give photos, videos or folders to look at, or --webcam 0")
+    if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):
+        raise InputError("--webcam: give the number of a camera; no run of one goes on with --resume")
+    if options.every < 1:
+        raise InputError(f"--every {options.every}: give at least 1")
     if not options.min_size >= 0:
         raise InputError(f"--min-size {options.min_size:g}: give 0 or more pixels")
-    out = _real(options.out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {options.out} is a file; give a folder")
-    for given in options.photos:
-        place = _real(given)
-        if os.path.isdir(place) and out.is_relative_to(place):
-            raise InputError(f"--out {options.out} lies inside {given}, whose photos are only read; give another place")
-        if place.is_relative_to(out / DRAWN):
-            raise InputError(f"{given} lies inside {options.out / DRAWN}, where results go; give another --out")
-    if options.overwrite:
+    if options.redact is None and (options.keep_largest or options.grow != Options.grow):
+        raise InputError("--keep-largest and --grow say how to --redact; give that, too")
+    if not options.crops and (options.square or options.margin != Options.margin):
+        raise InputError("--margin and --square are of --crops; give that, too")
+    if not (0 <= options.grow < math.inf and 0 <= options.margin < math.inf):
+        raise InputError("--grow and --margin must be 0 or more, and finite")
+    if options.max_pixels < 1 or options.timeout <= 0:
+        raise InputError("--max-pixels and --timeout must be more than 0")
+    if options.weights is not None and options.detector != "shipped":
+        raise InputError("--weights and --detector both name a detector; give one of them")
+    unknown = set(options.formats) - {"csv", *results.FORMATS}
+    if unknown or not options.formats:
+        raise InputError(f"--format {options.format}: there are {', '.join(['csv', *results.FORMATS])}")
+    if options.out is None:
+        if options.stdout is None:
+            raise InputError("give --out, a folder for the results, or --stdout jsonl")
+        pictures = options.redact is not None or options.crops or options.sheet
+        if options.resume or options.look or pictures or options.format != "csv":
+            raise InputError(
+                "--resume, --look, --redact, --crops, --sheet and --format need --out, the folder of the results"
+            )
         return
-    for name in ("files.csv", "faces.csv", DRAWN):
-        if os.path.lexists(options.out / name):
-            raise InputError(f"{options.out} already holds {name}; give another --out, or --overwrite")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --out") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"--out {folder} cannot be written to; give another")
-
-
-def _real(path: Path) -> Path:
-    """The path without links; unlike Path.resolve it takes links that lead to themselves."""
-    return Path(os.path.realpath(path))
+    if options.resume and options.overwrite:
+        raise InputError("--resume goes on and --overwrite begins anew; give one of them")
+    runs.check(options.out, options.overwrite or options.resume)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from visavis import calibration, checkpoint, load_detector
 from visavis.calibration import Calibration
 from visavis.command import InputError
 from visavis.detectors import SHIPPED
-from visavis.detectors.faster_rcnn import FasterRCNNDetector, build, norm_eps
+from visavis.detectors.eager import of_model
+from visavis.detectors.faster_rcnn import build, norm_eps
 
 
 def test_reliability_by_hand():
@@ -152,7 +153,7 @@ def test_what_cannot_be_stored_is_refused(tmp_path: Path, weights: Path):
 
 
 def test_the_detector_in_training_has_no_calibration():
-    detector = FasterRCNNDetector(build("mobilenet_v2_fpn"), 0.05, torch.device("cpu"))
+    detector = of_model(build("mobilenet_v2_fpn"), 0.05, torch.device("cpu"))
     assert not detector.calibration
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "train.py": "train:Options",
     "evaluate.py": "evaluate:Options",
     "predict.py": "predict:Options",
+    "-m visavis.export": "visavis.export:Options",
     "-m demo.site": "demo.site:Options",
     "-m demo": "demo.__main__:Options",  # after demo.site, which it imports: runpy warns of a module loaded before
 }
@@ -123,6 +124,10 @@ WRONG = {
     "predict.py empty --out new": "empty",
     "predict.py photo.png --detector text.safetensors --out new": "text.safetensors",
     "predict.py photo.png --detector gone.safetensors --out new": "gone.safetensors",
+    "predict.py photo.png --precision fp16 --backend torch --device cpu --out new": "take bf16 or fp32",
+    "predict.py photo.png --detector dlib_hog --backend openvino --out new": "dlib_hog runs in one way only",
+    "predict.py photo.png --size 3 --out new": "--size 3",
+    "visavis.export gone.safetensors": "gone.safetensors",
     "demo.site absent": "absent",
     "demo.site empty": "boxes.csv",
 }

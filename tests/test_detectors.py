@@ -9,8 +9,10 @@ from torchvision.models import mobilenet_v2
 from visavis import checkpoint
 from visavis.command import InputError
 from visavis.detectors import faster_rcnn, load_detector
-from visavis.detectors.faster_rcnn import ARCHS, FasterRCNNDetector, build, norm_eps, set_norm_eps
+from visavis.detectors.eager import of_model
+from visavis.detectors.faster_rcnn import ARCHS, build, norm_eps, set_norm_eps
 from visavis.detectors.incomplete_labels import in_ignored
+from visavis.detectors.sizing import Sizing
 
 LIGHT = "mobilenet_v2_fpn"
 
@@ -32,12 +34,12 @@ def hub(tmp_path, monkeypatch):
 def test_every_arch_predicts_the_same_after_saving_and_loading(arch, tmp_path):
     torch.manual_seed(0)
     model = build(arch)
-    model.transform.min_size, model.transform.max_size = (96,), 128  # small: this is not about quality
+    model.transform.in_use, model.transform.max_size = 96, 128  # small: this is not about quality
     picture = data.astronaut()[:120, :160]
-    before = FasterRCNNDetector(model, 0.0, torch.device("cpu")).detect([picture])[0]
+    before = of_model(model, 0.0, torch.device("cpu")).detect([picture])[0]
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), {"arch": arch, "norm_eps": norm_eps(model)})
     loaded = load_detector(tmp_path / "w.safetensors", "cpu", 0.0)
-    loaded.model.transform.min_size, loaded.model.transform.max_size = (96,), 128
+    loaded.sizing = Sizing(96, 128, loaded.sizing.enlarge)
     after = loaded.detect([picture])[0]
     np.testing.assert_allclose(after.boxes, before.boxes, atol=1e-3)
     np.testing.assert_allclose(after.scores, before.scores, atol=1e-5)
@@ -45,7 +47,7 @@ def test_every_arch_predicts_the_same_after_saving_and_loading(arch, tmp_path):
 
 def test_detect_takes_no_pictures_and_keeps_the_order_of_several():
     torch.manual_seed(0)
-    detector = FasterRCNNDetector(build(LIGHT), 0.0, torch.device("cpu"))
+    detector = of_model(build(LIGHT), 0.0, torch.device("cpu"))
     assert detector.detect([]) == []
     pictures = [data.astronaut()[:90, :140], data.coffee()[:60, :50], np.zeros((1, 1, 3), np.uint8)]
     together = detector.detect(pictures)
@@ -90,6 +92,38 @@ def test_coco_comes_from_torchs_cache_with_all_but_the_predictor(hub):
     assert torch.equal(model.state_dict()[head], zoo.state_dict()[head])
     assert model.roi_heads.box_predictor.cls_score.out_features == faster_rcnn.CLASSES
     assert ARCHS["resnet50_fpn"].coco_eps == 0.0  # torchvision's own `overwrite_eps` for these weights
+
+
+def test_a_checkpoint_in_the_layout_of_torch_2_11_loads(tmp_path):
+    """The names that torchvision 0.26 gave its fasterrcnn_resnet50_fpn, written out: not those of the one installed."""
+    norm = ("weight", "bias", "running_mean", "running_var")
+    names = ["backbone.body.conv1.weight", *(f"backbone.body.bn1.{part}" for part in norm)]
+    for layer, blocks in enumerate((3, 4, 6, 3), start=1):
+        for block in range(blocks):
+            one = f"backbone.body.layer{layer}.{block}"
+            for number in (1, 2, 3):
+                names += [f"{one}.conv{number}.weight", *(f"{one}.bn{number}.{part}" for part in norm)]
+            if block == 0:
+                names += [f"{one}.downsample.0.weight", *(f"{one}.downsample.1.{part}" for part in norm)]
+    parts = [f"backbone.fpn.{kind}_blocks.{number}.0" for kind in ("inner", "layer") for number in range(4)]
+    parts += ["rpn.head.conv.0.0", "rpn.head.cls_logits", "rpn.head.bbox_pred", "roi_heads.box_head.fc6"]
+    parts += ["roi_heads.box_head.fc7", "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"]
+    names += [f"{name}.{part}" for name in parts for part in ("weight", "bias")]
+    shapes = {name: value.shape for name, value in build("resnet50_fpn").state_dict().items()}
+    assert {name for name in shapes if "num_batches_tracked" not in name} == set(names)
+    shapes |= {"roi_heads.box_predictor.cls_score.weight": (91, 1024), "roi_heads.box_predictor.cls_score.bias": (91,)}
+    shapes |= {
+        "roi_heads.box_predictor.bbox_pred.weight": (364, 1024),
+        "roi_heads.box_predictor.bbox_pred.bias": (364,),
+    }
+    held = {name: torch.full(shapes[name], number / len(names)) for number, name in enumerate(names)}
+    torch.save(held, tmp_path / "w.pth")
+    loaded = build("resnet50_fpn", str(tmp_path / "w.pth")).state_dict()
+    for name in names:
+        if "box_predictor" in name:
+            assert len(loaded[name]) == (2 if "cls" in name else 8)
+        else:
+            assert torch.equal(loaded[name], held[name]), name
 
 
 def test_weights_that_cannot_be_fetched_are_named_with_the_way_out(hub):

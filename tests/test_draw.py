@@ -48,6 +48,15 @@ def test_pictures_of_any_size(size: tuple[int, int]):
         assert draw.boxes_on(ground, whole, kind, ["text"]).shape == ground.shape
 
 
+def test_neighbours_are_told_apart():
+    row = Faces([[10 + 60 * n, 50, 60 + 60 * n, 100] for n in (2, 0, 5, 3, 1, 4)])
+    drawn = draw.boxes_on(np.zeros((150, 400, 3), np.uint8), row, colours=draw.APART)
+    sides = [tuple(int(value) for value in drawn[75, 10 + 60 * n]) for n in range(6)]
+    assert sides == list(draw.APART)
+    differ = [np.abs(np.subtract(one, two)).max() for one in draw.APART for two in draw.APART if one != two]
+    assert min(differ) >= 45
+
+
 def test_nothing_to_draw_changes_nothing():
     outside = Faces([[600, 600, 700, 700], [-50, -50, -1, -1], [10, 10, 10, 10]])
     for faces in (Faces(), outside):

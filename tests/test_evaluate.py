@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,9 +129,9 @@ def counting_loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the detectors that are loaded from now on."""
     loads, load = [], visavis.load_detector
 
-    def counted(name: str, *more: str) -> Detector:
+    def counted(name: str, *more: str, **how: Any) -> Detector:
         loads.append(name)
-        return load(name, *more)
+        return load(name, *more, **how)
 
     monkeypatch.setattr(visavis, "load_detector", counted)
     return loads
@@ -180,10 +181,10 @@ def test_two_detectors_on_the_same_photos(
 
 
 def test_a_detector_that_stays_on_the_cpu_says_so_once(capsys: pytest.CaptureFixture):
-    contestant = evaluate._contestant("hog", "dlib_hog", "cuda", 0.05, None)
+    contestant = evaluate._contestant("hog", "dlib_hog", "cuda", 0.05, None, {})
     assert capsys.readouterr().err.count("dlib_hog knows no other device than the CPU") == 1
     assert (contestant.threshold, contestant.detector.threshold) == (0.5, 0.05)
-    assert evaluate._contestant("hog", "dlib_hog", "cpu", 0.05, 0.7).threshold == 0.7
+    assert evaluate._contestant("hog", "dlib_hog", "cpu", 0.05, 0.7, {}).threshold == 0.7
 
 
 def test_one_detector_leaves_mistakes_jpg(folder: Path, tmp_path: Path):

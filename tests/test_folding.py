@@ -1,11 +1,14 @@
 """Folding batch norms changes the time that a network takes, not what it says."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from visavis.detectors.faster_rcnn import ARCHS, build
-from visavis.detectors.folding import NORMS, folded
+from visavis import checkpoint
+from visavis.detectors.faster_rcnn import ARCHS, build, norm_eps
+from visavis.detectors.folding import NORMS, folded, merge
 
 
 def with_statistics(model: nn.Module) -> nn.Module:
@@ -38,3 +41,35 @@ def test_a_norm_without_its_convolution_stays():
     assert isinstance(lean[2], nn.BatchNorm2d) and isinstance(lean[4], nn.Identity)
     picture = torch.rand(2, 3, 5, 5)
     torch.testing.assert_close(lean(picture), lonely(picture))
+
+
+@pytest.mark.parametrize("arch", ["mobilenet_v2_fpn", "resnet50_fpn"])
+def test_merged_norms_learn_and_keep_the_same(arch, tmp_path):
+    torch.manual_seed(0)
+    path, start = tmp_path / "w.safetensors", build(arch)
+    checkpoint.save(path, start.state_dict(), {"arch": arch, "norm_eps": norm_eps(start)})
+    plain, merged = (with_statistics(build(arch, str(path)).backbone) for _ in range(2))
+    merge(merged)
+    picture = torch.rand(1, 3, 96, 128)
+    for model in (plain, merged):
+        sum(features.square().mean() for features in model(picture).values()).backward()
+    torch.testing.assert_close(merged(picture), plain(picture), rtol=1e-3, atol=1e-3)
+    assert list(merged.state_dict()) == list(plain.state_dict())
+    for (name, ours), theirs in zip(merged.named_parameters(), plain.parameters(), strict=True):
+        if theirs.grad is None:
+            assert ours.grad is None and not ours.requires_grad
+        else:
+            distance = (ours.grad - theirs.grad).norm() / theirs.grad.norm()
+            assert distance < 1e-3, name
+    for ours, theirs in zip(folded(merged).parameters(), folded(plain).parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    again = copy.deepcopy(merged)
+    for parameter in again.parameters():
+        parameter.data.zero_()
+    torch.testing.assert_close(merged(picture), plain(picture), rtol=1e-3, atol=1e-3)
+
+
+def test_norms_that_learn_are_not_merged():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    merge(model)
+    assert type(model[0]) is nn.Conv2d and type(model[1]) is nn.BatchNorm2d

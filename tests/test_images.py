@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 import skimage.data
 from PIL import Image
@@ -14,6 +15,8 @@ from visavis import images
 
 PHOTO = skimage.data.astronaut()[:200, :300]
 FORMATS = {"JPEG": {"quality": 95}, "PNG": {}, "WEBP": {"quality": 95}, "GIF": {}, "BMP": {}, "TIFF": {}}
+FORMATS |= {"HEIF": {"quality": 80}, "AVIF": {"quality": 80}}
+pillow_heif.register_heif_opener()  # for those that the tests write
 BACK = {2: (0,), 3: (3,), 4: (1,), 5: (5,), 6: (2,), 7: (6,), 8: (4,)}
 """EXIF orientation -> the Pillow transposition of the upright photo that is to be stored with it."""
 
@@ -40,7 +43,7 @@ def test_every_format_is_read_by_its_bytes(format: str, tmp_path: Path):
     assert set(FORMATS) == set(images.EXTENSIONS)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied(format: str, orientation: int):
     exif = Image.Exif()
@@ -92,6 +95,12 @@ def test_the_first_frame_of_an_animation():
         images.frames(b"words")
 
 
+def flipped(data: bytes, place: int) -> bytes:
+    damaged = bytearray(data)
+    damaged[place] ^= 0xFF
+    return bytes(damaged)
+
+
 def a_bomb() -> bytes:
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
@@ -108,6 +117,7 @@ def a_bomb() -> bytes:
         (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "not_image"),
         (a_bomb(), "too_large"),
         (saved(Image.new("L", (8000, 8000)), "PNG"), "too_large"),
+        (flipped(saved(Image.fromarray(PHOTO), "AVIF"), -6), "truncated"),
     ],
 )
 def test_verdicts(data: bytes, reason: str):
@@ -118,7 +128,7 @@ def test_verdicts(data: bytes, reason: str):
         assert str(caught.value).startswith(reason)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "HEIF", "AVIF"])
 def test_a_photo_cut_short_is_never_taken_for_whole(format: str):
     data = saved(Image.fromarray(PHOTO), format)
     for tenth in range(10):

@@ -31,7 +31,7 @@ def area(boxes: Boxes) -> NDArray[np.float32]:
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """Cut (N, 4) boxes to a picture of `size` (height, width)."""
     height, width = size
-    return np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
+    return np.minimum(np.maximum(boxes, np.float32(0)), np.array([width, height, width, height], np.float32))
 
 
 def scale(boxes: Boxes, factor: float | tuple[float, float]) -> Boxes:

@@ -3,6 +3,7 @@
 The header holds the metadata as JSON under one key; reading a checkpoint runs no code of the file's.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,22 +37,34 @@ def save(path: Path, weights: "dict[str, torch.Tensor]", metadata: dict[str, Any
 
 def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
     """The weights (floats as float32) and the metadata. Raises InputError for what is no checkpoint of ours."""
+    from safetensors import safe_open
+
+    known = metadata(path)
+    with safe_open(path, framework="pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}, known
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """The metadata alone, without torch. Raises InputError for what is no checkpoint of ours."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise InputError(f"no weights at {path}; give the path of a .safetensors file that train.py wrote")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get(KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a checkpoint (.safetensors): {error}") from None
     if text is None:
         raise InputError(f"{path} is a .safetensors file without visavis metadata; give one that train.py wrote")
-    metadata = json.loads(text)
-    return {
-        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
-    }, metadata
+    return json.loads(text)
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of the file: what is made of a checkpoint is told by it, and made anew when it changes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def relabel(path: Path, metadata: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ command line of the two. Exit status: what the function returns (0 done, 3 done 
 failed), 2 for wrong usage or input, 130 when interrupted.
 """
 
+import errno
 import re
 import sys
 from collections.abc import Callable
@@ -17,6 +18,10 @@ Options = TypeVar("Options")
 
 class InputError(ValueError):
     """What the user gave cannot be used. The message says what, where, and what to do about it."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No room on the disk, none left of the user's share, and the largest file that is allowed."""
 
 
 def main(run: Callable[[Options], int | None], options: type[Options]) -> NoReturn:
@@ -33,6 +38,11 @@ def main(run: Callable[[Options], int | None], options: type[Options]) -> NoRetu
     except BrokenPipeError:  # the reader of our stdout left (`| head`): nothing more to say to it
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f" of {error.filename}" if error.filename else ""
+        fail(prog, f"the disk{where} takes no more ({error.strerror}): make room, then run it again or go on")
     sys.exit(status or 0)
 
 

@@ -32,6 +32,8 @@ class Contestant:
     threshold: float
     calibration: Calibration = Calibration()
     """What its detector does to its network's scores."""
+    how: dict[str, Any] = field(default_factory=dict)
+    """The options of `load_detector` that it was made with."""
     found: list[Faces] = field(default_factory=list)
     aligned: list[Faces] = field(default_factory=list)
     """The same, with boxes as the labels would have them; see `aligned`."""
@@ -86,7 +88,7 @@ def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -
     """Time a photo in this process, and the memory of a process of its own with the largest photos. on: its device."""
     largest = sorted(range(len(labelled.paths)), key=lambda number: -np.prod(labelled.sizes[number]))
     photos = [labelled.paths[number] for number in largest[: max(WEIGHED, batch_size)]]
-    peak = memory.measure(contestant.source, on, contestant.detector.threshold, photos, batch_size)
+    peak = memory.measure(contestant.source, on, contestant.detector.threshold, photos, batch_size, contestant.how)
     return {
         "ms_median": float(np.median(contestant.milliseconds)),
         "ms_p95": float(np.percentile(contestant.milliseconds, 95)),

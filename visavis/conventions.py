@@ -4,6 +4,7 @@ A label may run from hairline to chin and a find from brow to chin. The differen
 data itself (`estimate`), and finds are moved to the labels' convention before they are held against them.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -51,19 +52,19 @@ def estimate(pairs: Iterable[tuple[Boxes, Boxes]]) -> Shift:
     Only photos with one of each that meet count: no doubt who is who. Medians, so that the odd wrong
     pair does not matter. With fewer than `MATCHES` pairs the shift is none.
     """
-    clear = [
-        (found[0], labels[0])
-        for found, labels in pairs
-        if len(found) == len(labels) == 1 and meets(found, labels[0])[0]
-    ]
-    if len(clear) < MATCHES:
-        return Shift(matches=len(clear))
-    found, labels = (np.stack(side) for side in zip(*clear, strict=True))
-    sides, label_sides = found[:, 2:] - found[:, :2], labels[:, 2:] - labels[:, :2]
-    apart = (labels[:, :2] + labels[:, 2:] - found[:, :2] - found[:, 2:]) / 2
+    clear = array("f")  # not a list: there may be millions of pairs
+    for finds, labels in pairs:
+        if len(finds) == len(labels) == 1 and meets(finds, labels[0])[0]:
+            clear.extend((*finds[0].tolist(), *labels[0].tolist()))
+    matches = len(clear) // 8
+    if matches < MATCHES:
+        return Shift(matches=matches)
+    found, label = np.split(np.asarray(clear).reshape(-1, 8), 2, axis=1)
+    sides, label_sides = found[:, 2:] - found[:, :2], label[:, 2:] - label[:, :2]
+    apart = (label[:, :2] + label[:, 2:] - found[:, :2] - found[:, 2:]) / 2
     right, down = np.median(apart / sides, axis=0)
     wider, taller = np.median(label_sides / sides, axis=0)
-    return Shift(float(right), float(down), float(wider), float(taller), len(clear))
+    return Shift(float(right), float(down), float(wider), float(taller), matches)
 
 
 def meets(found: Boxes, label: Sequence[float] | NDArray[np.float32]) -> NDArray[np.bool_]:

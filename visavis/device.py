@@ -1,5 +1,6 @@
 """Which processor the network runs on."""
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,11 @@ def choose(name: str = "auto") -> tuple["torch.device", str]:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise InputError(f"--device {name}: {reason}; try --device auto") from None
     return device, f"{device} (as asked)"
+
+
+def gpu() -> bool:
+    """Whether a CUDA GPU may be here: if not, torch need not be loaded to be asked."""
+    return shutil.which("nvidia-smi") is not None or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/kfd")))
 
 
 def only_cpu(detector: str, name: str) -> None:

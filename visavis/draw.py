@@ -26,6 +26,16 @@ COLOURS: dict[str, Colour] = {
 }
 """What a box may be. The colours differ in lightness too, so that colour-blind people can tell them apart."""
 
+APART: tuple[Colour, ...] = (
+    (255, 196, 0),
+    (86, 200, 255),
+    (255, 150, 190),
+    (170, 225, 60),
+    (255, 116, 20),
+    (200, 170, 255),
+)
+"""For the boxes of one picture, where those of neighbours are to be told apart. All bear dark letters."""
+
 _EDGE: Colour = (20, 20, 20)
 _PAPER: Colour = (250, 250, 249)
 _MAT: Colour = (232, 232, 230)
@@ -33,13 +43,19 @@ _INK: Colour = (45, 45, 45)
 _SMALLEST_TEXT = 10
 
 
-def boxes_on(picture: Picture, faces: Faces, kind: str = "found", texts: Sequence[str] | None = None) -> Picture:
+def boxes_on(
+    picture: Picture,
+    faces: Faces,
+    kind: str = "found",
+    texts: Sequence[str] | None = None,
+    colours: Sequence[Colour] | None = None,
+) -> Picture:
     """A copy of `picture` (height, width, 3) uint8 RGB with the faces' boxes.
 
-    kind: one of `COLOURS`. texts: one a face, "" for none; by default the scores of what was found,
-    and nothing for the other kinds. Lines and letters grow with the picture and shrink with the face; a
-    text that is too wide for its face, or would cover a surer one's, is left out. Call again for boxes
-    of another kind.
+    kind: one of `COLOURS`. colours: to take turns from left to right, instead of the kind's one.
+    texts: one a face, "" for none; by default the scores of what was found, and nothing for the other kinds.
+    Lines and letters grow with the picture and shrink with the face; a text that is too wide for its face, or would
+    cover a surer one's, is left out. Call again for boxes of another kind.
     Raises ValueError for an unknown kind and where texts and faces differ in number.
     """
     if kind not in COLOURS:
@@ -48,17 +64,21 @@ def boxes_on(picture: Picture, faces: Faces, kind: str = "found", texts: Sequenc
         texts = [f"{score:.2f}" if kind in ("found", "false") else "" for score in np.asarray(faces.scores)]
     if len(texts) != len(faces):
         raise ValueError(f"{len(texts)} texts for {len(faces)} faces")
-    canvas = Image.fromarray(as_picture(picture)).copy()
+    canvas = Image.fromarray(as_picture(picture))  # a copy: Pillow keeps a fourth byte for each pixel
     pen = ImageDraw.Draw(canvas)
     size = (picture.shape[0], picture.shape[1])
     boxes = clip(faces.boxes, size)
+    turns = [COLOURS[kind]] if colours is None else colours
+    colour = {
+        face: turns[n % len(turns)] for n, face in enumerate(np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable"))
+    }
     visible = [i for i in np.argsort(np.asarray(faces.scores), kind="stable") if (boxes[i, 2:] > boxes[i, :2]).all()]
     for index in visible:
-        _frame(pen, boxes[index], COLOURS[kind], size)
+        _frame(pen, boxes[index], colour[index], size)
     tags: list[_Rectangle] = []
     for index in reversed(visible):  # after all frames, so that none runs through a text
         if texts[index]:
-            _tag(pen, boxes[index], texts[index], COLOURS[kind], size, tags)
+            _tag(pen, boxes[index], texts[index], colour[index], size, tags)
     return np.asarray(canvas)
 
 

@@ -6,12 +6,14 @@ here, so that download, clean, training and prediction judge the same file the s
 
 import io
 import math
+import os
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 Picture = NDArray[np.uint8]  # (height, width, 3) uint8, RGB
 
 EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
+EXTENSIONS |= {"HEIF": ".heic", "AVIF": ".avif"}
 """The formats that are read, and the extension that a file of each should have."""
 
-SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".tiff"}
+SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".jpe", ".jfif", ".tiff", ".heif", ".hif"}
 """Names that are taken for photos when a folder is searched through."""
 
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 500_000_000
+"""Of a file: what `MAX_PIXELS` of 16-bit colours take, and some more."""
 
 
 class ImageError(ValueError):
@@ -38,13 +43,34 @@ class ImageError(ValueError):
     empty        no bytes
     not_image    the bytes are not a picture in one of `EXTENSIONS`' formats
     truncated    a picture that begins well and does not decode to its end
-    too_large    more pixels than the limit, judged before decoding
+    unwritable   a picture that cannot be saved in its own format
+    too_large    more pixels or bytes than the limit, judged before decoding
+    changed      it is no longer the file that was looked at before
+    crashed      a decoder or what draws failed in a way that nobody foresaw
     """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ImageError"], tuple[str, str]]:  # it goes through pipes
+        return ImageError, (self.reason, self.detail)
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A photo that was decoded no larger than needed.
+
+    picture: as displayed. times: by how much it is smaller than the photo: 1, 2, 4 or 8.
+    height, width: of the whole photo, pixels as displayed. animated: it is the first of several frames or pages.
+    """
+
+    picture: Picture
+    times: int
+    height: int
+    width: int
+    animated: bool
 
 
 @dataclass(frozen=True)
@@ -56,12 +82,9 @@ class Header:
     width: int
 
 
-def read(path: str | Path, max_pixels: int = MAX_PIXELS, shortest: int | None = None) -> Picture:
-    """Decode the photo at `path` completely, as displayed. Raises ImageError.
-
-    shortest: see `read_reduced`, which says by how much the picture came out smaller.
-    """
-    return read_reduced(path, shortest, max_pixels)[0]
+def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode the photo at `path` completely, as displayed. Raises ImageError."""
+    return decode(read_bytes(path), max_pixels)
 
 
 def read_reduced(path: str | Path, shortest: int | None, max_pixels: int = MAX_PIXELS) -> tuple[Picture, int]:
@@ -69,31 +92,43 @@ def read_reduced(path: str | Path, shortest: int | None, max_pixels: int = MAX_P
 
     shortest: pixels that the shorter side must still have; libjpeg then computes a half, a quarter or an eighth of a
     JPEG's pixels alone, which takes less time. Other formats, and None, come in full. The pixel limit is held
-    against the full size. Raises ImageError.
+    against the full size. The picture may be written to. Raises ImageError.
     """
-    with _opened(read_bytes(path), max_pixels) as picture:
-        before = picture.width
-        if shortest is not None:
-            factor = shortest / min(picture.size)
+    reduced = decode_reduced(read_bytes(path), lambda height, width: shortest, max_pixels)
+    return reduced.picture, reduced.times
+
+
+def decode_reduced(data: bytes, shortest: Callable[[int, int], int | None], max_pixels: int = MAX_PIXELS) -> Reduced:
+    """`read_reduced` of a photo's bytes. shortest: of the photo's height and width, pixels. Raises ImageError."""
+    with opened(data, max_pixels) as picture:
+        before, (height, width) = picture.width, _displayed(picture)
+        least = shortest(height, width)
+        if least is not None:
+            factor = least / min(picture.size)
             picture.draft(None, (math.ceil(picture.width * factor), math.ceil(picture.height * factor)))
         times = round(before / picture.width)
-        return np.asarray(to_rgb(picture)), times
+        animated = picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
+        return Reduced(np.array(to_rgb(picture)), times, height, width, animated)
 
 
 def header(path: str | Path) -> tuple[int, int] | None:
     """Height and width of a photo as displayed, from its first bytes alone; None where they cannot be read."""
     with _QUIET:
         try:
-            with Image.open(path, formats=list(EXTENSIONS)) as picture:
+            with Image.open(path, formats=_formats()) as picture:
                 return _displayed(picture)
         except (UnidentifiedImageError, Image.DecompressionBombError, *_DECODER_ERRORS):
             return None
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The file's bytes. Raises ImageError (`missing`, `unreadable`)."""
+    """The file's bytes. Raises ImageError (`missing`, `unreadable`, `too_large`, judged before reading)."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise ImageError("too_large", f"{size:,} bytes, the limit is {MAX_BYTES:,}")
+            return file.read(size)
     except FileNotFoundError:
         raise ImageError("missing", "no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -105,13 +140,13 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Returns (height, width, 3) uint8 RGB. Raises ImageError.
     """
-    with _opened(data, max_pixels) as picture:
+    with opened(data, max_pixels) as picture:
         return np.asarray(to_rgb(picture))
 
 
 def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Decode every pixel and return the header alone: the cheap way to judge a photo. Raises ImageError."""
-    with _opened(data, max_pixels) as picture:
+    with opened(data, max_pixels) as picture:
         picture.load()
         height, width = _displayed(picture)
         # A JPEG that carries a second picture, as many telephones write it, is MPO to Pillow.
@@ -120,7 +155,7 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
 
 def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
     """How many pictures an animation has; 1 for a still one. Pages of a TIFF count, too. Raises ImageError."""
-    with _opened(data, max_pixels) as picture:
+    with opened(data, max_pixels) as picture:
         return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
 
 
@@ -141,6 +176,11 @@ def resize(picture: Picture, size: tuple[int, int]) -> Picture:
     """Resize to `size` (height, width), antialiased."""
     height, width = size
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def grey(picture: Picture) -> NDArray[np.uint8]:
+    """Its brightness alone, (height, width) uint8."""
+    return np.asarray(Image.fromarray(picture).convert("L"))
 
 
 def fit(picture: Picture, longest: int) -> tuple[Picture, float]:
@@ -167,6 +207,15 @@ def find(folder: Path) -> Iterator[Path]:
             yield path
 
 
+@cache
+def _formats() -> list[str]:
+    """What Pillow is to try. It reads all but HEIF by itself."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return list(EXTENSIONS)
+
+
 def _displayed(picture: Image.Image) -> tuple[int, int]:
     """Height and width with the EXIF orientation applied."""
     width, height = picture.size
@@ -174,13 +223,13 @@ def _displayed(picture: Image.Image) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+def opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     """Open with Pillow, judge the size, and translate what Pillow raises, while decoding too."""
     if not data:
         raise ImageError("empty", "the file has no bytes")
     with _QUIET:  # our own limit stands in for Pillow's; broken EXIF is not our matter
         try:
-            picture = Image.open(io.BytesIO(data), formats=list(EXTENSIONS))
+            picture = Image.open(io.BytesIO(data), formats=_formats())
         except UnidentifiedImageError:
             raise ImageError("not_image", f"begins with {data[:16]!r}") from None
         except Image.DecompressionBombError as error:
@@ -226,10 +275,10 @@ class _Quiet:
 _QUIET = _Quiet()
 
 
-# What Pillow's plugins raise on damaged bytes: OSError by contract, the others from their parsers.
+# What Pillow's plugins raise on damaged bytes: OSError by contract, the others from their parsers (AVIF: RuntimeError).
 _DECODER_ERRORS = (
     *(OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError),
-    *(EOFError, ZeroDivisionError, OverflowError, struct.error),
+    *(EOFError, ZeroDivisionError, OverflowError, RuntimeError, struct.error),
 )
 
 

@@ -29,13 +29,22 @@ class Peak:
     """Most GPU memory that torch had given out at a time (its context not counted); None without a GPU."""
 
 
-def measure(detector: str, device: str, threshold: float, photos: list[Path], batch_size: int = 1) -> Peak:
+def measure(
+    detector: str,
+    device: str,
+    threshold: float,
+    photos: list[Path],
+    batch_size: int = 1,
+    how: dict[str, Any] | None = None,
+) -> Peak:
     """Load `detector` (a name or a path) in a process of its own, and show it the photos in batches.
 
+    how: more options of `visavis.load_detector`.
     Raises InputError with the last line that the process wrote where it failed.
     """
     source = str(Path(detector).resolve()) if Path(detector).exists() else detector
     task: dict[str, Any] = {"detector": source, "device": device, "threshold": threshold, "batch_size": batch_size}
+    task["how"] = how or {}
     task["photos"] = [str(photo.resolve()) for photo in photos]
     # Its stderr is shown only where it fails: what a detector has to say, it has said in this process already.
     done = subprocess.run(
@@ -66,7 +75,7 @@ def _child() -> None:
 
     task = json.load(sys.stdin)
     out, sys.stdout = sys.stdout, sys.stderr  # whatever a package prints
-    detector = load_detector(task["detector"], task["device"])
+    detector = load_detector(task["detector"], task["device"], **task["how"])
     detector.threshold = task["threshold"]
     loaded = resident()[1]
     photos, size = task["photos"], task["batch_size"]

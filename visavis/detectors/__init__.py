@@ -6,7 +6,7 @@ A detector is anything with `detect(images) -> list[Faces]` (see `Detector`).
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from visavis.command import InputError
 from visavis.faces import Faces
@@ -15,7 +15,7 @@ from visavis.images import Picture
 SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpn.safetensors"
 
 DETECTORS: dict[str, str] = {
-    "shipped": "visavis.detectors.faster_rcnn:shipped",
+    "shipped": "visavis.detectors.trained:shipped",
     "opencv_haar": "visavis.detectors.opencv_haar:load",
     "dlib_hog": "visavis.detectors.dlib_face_recognition:hog",
     "dlib_cnn": "visavis.detectors.dlib_face_recognition:cnn",
@@ -37,7 +37,14 @@ class Detector(Protocol):
 
 
 def load_detector(
-    name_or_path: str | Path = "shipped", device: str = "auto", threshold: float | None = None
+    name_or_path: str | Path = "shipped",
+    device: str = "auto",
+    threshold: float | None = None,
+    *,
+    backend: str = "auto",
+    precision: str = "fp32",
+    size: int | None = None,
+    tiles: bool = False,
 ) -> Detector:
     """A detector of `DETECTORS` by its name, or the one whose checkpoint (train.py's, .safetensors) lies at a path.
 
@@ -45,20 +52,41 @@ def load_detector(
     no GPU run on the CPU whatever it says, and say so when asked for another.
     threshold: the score from which on a find is returned; by default the detector's own: a checkpoint's gave
     the best F1 on its validation photos. For a whole precision-recall curve give a low one (0.05).
+    backend: what runs a network of ours: one of visavis.detectors.backends.BACKENDS.
+    precision: what it computes in: `fp32`, `bf16`, `fp16`.
+    size: pixels that a photo's shorter side has in it, for small faces or for speed; by default its own.
+    tiles: look at large photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector.
     Raises visavis.command.InputError where there is no such detector, its package is not installed, the file is
-    not there or is no checkpoint.
+    not there or is no checkpoint, and for options that cannot be had.
     """
+    ours = {"backend": backend, "precision": precision, "size": size}
     if str(name_or_path) in DETECTORS:
         module, function = DETECTORS[str(name_or_path)].split(":")
-        make: Callable[[str, float | None], Detector] = getattr(import_module(module), function)
-        return make(device, threshold)
-    path = Path(name_or_path)
+        make: Callable[..., Detector] = getattr(import_module(module), function)
+        if str(name_or_path) != "shipped":
+            ours = _none_of(ours, str(name_or_path))
+        detector = make(device, threshold, **ours)
+    else:
+        detector = _of_checkpoint(Path(name_or_path), device, threshold, ours)
+    if not tiles:
+        return detector
+    tiled: Callable[[Detector], Detector] = import_module("visavis.detectors.tiles").Tiles
+    return tiled(detector)
+
+
+def _of_checkpoint(path: Path, device: str, threshold: float | None, options: dict[str, Any]) -> Detector:
     if not path.suffix and not path.exists():
-        raise InputError(
-            f"no detector {str(name_or_path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint"
-        )
-    load: Callable[[Path, str, float | None], Detector] = import_module("visavis.detectors.faster_rcnn").load
-    return load(path, device, threshold)
+        raise InputError(f"no detector {str(path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint")
+    load: Callable[..., Detector] = import_module("visavis.detectors.trained").load
+    return load(path, device, threshold, **options)
+
+
+def _none_of(options: dict[str, Any], name: str) -> dict[str, Any]:
+    """No options, for a detector of another package; raises InputError where one was asked for."""
+    for option, value in options.items():
+        if value not in (None, "auto", "fp32"):
+            raise InputError(f"--{option} {value}: {name} runs in one way only; leave --{option} out")
+    return {}
 
 
 def needed(package: str, detector: str, install: str) -> object:

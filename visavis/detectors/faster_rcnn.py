@@ -1,7 +1,8 @@
 """Faster R-CNN for one class, face, by the name of its architecture.
 
 Ren et al., "Faster R-CNN" (2015), with feature pyramids, Lin et al. (2017); torchvision's parts
-throughout. `build` gives the network to train, `load` the detector of a checkpoint.
+throughout. `build` gives the network to train, `of_checkpoint` that of a checkpoint; visavis.detectors.trained makes a
+detector of either.
 """
 
 import math
@@ -14,7 +15,6 @@ from pickle import UnpicklingError
 from typing import Any
 from urllib.parse import urlparse
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, MobileNet_V3_Large_Weights, ResNet50_Weights, mobilenet_v2
@@ -25,16 +25,11 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from visavis import checkpoint, device
-from visavis.boxes import clip, scale
-from visavis.calibration import Calibration, of_checkpoint
+from visavis import checkpoint
 from visavis.command import InputError
-from visavis.detectors import SHIPPED
-from visavis.detectors.folding import NORMS, folded
+from visavis.detectors.folding import NORMS
 from visavis.detectors.incomplete_labels import respect_ignored
 from visavis.detectors.scaling import Scaling
-from visavis.faces import Faces
-from visavis.images import Picture, as_picture, resize
 
 CLASSES = 2  # background, face
 PREDICTOR = "roi_heads.box_predictor."
@@ -199,63 +194,14 @@ def set_norm_eps(model: nn.Module, eps: float) -> None:
             module.eps = eps
 
 
-class FasterRCNNDetector:
-    """A trained network as a `visavis.detectors.Detector`: numpy in, Faces in the pictures' pixels out.
-
-    It works on a copy of `model`, which stays as it is.
-
-    calibration: what is done to the network's scores; threshold is of the scores after that.
-    """
-
-    def __init__(
-        self, model: zoo.FasterRCNN, threshold: float, on: torch.device, calibration: Calibration = Calibration()
-    ) -> None:
-        self.model = folded(model).to(on).to(memory_format=torch.channels_last)
-        self.threshold = threshold
-        self.calibration = calibration
-        self.device = on
-
-    def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
-        if not images:
-            return []
-        self.model.roi_heads.score_thresh = float(self.calibration.undo(np.array(self.threshold)))
-        small = [self._shrunk(as_picture(image)) for image in images]
-        tensors = [torch.tensor(picture, device=self.device).permute(2, 0, 1) for picture in small]
-        with torch.inference_mode():
-            found = self.model([tensor.float().div_(255) for tensor in tensors])
-        return [self._faces(*each) for each in zip(found, small, images, strict=True)]
-
-    def _shrunk(self, picture: Picture) -> Picture:
-        """A large picture at the network's size: as bytes, before anything is done to its many pixels as floats."""
-        height, width = picture.shape[:2]
-        factor = self.model.transform.factor(height, width)
-        if factor >= 1:
-            return picture
-        return resize(picture, (max(1, math.floor(height * factor)), max(1, math.floor(width * factor))))
-
-    def _faces(self, found: Weights, seen: Picture, image: Picture) -> Faces:
-        across, down = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
-        boxes = scale(found["boxes"].cpu().numpy(), (down, across))
-        scores = self.calibration.apply(found["scores"].cpu().numpy().astype(np.float32))
-        return Faces(clip(boxes, (image.shape[0], image.shape[1])), scores).above(self.threshold)
-
-
-def load(path: Path, device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
-    """The detector of a checkpoint. Raises InputError where it is none, or of an arch that is not known."""
-    weights, metadata = checkpoint.load(path)
+def of_checkpoint(weights: Weights, metadata: dict[str, Any], source: str) -> zoo.FasterRCNN:
+    """The network of a checkpoint as it was read. Raises InputError where it is of an arch that is not known."""
     with torch.device("meta"):  # every weight is the file's: none takes memory, or a random value, before
         model = build(metadata.get("arch", "unnamed"))
         _freeze_norms(model)
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
-    _load_exactly(model, weights, str(path), assign=True)
-    threshold = metadata.get("threshold", 0.5) if threshold is None else threshold
-    return FasterRCNNDetector(model, threshold, device.choose(device_name)[0], of_checkpoint(metadata))
-
-
-def shipped(device_name: str = "auto", threshold: float | None = None) -> FasterRCNNDetector:
-    """The detector that comes with the project."""
-    return load(SHIPPED, device_name, threshold)
+    _load_exactly(model, weights, source, assign=True)
+    return model.requires_grad_(False).eval()
 
 
 def _freeze_norms(module: nn.Module) -> None:

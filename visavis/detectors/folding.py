@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolutions before it, for prediction.
+"""Batch norm done by the convolutions before it: folded into their weights for prediction, or on the way in training.
 
 With its statistics frozen, a norm is a factor and a summand for each channel, which the convolution can do at no cost
 (Jacob et al., "Quantization and Training of Neural Networks", 2018, section 3.2). On a CPU, a MobileNet spends two
@@ -6,11 +6,12 @@ fifths of its time on norms otherwise.
 """
 
 import copy
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 NORMS = (nn.BatchNorm2d, FrozenBatchNorm2d)
@@ -25,12 +26,44 @@ def folded(model: Module) -> Module:
     networks; others stay.
     """
     copied = copy.deepcopy(model).eval()
-    for module in list(copied.modules()):
+    for module, convolution, name, norm in list(_pairs(copied)):
+        _fold(convolution, norm)
+        convolution.__class__ = nn.Conv2d  # where it was merged, too
+        setattr(module, name, nn.Identity())
+    return copied
+
+
+def merge(model: nn.Module) -> None:
+    """Let the convolutions of `model` do the work of the frozen norms after them, in training as well.
+
+    Parameters, buffers, their names, and gradients stay what they are, but for rounding.
+    """
+    for _, convolution, _, norm in list(_pairs(model)):
+        if type(norm) is FrozenBatchNorm2d and type(convolution) is nn.Conv2d:
+            convolution.__class__, norm.__class__ = _Merged, _Done
+            convolution.__dict__["norm"] = norm  # not by assignment, or it would be a part of two modules
+
+
+class _Merged(nn.Conv2d):
+    norm: FrozenBatchNorm2d
+
+    def forward(self, input: Tensor) -> Tensor:
+        factor, summand = _as_line(self, self.norm)
+        return self._conv_forward(input, self.weight * factor[:, None, None, None], summand)
+
+
+class _Done(FrozenBatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def _pairs(model: nn.Module) -> Iterator[tuple[nn.Module, nn.Conv2d, str, Any]]:
+    """Each norm that stands right after a convolution of as many channels: the module that both are in, the
+    convolution, the norm's name and the norm."""
+    for module in model.modules():
         for (_, first), (name, second) in pairwise(module.named_children()):
             if isinstance(first, nn.Conv2d) and isinstance(second, NORMS) and first.out_channels == _channels(second):
-                _fold(first, second)
-                setattr(module, name, nn.Identity())
-    return copied
+                yield module, first, name, second
 
 
 def _channels(norm: Any) -> int:
@@ -39,7 +72,13 @@ def _channels(norm: Any) -> int:
 
 def _fold(convolution: nn.Conv2d, norm: Any) -> None:
     with torch.no_grad():
-        factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        bias = torch.zeros_like(factor) if convolution.bias is None else convolution.bias
+        factor, summand = _as_line(convolution, norm)
         convolution.weight.mul_(factor[:, None, None, None])
-        convolution.bias = nn.Parameter(norm.bias + (bias - norm.running_mean) * factor, requires_grad=False)
+        convolution.bias = nn.Parameter(summand, requires_grad=False)
+
+
+def _as_line(convolution: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
+    """What a convolution and its norm are, channel by channel: a factor of its weights, and a summand."""
+    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    bias = torch.zeros_like(factor) if convolution.bias is None else convolution.bias
+    return factor, norm.bias + (bias - norm.running_mean) * factor

@@ -1,11 +1,14 @@
-"""How large a picture goes into the network."""
+"""How large a picture goes into the network, and its boxes with it."""
 
 import math
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
+
+from visavis.detectors.sizing import Sizing
 
 
 class Scaling(GeneralizedRCNNTransform):
@@ -18,28 +21,40 @@ class Scaling(GeneralizedRCNNTransform):
     one in; hence the defaults below.
     """
 
+    in_training: int | None = None
+    """Shorter side in training, pixels, where the longer is at most 4/3 of it; None: drawn from `min_size`."""
     in_use: int | None = None
     """Shorter side in prediction, pixels; None: the last of `min_size`, from which training draws."""
     enlarge: float = math.inf
     """In prediction, no picture is enlarged by more than this."""
 
-    def factor(self, height: int, width: int) -> float:
-        """By how much a picture of that size, in pixels, is made larger or smaller in prediction."""
-        wanted = (self.in_use or self.min_size[-1]) / min(height, width)
-        return min(wanted, self.max_size / max(height, width), self.enlarge)
+    @property
+    def sizing(self) -> Sizing:
+        """The rule in prediction."""
+        return Sizing(self.in_use or self.min_size[-1], self.max_size, self.enlarge, self.size_divisible)
+
+    @property
+    def largest(self) -> int:
+        """Most pixels that the shorter side has in training."""
+        return self.in_training or max(self.min_size)
+
+    def normalize(self, image: Tensor) -> Tensor:
+        """image: (3, height, width), of floats in 0..1 or of bytes."""
+        return super().normalize(image.float().div(255) if image.dtype == torch.uint8 else image)
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> Any:
         """image: (3, height, width). Boxes of `target`, and what it ignores, are scaled with it."""
         height, width = image.shape[-2:]
         if self.training:
-            wanted = self.torch_choice(list(self.min_size))
-            factor = min(wanted / min(height, width), self.max_size / max(height, width))
+            one = self.in_training
+            sizes, longest = ([one], one * 4 // 3) if one else (list(self.min_size), self.max_size)
+            rule = Sizing(self.torch_choice(sizes), longest)
         else:
-            factor = self.factor(height, width)
-        size = max(1, math.floor(height * factor)), max(1, math.floor(width * factor))
+            rule = self.sizing
+        size = rule.size(height, width)
         if size != (height, width):
             image = functional.interpolate(
-                image[None], size, mode="bilinear", align_corners=False, antialias=factor < 1
+                image[None], size, mode="bilinear", align_corners=False, antialias=size < (height, width)
             )[0]
         if target is not None:
             for name in ("boxes", "ignore"):

@@ -1,0 +1,190 @@
+"""How fast predict.py is: `python -m benchmarks.predict PHOTOS --deface PATH --face-detection PATH`.
+
+End to end, each program in a process of its own that is started anew, on the same folder and the same cores, until it
+has ended: files in, tables and pictures out. Then the detectors alone, on photos of one size. Rivals whose command is
+not given are left out. It means something on a machine that does nothing else.
+"""
+
+import csv
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+import visavis
+from visavis import boxes, checkpoint
+from visavis.command import InputError, main, say
+from visavis.detectors import SHIPPED, exported, faster_rcnn
+from visavis.images import encode, find, read, resize
+
+ROUNDS = 3
+BACKENDS = ("torch", "onnxruntime", "openvino")
+
+
+@dataclass
+class Options:
+    """Time predict.py beside a plain loop and other programs."""
+
+    photos: tyro.conf.Positional[Path]
+    """Folder of photos."""
+    count: int = 200
+    """Photos that all look at."""
+    large_count: int = 8
+    """Photos for resnet50_fpn, whose weights are random here: it takes seconds a photo, whatever it finds. 0: none."""
+    width: int | None = None
+    """Bring all photos to this width and --height first; by default they stay as they are."""
+    height: int | None = None
+    """Pixels."""
+    deface: Path | None = None
+    """deface's command, in an environment of its own."""
+    face_detection: Path | None = None
+    """face_recognition's command."""
+    alone: bool = True
+    """Time the detectors alone, too, on photos of 600 x 400."""
+    out: Path = Path("benchmarks/results/predict.json")
+    """What is measured is written here as well."""
+
+
+def measure(options: Options) -> int:
+    """Print a table and write the JSON."""
+    paths = list(islice(find(options.photos), options.count))
+    if not paths:
+        raise InputError(f"no photo in {options.photos}")
+    if (options.width is None) != (options.height is None):
+        raise InputError("--width and --height go together; give both or none")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        photos = _copies(paths, place / "photos", options)
+        rows = [row | {"photos": len(paths)} for row in _end_to_end(photos, place, options)]
+        if options.large_count:
+            few = _copies(paths[: options.large_count], place / "few", options)
+            rows += [row | {"photos": options.large_count} for row in _large(few, place)]
+    for row in rows:
+        row["photos_per_second"] = round(row["photos"] / row["seconds"], 2)
+        same = f"  {row['same']}" if "same" in row else ""
+        print(f"{row['photos_per_second']:8.2f} photos/s  {row['name']}{same}", flush=True)
+    alone = _alone([read(path) for path in paths[:24]]) if options.alone else []
+    for row in alone:
+        print(f"{row['ms_median']:8.1f} ms (p95 {row['ms_p95']:.1f})  {row['name']} alone, 600 x 400")
+    given = {name: value for name, value in asdict(options).items() if isinstance(value, int | None)}
+    record: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "options": given, "end_to_end": rows}
+    kept = json.loads(options.out.read_text()) if options.out.exists() else {}
+    kept[f"{options.width} x {options.height}" if options.width else "as they are"] = record | (
+        {"alone": alone} if alone else {}
+    )
+    options.out.write_text(json.dumps(kept, indent=2) + "\n")
+    return 0
+
+
+def _copies(paths: list[Path], folder: Path, options: Options) -> Path:
+    """A folder with copies of the photos, under names of their own."""
+    folder.mkdir()
+    for number, path in enumerate(paths):
+        if options.width is None or options.height is None:
+            shutil.copyfile(path, folder / f"{number:05}{path.suffix.lower()}")
+        else:
+            data = encode(resize(read(path), (options.height, options.width)))
+            (folder / f"{number:05}.jpg").write_bytes(data)
+    return folder
+
+
+def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[str, Any]]:
+    seconds = _timed([sys.executable, "-m", "benchmarks.plain_loop", SHIPPED, photos, place / "plain"])
+    yield {"name": "plain loop, mobilenet_v2_fpn", "seconds": seconds}
+    plain = _found(place / "plain" / "faces.csv")
+    for backend in BACKENDS:
+        out = place / backend
+        command = [sys.executable, "predict.py", photos, "--out", out, "--backend", backend, "--min-size", "0"]
+        seconds = _timed(command)
+        row = {"name": f"predict.py, mobilenet_v2_fpn, {backend}", "seconds": seconds}
+        yield row | {"same": _same(plain, _found(out / "faces.csv"))}
+    if options.deface:
+        copied = shutil.copytree(photos, place / "deface")  # it writes beside its input
+        yield {"name": "deface", "seconds": _timed([options.deface, copied])}
+        written = len(list(copied.glob("*_anonymized*")))
+        if written != len(list(photos.iterdir())):
+            raise InputError(f"deface wrote {written} pictures")
+    if options.face_detection:
+        cores = str(len(os.sched_getaffinity(0)))
+        seconds = _timed([options.face_detection, "--cpus", cores, photos])
+        yield {"name": "face_detection (writes no pictures)", "seconds": seconds}
+
+
+def _large(photos: Path, place: Path) -> Iterator[dict[str, Any]]:
+    """resnet50_fpn, with random weights that find nothing sure enough to draw."""
+    torch.manual_seed(0)
+    model = faster_rcnn.build("resnet50_fpn")
+    path = place / "resnet50_fpn.safetensors"
+    known = {"arch": "resnet50_fpn", "norm_eps": faster_rcnn.norm_eps(model), "threshold": 0.999}
+    checkpoint.save(path, model.state_dict(), known)
+    exported.write(path, path.with_suffix(".onnx"))
+    seconds = _timed([sys.executable, "-m", "benchmarks.plain_loop", path, photos, place / "plain-large"])
+    yield {"name": "plain loop, resnet50_fpn", "seconds": seconds}
+    for backend, precision in (("openvino", "fp32"), ("openvino", "bf16")):
+        command = [sys.executable, "predict.py", photos, "--weights", path, "--backend", backend]
+        seconds = _timed([*command, "--precision", precision, "--out", place / f"large-{backend}-{precision}"])
+        yield {"name": f"predict.py, resnet50_fpn, {backend}, {precision}", "seconds": seconds}
+
+
+def _alone(pictures: list[visavis.images.Picture]) -> list[dict[str, Any]]:
+    """Each way to run the shipped detector, on photos of 600 x 400; the first of three rounds does not count."""
+    pictures = [resize(picture, (400, 600)) for picture in pictures]
+    rows = []
+    for backend, precision in [*((name, "fp32") for name in BACKENDS), ("torch", "bf16"), ("openvino", "bf16")]:
+        detector = visavis.load_detector("shipped", "cpu", backend=backend, precision=precision)
+        spent = []
+        for turn in range(ROUNDS):
+            for picture in pictures:
+                began = time.perf_counter()
+                detector.detect([picture])
+                if turn > 0:
+                    spent.append(1000 * (time.perf_counter() - began))
+        high = statistics.quantiles(spent, n=20)[-1]
+        median = statistics.median(spent)
+        rows.append({"name": f"{backend}, {precision}", "ms_median": round(median, 1), "ms_p95": round(high, 1)})
+    return rows
+
+
+def _timed(command: list[Any]) -> float:
+    """Seconds until the command has ended. Raises InputError where it fails."""
+    say(f"running {Path(command[0]).name} {' '.join(str(word) for word in command[1:3])} ...")
+    began = time.perf_counter()
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise InputError(f"{command[:4]} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+    return round(time.perf_counter() - began, 2)
+
+
+def _found(table: Path) -> dict[str, np.ndarray]:
+    """File name -> (N, 4) boxes."""
+    found: dict[str, list[list[float]]] = {}
+    with table.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(Path(row["path"]).name, []).append([float(row[side]) for side in ("x1", "y1", "x2", "y2")])
+    return {name: boxes.as_boxes(rows) for name, rows in found.items()}
+
+
+def _same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> str:
+    """How many boxes have one of IoU 0.95 or more in the other table."""
+    none = boxes.as_boxes([])
+    overlaps = [boxes.iou(one.get(name, none), other.get(name, none)) for name in one.keys() | other.keys()]
+    near = sum(int((each.max(axis=1, initial=0) >= 0.95).sum()) for each in overlaps)
+    total = max(sum(map(len, one.values())), sum(map(len, other.values())))
+    return f"{near} of {total} boxes the same (IoU 0.95)"
+
+
+if __name__ == "__main__":
+    main(measure, Options)

@@ -1,0 +1,153 @@
+"""One detector, three programs that may run it: which one does, and that all find the same."""
+
+import ctypes
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from visavis import checkpoint, load_detector
+from visavis.command import InputError
+from visavis.detectors import SHIPPED, backends, exported
+from visavis.detectors.eager import of_model
+from visavis.detectors.faster_rcnn import build, norm_eps
+from visavis.images import resize
+
+BACKENDS = ("torch", "onnxruntime", "openvino")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "visavis"
+
+
+def test_all_back_ends_find_the_same_and_heed_threshold_and_size():
+    large = resize(data.astronaut(), (1500, 1500))
+    pictures = [data.astronaut(), large, np.zeros((30, 40, 3), np.uint8), data.astronaut()[:, 100:300]]
+    found = {}
+    for name in BACKENDS:
+        detector = load_detector("shipped", "cpu", backend=name, size=320)
+        assert name in detector.runs
+        assert detector.detect([]) == []
+        found[name] = detector.detect(pictures)
+        detector.threshold = 0.0005
+        found[name] += detector.detect(pictures[:1])
+        for faces, picture in zip(found[name], [*pictures, pictures[0]], strict=True):
+            assert (faces.boxes[:, 2] <= picture.shape[1]).all() and (faces.boxes >= 0).all()
+    assert list(map(len, found["torch"]))[:4] == [1, 1, 0, 1] and len(found["torch"][4]) > 1
+    for name in BACKENDS[1:]:
+        for mine, theirs in zip(found[name], found["torch"], strict=True):
+            np.testing.assert_allclose(mine.boxes, theirs.boxes, atol=0.05 * 1500 / 320)
+            np.testing.assert_allclose(mine.scores, theirs.scores, atol=1e-3)
+
+
+def test_the_default_starts_without_torch_and_is_the_fastest():
+    program = (
+        "import sys, visavis; from skimage import data\n"
+        "detector = visavis.load_detector(device='cpu')\n"
+        "assert len(detector.detect([data.astronaut()])[0]) == 1\n"
+        "assert detector.runs.startswith(sys.argv[1]), detector.runs\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program, backends.FASTEST[0]], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_package_that_is_missing_is_named_or_passed_over(monkeypatch):
+    missing = {"openvino"}
+    monkeypatch.setattr(backends, "find_spec", lambda name: None if name in missing else object())
+    with pytest.raises(InputError, match="pip install openvino"):
+        load_detector("shipped", "cpu", backend="openvino")
+    assert load_detector("shipped", "cpu").runs.startswith("onnxruntime")
+    missing.add("onnxruntime")
+    assert load_detector("shipped", "cpu").runs.startswith("torch")
+
+
+def test_a_checkpoint_is_exported_once_when_asked_for(cache, tmp_path, capsys):
+    torch.manual_seed(0)
+    arch = "mobilenet_v3_large_320_fpn"
+    model, path = build(arch), tmp_path / "w.safetensors"
+    checkpoint.save(path, model.state_dict(), {"arch": arch, "norm_eps": norm_eps(model), "threshold": 0.0})
+    picture = data.astronaut()[:120, :160]
+    plain = load_detector(path, "cpu")
+    assert plain.runs.startswith("torch") and not cache.exists()  # nothing is made unasked
+    expected = plain.detect([picture])[0]
+    for said in (True, False):
+        faces = load_detector(path, "cpu", backend="onnxruntime").detect([picture])[0]
+        assert ("exporting" in capsys.readouterr().err) == said
+        assert len(faces) == len(expected) > 0
+        np.testing.assert_allclose(np.sort(faces.scores), np.sort(expected.scores), atol=1e-4)
+        assert len(list(cache.iterdir())) == 1
+
+
+def test_an_onnx_file_of_another_checkpoint_is_passed_over(tmp_path):
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(SHIPPED.read_bytes())
+    copy.with_suffix(".onnx").write_bytes(SHIPPED.with_suffix(".onnx").read_bytes())
+    assert exported.beside(copy) == copy.with_suffix(".onnx")
+    checkpoint.relabel(copy, checkpoint.metadata(copy) | {"temperature": 2.0})
+    assert exported.beside(copy) is None
+    assert load_detector(copy, "cpu").runs.startswith("torch")
+    copy.with_suffix(".onnx").write_bytes(b"some other program's")
+    assert exported.beside(copy) is None
+
+
+def test_what_cannot_be_honoured_is_said():
+    for options, told in (
+        ({"backend": "tensorrt"}, "there are auto, torch"),
+        ({"precision": "int4"}, "there are fp32"),
+        ({"precision": "fp16", "backend": "torch"}, "take bf16 or fp32"),
+        ({"precision": "bf16", "backend": "onnxruntime"}, "fp32 on a CPU"),
+        ({"size": 3}, "--size"),
+    ):
+        with pytest.raises(InputError, match=told):
+            load_detector("shipped", "cpu", **options)
+    with pytest.raises(InputError, match="leave one of the two out"):
+        load_detector("shipped", "cuda", backend="openvino")
+    with pytest.raises(InputError, match="dlib_hog"):
+        load_detector("dlib_hog", "cpu", size=320)
+    with pytest.raises(InputError, match="dlib_hog"):
+        load_detector("dlib_hog", "cpu", backend="torch")
+
+
+def test_sixteen_bits_find_the_same_face_within_pixels():
+    exact = load_detector("shipped", "cpu").detect([data.astronaut()])[0]
+    for name in ("torch", "auto"):
+        detector = load_detector("shipped", "cpu", backend=name, precision="bf16")
+        assert "bf16" in detector.runs
+        faces = detector.detect([data.astronaut()])[0]
+        np.testing.assert_allclose(faces.boxes, exact.boxes, atol=4)
+        assert faces.boxes.tolist() != exact.boxes.tolist()  # it is not fp32 under another name
+
+
+def test_a_strip_first_leaves_later_pictures_alone():
+    torch.manual_seed(0)
+    model = build("mobilenet_v2_fpn")
+    strip, picture = np.zeros((2, 900, 3), np.uint8), data.astronaut()[:100, :120]
+    before = of_model(model, 0.0, torch.device("cpu")).detect([picture])[0]
+    detector = of_model(model, 0.0, torch.device("cpu"))
+    detector.detect([strip])
+    after = detector.detect([picture])[0]
+    np.testing.assert_array_equal(after.boxes, before.boxes)
+
+
+def test_openvino_leaves_no_stack_for_signals_behind():
+    """It would be freed with the network, and a signal handled there ends the process."""
+
+    class Stack(ctypes.Structure):
+        _fields_ = [("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+    def stack() -> tuple[int, int]:
+        found = Stack()
+        assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found)) == 0
+        return found.start, found.size
+
+    before = stack()
+    detector = load_detector("shipped", "cpu", backend="openvino")
+    assert len(detector.detect([data.astronaut()])[0]) == 1
+    assert stack() == before

@@ -1,0 +1,198 @@
+"""predict.py --redact, --crops and --sheet, end to end."""
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import predict
+import visavis
+from visavis import images
+from visavis.boxes import as_boxes, iou
+from visavis.command import InputError
+from visavis.crops import Crops
+from visavis.effects.redaction import Redaction
+
+ASTRONAUT = Image.fromarray(skimage.data.astronaut()[20:270, 100:400])
+PLACE = "Oxfordshire"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "holiday"
+    (folder / "b").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Camera works"
+    exif.get_ifd(0x8825)[0x1C] = PLACE.encode()
+    exif[0x8825] = exif.get_ifd(0x8825)
+    ASTRONAUT.transpose(Image.Transpose.ROTATE_90).save(folder / "1.jpg", exif=exif, quality=95)
+    ASTRONAUT.save(folder / "1.png")
+    ASTRONAUT.save(folder / "1.png.jpg")
+    ASTRONAUT.save(folder / "b/HEIC.heic", quality=95)
+    ASTRONAUT.save(folder / "b/odd.JPEG")
+    ASTRONAUT.save(folder / "b/wrongly.jpg", "WEBP", lossless=True)
+    Image.new("RGB", (300, 200), "green").save(folder / "b/empty.gif")
+    Image.fromarray(np.hstack([np.asarray(ASTRONAUT)] * 2 + [np.asarray(ASTRONAUT.resize((75, 250)))])).save(
+        folder / "b/three.bmp"
+    )
+    (folder / "b/broken.jpg").write_bytes((folder / "1.jpg").read_bytes()[:4000])
+    (folder / "b/text.png").write_text("no photo")
+    assert PLACE.encode() in (folder / "1.jpg").read_bytes()
+    return folder
+
+
+def run(photos: Path, out: Path, **options) -> int:
+    return predict.predict(predict.Options((str(photos),), out, device="cpu", workers=2, draw=False, **options))
+
+
+def test_every_photo_is_redacted_in_its_own_format_under_its_own_name(photos: Path, tmp_path: Path):
+    before = tree(photos)
+    out = tmp_path / "out"
+    assert run(photos, out, redact="pixelate") == 3
+    assert tree(photos) == before
+    copies = tree(out / "redacted/holiday")
+    copies["1.png.jpg"] = copies.pop("1.png-2.jpg")  # its own name without .jpg is that of another
+    assert copies.keys() == before.keys() - {"b/broken.jpg", "b/text.png"}  # what does not decode is not passed on
+    detector = visavis.load_detector(device="cpu")
+    faces = rows(out / "faces.csv")
+    for name, data in copies.items():
+        source, redacted = images.decode(before[name]), images.decode(data)
+        assert images.inspect(data).format == images.inspect(before[name]).format and source.shape == redacted.shape
+        found = [row for row in faces if row["path"] == str(photos / name)]
+        boxes = as_boxes([[float(row[side]) for side in ("x1", "y1", "x2", "y2")] for row in found])
+        assert len(boxes) == {"b/empty.gif": 0, "b/three.bmp": 3}.get(name, 1)
+        assert not (iou(detector.detect([redacted])[0].boxes, boxes) > 0.1).any()
+        outside = ~Redaction("pixelate", grow=0.5).mask(source.shape[:2], visavis.Faces(boxes))
+        changed = np.abs(source[outside].astype(int) - redacted[outside])
+        assert changed.mean() < (2 if name.endswith("heic") else 1e-9), name
+    with Image.open(out / "redacted/holiday/1.jpg") as image:
+        assert image.getexif()[0x010F] == "Camera works" and image.getexif()[0x0112] == 6
+    assert not any(PLACE.encode() in data for data in copies.values())
+
+
+def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Path, tmp_path: Path):
+    three = photos / "b/three.bmp"
+    picture = np.asarray(Image.open(three)).copy()
+    picture[:, 300:] = 0
+    picture[:125, 300:450] = np.asarray(ASTRONAUT.resize((150, 125)))
+    Image.fromarray(picture).save(three)
+    assert run(three, tmp_path / "out", redact="fill", keep_largest=True, grow=0.1, min_size=80) == 0
+    assert [row["faces"] for row in rows(tmp_path / "out/files.csv")] == ["1"]  # the other is below 80 pixels
+    redacted = images.read(tmp_path / "out/redacted/three.bmp")
+    assert (redacted[:, :300] == picture[:, :300]).all()
+    left = visavis.load_detector(device="cpu").detect([redacted])[0]
+    assert len(left) == 1 and left.boxes[0, 2] < 300
+
+
+def test_crops_hold_each_face_and_old_ones_go(photos: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    assert run(photos, out, crops=True, square=True, margin=0.3) == 3
+    faces = rows(out / "faces.csv")
+    crops = {str(path.relative_to(out / "crops")) for path in (out / "crops").rglob("*.jpg")}
+    assert crops == {
+        *(f"holiday/{name}/0.jpg" for name in ("1", "1.png", "1.png-2", "b/HEIC.heic", "b/odd.JPEG", "b/wrongly")),
+        *("holiday/b/three.bmp/0.jpg", "holiday/b/three.bmp/1.jpg"),
+    } or len(crops) == len(faces)
+    for path in (out / "crops").rglob("*.jpg"):
+        crop = images.read(path)
+        assert crop.shape[0] == crop.shape[1] > 100
+        assert len(visavis.load_detector(device="cpu").detect([crop])[0]) == 1
+    assert run(photos, out, crops=True, threshold=1.0, overwrite=True) == 3
+    assert not list((out / "crops").rglob("*.jpg"))
+
+
+def test_a_crop_stays_in_the_picture_and_a_square_one_square():
+    picture = np.arange(60 * 100, dtype=np.int64).reshape(60, 100, 1).repeat(3, axis=2).astype(np.uint8)
+    box = np.array([10, 20, 30, 50], np.float32)
+    assert Crops(0).cut(picture, box).shape == (30, 20, 3)
+    assert (Crops(0).cut(picture, box) == picture[20:50, 10:30]).all()
+    assert Crops(0.5).cut(picture, box).shape == (55, 40, 3)  # 60 high, of which 5 are outside
+    assert Crops(0, square=True).cut(picture, box).shape == (30, 30, 3)
+    for corner in ([-20, -20, 20, 20], [80, 40, 120, 70], [-50, -50, 200, 200], [0, 0, 1, 1], [300, 10, 310, 20]):
+        for margin in (0, 0.2, 2):
+            shape = Crops(margin, square=True).cut(picture, np.array(corner, np.float32)).shape
+            assert 0 < shape[0] == shape[1] <= 60
+            assert min(Crops(margin).cut(picture, np.array(corner, np.float32)).shape) > 0
+
+
+def test_sheets_show_all_faces_page_by_page(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("visavis.sheets.ROWS", 1)
+    monkeypatch.setattr("visavis.sheets.COLUMNS", 3)
+    out = tmp_path / "out"
+    assert run(photos, out, sheet=True) == 3
+    count = len(rows(out / "faces.csv"))
+    assert count in (8, 9) and sorted(tree(out / "sheets")) == ["0001.jpg", "0002.jpg", "0003.jpg"]
+    shown = [visavis.load_detector(device="cpu").detect([images.read(page)])[0] for page in (out / "sheets").iterdir()]
+    assert sum(map(len, shown)) == count
+    assert not (out / ".sheet").exists()
+
+    (out / "sheets/notes.jpg").touch()
+    assert run(photos / "1.png", out, sheet=True, overwrite=True) == 0
+    assert sorted(tree(out / "sheets")) == ["0001.jpg", "notes.jpg"]
+
+
+def test_a_killed_run_goes_on_to_the_same_pictures(photos: Path, tmp_path: Path):
+    for number in range(12):
+        shutil.copy(photos / "1.png", photos / f"c{number}.png")
+    options = ["--redact", "oval-blur", "--crops", "--sheet", "--device", "cpu", "--workers", "2"]
+
+    def start(out: Path, *more: str) -> subprocess.Popen:
+        command = [sys.executable, "predict.py", str(photos), "--out", str(out), *options, *more]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    undisturbed = start(tmp_path / "whole")
+    journal = tmp_path / "out/.predict.jsonl"
+    killed = start(tmp_path / "out")
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 4) and killed.poll() is None:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert start(tmp_path / "out", "--resume").wait() == undisturbed.wait() == 3
+    whole, again = tree(tmp_path / "whole"), tree(tmp_path / "out")
+    assert whole.keys() == again.keys() and "sheets/0001.jpg" in whole
+    assert [name for name in whole if whole[name] != again[name]] in ([], ["files.csv"])  # its seconds
+
+
+def test_pictures_of_faces_are_not_written_over_or_asked_for_in_vain(photos: Path, tmp_path: Path):
+    for name in ("redacted", "crops", "sheets"):
+        (tmp_path / name / name).mkdir(parents=True)
+        with pytest.raises(InputError, match=f"already holds {name}; give another --out, or --overwrite"):
+            run(photos, tmp_path / name, redact="blur")
+    for options, words in (
+        ({"keep_largest": True}, "--redact"),
+        ({"grow": 0.3}, "--redact"),
+        ({"square": True}, "--crops"),
+        ({"margin": 0.1}, "--crops"),
+        ({"redact": "blur", "grow": -0.1}, "0 or more"),
+        ({"crops": True, "margin": float("nan")}, "0 or more"),
+        ({"crops": True, "margin": float("inf")}, "finite"),
+        ({"redact": "blur", "grow": float("inf")}, "finite"),
+    ):
+        with pytest.raises(InputError, match=words):
+            run(photos, tmp_path / "out", **options)
+    with pytest.raises(InputError, match="need --out"):
+        predict.predict(predict.Options((str(photos),), None, stdout="jsonl", redact="blur"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_cannot_be_written_is_told_by_name(photos: Path, tmp_path: Path):
+    (tmp_path / "out/redacted/1.png").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"cannot write .*1\.png"):
+        run(photos / "1.png", tmp_path / "out", redact="blur", overwrite=True)

@@ -1,0 +1,152 @@
+"""predict.py's formats: the same boxes in each, photos without faces among them, read back by those who know them."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from typed import typed
+
+import visavis
+from dataset.photos import load_photos
+from visavis import images, results
+from visavis.boxes import Boxes, as_boxes
+from visavis.records import Record
+from visavis.sources import Input
+
+ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])
+CAT = Image.fromarray(skimage.data.chelsea()).resize((150, 100))
+SIDES = ("x1", "y1", "x2", "y2")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """photos/, with equal names in different folders and with different endings, and out/ in every format."""
+    root = tmp_path_factory.mktemp("formats")
+    for name, picture in (("a/1.jpg", ASTRONAUT), ("b/1.jpg", ASTRONAUT.rotate(4)), ("b/1.png", CAT)):
+        (root / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(root / "photos" / name)
+    two = Image.new("RGB", (500, 260))
+    two.paste(ASTRONAUT, (0, 0))
+    two.paste(ASTRONAUT.resize((200, 200)), (280, 30))
+    two.save(root / "photos/b/2 & two.jpg")
+    (root / "photos/broken.jpg").write_text("no photo")
+    words = ("predict.py", root / "photos", "--out", root / "out", "--device", "cpu", "--no-draw", "--look")
+    done = typed(*words, "--format", "csv,json,jsonl,coco,yolo,voc", "--stdout", "jsonl")
+    assert done.returncode == 3, done.stderr
+    (root / "stdout").write_text(done.stdout)
+    return root
+
+
+def from_csv(out: Path) -> dict[str, Boxes]:
+    """Path -> boxes, of every photo that was read."""
+    with (out / "files.csv").open(newline="") as file:
+        found: dict[str, list] = {row["path"]: [] for row in csv.DictReader(file) if row["status"] == "ok"}
+    with (out / "faces.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["path"]].append([float(row[side]) for side in SIDES])
+    return {path: as_boxes(rows) for path, rows in found.items()}
+
+
+def same(first: dict[str, Boxes], second: dict[str, Boxes], within: float = 0.0101) -> None:
+    assert first.keys() == second.keys()
+    for path, one in first.items():
+        other = second[path]
+        assert one.shape == other.shape
+        order = np.lexsort(one.T), np.lexsort(other.T)
+        assert np.abs(one[order[0]] - other[order[1]]).max(initial=0) < within
+
+
+def test_the_table_is_exact_to_a_hundredth(place: Path):
+    found = from_csv(place / "out")
+    detector = visavis.load_detector(device="cpu")
+    same(found, {path: detector.detect([images.read(path)])[0].boxes for path in found})
+    assert sorted(len(one) for one in found.values()) == [0, 1, 1, 2]
+
+
+def test_json_is_what_stdout_had_and_has_every_input(place: Path):
+    out = place / "out"
+    lines = [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
+    assert lines == json.loads((out / "faces.json").read_text())
+    assert (place / "stdout").read_text() == (out / "faces.jsonl").read_text()
+    assert [line["status"] for line in lines] == ["ok", "ok", "ok", "ok", "unreadable"]
+    boxes = {line["path"]: as_boxes([[face[side] for side in SIDES] for face in line["faces"]]) for line in lines[:4]}
+    same(from_csv(out), boxes, 1e-4)
+    scores = [face["score"] for line in lines for face in line["faces"]]
+    assert len(scores) == 4 and min(scores) > 0.5
+
+
+def test_coco_as_pycocotools_reads_it(place: Path):
+    from pycocotools.coco import COCO
+
+    coco = COCO(place / "out/coco.json")
+    boxes = {}
+    for image in coco.loadImgs(coco.getImgIds()):
+        rows = np.array([entry["bbox"] for entry in coco.loadAnns(coco.getAnnIds(image["id"]))]).reshape(-1, 4)
+        boxes[image["file_name"]] = as_boxes(np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:]]))
+        with Image.open(image["file_name"]) as photo:
+            assert photo.size == (image["width"], image["height"])
+    same(from_csv(place / "out"), boxes)
+    assert all(0.5 < entry["score"] <= 1 and not entry["iscrowd"] for entry in coco.loadAnns(coco.getAnnIds()))
+
+
+def test_yolo_by_hand(place: Path):
+    boxes = {}
+    for label in (place / "out/yolo/labels").rglob("*.txt"):
+        (photo,) = (place / "out/yolo/images" / label.relative_to(place / "out/yolo/labels")).parent.glob(
+            f"{label.stem}.*" if label.stem != "1" else "1.jpg"
+        )
+        height, width = images.read(photo).shape[:2]
+        rows = np.array([line.split()[1:] for line in label.read_text().splitlines()], float).reshape(-1, 4)
+        centres, sizes = rows[:, :2] * (width, height), rows[:, 2:] * (width, height)
+        boxes[str(photo.readlink())] = as_boxes(np.hstack([centres - sizes / 2, centres + sizes / 2]))
+    same(from_csv(place / "out"), boxes)
+
+
+def test_voc_by_hand(place: Path):
+    boxes = {}
+    for path in (place / "out/voc/Annotations").rglob("*.xml"):
+        root = ElementTree.parse(path).getroot()
+        corners = [[float(entry.findtext(f"bndbox/{c}", "")) for c in ("xmin", "ymin", "xmax", "ymax")]
+                   for entry in root.iter("object")]  # fmt: skip
+        boxes[root.findtext("path", "")] = as_boxes(corners) - np.float32([1, 1, 0, 0])
+        assert (place / "out/voc" / root.findtext("folder", "") / root.findtext("filename", "")).is_file()
+    same(from_csv(place / "out"), boxes)
+
+
+@pytest.mark.parametrize("format", ["yolo", "voc", "coco"])
+def test_our_own_import_reads_it(format: str, place: Path, tmp_path: Path):
+    source = {"yolo": "yolo/data.yaml", "voc": "voc", "coco": "coco.json"}[format]
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
+    words = ("-m", "dataset", "import", format, place / "out" / source, "--out", tmp_path / "data")
+    done = typed(*words)
+    if format == "coco":  # whose names are the paths as given: absolute ones are refused there
+        assert done.returncode == 2 and "must be a path inside" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    held = sorted(len(photo.boxes) for photo in load_photos(tmp_path / "data"))
+    assert held == [0, 1, 1, 2]
+
+
+def test_many_photos_have_several_pages(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    records = [Record(**json.loads(line)) for line in (place / "out/faces.jsonl").read_text().splitlines()]
+    monkeypatch.setattr(results, "PAGE_PHOTOS", 3)
+    for numbers, pages in (((), [0]), ((0, 1), [2]), ((0, 1, 2, 3, 4), [3, 1]), ((0, 1, 2), [3])):
+        some = [(Input(records[number].path), records[number]) for number in numbers]
+        folder = tmp_path / "pages"  # those of a larger run before go
+        folder.mkdir(exist_ok=True)
+        results.write_page(folder, lambda some=some: iter(some))
+        names = ["look.html", "look-2.html"][: len(pages)]
+        assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+        assert [(folder / name).read_text().count('"t":"') for name in names] == pages
+
+
+def test_the_page_shows_all_that_was_read(place: Path):
+    page = (place / "out/look.html").read_text()
+    assert page.count('"t":"') == 4
+    assert "2 \\u0026 two.jpg" in page or "2 & two.jpg" in page

@@ -1,0 +1,213 @@
+"""predict.py on videos and cameras, end to end."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import FACE, STEP, clip, sounds
+from PIL import Image
+
+import predict
+from visavis import images, load_detector
+from visavis.boxes import as_boxes, iou
+from visavis.command import InputError
+from visavis.footage import copy_name
+from visavis.video import CAMERAS, Frame, Video
+
+BOX = np.float32([74, 36, 172, 162])
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def frames(path: Path) -> list[np.ndarray]:
+    with Video(path) as video:
+        return [part.picture for part in video.parts() if isinstance(part, Frame)]
+
+
+def run(photos: Path, out: Path, **options) -> int:
+    return predict.predict(predict.Options((str(photos),), out, device="cpu", workers=1, **options))
+
+
+@pytest.fixture
+def holiday(tmp_path: Path) -> Path:
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    clip(folder / "a.mp4", title="Oxfordshire")
+    Image.fromarray(FACE).save(folder / "b.png")
+    clip(folder / "c.avi", codec="mpeg4", sound="libmp3lame")
+    data = clip(tmp_path / "long.mkv", range(0, 4800, 40)).read_bytes()
+    (folder / "cut.mkv").write_bytes(data[: len(data) // 2])
+    (folder / "text.mov").write_text("no video")
+    return folder
+
+
+def test_videos_beside_photos(holiday: Path, tmp_path: Path, capfd: pytest.CaptureFixture):
+    before = {path: path.read_bytes() for path in holiday.iterdir()}
+    out = tmp_path / "out"
+    assert run(holiday, out, redact="blur", crops=True, sheet=True, format="csv,jsonl,coco") == 3
+    assert {path: path.read_bytes() for path in holiday.iterdir()} == before
+    files = {Path(row["path"]).name: row for row in rows(out / "files.csv")}
+    verdicts = {name: (row["status"], row["reason"], row["frames"]) for name, row in files.items()}
+    assert verdicts.pop("cut.mkv")[:2] == ("unreadable", "truncated") and int(files["cut.mkv"]["frames"]) > 2
+    assert verdicts == {
+        "a.mp4": ("ok", "", "4"),
+        "b.png": ("ok", "", ""),
+        "c.avi": ("ok", "", "4"),
+        "text.mov": ("unreadable", "not_video", "0"),
+    }
+    assert (files["a.mp4"]["width"], files["a.mp4"]["height"]) == ("300", "250")
+    faces = rows(out / "faces.csv")
+    assert {name: sum(Path(face["path"]).name == name for face in faces) for name in files} == {
+        name: int(row["faces"] or 0) for name, row in files.items()
+    }
+    for face in (face for face in faces if face["path"].endswith("a.mp4")):
+        number = int(face["frame"])
+        assert number % 5 == 0 and float(face["time"]) == pytest.approx(number / 25, abs=0.001) and face["face"] == "0"
+        found = as_boxes([[float(face[side]) for side in ("x1", "y1", "x2", "y2")]])
+        assert iou(found, as_boxes([BOX + np.float32([number * STEP, 0, number * STEP, 0])])) > 0.7
+    assert [face["frame"] for face in faces if face["path"].endswith("b.png")] == [""]
+
+    detector = load_detector(device="cpu")
+    for name, source in (("a.mp4", "a.mp4"), ("c.avi.mkv", "c.avi")):
+        copies = frames(out / "redacted/holiday" / name), frames(out / "drawn/holiday" / name)
+        assert len(copies[0]) == len(copies[1]) == 20
+        assert not any(len(found) for found in detector.detect(copies[0][::4]))
+        before_and_after = zip(frames(holiday / source), copies[1], strict=True)
+        assert all(np.abs(old.astype(int) - new).mean() > 3 for old, new in before_and_after)  # boxes in each
+        assert sounds(out / "redacted/holiday" / name) == sounds(holiday / source)
+    assert b"Oxfordshire" not in (out / "redacted/holiday/a.mp4").read_bytes()
+    assert not list(out.glob("[dr]*/holiday/cut*")) and not list(out.rglob("*.tmp"))  # no copy of what breaks off
+    crops = sorted(path.name for path in (out / "crops/holiday/a.mp4").iterdir())
+    assert crops == ["0-0.jpg", "10-0.jpg", "15-0.jpg", "5-0.jpg"]
+    assert min(images.read(out / "sheets/0001.jpg").shape[:2]) > 100
+    lines = [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
+    assert [(line["frames"], line["faces"][1]["frame"]) for line in lines if line["path"].endswith("a.mp4")] == [(4, 5)]
+    assert len(json.loads((out / "coco.json").read_text())["images"]) == 1
+    assert "videos are not in coco: their frames are no files" in capfd.readouterr().err
+
+
+def test_every_says_how_often_and_photos_alone_have_no_columns_for_it(holiday: Path, tmp_path: Path):
+    assert run(holiday / "a.mp4", tmp_path / "one", every=2, draw=False) == 0
+    assert [row["frame"] for row in rows(tmp_path / "one/faces.csv")] == [str(number) for number in range(0, 20, 2)]
+    assert run(holiday / "b.png", tmp_path / "two", every=2, draw=False) == 0
+    assert "frames" not in rows(tmp_path / "two/files.csv")[0] and "frame" not in rows(tmp_path / "two/faces.csv")[0]
+    for options, words in (({"every": 0}, "--every 0"), ({"redact": "blur", "keep_largest": True}, "--keep-largest")):
+        with pytest.raises(InputError, match=words):
+            run(holiday / "a.mp4", tmp_path / "out", **options)
+
+
+def test_a_killed_run_goes_on_to_the_same_videos(holiday: Path, tmp_path: Path):
+    clip(holiday / "z.mp4", range(0, 2400, 40))
+    options = ["--redact", "pixelate", "--device", "cpu", "--workers", "1", "--every", "3"]
+
+    def start(out: Path, *more: str) -> subprocess.Popen:
+        command = [sys.executable, "predict.py", str(holiday), "--out", str(out), *options, *more]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    journal = tmp_path / "out/.predict.jsonl"
+    killed = start(tmp_path / "out")
+    try:
+        while killed.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 5):
+            time.sleep(0.01)
+    finally:
+        killed.send_signal(signal.SIGKILL)  # in the last video
+    assert killed.wait() == -signal.SIGKILL
+    assert start(tmp_path / "out", "--resume").wait() == start(tmp_path / "whole").wait() == 3
+    trees = [
+        {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (tmp_path / "out", tmp_path / "whole")
+    ]
+    for tree in trees:
+        tree.pop("files.csv")  # its seconds
+    assert trees[0] == trees[1] and "redacted/holiday/z.mp4" in trees[0]
+
+
+def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    clip(tmp_path / "camera0.mkv")
+    monkeypatch.setitem(CAMERAS, sys.platform, ("lavfi", f"movie={tmp_path}/camera{{}}.mkv"))
+    options = predict.Options((), tmp_path / "out", webcam="0", redact="fill", device="cpu", workers=1)
+    assert predict.predict(options) == 0
+    assert [row["path"] for row in rows(tmp_path / "out/files.csv")] == ["webcam:0"]
+    assert [row["frame"] for row in rows(tmp_path / "out/faces.csv")] == ["0", "5", "10", "15"]
+    assert len(frames(tmp_path / "out/redacted/webcam-0.mkv")) == 20
+
+
+CAMERA = """
+import signal, sys, predict
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
+from visavis.footage import copy_name
+from visavis.video import CAMERAS
+CAMERAS[sys.platform] = ("lavfi", f"movie={sys.argv[1]}:loop=0,setpts=N/25/TB,realtime")
+sys.exit(predict.predict(predict.Options((), predict.Path(sys.argv[2]), webcam="0", every=2, device="cpu", workers=1)))
+"""
+
+
+def large_copy(out: Path) -> bool:
+    """Whether a copy that is being written has some frames in it."""
+    try:
+        return any(path.stat().st_size > 20_000 for path in out.rglob("*.tmp"))
+    except FileNotFoundError:  # it has taken its name in the meantime
+        return False
+
+
+def test_ctrl_c_ends_a_camera_and_keeps_what_it_saw(tmp_path: Path):
+    source, out = clip(tmp_path / "camera.mkv"), tmp_path / "out"
+    camera = subprocess.Popen(
+        [sys.executable, "-c", CAMERA, str(source), str(out)], env=os.environ | {"PYTHONPATH": "."}
+    )
+    try:
+        while camera.poll() is None and not large_copy(out):
+            time.sleep(0.05)
+        camera.send_signal(signal.SIGINT)
+        assert camera.wait(30) == 0
+    finally:
+        camera.kill()
+        camera.wait()
+    row = rows(out / "files.csv")[0]
+    written = len(frames(out / "drawn/webcam-0.mkv"))
+    assert row["status"] == "ok" and int(row["frames"]) > 2
+    assert 0 <= 2 * int(row["frames"]) - written <= 4 and int(row["faces"]) == len(rows(out / "faces.csv"))
+
+
+def test_what_a_camera_cannot_do_is_told(tmp_path: Path):
+    command = [sys.executable, "predict.py", "--webcam", "77", "--out", str(tmp_path / "out"), "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "predict.py: --webcam 77: no camera at /dev/video77" in done.stderr and "Traceback" not in done.stderr
+    for options, words in (
+        ({}, "give photos"),
+        ({"webcam": "0", "resume": True}, "--resume"),
+        ({"webcam": ""}, "number"),
+    ):
+        with pytest.raises(InputError, match=words):
+            predict.predict(predict.Options((), tmp_path / "none", **options))
+
+
+def test_sound_that_a_container_does_not_take_goes_to_matroska(tmp_path: Path):
+    clip(tmp_path / "a.mkv", sound="flac").rename(tmp_path / "a.webm")
+    assert run(tmp_path / "a.webm", tmp_path / "out") == 0
+    assert [path.name for path in (tmp_path / "out/drawn").iterdir()] == ["a.webm.mkv"]
+    assert sounds(tmp_path / "out/drawn/a.webm.mkv") == sounds(tmp_path / "a.webm")
+
+
+def test_no_two_copies_share_a_name(tmp_path: Path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, codec in (("clip.avi", "mpeg4"), ("clip.avi.mkv", "libx264")):
+        clip(folder / name, range(0, 160 if codec == "mpeg4" else 240, 40), sound=None, codec=codec)
+    assert run(folder, tmp_path / "out", draw=False, redact="fill") == 0
+    copies = {path.name: len(frames(path)) for path in (tmp_path / "out/redacted/in").iterdir()}
+    assert copies == {"clip.avi.mkv": 4, "clip.avi.mkv.mkv": 6}
+    places = ["a.avi", "a.avi.mkv", "A.AVI.mkv.mkv", "a.avi-2", "a.avi-2.mkv", "webcam-0", "webcam-0.mkv", "a.mkv"]
+    names = [copy_name(place, ".mkv") for place in places]
+    assert len({name.casefold() for name in names}) == len(names) and names[-1] == "a.mkv"

@@ -1,0 +1,70 @@
+"""visavis.sight: no more of a photo than a detector has use for, and boxes back in the photo's pixels."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import visavis
+from visavis import boxes, images
+from visavis.images import ImageError
+from visavis.sight import SPARE, Sight, glimpse
+
+ASTRONAUT = Image.fromarray(skimage.data.astronaut())
+
+
+@pytest.mark.parametrize(
+    ("sight", "size", "seen"),
+    [
+        (Sight(), (3000, 4000), (3000, 4000)),
+        (Sight(512, 1280), (3000, 4000), (512, 682)),
+        (Sight(512, 1280), (500, 9000), (71, 1280)),
+        (Sight(512), (512, 512), (512, 512)),
+        (Sight(512, 1280), (1, 5000), (1, 1280)),
+        (Sight(None, 100), (50, 80), (50, 80)),
+    ],
+)
+def test_the_size_that_a_photo_is_seen_at(sight: Sight, size: tuple[int, int], seen: tuple[int, int]):
+    assert sight.size(*size) == seen
+
+
+def test_what_is_seen_once_is_small_enough_for_the_network():
+    detector: Any = visavis.load_detector(device="cpu")
+    for height in range(600, 6000, 11):
+        for width in (height, height + 1, height * 4 // 3, height * 3):
+            seen = detector.sight.size(height, width)
+            assert detector.sight.size(*seen) == detector.sizing.size(*seen) == seen
+
+
+@pytest.mark.parametrize("side", [900, 2047, 2301, 4503])
+def test_boxes_are_where_they_are_in_the_whole_photo(side: int, tmp_path: Path):
+    path = tmp_path / "photo.jpg"
+    ASTRONAUT.resize((side, side - 1)).save(path, quality=95)
+    detector = visavis.load_detector(device="cpu")
+    (whole,) = detector.detect([images.read(path)])
+    seen = glimpse(path, Sight(512, 1280))
+    assert (seen.height, seen.width) == (side - 1, side) and min(seen.picture.shape[:2]) == 512
+    (found,) = detector.detect([seen.picture])
+    assert len(found) == len(whole) == 1
+    off = np.abs(boxes.scale(found.boxes, seen.scale) - whole.boxes).max()
+    assert off < 0.02 * (whole.boxes[0, 2] - whole.boxes[0, 0])
+
+
+def test_libjpeg_leaves_enough(tmp_path: Path):
+    path = tmp_path / "photo.jpg"
+    ASTRONAUT.resize((4000, 3000)).save(path)
+    for shortest, times in ((512, 2), (300, 4), (100, 8), (1400, 1)):
+        read = images.decode_reduced(path.read_bytes(), lambda height, width, s=shortest: SPARE * s)
+        assert (read.times, read.height, read.width, read.animated) == (times, 3000, 4000, False)
+        assert min(read.picture.shape[:2]) >= SPARE * shortest
+
+
+def test_what_cannot_be_seen(tmp_path: Path):
+    with pytest.raises(ImageError, match="missing"):
+        glimpse(tmp_path / "gone.jpg", Sight())
+    (tmp_path / "many.gif").write_bytes(b"GIF89a")
+    with pytest.raises(ImageError, match=r"not_image|truncated"):
+        glimpse(tmp_path / "many.gif", Sight())

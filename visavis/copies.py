@@ -1,0 +1,97 @@
+"""The pictures that are written of a photo once its faces are known. It runs in worker processes."""
+
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from visavis import images, sheets
+from visavis.command import InputError
+from visavis.crops import Crops
+from visavis.draw import APART, boxes_on
+from visavis.effects.redaction import Redaction
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import ImageError, Picture
+from visavis.repainting import repainted
+from visavis.sight import Stamp
+from visavis.sources import ending
+
+DRAWN, REDACTED, CROPS = "drawn", "redacted", "crops"
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which pictures are wanted of each photo.
+
+    out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
+    made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of
+    the faces, for visavis.sheets.
+    """
+
+    out: Path
+    drawn: bool = True
+    redaction: Redaction | None = None
+    crops: Crops | None = None
+    sheet: bool = False
+
+    def __bool__(self) -> bool:
+        return self.drawn or self.sheet or self.redaction is not None or self.crops is not None
+
+    def write(self, path: str, place: str, faces: Faces, stamp: Stamp, max_pixels: int, small: Faces) -> None:
+        """Write them of the photo at `path`, below folders of their own under the name `place`.
+
+        stamp: of the file in which the faces were found. small: faces that are too small to be told of, but are
+        redacted. Raises ImageError where the photo is no longer that or cannot be saved in its format, and InputError
+        where a picture cannot be written.
+        """
+        data = images.read_bytes(path)
+        if Stamp.of(path) != stamp:
+            raise ImageError("changed", "the file changed while it was looked at")
+        picture = images.decode(data, max_pixels)
+        try:
+            if self.redaction is not None:
+                every = Faces(np.concatenate([faces.boxes, small.boxes]))
+                mask = self.redaction.mask(picture.shape[:2], every)
+                redacted = repainted(data, self.redaction(picture, every), mask, max_pixels)
+                _write(self.out / REDACTED / (place + _own_ending(path, place)), redacted)
+            if self.drawn:
+                _write(self.out / DRAWN / f"{place}.jpg", images.encode(boxes_on(picture, faces, colours=APART)))
+            if self.crops is not None:
+                self._cut(picture, faces, place, self.crops)
+            if self.sheet:
+                sheets.keep(self.out, place, picture, faces)
+        except OSError as error:  # a full disk, a name that this file system does not take
+            where = error.filename2 or error.filename or self.out
+            raise InputError(f"cannot write {where}: {error.strerror}; give another --out, or --no-draw") from None
+
+    def write_frame(self, place: str, frame: int, number: int, picture: Picture, faces: Faces) -> None:
+        """Cut out the faces of a video's frame, of which `number` have been told of before. Raises OSError."""
+        if self.crops is not None:
+            for face, box in enumerate(faces.boxes):
+                path = self.out / CROPS / place / f"{frame}-{face}.jpg"
+                _write(path, images.encode(self.crops.cut(picture, box), quality=95))
+        if self.sheet:
+            sheets.keep(self.out, place, picture, faces, number)
+
+    def _cut(self, picture: Picture, faces: Faces, place: str, crops: Crops) -> None:
+        """crops/PLACE/0.jpg, 1.jpg ...; those of an earlier run that found more faces are removed."""
+        folder = self.out / CROPS / place
+        for number, box in enumerate(faces.boxes):
+            _write(folder / f"{number}.jpg", images.encode(crops.cut(picture, box), quality=95))
+        for number in count(len(faces)):
+            if not (folder / f"{number}.jpg").exists():
+                break
+            (folder / f"{number}.jpg").unlink()
+
+
+def _own_ending(path: str, place: str) -> str:
+    """What makes the photo's own name of `place`, which has lost .jpg alone."""
+    own = ending(path)
+    return "" if own.lower() != ".jpg" and place.endswith(own) else own
+
+
+def _write(path: Path, data: bytes) -> None:
+    with replaced(path, "wb", durable=False) as file:
+        file.write(data)

@@ -1,0 +1,129 @@
+"""Which program runs a trained network: PyTorch, or ONNX Runtime or OpenVINO with what was exported from it.
+
+`auto` is the fastest that is there with nothing to be made first (benchmarks/predict.py has the figures): PyTorch on a
+GPU; on a CPU OpenVINO, then ONNX Runtime, where the network's ONNX file lies beside its checkpoint as it does for the
+detector that comes with the project; else PyTorch. A back end that is asked for by name makes the file if need be.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis import device as devices
+from visavis.boxes import clip
+from visavis.command import InputError
+from visavis.detectors import exported
+from visavis.detectors.sizing import Sizing
+from visavis.faces import Faces
+from visavis.images import Picture
+
+BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
+PRECISIONS = ("fp32", "bf16", "fp16")
+FASTEST = ("openvino", "onnxruntime")
+"""On a CPU, the fastest first."""
+
+
+def network(path: Path, metadata: dict[str, Any], device: str, backend: str, precision: str) -> tuple[Any, Sizing]:
+    """What runs the network of a checkpoint (see visavis.detectors.trained.Network), and the size it is to be shown.
+
+    Raises InputError for what is not known, not installed, or not to be had together.
+    """
+    for option, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise InputError(f"--{option} {value}: there are {', '.join(known)}")
+    if backend == "auto":
+        backend = _fastest(path, device, precision)
+    if backend == "torch":
+        return _torch(path, metadata, device, precision)
+    if find_spec(backend) is None:
+        raise InputError(f"--backend {backend} needs a package that is not there; pip install {backend}")
+    if device not in ("auto", "cpu"):
+        raise InputError(f"--backend {backend} runs on the CPU here, not on {device}; leave one of the two out")
+    if backend == "onnxruntime" and precision != "fp32":
+        raise InputError(f"--precision {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
+    file = exported.file(path)
+    sizing = exported.sizing(file)
+    return (OnnxRuntime(file) if backend == "onnxruntime" else OpenVino(file, precision)), sizing
+
+
+class OnnxRuntime:
+    """An exported network in Microsoft's ONNX Runtime, on the CPU."""
+
+    def __init__(self, file: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _threads()
+        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self.runs = "onnxruntime on cpu, fp32"
+
+    def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
+        """See visavis.detectors.trained.Network. One picture after the other: on a CPU, a batch is no faster."""
+        return [_faces(self._session.run(None, _inputs(picture, threshold)), picture) for picture in pictures]
+
+
+class OpenVino:
+    """An exported network in Intel's OpenVINO, on the CPU. Raises InputError for a precision that this one has not."""
+
+    def __init__(self, file: Path, precision: str = "fp32") -> None:
+        # OpenVINO gives the thread that compiles a stack for signals, and frees it with the network: the next signal
+        # (Ctrl-C, a child that ends) would be handled on memory that is gone. So that thread is not ours.
+        with ThreadPoolExecutor(1) as elsewhere:
+            self._request = elsewhere.submit(_compiled, file, precision).result()
+        self.runs = f"openvino on cpu, {precision}"
+
+    def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
+        """See visavis.detectors.trained.Network. One picture after the other: on a CPU, a batch is no faster."""
+        return [_faces(self._request.infer(_inputs(picture, threshold)).values(), picture) for picture in pictures]
+
+
+def _compiled(file: Path, precision: str) -> Any:
+    import openvino
+
+    core = openvino.Core()
+    if precision.upper() not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise InputError(f"--precision {precision}: openvino has it not on this CPU; take fp32")
+    settings = {
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "fp16": "f16"}.get(precision, precision),
+        "INFERENCE_NUM_THREADS": _threads(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return core.compile_model(file, "CPU", settings).create_infer_request()
+
+
+def _fastest(path: Path, device: str, precision: str) -> str:
+    accelerated = device != "cpu" and (device != "auto" or devices.gpu()) and devices.choose(device)[0].type != "cpu"
+    if accelerated or exported.beside(path) is None:
+        return "torch"
+    able = FASTEST if precision == "fp32" else ("openvino",)
+    return next((name for name in able if find_spec(name)), "torch")
+
+
+def _torch(path: Path, metadata: dict[str, Any], device: str, precision: str) -> tuple[Any, Sizing]:
+    from visavis import checkpoint
+    from visavis.calibration import of_checkpoint
+    from visavis.detectors import faster_rcnn
+    from visavis.detectors.eager import TorchNetwork
+
+    model = faster_rcnn.of_checkpoint(checkpoint.load(path)[0], metadata, str(path))
+    made = TorchNetwork(model, devices.choose(device)[0], of_checkpoint(metadata), precision)
+    return made, made.model.transform.sizing
+
+
+def _threads() -> int:
+    """As many as torch takes: the environment says it where several programs share the cores."""
+    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
+def _inputs(picture: Picture, threshold: float) -> dict[str, Any]:
+    sides = picture.shape[:2]  # it has its size in the network already: the file's own resizing leaves it alone
+    return {"photo": picture, "threshold": np.array(threshold, np.float32), "size": np.array([min(sides), max(sides)])}
+
+
+def _faces(found: Any, picture: Picture) -> Faces:
+    boxes, scores = (np.array(one) for one in found)  # copies: a runtime writes its next answer in the same place
+    return Faces(clip(boxes, (picture.shape[0], picture.shape[1])), scores)

@@ -1,0 +1,113 @@
+"""PyTorch as the program that runs a trained network: on any device, in batches."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.image_list import ImageList
+
+from visavis.boxes import clip
+from visavis.calibration import Calibration
+from visavis.command import InputError
+from visavis.detectors.folding import folded
+from visavis.detectors.strides import settle
+from visavis.detectors.trained import TrainedDetector
+from visavis.faces import Faces
+from visavis.images import Picture
+
+FLOATS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def of_model(
+    model: FasterRCNN,
+    threshold: float,
+    on: torch.device,
+    calibration: Calibration = Calibration(),
+    precision: str = "fp32",
+) -> TrainedDetector:
+    """The detector of a network as it is now: later changes of `model` do not reach it."""
+    network = TorchNetwork(model, on, calibration, precision)
+    return TrainedDetector(network, network.model.transform.sizing, threshold, calibration)
+
+
+class TorchNetwork:
+    """A copy of `model`, folded, on a device. Raises InputError for a precision that the device has not."""
+
+    def __init__(
+        self, model: FasterRCNN, on: torch.device, calibration: Calibration = Calibration(), precision: str = "fp32"
+    ) -> None:
+        _check(precision, on)
+        self.model = settle(folded(model)).to(on).to(memory_format=torch.channels_last)
+        self.device = on
+        self.calibration = calibration
+        self.runs = f"torch on {_named(on)}, {precision}"
+        if precision != "fp32":
+            _lower(self.model, on.type, FLOATS[precision])
+
+    def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
+        """See visavis.detectors.trained.Network."""
+        self.model.roi_heads.score_thresh = float(self.calibration.undo(np.array(threshold)))
+        tensors = [torch.tensor(picture, device=self.device).permute(2, 0, 1) for picture in pictures]
+        with torch.inference_mode():
+            found = self._run([tensor.float().div_(255) for tensor in tensors])
+        return [self._faces(*each, threshold) for each in zip(found, pictures, strict=True)]
+
+    def _run(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:
+        """torchvision's own way through the network, but for its resizing."""
+        transform = self.model.transform
+        batch = transform.batch_images([transform.normalize(one) for one in pictures], transform.size_divisible)
+        images = ImageList(batch, [(one.shape[1], one.shape[2]) for one in pictures])
+        features = self.model.backbone(images.tensors.contiguous(memory_format=torch.channels_last))
+        proposals, _ = self.model.rpn(images, features)
+        return self.model.roi_heads(features, proposals, images.image_sizes)[0]
+
+    def _faces(self, found: dict[str, Tensor], picture: Picture, threshold: float) -> Faces:
+        scores = self.calibration.apply(found["scores"].cpu().numpy().astype(np.float32))
+        boxes = clip(found["boxes"].cpu().numpy(), (picture.shape[0], picture.shape[1]))
+        return Faces(boxes, scores).above(threshold)
+
+
+class _Lowered(nn.Module):
+    """A part of a network that computes in 16 bits where autocast holds that safe, and hands out 32.
+
+    Between the parts boxes are worked out, and half a pixel in a thousand is more than 8 bits can tell.
+    """
+
+    def __init__(self, part: nn.Module, device: str, floats: torch.dtype) -> None:
+        super().__init__()
+        self.part, self.device, self.floats = part, device, floats
+
+    def forward(self, *inputs: Any) -> Any:
+        with torch.autocast(self.device, self.floats):
+            return _floats(self.part(*inputs))
+
+
+def _lower(model: FasterRCNN, device: str, floats: torch.dtype) -> None:
+    for owner, name in (
+        (model, "backbone"),
+        (model.rpn, "head"),
+        (model.roi_heads, "box_head"),
+        (model.roi_heads, "box_predictor"),
+    ):
+        setattr(owner, name, _Lowered(getattr(owner, name), device, floats))
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return {name: _floats(one) for name, one in value.items()}
+    return [_floats(one) for one in value]
+
+
+def _named(on: torch.device) -> str:
+    return f"{on} ({torch.cuda.get_device_name(on)})" if on.type == "cuda" else str(on)
+
+
+def _check(precision: str, on: torch.device) -> None:
+    if precision == "fp16" and on.type == "cpu":
+        raise InputError("--precision fp16: a CPU does not compute in it any faster; take bf16 or fp32")
+    if precision == "bf16" and on.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise InputError(f"--precision bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")

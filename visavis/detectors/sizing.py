@@ -1,0 +1,34 @@
+"""How large a picture goes into a network: the rule alone, for whoever runs it."""
+
+import math
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """A picture's shorter side is to have `shorter` pixels, but its longer one has `longest` at most, and it is never
+    made larger than `enlarge` times. It is then padded to a multiple of `multiple` pixels either way."""
+
+    shorter: int
+    longest: int
+    enlarge: float = math.inf
+    multiple: int = 32
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) in the network. In whole numbers, so that every program comes to the same pixels."""
+        return self._side(height, height, width), self._side(width, height, width)
+
+    def padded(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) of what goes through the network."""
+        down, across = (-(-side // self.multiple) * self.multiple for side in self.size(height, width))
+        return down, across
+
+    def resized(self, shorter: int) -> "Sizing":
+        """The same for another shorter side; the longest grows and shrinks with it."""
+        return replace(self, shorter=shorter, longest=self.longest * shorter // self.shorter)
+
+    def _side(self, side: int, height: int, width: int) -> int:
+        sizes = [side * self.shorter // min(height, width), side * self.longest // max(height, width)]
+        if self.enlarge != math.inf:
+            sizes.append(math.floor(side * self.enlarge))
+        return max(1, min(sizes))

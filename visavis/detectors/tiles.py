@@ -1,0 +1,148 @@
+"""Small faces in large photos: any detector, shown the whole photo and then its pieces at full size.
+
+A detector that looks at 512 pixels of a photo of 4,000 sees a face of 60 pixels as one of 8. The pieces overlap, so
+that every face no larger than the overlap lies whole in one of them; larger ones show in the whole photo. What a
+piece's inner edge cuts is left to the neighbour that has it whole. Where none has, and the face was not found in the
+whole photo either, the largest of the cut finds stands for it.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.boxes import Boxes, clip, covered, iou
+from visavis.detectors import Detector
+from visavis.faces import Faces
+from visavis.images import Picture, as_picture
+from visavis.sight import Sight
+
+SIDE = 640
+"""Pixels of a piece's side, where the detector does not say how many it has use for."""
+OVERLAP = 0.25
+"""Share of a piece that its neighbour has, too."""
+TOGETHER = 8
+"""Pieces that the detector is shown at once."""
+EDGE = 0.02
+"""Share of a piece's side: a find that comes so near to an inner edge may be cut by it."""
+SAME, PART = 0.4, 0.7
+"""Of two finds, the less sure goes from this IoU on, or with this share of it in the other."""
+TOUCHES = 0.2
+"""A cut find with this share of it in another one is of the same face: two cut ones have the overlap in common."""
+
+
+class Tiles:
+    """A detector that looks at the pieces of a photo as well as at the whole. side: of a piece, pixels."""
+
+    def __init__(self, detector: Detector, side: int | None = None) -> None:
+        self.detector = detector
+        self.side = side or getattr(detector, "sight", Sight()).shortest or SIDE
+        self.sight = Sight()
+        self.runs = f"{getattr(detector, 'runs', type(detector).__name__)}, tiles of {self.side} pixels"
+
+    @property
+    def threshold(self) -> float:
+        """The detector's."""
+        return self.detector.threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self.detector.threshold = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("calibration", "attributes"):  # what else a detector may tell of itself
+            return getattr(self.detector, name)
+        raise AttributeError(name)
+
+    def detect(self, images: list[Picture]) -> list[Faces]:
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        wholes = self.detector.detect(images)
+        return [self._find(as_picture(image), whole) for image, whole in zip(images, wholes, strict=True)]
+
+    def _find(self, image: Picture, whole: Faces) -> Faces:
+        places = list(pieces(image.shape[0], image.shape[1], self.side))
+        parts, cuts = [whole], []
+        for start in range(0, len(places), TOGETHER):
+            some = places[start : start + TOGETHER]
+            shown = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in some]
+            for place, found in zip(some, self.detector.detect(shown), strict=True):
+                moved, cut = _placed(found, place, (image.shape[0], image.shape[1]), EDGE * self.side)
+                parts.append(moved[~cut])
+                cuts.append(moved[cut & ~_in_another(moved.boxes, place, places)])
+        return _with_cut(merged(parts), cuts)
+
+
+def pieces(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:
+    """x1 y1 x2 y2 of the pieces of a photo, row by row, evenly spread; none where one would be the whole photo."""
+    if max(height, width) <= side:
+        return
+    for y, x in product(_starts(height, side), _starts(width, side)):
+        yield x, y, min(x + side, width), min(y + side, height)
+
+
+def merged(parts: list[Faces]) -> Faces:
+    """All finds, surest first, without those that are a surer one once more, or a part of it."""
+    faces = _together(parts)
+    kept: list[int] = []
+    for number in range(len(faces)):
+        if not _repeats(faces.boxes[number : number + 1], faces.boxes[kept]):
+            kept.append(number)
+    return faces[np.array(kept, np.int64)]
+
+
+def _together(parts: list[Faces]) -> Faces:
+    """All finds, surest first."""
+    boxes = np.concatenate([part.boxes for part in parts])
+    scores = np.concatenate([np.asarray(part.scores) for part in parts])
+    several = [part.keypoints for part in parts if part.keypoints is not None]
+    faces = Faces(boxes, scores, np.concatenate(several) if len(several) == len(parts) else None)
+    return faces[np.argsort(-scores, kind="stable")]
+
+
+def _with_cut(faces: Faces, cuts: list[Faces]) -> Faces:
+    """`faces`, and of finds that were cut the largest of each face that is not among them."""
+    if not any(len(cut) for cut in cuts):
+        return faces
+    cut = _together(cuts)
+    areas = (cut.boxes[:, 2:] - cut.boxes[:, :2]).prod(axis=1)
+    for number in np.argsort(-areas, kind="stable"):
+        if not (covered(cut.boxes[number : number + 1], faces.boxes) >= TOUCHES).any():
+            faces = _together([faces, cut[np.array([number])]])
+    return faces
+
+
+def _repeats(box: Boxes, surer: Boxes) -> bool:
+    return bool((iou(box, surer) >= SAME).any() or (covered(box, surer) >= PART).any())
+
+
+def _placed(
+    found: Faces, place: tuple[int, int, int, int], size: tuple[int, int], near: float
+) -> tuple[Faces, NDArray[np.bool_]]:
+    """Finds of a piece in the photo's pixels, and (N,) which of them an inner edge may cut."""
+    x1, y1, x2, y2 = place
+    inner = np.array([x1 > 0, y1 > 0, x2 < size[1], y2 < size[0]])
+    apart = np.abs(found.boxes - np.array([0, 0, x2 - x1, y2 - y1], np.float32))
+    moved = clip(found.boxes + np.array([x1, y1, x1, y1], np.float32), size)
+    points = None if found.keypoints is None else found.keypoints + np.array([x1, y1], np.float32)
+    return Faces(moved, found.scores, points, found.attributes), np.asarray(((apart < near) & inner).any(axis=1))
+
+
+def _in_another(
+    boxes: Boxes, place: tuple[int, int, int, int], places: list[tuple[int, int, int, int]]
+) -> NDArray[np.bool_]:
+    """(N,) which finds of a piece another piece shows as well, and so has the better one of."""
+    others = np.array([one for one in places if one != place], np.float32).reshape(-1, 4)
+    outside = np.concatenate(
+        [others[None, :, :2] - boxes[:, None, :2], boxes[:, None, 2:] - others[None, :, 2:]], axis=2
+    )
+    return np.asarray(outside.max(axis=2).min(axis=1, initial=np.inf) <= 0)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where pieces begin along one direction: as few as overlap enough, the last one at the end."""
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (side * (1 - OVERLAP)))) + 1
+    return [round(start) for start in np.linspace(0, length - side, count)]

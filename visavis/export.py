@@ -1,0 +1,42 @@
+"""Write a detector as an ONNX file for other programs: `python -m visavis.export runs/faces/best.safetensors`.
+
+What the file takes and gives: docs/backends.md.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from visavis.command import InputError, main, say
+
+
+@dataclass
+class Options:
+    """Write a detector as one ONNX file: a photo of any size in, boxes and scores out."""
+
+    source: Annotated[Path | None, tyro.conf.Positional] = None
+    """A checkpoint that train.py wrote; by default the detector that comes with the project."""
+    out: Path | None = None
+    """The file; by default beside the checkpoint, with .onnx for an ending: load_detector finds it there."""
+    overwrite: bool = False
+    """Replace the file if it is there."""
+
+
+def export(options: Options) -> int:
+    """Write the file, and say how large it is. Raises InputError where there is one, or no checkpoint."""
+    from visavis.detectors import SHIPPED
+    from visavis.detectors.exported import write
+
+    source = options.source or SHIPPED
+    out = options.out or source.with_suffix(".onnx")
+    if out.exists() and not options.overwrite:
+        raise InputError(f"{out} is there already; give another --out, or --overwrite")
+    write(source, out)
+    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    main(export, Options)

@@ -1,0 +1,142 @@
+"""What became of each input, as plain values, and the journal in which a run keeps that: a killed run goes on there."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+
+from visavis.command import InputError
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.sources import Input, shown
+
+SIDES = ("x1", "y1", "x2", "y2")
+
+Face = dict[str, Any]
+"""`SIDES` in pixels of the photo as displayed to 0.01, `score` to 0.0001, and a value an attribute."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One input and what became of it: a row of files.csv, and its rows of faces.csv.
+
+    status: `ok`, `unreadable`, `skipped`. reason: a keyword (docs/predict.md), or empty. height, width: pixels as
+    displayed, None of what was not read. seconds: decoding, and its share of its batch's time in the network.
+    frames: of a video, those that were looked at; its faces have `frame`, the number of theirs, and `time`, seconds.
+    """
+
+    path: str
+    status: str
+    reason: str = ""
+    width: int | None = None
+    height: int | None = None
+    seconds: float = 0.0
+    faces: list[Face] = field(default_factory=list)
+    frames: int | None = None
+
+    def as_json(self) -> str:
+        """One line."""
+        values = asdict(self) | {"seconds": round(self.seconds, 3)}
+        if self.frames is None:
+            del values["frames"]
+        return json.dumps(values, separators=(",", ":"))
+
+
+def face_rows(faces: Faces) -> list[Face]:
+    """The faces as plain values, surest first."""
+    boxes = np.round(faces.boxes.astype(np.float64), 2).tolist()
+    scores = np.round(np.asarray(faces.scores, np.float64), 4).tolist()
+    columns = {name: np.asarray(values).tolist() for name, values in faces.attributes.items()}
+    return [
+        dict(zip(SIDES, box, strict=True)) | {"score": score} | {name: column[n] for name, column in columns.items()}
+        for n, (box, score) in enumerate(zip(boxes, scores, strict=True))
+    ]
+
+
+class Journal:
+    """The inputs of a run, its settings, and the records made so far: one file, a line each. A context manager.
+
+    The first line is there as a whole or not at all. A torn end, as a kill leaves it, is cut off.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes] | None = None) -> None:
+        """file: the journal, opened and locked already. Raises InputError where another run is at work with it."""
+        self.path = path
+        self._file = file or path.open("r+b")
+        if file is None:
+            _lock(self._file, path)
+        head = json.loads(self._file.readline())
+        self.settings: dict[str, Any] = head["settings"]
+        self.inputs = [Input(*fields) for fields in head["inputs"]]
+        self._begin = end = self._file.tell()
+        self.done = 0
+        for line in self._file:
+            if not (line.startswith(b"{") and line.endswith(b"}\n")):  # a power cut may leave zeros there
+                break
+            end += len(line)
+            self.done += 1
+        self._file.truncate(end)
+        self._file.seek(end)
+
+    @classmethod
+    def begin(cls, path: Path, settings: dict[str, Any], inputs: Sequence[Input]) -> "Journal":
+        """A new one; an old one is replaced. Raises InputError where another run is at work with that."""
+        with path.open("ab") as old:
+            _lock(old, path)
+            with replaced(path) as file:
+                _lock(file)  # before it has its name: there is no moment at which another run could begin
+                json.dump({"settings": settings, "inputs": [astuple(one) for one in inputs]}, file)
+                file.write("\n")
+                locked = os.dup(file.fileno())
+        begun = os.fdopen(locked, "r+b")
+        begun.seek(0)
+        return cls(path, begun)
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether a run was begun: a run that was stopped while it did so leaves an empty file at most."""
+        return path.exists() and path.stat().st_size > 0
+
+    def records(self) -> Iterator[Record]:
+        """Those made so far, of the first inputs, in their order."""
+        with self.path.open("rb") as file:
+            file.seek(self._begin)
+            for _, line in zip(range(self.done), file, strict=False):
+                yield Record(**json.loads(line))
+
+    def add(self, record: Record) -> None:
+        """Write the record of the next input, and flush it."""
+        self._file.write(record.as_json().encode() + b"\n")
+        self._file.flush()
+        self.done += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def _lock(file: IO[Any], path: Path | None = None) -> None:
+    """Lock an open file, which must still be the one at `path`, until it is closed. Raises InputError."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = path is None or os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        free = False
+    if not free:
+        file.close()
+        raise InputError(f"another run is at work in {Path(file.name).parent}; wait until it is done")
+
+
+def unopened(one: Input) -> Record:
+    """The record of an input that is not looked at."""
+    return Record(shown(one.path), one.status, one.reason)

@@ -1,0 +1,76 @@
+"""Contact sheets of all faces that were found, page by page: sheets/0001.jpg, 0002.jpg ...
+
+While a run goes on, each face is kept as a small picture of its own; the pages are made of those at its end. So the
+photos are not read again, and memory holds one page, whatever the number of faces.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count, islice
+from pathlib import Path, PurePosixPath
+
+from visavis import images
+from visavis.crops import Crops
+from visavis.draw import contact_sheet
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import Picture
+from visavis.records import Record
+from visavis.sources import Input
+
+SHEETS = "sheets"
+KEPT = ".sheet"
+"""Folders in the one of the results: the pages; and the small pictures, until the pages are there."""
+
+COLUMNS, ROWS, CELL = 10, 8, 160
+
+_CROPS = Crops(margin=0.3, square=True)
+
+
+def keep(out: Path, place: str, picture: Picture, faces: Faces, first: int = 0) -> None:
+    """Keep a small picture of each of a photo's faces; `place` is the photo's own in the folder of results.
+
+    first: faces of the same input that were kept before, in other frames.
+    """
+    for number, box in enumerate(faces.boxes, start=first):
+        small, _ = images.fit(_CROPS.cut(picture, box), CELL)
+        with replaced(_kept(out, place, number), "wb", durable=False) as file:
+            file.write(images.encode(small, quality=95))
+
+
+def write_sheets(out: Path, seen: Callable[[], Iterator[tuple[Input, Record]]]) -> None:
+    """Write the pages from what was kept: faces in the order of their photos, each with its photo's name.
+
+    Pages of an earlier run that are not written over are removed. No face gives no page.
+    """
+    cells = _cells(out, seen())
+    for page in count(1):
+        path = out / SHEETS / f"{page:04}.jpg"
+        pictures, captions = [], []
+        for kept, caption in islice(cells, COLUMNS * ROWS):
+            pictures.append(images.read(kept))
+            captions.append(caption)
+        if not pictures:
+            break
+        with replaced(path, "wb") as file:
+            file.write(images.encode(contact_sheet(pictures, captions, COLUMNS, CELL)))
+    for old in (out / SHEETS).glob("*.jpg"):
+        if old.stem.isdecimal() and int(old.stem) >= page:
+            old.unlink()
+
+
+def tidy(out: Path) -> None:
+    """Remove what was kept for the pages."""
+    shutil.rmtree(out / KEPT, ignore_errors=True)
+
+
+def _cells(out: Path, seen: Iterator[tuple[Input, Record]]) -> Iterator[tuple[Path, str]]:
+    for one, record in seen:
+        name = PurePosixPath(record.path).name
+        for number, face in enumerate(record.faces):
+            which = f" {face['time']:.1f} s" if "time" in face else f" #{number}" if len(record.faces) > 1 else ""
+            yield _kept(out, one.place, number), name + which
+
+
+def _kept(out: Path, place: str, number: int) -> Path:
+    return out / KEPT / place / f"{number}.jpg"

@@ -1,0 +1,274 @@
+"""Video files and cameras: their frames as pictures, and files made of them, with the sound as it was.
+
+Reading and writing are PyAV's (FFmpeg's libraries). Frames come upright; times are the file's own, so that a frame rate
+that varies stays as it is. One frame after the other: what is in memory does not grow with the length.
+"""
+
+import io
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+
+from visavis.clock import Clock
+from visavis.command import InputError
+from visavis.images import MAX_PIXELS, ImageError, Picture
+
+SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv"}
+)
+"""Names that are taken for videos."""
+
+CAMERAS = {
+    "linux": ("v4l2", "/dev/video{}"),
+    "darwin": ("avfoundation", "{}"),
+    "win32": ("dshow", "video={}"),  # Windows counts no cameras: its name stands for the number
+}
+"""Platform -> FFmpeg's input format for cameras, and what it calls the one of a number."""
+
+_DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv"  # none that opens further files or addresses
+)
+
+_WRITTEN = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""Ending -> the container that is written. All else becomes Matroska, which takes any sound and any times."""
+
+_CODECS: dict[str, tuple[str, dict[str, str]]] = {
+    "webm": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "threads": "1"}),
+    "": ("libx264", {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}),
+}
+"""Container -> FFmpeg's encoder and its settings, of little visible loss; `` is any other. A run that goes on writes
+what an undisturbed one does, and with several threads x264 writes what depends on which is faster, and its macroblock
+tree reads memory that nobody has written."""
+
+
+@dataclass
+class Frame:
+    """One frame. number: from 0. seconds: when it is shown. time: the same in the stream's time base."""
+
+    number: int
+    seconds: float
+    time: int
+    decoded: Any = field(repr=False)
+
+    @property
+    def picture(self) -> Picture:
+        """(height, width, 3) uint8 RGB, upright."""
+        pixels = self.decoded.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(np.rot90(pixels, round(self.decoded.rotation / 90)))
+
+
+@dataclass
+class Sound:
+    """A packet of the sound, as it is in the file."""
+
+    packet: Any = field(repr=False)
+
+
+class Video:
+    """An opened video. A context manager; `parts` goes through it once.
+
+    height, width: of its frames, upright, pixels.
+    Raises ImageError: missing, unreadable, empty, not_video, too_large.
+    """
+
+    def __init__(self, path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
+        try:
+            # A file object, and a list of what may be read: a playlist named .mp4 opens nothing else.
+            self._file: IO[bytes] | None = open(path, "rb")  # noqa: SIM115 closed in __exit__
+        except FileNotFoundError:
+            raise ImageError("missing", "no such file") from None
+        except OSError as error:
+            raise ImageError("unreadable", str(error)) from None
+        try:
+            if not self._file.read(1):
+                raise ImageError("empty", "the file has no bytes")
+            self._file.seek(0)
+            self._open(self._file, None, {"format_whitelist": _DEMUXERS}, max_pixels)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @classmethod
+    def camera(cls, number: str, max_pixels: int = MAX_PIXELS) -> Self:
+        """The camera of that number (on Windows, of that name). Raises InputError where there is none."""
+        if sys.platform not in CAMERAS:
+            raise InputError(f"--webcam: cameras are not read on {sys.platform}")
+        format, name = CAMERAS[sys.platform][0], CAMERAS[sys.platform][1].format(number)
+        video = cls.__new__(cls)
+        video._file = None
+        try:
+            video._open(name, format, {}, max_pixels)
+        except ImageError as error:
+            raise InputError(f"--webcam {number}: no camera at {name} ({error.detail}); give another number") from None
+        return video
+
+    def _open(self, source: Any, format: str | None, options: dict[str, str], max_pixels: int) -> None:
+        import av
+
+        try:
+            self.container: Any = av.open(source, format=format, options=options, metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as error:
+            raise ImageError("not_video", str(error)) from None
+        pictures = av.stream.Disposition.attached_pic  # a cover, say
+        streams = [one for one in self.container.streams.video if not one.disposition & pictures]
+        if not streams or not streams[0].codec_context:
+            self.container.close()
+            raise ImageError("not_video", "it has no pictures that move")
+        self.stream = streams[0]
+        self.stream.thread_type = "AUTO"
+        self.sounds = [one for one in self.container.streams.audio if one.codec_context]
+        if self.stream.width * self.stream.height > max_pixels:
+            self.container.close()
+            raise ImageError("too_large", f"frames of {self.stream.width} x {self.stream.height} pixels")
+
+    @property
+    def is_camera(self) -> bool:
+        """It ends when one stops to look."""
+        return self._file is None
+
+    def parts(self) -> Iterator[Frame | Sound]:
+        """The frames and the sound as they come. Raises ImageError (truncated) where it cannot be read to its end."""
+        import av
+
+        number, packets, last, reached = 0, 0, -1, 0.0
+        clock = Clock()
+        try:
+            for packet in self.container.demux(self.stream, *self.sounds):
+                clock.set(packet)
+                if packet.pts is not None:
+                    reached = max(reached, float(packet.pts * packet.time_base))
+                if packet.stream is not self.stream:
+                    if packet.size:
+                        yield Sound(packet)
+                    continue
+                packets += packet.size > 0
+                for decoded in packet.decode():
+                    last = max(last + 1, decoded.pts if decoded.pts is not None else last + 1)
+                    if (decoded.width, decoded.height) != (self.stream.width, self.stream.height):
+                        decoded = decoded.reformat(self.stream.width, self.stream.height)
+                    yield Frame(number, float(last * self.stream.time_base), last, decoded)
+                    number += 1
+        except (av.FFmpegError, ValueError) as error:
+            raise ImageError("truncated", f"after {number} frames: {error}") from None
+        counted = self.stream.frames if "mp4" in self.container.format.name else 0  # others count what is not there
+        if packets < counted or self._ends_early(reached):
+            raise ImageError("truncated", f"it ends after {number} frames")
+        if not number:
+            raise ImageError("truncated", "none of its frames can be read")
+
+    def _ends_early(self, reached: float) -> bool:
+        """Whether the last packet, at `reached` seconds, comes long before the end that the file tells, if it does."""
+        if self.container.duration is None or self.is_camera:
+            return False
+        end = (self.container.duration + (self.container.start_time or 0)) / 1_000_000
+        return end - reached > 2 + end / 50
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        self.container.close()
+        if self._file is not None:
+            self._file.close()
+
+
+def container(path: str, video: Video) -> str:
+    """The ending of the container for a copy: the video's own where that is written and takes its sound, or .mkv."""
+    import av
+
+    ending = Path(path).suffix.lower()
+    if ending not in _WRITTEN:
+        return ".mkv"
+    with av.open(io.BytesIO(), "w", format=_WRITTEN[ending]) as empty:
+        takes = empty.supported_codecs
+    return ending if all(sound.codec_context.codec.canonical_name in takes for sound in video.sounds) else ".mkv"
+
+
+class Copy:
+    """A new file for changed frames of a video: `show` each, hand on the `sound`, and `close`.
+
+    size: height and width of the frames. ending: of the container, as `container` has it.
+    Times and sound are the source's. Subtitles, chapters, covers and data (where some cameras keep their place) are
+    left out. private: the file's tags are left out, too. Raises ImageError: unwritable.
+    """
+
+    def __init__(self, file: IO[bytes], ending: str, source: Video, size: tuple[int, int], private: bool) -> None:
+        import av
+
+        format = _WRITTEN[ending]
+        codec, options = _CODECS.get(format, _CODECS[""])
+        self._size = size
+        # Bit-exact: the same copy each time, without an identity drawn by lot.
+        self._container: Any = av.open(file, "w", format=format, options={"fflags": "+bitexact"})
+        known: Any = source.stream.codec_context
+        rate = source.stream.average_rate or Fraction(30)
+        self._stream: Any = self._container.add_stream(codec, rate=rate, options=options)
+        context: Any = self._stream.codec_context
+        # 4:2:0 halves the colours: sides are even.
+        context.width, context.height, context.pix_fmt = size[1] + size[1] % 2, size[0] + size[0] % 2, "yuv420p"
+        context.time_base = source.stream.time_base
+        for name in ("color_primaries", "color_trc", "colorspace", "color_range"):
+            setattr(context, name, getattr(known, name))
+        with _writing():
+            self._sounds = {one.index: self._container.add_stream_from_template(one) for one in source.sounds}
+        self._heard: dict[int, int] = {}
+        if not private:
+            self._container.metadata.update(source.container.metadata)
+
+    def show(self, picture: Picture, frame: Frame) -> None:
+        """Write `picture` at the time of `frame`."""
+        import av
+
+        odd = [(0, side % 2) for side in self._size]
+        changed = av.VideoFrame.from_ndarray(np.pad(picture, [*odd, (0, 0)], "edge"), format="rgb24")
+        changed = changed.reformat(format="yuv420p", dst_colorspace=frame.decoded.colorspace)
+        changed.pts, changed.time_base = frame.time, frame.decoded.time_base
+        with _writing():
+            self._container.mux(self._stream.encode(changed))
+
+    def sound(self, sound: Sound) -> None:
+        """Hand on a packet as it is, or leave it out where it is not later than the one before: no file takes that."""
+        packet = sound.packet
+        source = packet.stream
+        ticks = packet.pts if packet.dts is None else packet.dts
+        if ticks is None or ticks <= self._heard.get(source.index, -math.inf):
+            return
+        self._heard[source.index] = ticks
+        before = packet.pts, packet.dts, packet.duration, packet.time_base
+        packet.stream = self._sounds[source.index]
+        try:
+            with _writing():
+                self._container.mux(packet)
+        finally:  # it is in the unit of this file now, and another copy is to have it as it was
+            packet.stream = source
+            packet.pts, packet.dts, packet.duration, packet.time_base = before
+
+    def close(self, whole: bool) -> None:
+        """Write what is left, and the file's index. whole: or else the file is no good, and nothing is waited for."""
+        import av
+
+        if whole:
+            with _writing():
+                self._container.mux(self._stream.encode(None))
+                self._container.close()
+            return
+        with suppress(av.FFmpegError):  # what stopped the copy is on its way up already
+            self._container.close()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """FFmpeg's refusals as ImageError (unwritable). A full disk stays an OSError."""
+    import av
+
+    try:
+        yield
+    except (av.FFmpegError, ValueError) as error:
+        raise ImageError("unwritable", str(error)) from None
