@@ -19,14 +19,15 @@ from tqdm import tqdm
 import visavis
 from dataset.faces import Photo, labels_within, load_photos
 from dataset.split import Shares
-from visavis import calibration, charts, mistakes
+from visavis import calibration, charts
 from visavis.calibration import Calibration
 from visavis.command import InputError, main, say
-from visavis.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
 from visavis.detectors import DETECTORS, SHIPPED
+from visavis.evaluation import mistakes
+from visavis.evaluation.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
+from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
 from visavis.files import replaced
 from visavis.images import ImageError, Picture, encode, read
-from visavis.scoreboard import COST, DETECTION, sentence, table
 
 LOWEST_SCORE = 0.05
 """Down to here, before any calibration, finds are asked for: AP is over the whole curve, not from a threshold on."""
@@ -81,7 +82,9 @@ def evaluate(options: Options) -> int:
     from visavis import device
 
     names = _check(options)
-    protocol = import_module(f"visavis.protocols.{options.protocol}") if options.protocol != "labels" else None
+    protocol = (
+        import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
+    )
     annotated = {one.name: one for one in protocol.read(options.data)} if protocol else {}
     if protocol:
         photos = [Photo(one.name, "", one.path, one.boxes) for one in annotated.values()]

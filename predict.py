@@ -16,16 +16,17 @@ import tyro
 from tqdm import tqdm
 
 import visavis
-from visavis import results, runs, sources
+from visavis import sources
 from visavis.command import InputError, Seconds, main, say
-from visavis.copies import Copies
-from visavis.crops import Crops
 from visavis.detectors import SHIPPED, Detector
 from visavis.effects.redaction import Effect, Redaction
-from visavis.footage import EVERY
 from visavis.images import MAX_PIXELS
-from visavis.pipeline import Pipeline, Task
-from visavis.results import Report, Tables
+from visavis.prediction import results, runs
+from visavis.prediction.copies import Copies
+from visavis.prediction.crops import Crops
+from visavis.prediction.footage import EVERY
+from visavis.prediction.pipeline import Pipeline, Task
+from visavis.prediction.results import Report, Tables
 from visavis.sources import Input
 from visavis.workers import Workers
 

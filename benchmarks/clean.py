@@ -29,7 +29,7 @@ from dataset.split import split_of
 from visavis import command, images
 from visavis.boxes import area, as_boxes, iou
 from visavis.command import say
-from visavis.conventions import meets
+from visavis.evaluation.conventions import meets
 from visavis.files import replaced
 
 SETTINGS: dict[str, tuple[str, ...]] = {

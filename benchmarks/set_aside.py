@@ -19,9 +19,9 @@ from tqdm import tqdm
 import visavis
 from dataset import tables
 from dataset.photos import Photo, load_photos
-from visavis import conventions
 from visavis.boxes import iou
 from visavis.command import InputError, main, say
+from visavis.evaluation import conventions
 from visavis.faces import Faces
 from visavis.images import read
 

@@ -15,7 +15,7 @@ from clean.faceless import OVERLAP
 from clean.finders import Finder
 from clean.look import Photo, Seen
 from visavis.boxes import Boxes, area, as_boxes, iou, nms
-from visavis.conventions import Shift, meets
+from visavis.evaluation.conventions import Shift, meets
 
 PRECISION = 0.95
 """Of the finds to learn from, as many are to be faces."""

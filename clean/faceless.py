@@ -1,6 +1,6 @@
 """Cleaner 2: photos without the labelled face. Finds are held against the label.
 
-Finds are moved to the label's convention (`visavis.conventions`) before they are compared.
+Finds are moved to the label's convention (`visavis.evaluation.conventions`) before they are compared.
 """
 
 from collections.abc import Sequence

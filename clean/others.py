@@ -9,7 +9,7 @@ import numpy as np
 
 from clean.faceless import OVERLAP, Found
 from visavis.boxes import Boxes, covered, iou, nms
-from visavis.conventions import meets
+from visavis.evaluation.conventions import meets
 
 
 def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from clean.look import Photo, Seen
 from clean.verdicts import Verdict
 from visavis import draw, images
 from visavis.boxes import Boxes, as_boxes, scale
-from visavis.conventions import Shift
+from visavis.evaluation.conventions import Shift
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import ImageError

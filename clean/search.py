@@ -12,8 +12,9 @@ import numpy as np
 
 from clean.faceless import VISIBLE, visible
 from clean.finders import FACE, Finder
-from visavis import conventions, images
+from visavis import images
 from visavis.boxes import Boxes, as_boxes, grow, scale
+from visavis.evaluation import conventions
 from visavis.images import Picture
 
 CLOSER = 1.0

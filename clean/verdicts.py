@@ -12,9 +12,9 @@ from clean.finders import Finder
 from clean.likeness import Likeness
 from clean.look import Photo, Seen
 from clean.shelf import Shelf
-from visavis import conventions
 from visavis.boxes import as_boxes
-from visavis.conventions import Shift
+from visavis.evaluation import conventions
+from visavis.evaluation.conventions import Shift
 
 Looks = Sequence[tuple[Photo, Seen]]
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from visavis import bootstrap, metrics
+from visavis import metrics
+from visavis.evaluation import bootstrap
 from visavis.faces import Faces
 
 FACE = [[10.0, 10.0, 50.0, 60.0]]

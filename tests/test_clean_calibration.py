@@ -5,7 +5,7 @@ from clean import calibration
 from clean.finders import Finder
 from clean.look import Photo, Seen
 from clean.search import CLOSER
-from visavis.conventions import Shift
+from visavis.evaluation.conventions import Shift
 
 MAIN, SECOND = (0.0, 0.0, 100.0, 100.0), (200.0, 0.0, 250.0, 50.0)
 ELSEWHERE = (300.0, 300.0, 340.0, 340.0)

@@ -13,7 +13,7 @@ from clean.finders import Finder
 from clean.look import Photo, Seen
 from clean.verdicts import Verdict
 from visavis import images
-from visavis.conventions import Shift
+from visavis.evaluation.conventions import Shift
 
 EVIL = '<script>alert("x")</script>'
 REASONS = [

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from visavis import conventions
 from visavis.boxes import as_boxes, iou
-from visavis.conventions import Shift
+from visavis.evaluation import conventions
+from visavis.evaluation.conventions import Shift
 
 LABEL = as_boxes([(100, 100, 200, 220)])
 

@@ -13,11 +13,12 @@ import evaluate
 import visavis
 from dataset import tables
 from dataset.faces import Photo, labels_within
-from visavis import Faces, boxes, images, mistakes
+from visavis import Faces, boxes, images
 from visavis.command import InputError
-from visavis.contest import Contestant, Labelled, figures
 from visavis.detectors import SHIPPED, Detector
-from visavis.scoreboard import DETECTION, table
+from visavis.evaluation import mistakes
+from visavis.evaluation.contest import Contestant, Labelled, figures
+from visavis.evaluation.scoreboard import DETECTION, table
 
 FACE = [175, 70, 280, 205]
 PLACES = [(0, 0), (60, 20), (100, 40)]

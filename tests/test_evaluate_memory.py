@@ -8,8 +8,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from visavis import memory
 from visavis.command import InputError
+from visavis.evaluation import memory
 
 
 def test_a_larger_photo_takes_more_and_what_this_process_holds_does_not_count(tmp_path: Path):

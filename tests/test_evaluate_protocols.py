@@ -14,7 +14,7 @@ import evaluate
 from visavis import Faces
 from visavis.boxes import Boxes, as_boxes
 from visavis.command import InputError
-from visavis.protocols import PROTOCOLS, fddb, wider
+from visavis.evaluation.protocols import PROTOCOLS, fddb, wider
 
 A, B, C = [10, 10, 49, 49], [100, 10, 139, 49], [200, 10, 239, 49]
 NOWHERE = [300, 300, 339, 339]

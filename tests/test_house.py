@@ -25,25 +25,14 @@ MAY: dict[str, set[str]] = {
 # Inside visavis, from the top down: a module may import its own storey and those below.
 STOREYS = [
     {"visavis"},  # __init__ itself gathers the public names
-    {"pipeline", "runs", "memory", "contest"},
+    {"prediction", "evaluation"},
     {"detectors", "analysers", "export", "training"},
-    {"results", "footage", "copies", "sheets"},
-    {"records", "effects", "bootstrap", "charts", "mistakes", "scoreboard", "protocols"},
-    {
-        "calibration",
-        "checkpoint",
-        "metrics",
-        "draw",
-        "look",
-        "sources",
-        "sight",
-        "conventions",
-        "filming",
-        "repainting",
-    },
+    {"effects", "charts"},
+    {"calibration", "checkpoint", "metrics", "draw", "look", "sources", "sight"},
+    {"video", "rewriting"},
     {"faces"},
-    {"boxes", "crops", "spans", "video", "images", "jpeg"},
-    {"clock", "command", "device", "files", "formats", "metadata", "workers"},  # these know neither faces nor models
+    {"boxes", "images"},
+    {"command", "device", "files", "formats", "workers"},  # these know neither faces nor models
 ]
 
 LIGHT = ("import visavis", "import dataset.tables", "import dataset.split", "import download.lists, download.images")

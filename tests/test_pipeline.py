@@ -1,4 +1,4 @@
-"""visavis.pipeline: whatever fails on the way from an input to its record costs that input alone."""
+"""visavis.prediction.pipeline: whatever fails on the way from an input to its record costs that input alone."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import skimage.data
 from PIL import Image
 
 from visavis import Faces
-from visavis.copies import Copies
-from visavis.pipeline import Pipeline, Task
+from visavis.prediction.copies import Copies
+from visavis.prediction.pipeline import Pipeline, Task
 from visavis.sight import Sight
 from visavis.sources import listed
 from visavis.workers import Workers

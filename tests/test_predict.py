@@ -17,7 +17,7 @@ import visavis
 from visavis import images, sources
 from visavis.boxes import Boxes, as_boxes, iou
 from visavis.command import InputError
-from visavis.results import FACE_COLUMNS, FILE_COLUMNS
+from visavis.prediction.results import FACE_COLUMNS, FILE_COLUMNS
 
 ASTRONAUT = skimage.data.astronaut()
 

@@ -18,8 +18,8 @@ import visavis
 from visavis import images
 from visavis.boxes import as_boxes, iou
 from visavis.command import InputError
-from visavis.crops import Crops
 from visavis.effects.redaction import Redaction
+from visavis.prediction.crops import Crops
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[20:270, 100:400])
 PLACE = "Oxfordshire"
@@ -133,8 +133,8 @@ def test_a_crop_stays_in_the_picture_and_a_square_one_square():
 
 
 def test_sheets_show_all_faces_page_by_page(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("visavis.sheets.ROWS", 1)
-    monkeypatch.setattr("visavis.sheets.COLUMNS", 3)
+    monkeypatch.setattr("visavis.prediction.sheets.ROWS", 1)
+    monkeypatch.setattr("visavis.prediction.sheets.COLUMNS", 3)
     out = tmp_path / "out"
     assert run(photos, out, sheet=True) == 3
     count = len(rows(out / "faces.csv"))

@@ -14,9 +14,10 @@ from typed import typed
 
 import visavis
 from dataset.photos import load_photos
-from visavis import images, results
+from visavis import images
 from visavis.boxes import Boxes, as_boxes
-from visavis.records import Record
+from visavis.prediction import results
+from visavis.prediction.records import Record
 from visavis.sources import Input
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])

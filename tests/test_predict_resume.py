@@ -15,8 +15,8 @@ from PIL import Image
 from typed import started, typed
 
 import predict
-from visavis import runs
 from visavis.command import InputError
+from visavis.prediction import runs
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])
 FORMATS = "csv,json,jsonl,coco,yolo,voc"

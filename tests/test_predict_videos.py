@@ -18,8 +18,8 @@ import predict
 from visavis import images, load_detector
 from visavis.boxes import as_boxes, iou
 from visavis.command import InputError
-from visavis.footage import copy_name
-from visavis.video import CAMERAS, Frame, Video
+from visavis.prediction.footage import copy_name
+from visavis.video.recording import CAMERAS, Frame, Video
 
 BOX = np.float32([74, 36, 172, 162])
 
@@ -145,8 +145,8 @@ def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest
 CAMERA = """
 import signal, sys, predict
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
-from visavis.footage import copy_name
-from visavis.video import CAMERAS
+from visavis.prediction.footage import copy_name
+from visavis.video.recording import CAMERAS
 CAMERAS[sys.platform] = ("lavfi", f"movie={sys.argv[1]}:loop=0,setpts=N/25/TB,realtime")
 sys.exit(predict.predict(predict.Options((), predict.Path(sys.argv[2]), webcam="0", every=2, device="cpu", workers=1)))
 """

@@ -11,11 +11,12 @@ import skimage.data
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from scipy.ndimage import maximum_filter
 
-from visavis import Faces, images, jpeg
+from visavis import Faces, images
 from visavis.effects.redaction import Redaction
 from visavis.images import ImageError
-from visavis.metadata import safe_exif
-from visavis.repainting import repainted
+from visavis.rewriting import jpeg
+from visavis.rewriting.metadata import safe_exif
+from visavis.rewriting.repainting import repainted
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())
 FACE = Faces([[175, 70, 280, 205]])

@@ -15,10 +15,10 @@ from visavis import Faces, load_detector
 from visavis.boxes import as_boxes, covered, iou
 from visavis.command import InputError
 from visavis.effects.redaction import Redaction
-from visavis.filming import Making, Seen, watched
 from visavis.images import ImageError
-from visavis.spans import REACH, between, pairs, spanned
-from visavis.video import CAMERAS, Copy, Frame, Video
+from visavis.video.filming import Making, Seen, watched
+from visavis.video.recording import CAMERAS, Copy, Frame, Video
+from visavis.video.spans import REACH, between, pairs, spanned
 
 BOX = np.float32([74, 36, 172, 162])
 
@@ -267,7 +267,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path):
     clip(tmp_path / "long.mp4", range(0, 24000, 40))
     program = (
         "import resource, sys; from pathlib import Path; from visavis import Faces\n"
-        "from visavis.video import Video; from visavis.filming import Making, watched\n"
+        "from visavis.video.recording import Video; from visavis.video.filming import Making, watched\n"
         "with Video(sys.argv[1]) as video:\n"
         "    copy = Making(open(sys.argv[2], 'wb'), '.mp4', lambda picture, shown, covered: picture)\n"
         "    for seen in watched(video, lambda picture: Faces(), 5, [copy]):\n"
@@ -284,7 +284,7 @@ def test_a_copy_is_the_same_each_time_whatever_memory_holds(tmp_path: Path):
     source = clip(tmp_path / "a.avi", codec="mpeg4", sound="libmp3lame")
     program = (
         "import sys; from visavis import Faces\n"
-        "from visavis.video import Video; from visavis.filming import Making, watched\n"
+        "from visavis.video.recording import Video; from visavis.video.filming import Making, watched\n"
         "with Video(sys.argv[1]) as video, open(sys.argv[2], 'wb') as file:\n"
         "    list(watched(video, lambda picture: Faces(), 3, [Making(file, '.mkv', lambda picture, *_: picture)]))\n"
     )

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from visavis import video
 from visavis.command import InputError, say
 from visavis.images import SUFFIXES
+from visavis.video import recording
 
 NAME_BYTES = 255
 """What file systems allow for a name."""
@@ -56,7 +56,7 @@ class Input:
     @property
     def is_video(self) -> bool:
         """It has frames, to be looked at one after the other."""
-        return bool(self.camera) or (not self.reason and os.path.splitext(self.path)[1].lower() in video.SUFFIXES)
+        return bool(self.camera) or (not self.reason and os.path.splitext(self.path)[1].lower() in recording.SUFFIXES)
 
     @property
     def status(self) -> str:
@@ -206,7 +206,7 @@ def _reason(entry: "os.DirEntry[str]") -> str:
 
 def _is_photo(name: str) -> bool:
     """By its name; a video is one, too."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES | video.SUFFIXES
+    return os.path.splitext(name)[1].lower() in SUFFIXES | recording.SUFFIXES
 
 
 def _kind(path: str) -> str:

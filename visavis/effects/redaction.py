@@ -1,4 +1,4 @@
-"""Faces made unrecognisable: blurred, pixelated or covered. The files around the pixels: visavis.repainting.
+"""Faces made unrecognisable: blurred, pixelated or covered. The files around the pixels: visavis.rewriting.repainting.
 
 What is left of a face: its region (the box, grown by `grow` at each side) is averaged to at most `CELLS` cells along
 its longer side, and every effect draws from those averages alone: `pixelate` shows them as squares, `blur` and

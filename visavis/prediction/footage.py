@@ -9,15 +9,15 @@ import numpy as np
 
 from visavis.boxes import Boxes, clip
 from visavis.command import InputError
-from visavis.copies import DRAWN, REDACTED, Copies
 from visavis.draw import boxes_on
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.filming import Making, watched
 from visavis.images import MAX_PIXELS, ImageError, Picture
-from visavis.records import Record, face_rows
+from visavis.prediction.copies import DRAWN, REDACTED, Copies
+from visavis.prediction.records import Record, face_rows
 from visavis.sources import Input, shown
-from visavis.video import SUFFIXES, Video, container
+from visavis.video.filming import Making, watched
+from visavis.video.recording import SUFFIXES, Video, container
 
 EVERY = 5
 """Frames from one look to the next."""

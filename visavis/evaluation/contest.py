@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from visavis import bootstrap, calibration, conventions, memory, metrics
+from visavis import calibration, metrics
 from visavis.boxes import Boxes
 from visavis.calibration import Calibration
 from visavis.detectors import Detector
+from visavis.evaluation import bootstrap, conventions, memory
 from visavis.faces import Faces
 from visavis.metrics import Judged
 

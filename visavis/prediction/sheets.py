@@ -10,12 +10,12 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 
 from visavis import images
-from visavis.crops import Crops
 from visavis.draw import contact_sheet
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture
-from visavis.records import Record
+from visavis.prediction.crops import Crops
+from visavis.prediction.records import Record
 from visavis.sources import Input
 
 SHEETS = "sheets"

@@ -16,9 +16,9 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from visavis.clock import Clock
 from visavis.command import InputError
 from visavis.images import MAX_PIXELS, ImageError, Picture
+from visavis.video.clock import Clock
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv"}

@@ -1,9 +1,9 @@
 """Faces through a video: looked for in every so many frames, shown or covered in all of them.
 
-Between two looks a face is drawn where a straight line puts it, and covered wherever it may be: see visavis.spans. A
-frame that was looked at belongs to the stretch before and the one behind it, so that a face missed in one look alone
-stays covered by what the looks around it found. So a copy lags one look behind, and memory holds the frames between two
-looks (as decoded, half of what they take in RGB), whatever the video's length.
+Between two looks a face is drawn where a straight line puts it, and covered wherever it may be: see spans.py. A frame
+that was looked at belongs to the stretch before and the one behind it, so that a face missed in one look alone stays
+covered by what the looks around it found. So a copy lags one look behind, and memory holds the frames between two looks
+(as decoded, half of what they take in RGB), whatever the video's length.
 """
 
 from collections import deque
@@ -16,8 +16,8 @@ import numpy as np
 from visavis.boxes import Boxes, as_boxes
 from visavis.faces import Faces
 from visavis.images import Picture
-from visavis.spans import between, spanned
-from visavis.video import Copy, Frame, Sound, Video
+from visavis.video.recording import Copy, Frame, Sound, Video
+from visavis.video.spans import between, spanned
 
 
 @dataclass(frozen=True)

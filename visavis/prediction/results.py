@@ -17,7 +17,7 @@ from visavis.faces import Faces
 from visavis.files import csv_rows, replaced
 from visavis.formats import coco, voc, yolo
 from visavis.look import Entry, look
-from visavis.records import SIDES, Record
+from visavis.prediction.records import SIDES, Record
 from visavis.sources import Input, ending, shown
 
 FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "seconds")

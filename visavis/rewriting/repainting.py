@@ -1,10 +1,10 @@
 """A photo's file again, with some of its pixels painted anew and all that is private left out of what surrounds them.
 
 The format stays, and so does every pixel that is not painted: to the bit in JPEG (whole MCUs around what is painted
-are coded anew, visavis.jpeg) and in the lossless formats, but for colours of 16 bits (PNG, TIFF), of which 8 are
-left, since Pillow reads no more; 16-bit grey keeps all. A lossy WebP becomes a lossless one for that reason; HEIC and
+are coded anew, see jpeg.py) and in the lossless formats, but for colours of 16 bits (PNG, TIFF), of which 8 are left,
+since Pillow reads no more; 16-bit grey keeps all. A lossy WebP becomes a lossless one for that reason; HEIC and
 AVIF are coded anew at `QUALITY`. Of animations and of files with several pages the first picture alone is left, since
-it alone has been looked at. Which metadata stay: visavis.metadata.
+it alone has been looked at. Which metadata stay: visavis.rewriting.metadata.
 """
 
 import io
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
-from visavis import jpeg
 from visavis.images import MAX_PIXELS, ImageError, Picture, opened
-from visavis.metadata import ORIENTATION, safe_exif
+from visavis.rewriting import jpeg
+from visavis.rewriting.metadata import ORIENTATION, safe_exif
 
 QUALITY = 95
 """Of the formats that must be coded anew."""

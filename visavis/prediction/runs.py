@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from visavis import results, sheets
 from visavis.command import InputError, say
-from visavis.copies import CROPS, DRAWN, REDACTED
 from visavis.files import sweep
-from visavis.records import Journal, Record
+from visavis.prediction import results, sheets
+from visavis.prediction.copies import CROPS, DRAWN, REDACTED
+from visavis.prediction.records import Journal, Record
 from visavis.sources import Input
 
 JOURNAL = ".predict.jsonl"

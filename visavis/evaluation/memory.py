@@ -14,7 +14,7 @@ from typing import Any
 
 from visavis.command import InputError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ def measure(
     task["photos"] = [str(photo.resolve()) for photo in photos]
     # Its stderr is shown only where it fails: what a detector has to say, it has said in this process already.
     done = subprocess.run(
-        [sys.executable, "-m", "visavis.memory"], input=json.dumps(task), cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "visavis.evaluation.memory"],
+        input=json.dumps(task),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visavis.images import Picture
-from visavis.metadata import NO_EXIF, safe_exif
+from visavis.rewriting.metadata import NO_EXIF, safe_exif
 
 _SCAN, _END, _COMMENT = 0xDA, 0xD9, 0xFE
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # in a scan: neither a stuffed byte nor a restart
@@ -57,7 +57,7 @@ class _Segment:
 
 
 def without_private(data: bytes, orientation: int = 1) -> bytes:
-    """The same picture, bit for bit, without what `visavis.metadata` leaves out and what lies behind its end.
+    """The same picture, bit for bit, without what `visavis.rewriting.metadata` leaves out and what lies behind its end.
 
     data: a JPEG file that decodes. orientation: see `with_asides_of`.
     """

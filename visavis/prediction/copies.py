@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis import images, sheets
+from visavis import images
 from visavis.command import InputError
-from visavis.crops import Crops
 from visavis.draw import APART, boxes_on
 from visavis.effects.redaction import Redaction
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import ImageError, Picture
-from visavis.repainting import repainted
+from visavis.prediction import sheets
+from visavis.prediction.crops import Crops
+from visavis.rewriting.repainting import repainted
 from visavis.sight import Stamp
 from visavis.sources import ending
 
@@ -27,7 +28,7 @@ class Copies:
 
     out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
     made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of
-    the faces, for visavis.sheets.
+    the faces, for visavis.prediction.sheets.
     """
 
     out: Path

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from visavis import boxes
 from visavis.command import InputError, say
-from visavis.copies import Copies
 from visavis.detectors import Detector
 from visavis.faces import Faces
-from visavis.footage import EVERY, filmed
 from visavis.images import MAX_PIXELS, ImageError, Picture
-from visavis.records import Record, face_rows, unopened
+from visavis.prediction.copies import Copies
+from visavis.prediction.footage import EVERY, filmed
+from visavis.prediction.records import Record, face_rows, unopened
 from visavis.sight import Glimpse, Sight, glimpse
 from visavis.sources import Input, shown
 from visavis.workers import WorkerDied, Workers
