@@ -1,6 +1,8 @@
 """aiohttp's connections, opened to addresses that were judged and to no others; and the proxy, where there is one."""
 
+import asyncio
 import contextlib
+import functools
 import ipaddress
 import socket
 import ssl
@@ -11,6 +13,7 @@ from typing import Any
 import aiohttp
 import certifi
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from urllib3.util import make_headers, parse_url
 from yarl import URL
 
@@ -20,6 +23,9 @@ from visavis.command import InputError, say
 KEPT = 2.0
 """Seconds that a connection without work stays open: a host's next turn comes sooner, and a thousand hosts a second
 would fill the table of open files."""
+
+INTERIM = 16
+"""Answers (1xx: early hints and the like) that may come before the one that counts."""
 
 
 class Connections:
@@ -84,16 +90,19 @@ class Connections:
                 raise address.AddressError("private_address", where[0])
             return socket.socket(family, kind, protocol)
 
+        connector = aiohttp.TCPConnector(
+            limit=0,  # the schedule and `Client` hold the limits
+            keepalive_timeout=KEPT,
+            resolver=_Judged(self.timeout, allow, lookup),
+            use_dns_cache=False,
+            ssl=self._tls,
+            happy_eyeballs_delay=None,
+            socket_factory=opened,
+        )
+        assert connector._factory.func is ResponseHandler, "aiohttp makes its ends of connections in another way now"
+        connector._factory = functools.partial(_Impatient, loop=asyncio.get_running_loop())
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # the schedule and `Client` hold the limits
-                keepalive_timeout=KEPT,
-                resolver=_Judged(self.timeout, allow, lookup),
-                use_dns_cache=False,
-                ssl=self._tls,
-                happy_eyeballs_delay=None,
-                socket_factory=opened,
-            ),
+            connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=self.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -128,6 +137,22 @@ def _address_of(parsed: Any) -> URL:
         return URL(parsed.url, encoded=True)
     except ValueError as error:
         raise address.AddressError("bad_url", str(error)) from None
+
+
+class _Impatient(ResponseHandler):
+    """aiohttp's end of a connection, but it hangs up on a server that only ever says that the answer is to come:
+    aiohttp reads and keeps all of that, thirty megabytes a second, until the deadline."""
+
+    _interim = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Takes the head of an answer, parsed, and the stream of its body."""
+        self._interim = self._interim + 1 if data[0].code < 200 else 0
+        if self._interim <= INTERIM:
+            super().feed_data(data, size)
+        elif self.transport is not None:
+            self.close()  # first: it forgets exceptions
+            self.set_exception(aiohttp.ServerDisconnectedError(f"more than {INTERIM} interim answers"))
 
 
 class _Judged(AbstractResolver):

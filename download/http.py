@@ -118,7 +118,7 @@ class Client:
                     if obey is not None:
                         with _suspended(limit):
                             await obey.check(parsed)
-                    async with self._slot(str(parsed.host), limit):
+                    async with self._slot(str(parsed.host).rstrip("."), limit):
                         response = await self._connections.send(parsed, self._headers | (headers or {}))
                         whole_host = False
                         try:

@@ -152,11 +152,11 @@ class Plan:
 
 
 def host_of(url: str) -> str:
-    """The host's name in an address, in lower case; empty where it has none."""
+    """The host's name in an address, in lower case, without the dot of the root; empty where it has none."""
     if found := _HOST.match(url):
-        return found[1].lower()
+        return found[1].lower().rstrip(".")
     try:
-        return urlsplit(url).hostname or ""
+        return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:  # no address at all: the client will say so
         return ""
 

@@ -141,6 +141,16 @@ def test_dripping_cannot_stretch_the_deadline(site, begin, piece):
         assert http.get(site.url("/photo")).status == "ok", "the client is fit for more"
 
 
+def test_interim_answers_without_end_are_no_answer(site):
+    interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    site.routes |= {"/flood": drip(interim * 2000, b"", pause=0), "/hints": interim * 3 + answer(PHOTO)}
+    with client() as http:
+        began = time.monotonic()
+        assert http.get(site.url("/flood")).reason == "protocol"
+        assert time.monotonic() - began < SOON, "not the deadline's 90 seconds"
+        assert http.get(site.url("/hints")).body == PHOTO
+
+
 def test_silence_and_slow_names_time_out(site):
     site.routes["/mute"] = lambda connection, request: time.sleep(120)
     with client(timeout=0.4, deadline=120.0) as http:

@@ -120,7 +120,7 @@ def test_shares_are_the_same_everywhere():
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[1, 7, 5, 6]\n"
-    assert host_of("HTTP://A.Org:80/x") == host_of("http://u:p@a.org/y") == "a.org"
+    assert host_of("HTTP://A.Org:80/x") == host_of("http://u:p@a.org/y") == host_of("http://a.org./z") == "a.org"
     assert shard_named("3/8") == (3, 8) and shard_named(None) == (1, 1)
     for wrong in ("0/8", "9/8", "3", "3/0", "a/b", "-1/8", ""):
         with pytest.raises(InputError, match="--shard"):
