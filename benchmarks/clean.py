@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,8 +22,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.clean_faults import COPIES, CORRUPT, FAULTS, Folder, Good, base_photos
-from clean import listing
+from benchmarks.clean_faults import COPIES, CORRUPT, FAULTS, Folder, Good, base_photos, same
+from clean import corrupt, listing
 from clean.look import Photo
 from dataset import tables
 from dataset.split import split_of
@@ -31,6 +32,7 @@ from visavis.boxes import area, as_boxes, iou
 from visavis.command import say
 from visavis.evaluation.conventions import meets
 from visavis.files import replaced
+from visavis.images import ImageError
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "face_recognition": ("--finder", "face_recognition"),
@@ -66,7 +68,7 @@ class Options:
     """Rows for the memory; compared with 1,000."""
     seed: int = 0
     """Of the choice of photos and of the faults."""
-    only: Literal["faults", "other faces", "cost", "speed", "memory"] | None = None
+    only: Literal["faults", "headers", "other faces", "cost", "speed", "memory"] | None = None
     """Measure this alone, and leave the other figures in the file as they are."""
 
 
@@ -77,6 +79,7 @@ def run(options: Options) -> int:
     with tempfile.TemporaryDirectory() as place:
         parts: dict[str, Callable[[], Any]] = {
             "faults": lambda: faults(photos, Path(place) / "faults", options),
+            "headers": lambda: headers(listing.photos(options.data), options.seed),
             "other faces": lambda: other_faces(photos, Path(place) / "others", options),
             "cost": lambda: cost(photos, options.timed),
             "speed": lambda: both_speeds(listing.photos(options.data), Path(place) / "speed", options),
@@ -152,6 +155,35 @@ def tally(reasons: dict[str, str]) -> dict[str, Any]:
     return figures
 
 
+def headers(photos: Sequence[Photo], seed: int) -> dict[str, Any]:
+    """Each photo as it is, and with one byte before its first scan inverted: what tells, without its sha256."""
+    chance = random.Random(seed)
+    figures: dict[str, Any] = {"photos": len(photos), "good photos called corrupt": 0, "inverted": Counter()}
+    for photo in photos:
+        data = photo.path.read_bytes()
+        figures["good photos called corrupt"] += _told(data) != "nothing"
+        changed = bytearray(data)
+        changed[chance.randrange(max(20, data.find(b"\xff\xda")))] ^= 0xFF
+        harmless = same(bytes(changed), images.decode(data))
+        figures["inverted"]["no fault: the very same picture" if harmless else _told(bytes(changed))] += 1
+    return figures
+
+
+def _told(data: bytes) -> str:
+    """What tells that a photo is corrupt."""
+    try:
+        picture = images.decode(data)
+    except ImageError:
+        return "it does not decode"
+    try:
+        corrupt.check(data, images.MAX_PIXELS)
+        corrupt.examine(picture, 32)
+    except ImageError as error:
+        quantised = "quantisation" in error.detail
+        return "quantisation" if quantised else "libjpeg warns" if error.reason == "damaged" else error.reason
+    return "nothing"
+
+
 def other_faces(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
     """Hide all labels but the largest; per setting: precision and recall of `train`, recall of train or ignore.
 
@@ -216,7 +248,7 @@ def cost(photos: Sequence[Photo], count: int) -> dict[str, Any]:
 
     some = [one for one in photos if one.boxes][:count]
     detectors = {name: finders.load(name).detector for name in ("face_recognition", "shipped")}
-    face_recognition: Any = import_module("face_recognition")  # after the finder, which makes it importable
+    face_recognition: Any = import_module("face_recognition")
 
     def plain(photo: Photo) -> bool:
         return bool(face_recognition.face_locations(face_recognition.load_image_file(photo.path)))

@@ -16,6 +16,7 @@ from visavis.images import ImageError, Picture
 
 CORRUPT = (
     "changed",
+    "damaged",
     "truncated",
     "empty",
     "not_image",
@@ -99,7 +100,7 @@ def _header(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[P
         while True:
             data = bytearray(whole)
             data[chance.randrange(max(20, data.find(b"\xff\xda")))] ^= 0xFF
-            if not _same(bytes(data), before):
+            if not same(bytes(data), before):
                 break
             folder.harmless += 1
         if number % 2:
@@ -109,7 +110,8 @@ def _header(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[P
             folder.add(f"header_recorded/{photo.image_id}", bytes(data), photo.boxes[0], known)
 
 
-def _same(data: bytes, before: Picture) -> bool:
+def same(data: bytes, before: Picture) -> bool:
+    """Whether the bytes still decode to that very picture."""
     try:
         return np.array_equal(images.decode(data), before)
     except ImageError:

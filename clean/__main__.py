@@ -1,11 +1,8 @@
 """python -m clean: which photos are worth learning from, and the faces that the list does not name."""
 
-import os
-from array import array
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,8 +10,6 @@ from visavis import command
 from visavis.command import InputError, say
 
 if TYPE_CHECKING:
-    from clean.journal import Looks
-    from clean.look import Photo, Task
     from clean.verdicts import Verdict
 
 
@@ -56,7 +51,7 @@ class Options:
 def run(options: Options) -> int:
     """Judge, write both tables, print the counts; return the exit status."""
     _check(options)
-    from clean import calibration, finders, listing, removal, report, verdicts
+    from clean import calibration, finders, listing, looking, removal, report, verdicts
     from clean.look import Task
     from dataset import tables
 
@@ -64,9 +59,8 @@ def run(options: Options) -> int:
     names = (options.finder, options.also) if options.also else (options.finder,)
     asked = {name: finders.load(name) for name in names} if options.only in (None, "faceless") else {}
     task = Task(tuple(asked), options.max_pixels, options.min_side)
-    keys = {name: finder.key for name, finder in asked.items()}
     notes = options.data / "clean" / "seen.jsonl"
-    looks = _look(photos, task, keys, notes, options.workers)
+    looks = looking.look_at_all(photos, task, notes, options.workers)
     moves = verdicts.shifts(looks, asked)
     told = [f"{name}: its boxes against the labels': {shift}" for name, shift in moves.items()]
     for name, finder in list(asked.items()):
@@ -114,50 +108,6 @@ def _check(options: Options) -> None:
         value = getattr(options, name)
         if value != "auto" and value < 1:
             raise InputError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")
-
-
-def _look(
-    photos: "Sequence[Photo]", task: "Task", keys: dict[str, str], path: Path, workers: int | Literal["auto"]
-) -> "Looks":
-    """What was seen of each photo: from the journal where that still holds, else looked at now."""
-    from tqdm import tqdm
-
-    from clean import journal, listing
-    from clean.shelf import Shelf
-    from clean.workers import Job, look_at_all
-
-    places = array("q", [-1]) * len(photos)  # where in the journal each photo's look begins
-    for image_id, place in journal.entries(path):
-        if (number := listing.number(photos, image_id)) is not None:
-            places[number] = place
-    jobs: Shelf[Job] = Shelf()
-    known = 0
-    for number, photo in enumerate(photos):
-        before = journal.read(path, places[number]) if places[number] >= 0 else None
-        if before is None or not before.still_holds(photo, task):
-            places[number] = -1
-            jobs.append((photo, task))
-            continue
-        unasked = before.unasked(keys)
-        if unasked or not before.complete():
-            jobs.append((photo, replace(task, finders=unasked)))
-        else:
-            known += 1
-    if known:
-        say(f"{known} of {len(photos)} photos were judged before and have not changed")
-    # A process that must load torch takes as long to start as ten photos do.
-    count = min(len(os.sched_getaffinity(0)), len(jobs) // 10) if workers == "auto" else min(workers, len(jobs))
-    with (
-        journal.Journal(path) as file,
-        closing(look_at_all(jobs, max(1, count))) as looks,
-        tqdm(looks, "clean", total=len(jobs), unit=" photos", smoothing=0.05, disable=not jobs) as bar,
-    ):
-        for one in bar:
-            at = listing.number(photos, one.image_id)
-            assert at is not None
-            before = journal.read(path, places[at]) if places[at] >= 0 else None
-            places[at] = file.add(before.joined(one) if before else one)
-    return journal.Looks(photos, path, places)
 
 
 def _counts(judged: "Sequence[Verdict]") -> str:

@@ -1,12 +1,56 @@
 """Cleaner 1: files that do not decode to a photo.
 
-The bytes decide, under the limits of visavis.images; here is only what is a fault for training and
-none for a decoder: a picture too small to learn from, and one that shows nothing.
+The bytes decide, under the limits of visavis.images; here is only what is a fault for training and none for a decoder:
+a picture too small to learn from, one that shows nothing, and one that is not what was encoded.
 """
+
+import re
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
 
-from visavis.images import ImageError, Picture
+from visavis.images import ImageError, Picture, opened
+
+_ROUGH = 3
+"""A step of quantisation so many times larger than all around it, or smaller, is damage. It is twice at most in
+libjpeg's tables of all qualities and in Photoshop's, and 4/3 in 6,189 web photos'."""
+
+_PADDING = 16
+"""Bytes that an encoder may leave between a picture and its end."""
+
+
+def check(data: bytes, max_pixels: int) -> None:
+    """Raises ImageError (`damaged`) for a JPEG that decodes, and yet cannot be the picture that was encoded.
+
+    One byte of a header does it: codes of another table are read as other numbers, until the data end too early or too
+    late, which libjpeg only warns of; or brightness is rounded in steps that no encoder takes.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return
+    import simplejpeg
+
+    with opened(data, max_pixels) as picture:
+        tables = [tuple(table) for table in picture.quantization.values()]  # type: ignore[attr-defined]
+    if any(_roughness(table) > _ROUGH for table in tables):
+        raise ImageError("damaged", "one step of its table of quantisation is out of all proportion")
+    try:
+        simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)  # an eighth of the pixels
+    except ValueError as error:  # also what simplejpeg does not know, as CMYK; Pillow has decoded those
+        left = re.search(r"Corrupt JPEG data: (?:(\d+) extraneous bytes before marker)?", str(error))
+        if left and int(left[1] or _PADDING + 1) > _PADDING:
+            raise ImageError("damaged", str(error)) from None
+
+
+@lru_cache(1000)  # most photos share a few tables
+def _roughness(table: tuple[int, ...]) -> float:
+    """How many times larger than its largest neighbour, or smaller than its smallest, any of 8 x 8 steps is."""
+    steps = np.maximum(np.reshape(table, (8, 8)), 0.5)
+    framed = np.pad(steps, 1, constant_values=np.nan)
+    around = [framed[1 + down : 9 + down, 1 + right : 9 + right] for down, right in product((-1, 0, 1), repeat=2)]
+    del around[4]  # the step itself
+    largest, smallest = np.nanmax(around, axis=0), np.nanmin(around, axis=0)
+    return float(max((steps / largest).max(), (smallest / steps).max()))
 
 
 def examine(picture: Picture, min_side: int) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clean.look import Photo, Seen
 
 
@@ -28,13 +31,24 @@ def entries(path: Path) -> Iterator[tuple[str, int]]:
             place += len(line)
 
 
+def places(path: Path, photos: Sequence[Photo]) -> NDArray[np.int64]:
+    """(N,) for each photo where in the journal its last look begins; -1 where there is none."""
+    lines = np.fromiter(((hash(name), place) for name, place in entries(path)), np.dtype("i8, i8"))[::-1]
+    known, last = np.unique(lines["f0"], return_index=True)
+    names = np.fromiter((hash(photo.image_id) for photo in photos), np.int64, len(photos))
+    _, here, there = np.intersect1d(names, known, return_indices=True)
+    found = np.full(len(photos), -1, np.int64)
+    found[here] = lines["f1"][last[there]]
+    return found
+
+
 class Looks(Sequence[tuple[Photo, Seen]]):
     """Photos and what was seen of each, read from the journal whenever they are asked for.
 
     places: for each photo where its look begins.
     """
 
-    def __init__(self, photos: Sequence[Photo], path: Path, places: Sequence[int]) -> None:
+    def __init__(self, photos: Sequence[Photo], path: Path, places: Sequence[int] | NDArray[np.int64]) -> None:
         self.photos, self.path = photos, path
         self._places = places
 

@@ -1,7 +1,6 @@
 """Which photos there are to judge, from the tables of the data folder."""
 
 import sqlite3
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
@@ -53,12 +52,6 @@ def photos(folder: Path) -> Shelf[Photo]:
         if not found:
             raise InputError(_none(folder, base))
         return found
-
-
-def number(some: Sequence[Photo], image_id: str) -> int | None:
-    """Which of the photos, sorted by image_id as `photos` gives them, bears that name; None if none does."""
-    place = bisect_left(some, image_id, key=lambda photo: photo.image_id)
-    return place if place < len(some) and some[place].image_id == image_id else None
 
 
 def _photo(folder: Path, rows: Sequence[Any]) -> Photo:

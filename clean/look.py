@@ -5,7 +5,7 @@ two box conventions, the duplicates), and made again for nothing when only an op
 """
 
 import hashlib
-import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from visavis import images
 from visavis.boxes import as_boxes
 from visavis.images import ImageError
 
-VERSION = 2
+VERSION = 3
 """Part of what a look depends on; a change of the code below that sees otherwise raises it."""
 
 Box = tuple[float, float, float, float]
@@ -47,13 +47,11 @@ class Task:
     """What to look for.
 
     finders: names in clean.finders.FINDERS. max_pixels: in all. min_side: pixels.
-    seconds: a process that takes longer over one photo is ended.
     """
 
     finders: tuple[str, ...]
     max_pixels: int
     min_side: int
-    seconds: float = 120
 
     def settings(self, photo: Photo) -> str:
         """What a look at `photo` depends on besides its file."""
@@ -88,7 +86,7 @@ class Seen:
 
     def still_holds(self, photo: Photo, task: Task) -> bool:
         """Whether the file, the label and the limits are as they were."""
-        if self.settings != task.settings(photo):
+        if self.settings != task.settings(photo) or self.reason == "crashed":  # memory may have been short
             return False
         try:
             status = photo.path.stat()
@@ -119,27 +117,41 @@ class Seen:
         return replace(later, finds=self.finds | later.finds, keys=self.keys | later.keys)
 
 
+def prepare(*names: str) -> None:
+    """Make and try these finders now, not on the first photo's time: what is wrong with them is no photo's fault."""
+    likeness.of(_BLANK)
+    for name in names:
+        finders.load(name).detector.detect([_BLANK])
+
+
+_BLANK: images.Picture = np.zeros((100, 100, 3), np.uint8)
+
+
 def look(photo: Photo, task: Task) -> Seen:
     """Read, decode and search one photo. A bad file is a reason, never an exception."""
     facts: dict = {"image_id": photo.image_id, "settings": task.settings(photo)}
+    with suppress(OSError):  # before it is read: a change after that shows, in the next run
+        facts["modified_ns"] = photo.path.stat().st_mtime_ns
     try:
         data = images.read_bytes(photo.path)
         facts |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        facts["modified_ns"] = os.stat(photo.path).st_mtime_ns
         labels = as_boxes(photo.boxes)
         asked = {name: finders.load(name) for name in task.finders}
         enough = search.enough(labels, list(asked.values()), max(likeness.SHORTEST, task.min_side))
         reduced = images.decode_reduced(data, enough, task.max_pixels)
         picture, facts["height"], facts["width"] = reduced.picture, reduced.height, reduced.width
         corrupt.examine(picture, task.min_side)
-        facts |= {"frames": images.frames(data, task.max_pixels), "likeness": str(likeness.of(picture))}
+        corrupt.check(data, task.max_pixels)
+        frames = images.frames(data, task.max_pixels) if reduced.animated else 1
+        size = reduced.height, reduced.width
+        alike = str(likeness.of(picture))
+        finds = {name: search.find(picture, size, labels, finder) for name, finder in asked.items()}
     except ImageError as error:
         return Seen(reason=error.reason, detail=error.detail, **facts)
-    except OSError as error:  # the file went away between reading and asking for its time
-        return Seen(reason="unreadable", detail=str(error), **facts)
-    size = facts["height"], facts["width"]
-    finds = {name: search.find(picture, size, labels, finder) for name, finder in asked.items()}
-    return Seen(finds=finds, keys={name: finder.key for name, finder in asked.items()}, **facts)
+    except Exception as error:  # noqa: BLE001 whatever a decoder fails with, memory too, is this photo's matter alone
+        return Seen(reason="crashed", detail=f"{type(error).__name__}: {error}", **facts)
+    keys = {name: finder.key for name, finder in asked.items()}
+    return Seen(frames=frames, likeness=alike, finds=finds, keys=keys, **facts)
 
 
 def _sha256(path: Path) -> str:

@@ -153,11 +153,13 @@ class _Pictures:
         if undecoded or seen.removed or self.left <= 0:
             return ""
         try:
-            picture, factor = images.fit(images.read(photo.path, max_pixels=2**40), THUMBNAIL)
+            reduced = images.decode_reduced(images.read_bytes(photo.path), lambda *_: THUMBNAIL, max_pixels=2**40)
         except ImageError:  # gone since it was judged
             return ""
+        picture, _ = images.fit(reduced.picture, THUMBNAIL)
+        factors = picture.shape[0] / reduced.height, picture.shape[1] / reduced.width
         for kind, boxes in self._boxes(photo, seen, verdict):
-            picture = draw.boxes_on(picture, Faces(scale(boxes, factor)), kind, [""] * len(boxes))
+            picture = draw.boxes_on(picture, Faces(scale(boxes, factors)), kind, [""] * len(boxes))
         data = b64encode(images.encode(picture, quality=75)).decode()
         self.left -= len(data)
         height, width = picture.shape[:2]

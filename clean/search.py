@@ -64,7 +64,7 @@ def find(picture: Picture, size: tuple[int, int], labels: Boxes, finder: Finder)
 def _closer_look(picture: Picture, label: np.ndarray, finder: Finder) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (N, 4) and scores (N,) of finds that meet the label, in the picture's pixels."""
     height, width = picture.shape[:2]
-    x1, y1, x2, y2 = np.round(grow(label[None], 0.6)[0]).astype(int)
+    x1, y1, x2, y2 = np.round(grow(label[None], 0.4)[0]).astype(int)
     x1, y1, x2, y2 = max(0, x1), max(0, y1), min(width, x2), min(height, y2)
     factor = finder.closer / float(label[3] - label[1])
     part = _times(picture[y1:y2, x1:x2], factor)

@@ -28,6 +28,10 @@ class Shelf(Sequence[Item]):
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
 
+    def __reduce__(self) -> tuple[type["Shelf"], tuple[list[Item]]]:
+        """To another process, which may be on another machine, go the items."""
+        return Shelf, (list(self),)
+
     def __len__(self) -> int:
         return len(self._ends) - 1
 

@@ -1,6 +1,11 @@
+import io
+from collections import Counter
+
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
+from PIL.JpegPresets import presets
 
 from clean import corrupt
 from visavis import images
@@ -43,3 +48,55 @@ def test_the_shorter_side_decides():
     assert reason(ASTRONAUT[:, :31], 32) == "too_small"
     assert reason(ASTRONAUT[:32], 32) == ""
     assert reason(np.zeros((1, 1, 3), np.uint8), 1) == "not_a_photo"
+
+
+def test_a_jpeg_that_decodes_to_something_else_is_damaged():
+    whole = images.encode(skimage.data.astronaut()[:256, :256], quality=75)
+    start = whole.index(b"\xff\xda")
+    before = images.decode(whole)
+    reasons: Counter[str] = Counter()
+    for place in range(20, start):  # each byte of the header inverted
+        data = bytearray(whole)
+        data[place] ^= 0xFF
+        try:
+            same = np.array_equal(images.decode(bytes(data)), before)
+        except ImageError:
+            continue
+        if same:
+            continue
+        reasons[_check(bytes(data))] += 1
+    assert reasons.keys() == {"", "damaged"}
+    assert reasons["damaged"] > 4 * reasons[""]
+
+
+def _check(data: bytes) -> str:
+    try:
+        corrupt.check(data, images.MAX_PIXELS)
+    except ImageError as error:
+        return error.reason
+    return ""
+
+
+@pytest.mark.parametrize("quality", [1, 5, 30, 75, 90, 95, 100])
+def test_what_encoders_write_is_not_damaged(quality: int):
+    picture = Image.fromarray(skimage.data.astronaut())
+    for options in ({}, {"progressive": True}, {"optimize": True}, {"subsampling": 0}, {"restart_marker_blocks": 4}):
+        for mode in ("RGB", "L", "CMYK"):
+            stream = io.BytesIO()
+            picture.convert(mode).save(stream, "JPEG", quality=quality, **options)
+            corrupt.check(stream.getvalue(), images.MAX_PIXELS)
+            corrupt.check(
+                stream.getvalue() + bytes(100), images.MAX_PIXELS
+            )  # what stands behind the picture is not of it
+            corrupt.check(stream.getvalue()[:-2] + bytes(8) + b"\xff\xd9", images.MAX_PIXELS)
+
+
+def test_photoshops_tables_are_not_damaged():
+    picture = Image.fromarray(skimage.data.astronaut())
+    for preset in presets.values():
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", qtables=preset["quantization"])
+        corrupt.check(stream.getvalue(), images.MAX_PIXELS)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    corrupt.check(stream.getvalue(), images.MAX_PIXELS)

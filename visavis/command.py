@@ -6,6 +6,7 @@ failed), 2 for wrong usage or input, 130 when interrupted.
 """
 
 import errno
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def main(run: Callable[[Options], int | None], options: type[Options]) -> NoReturn:
     """Parse the command line into `options`, run, and exit with the status that fits."""
     prog = _command_name()
+    _open_what_is_closed()
     try:
         status = run(tyro.cli(options, prog=prog))
         sys.stdout.flush()  # here, where a reader that left is dealt with
@@ -75,6 +77,15 @@ Seconds = Annotated[
         str_from_instance=lambda value: [f"{value:g}s"],
     ),
 ]
+
+
+def _open_what_is_closed() -> None:
+    """Whoever started us may have closed a standard stream (`2>&-`). Python would print what is for stderr on stdout
+    then, and the next file to be opened would take the number that C libraries write their messages to."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is `number` if nobody has it
+            setattr(sys, name, open(descriptor, mode, closefd=descriptor != number))  # noqa: SIM115 for the whole run
 
 
 def _command_name() -> str:

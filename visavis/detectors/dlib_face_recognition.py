@@ -18,7 +18,8 @@ from visavis.images import Picture, resize
 
 
 class DlibHog:
-    """dlib's HOG detector. Its scores are dlib's through a logistic curve: 0 -> 0.5.
+    """dlib's HOG detector, which is face_recognition's too, without the 132 MB of networks that the import of
+    face_recognition reads. Its scores are dlib's through a logistic curve: 0 -> 0.5.
 
     HOG sees faces from about 80 pixels on, so small photos are enlarged, at most `enlarge` times, until the
     longer side has `LONGEST` pixels; larger photos are shrunk to it.
@@ -30,7 +31,7 @@ class DlibHog:
 
     def __init__(self, threshold: float, enlarge: float = 2.0) -> None:
         self.threshold, self.enlarge = threshold, enlarge
-        self._hog = _face_recognition().face_detector
+        self._hog = _dlib().get_frontal_face_detector()
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
@@ -99,6 +100,19 @@ def _faces(rectangles: Any, scores: list[float], factor: float) -> Faces:
     return faces[np.argsort(-np.asarray(faces.scores), kind="stable")]
 
 
+def _dlib() -> Any:
+    try:
+        return import_module("dlib")
+    except ImportError as error:
+        raise InputError(_MISSING.format("dlib", error)) from None
+
+
+_MISSING = (
+    "{} cannot be imported ({}); it needs dlib-bin or dlib, and setuptools below 82: "
+    "run `make setup`, or use the shipped detector"
+)
+
+
 def _face_recognition() -> Any:
     from PIL import ImageFile
 
@@ -109,10 +123,7 @@ def _face_recognition() -> Any:
             import_module("face_recognition_models")  # first: where this fails, face_recognition calls quit()
             return import_module("face_recognition.api")
     except ImportError as error:
-        raise InputError(
-            f"face_recognition cannot be imported ({error}); it needs dlib-bin or dlib, and setuptools below 82: "
-            "run `make setup`, or use the shipped detector"
-        ) from None
+        raise InputError(_MISSING.format("face_recognition", error)) from None
     finally:
         # face_recognition makes Pillow pass truncated files as whole, for the entire process.
         ImageFile.LOAD_TRUNCATED_IMAGES = strict
