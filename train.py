@@ -216,6 +216,7 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
 
     from visavis.detectors.faster_rcnn import build, freeze
     from visavis.detectors.folding import merge
+    from visavis.detectors.strides import settle
     from visavis.training import distributed, draws, schedule
     from visavis.training.learner import Learner
     from visavis.training.precision import compile_backbone
@@ -226,7 +227,7 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
         freeze(model, options.freeze)
     merge(model)
     model.transform.in_training = options.size or options.mosaic
-    model.to(on)
+    settle(model.to(on))
     if options.channels_last:
         model.to(memory_format=torch.channels_last)
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from PIL import Image
 from dataset.photos import Photo, Photos
 from visavis.boxes import as_boxes
 from visavis.command import main, say
+
+SECONDS = 4.0
+"""That each is watched for, three times."""
 
 
 @dataclass
@@ -136,12 +140,17 @@ def _speed(dataset: Any, workers: int) -> float:
 
     from dataset.loader import collate
 
-    loader = iter(DataLoader(dataset, 8, num_workers=workers, collate_fn=collate))
-    seen = len(next(loader)[0])  # processes have started, modules are loaded
+    torch.set_num_threads(1)  # in training it is the device that makes floats; here, more threads only stand in the way
+    again: Any = cycle(range(len(dataset)))
+    loader = DataLoader(dataset, 8, sampler=again, num_workers=workers, collate_fn=collate)
+    batches = islice(loader, len(dataset) // 8, None)  # once through: processes run, modules and pages are loaded
+    seen = len(next(batches)[0])
     began, start = time.perf_counter(), seen
-    for images, _ in loader:
+    for images, _ in batches:
         seen += len([image.float().div(255) if image.dtype == torch.uint8 else image for image in images])
-    return (seen - start) / (time.perf_counter() - began)
+        if (spent := time.perf_counter() - began) > SECONDS:
+            break
+    return (seen - start) / spent
 
 
 def _memory(rows: int, hold: Callable[[Iterator[Photo]], Sequence[Photo]]) -> float:

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from PIL import Image
-from skimage import data
+from training import make_folder, options
 
 import train
 from dataset import tables
@@ -15,22 +15,7 @@ from visavis.command import InputError
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Ten people, one small photo each."""
-    folder = tmp_path_factory.mktemp("data")
-    picture = Image.fromarray(data.astronaut()).crop((100, 20, 340, 260))
-    labels = []
-    for number in range(10):
-        path = folder / "images" / f"P{number}/1.jpg"
-        path.parent.mkdir(parents=True)
-        picture.save(path)
-        labels.append({"image_id": f"P{number}/1", "identity": f"P{number}", "x1": 75, "y1": 50, "x2": 180, "y2": 185})
-    tables.write(folder / "labels.csv", labels)
-    return folder
-
-
-def options(folder, out, **more):
-    common = {"arch": "mobilenet_v2_fpn", "init": "none", "epochs": 1, "batch_size": 2, "workers": 0, "device": "cpu"}
-    return train.Options(**{"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
+    return make_folder(tmp_path_factory.mktemp("data"), side=240)
 
 
 def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys):
@@ -84,6 +69,29 @@ def train_weights(init):
     from visavis.detectors.faster_rcnn import build
 
     return {name: value.clone() for name, value in build("mobilenet_v2_fpn", init, 1).state_dict().items()}
+
+
+def test_a_strip_in_the_first_batch_does_not_settle_where_the_regions_of_all_are_taken_from(tmp_path):
+    from dataset.photos import Photos
+    from dataset.split import Shares
+    from visavis.training.distributed import World
+    from visavis.training.stopping import Stop
+
+    folder = make_folder(tmp_path / "data")
+    for path in folder.glob("images/*/1.png"):
+        with Image.open(path) as picture:
+            wide = picture.resize((900, 12))  # whose padding is higher than itself
+        wide.save(path)
+    table = folder / "labels.csv"
+    rows = [row | {"x1": 400, "y1": 1, "x2": 500, "y2": 11} for row in tables.rows(table)]
+    tables.write(table, rows)
+    shares = Shares(0.3, 0)
+    given = options(folder, tmp_path / "run", limit=2, transforms="none")
+    parts = (Photos.load(folder, part, shares) for part in ("train", "val"))
+    session = train.begin(given, World(), *parts)
+    with Stop(session.save) as stop:
+        assert session.go(stop) == 0
+    assert session.learner.model.roi_heads.box_roi_pool.scales == [1 / 8, 1 / 16, 1 / 32]
 
 
 @pytest.mark.parametrize(

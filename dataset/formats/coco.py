@@ -20,7 +20,8 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     )
     above = source.parent.parent
     folders = [wanted.images] if wanted.images else [
-        source.parent, source.parent / "images", above / "images", above / source.stem.rpartition("_")[2], above
+        *_root(held, source), source.parent, source.parent / "images",
+        above / "images", above / source.stem.rpartition("_")[2], above,
     ]  # fmt: skip
     photos: dict[Any, Labelled] = {}
     for number, entry in enumerate(held["images"]):
@@ -62,7 +63,13 @@ def write(photos: Photos, out: Path) -> None:
     (out / "annotations.json").write_text(json.dumps(held), encoding="utf-8")
 
 
-def _parsed(source: Path) -> dict[str, list[dict[str, Any]]]:
+def _root(held: dict[str, Any], source: Path) -> list[Path]:
+    """The folder that predict.py says its names start from, if it wrote this."""
+    info = held.get("info")
+    return [source.parent / info["root"]] if isinstance(info, dict) and isinstance(info.get("root"), str) else []
+
+
+def _parsed(source: Path) -> dict[str, Any]:
     """The file's three lists, their entries with what is needed. Raises InputError."""
     needed = {
         "images": ("id", "file_name"),

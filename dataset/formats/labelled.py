@@ -59,9 +59,11 @@ def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path |
     taken: dict[str, Labelled] = {}
     for one in read():
         image_id = image_id_of(one.image, one.where)
+        if image_id in taken and taken[image_id].image != one.image:  # 1.jpg and 1.png: the second keeps its ending
+            image_id = PurePosixPath(one.image).as_posix()
         if image_id in taken:
             raise InputError(f"{one.where}: {one.image} and {taken[image_id].image} ({taken[image_id].where}) are two "
-                             "photos with one name, but for their ending; rename one")  # fmt: skip
+                             "photos with one name; rename one")  # fmt: skip
         taken[image_id] = one
     for path in _photos_in(negatives):
         image = f"negatives/{path.relative_to(negatives or path).as_posix()}"

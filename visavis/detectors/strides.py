@@ -16,10 +16,11 @@ SIDE = 256
 
 def settle(model: Model) -> Model:
     """Let the region pooling of `model`, which is returned, know the pyramid's scales for good."""
-    device = next(model.parameters()).device
+    device, training = next(model.parameters()).device, model.training
     model.roi_heads.box_roi_pool.scales = None  # what it may have guessed already
+    model.eval()  # batch norms that learn are not to learn from this
     with torch.inference_mode():
         features = model.backbone(torch.zeros(1, 3, SIDE, SIDE, device=device))
         # Told the size without any padding, its guess is right.
         model.roi_heads.box_roi_pool(features, [torch.zeros(0, 4, device=device)], [(SIDE, SIDE)])
-    return model
+    return model.train(training)
