@@ -18,16 +18,18 @@ from tqdm import tqdm
 import visavis
 from visavis import sources
 from visavis.command import InputError, Seconds, main, say
+from visavis.cores import cores
 from visavis.detectors import SHIPPED, Detector
 from visavis.effects.redaction import Effect, Redaction
 from visavis.images import MAX_PIXELS
-from visavis.prediction import results, runs
+from visavis.prediction import footage, results, runs
 from visavis.prediction.copies import Copies
 from visavis.prediction.crops import Crops
 from visavis.prediction.footage import EVERY
-from visavis.prediction.pipeline import Pipeline, Task
-from visavis.prediction.results import Report, Tables
+from visavis.prediction.pipeline import Pipeline, Task, ready
+from visavis.prediction.results import Report, Tables, Told
 from visavis.sources import Input
+from visavis.video.recording import Camera
 from visavis.workers import Workers
 
 
@@ -80,7 +82,7 @@ class Options:
     sheet: bool = False
     """Write sheets/: all faces found, 80 a page."""
     look: bool = False
-    """Write look.html, a page to look through the results in a browser."""
+    """Write look.html, a page to look through the results in a browser; of videos, up to 100 frames with faces."""
     stdout: Literal["jsonl"] | None = None
     """Print the record of each input as a line of JSON as soon as it is done."""
     overwrite: bool = False
@@ -105,7 +107,8 @@ class Options:
     max_pixels: int = MAX_PIXELS
     """Photos with more pixels in all are too_large; they are not decoded."""
     timeout: Seconds = 120.0
-    """Longest that a photo may take to decode, or to draw; one that takes longer is unreadable (crashed)."""
+    """Longest that a photo, or a frame of a video, may take to decode, or to draw; what takes longer is unreadable
+    (crashed)."""
 
     @property
     def formats(self) -> list[str]:
@@ -116,7 +119,8 @@ class Options:
         """What is written of each photo in the folder `out`."""
         redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
         crops = Crops(self.margin, self.square) if self.crops else None
-        return Copies(out, self.draw, redaction, crops, self.sheet)
+        frames = "all" if set(self.formats) & set(results.OF_PICTURES) else "some" if self.look else ""
+        return Copies(out, self.draw, redaction, crops, self.sheet, frames)
 
 
 def predict(options: Options) -> int:
@@ -126,26 +130,35 @@ def predict(options: Options) -> int:
     _check(options)
     if options.resume and options.out is not None and runs.ended(options.out):
         return 3 if runs.failed(options.out) else 0
-    inputs = [] if options.resume else _inputs(options)
-    detector, settings = _detector(options)
     with ExitStack() as stack:
         journal = None
-        if options.out is not None:
-            journal = stack.enter_context(runs.journal(options.out, settings, inputs, options.resume))
-            inputs = journal.inputs
+        if options.resume and options.out is not None:
+            journal = stack.enter_context(runs.stopped(options.out))
+        inputs = _inputs(options) if journal is None else journal.inputs
         videos = any(one.is_video for one in inputs)
+        count = cores() if options.workers == "auto" else options.workers
+        modules = ["visavis.prediction.pipeline", *(footage.MODULES if videos else ())]
+        workers = stack.enter_context(Workers(min(count, len(inputs)), options.timeout, modules))
+        for _ in range(workers.count):
+            workers.submit(ready)  # they start while the network is loaded
+        detector, settings = _detector(options, 1 if videos else min(cores(), len(inputs)))
+        if journal is not None and options.out is not None:
+            runs.go_on(options.out, journal, settings)
+        elif options.out is not None:
+            journal = stack.enter_context(runs.begin(options.out, settings, inputs))
         tables = None
         if options.out is not None:
-            columns = getattr(detector, "attributes", ())
-            tables = stack.enter_context(Tables(options.out, columns, "csv" in options.formats, videos))
+            told = Told.by(detector)
+            tables = stack.enter_context(Tables(options.out, told, "csv" in options.formats, videos))
         report = Report(tables, options.stdout is not None)
         for record in journal.records() if journal is not None else ():
             report.add(record)
-        count = len(os.sched_getaffinity(0)) if options.workers == "auto" else options.workers
-        workers = stack.enter_context(Workers(min(count, len(inputs)), options.timeout))
         copies = None if options.out is None else options.copies(options.out)
-        task = Task(settings["batch_size"], options.min_size, options.max_pixels, copies, options.every)
+        task = Task(
+            settings["batch_size"], options.min_size, options.max_pixels, copies, options.every, options.timeout
+        )
         run = Pipeline(detector, workers, task)
+        stack.callback(run.network.stop, within=60)
         with tqdm(total=len(inputs), initial=report.done, unit="photo", disable=None) as progress:
             try:
                 for record in run.records(inputs, report.done):
@@ -156,7 +169,7 @@ def predict(options: Options) -> int:
             except KeyboardInterrupt:
                 progress.close()
                 say(f"stopped after {report.done} of {len(inputs)} inputs{'; --resume goes on' if journal else ''}")
-                if not run.network.rests(within=0.5):  # a slow detector, deep in its C code, cannot be told to stop
+                if not run.network.stop(within=0.5):  # a slow detector, deep in its C code, cannot be told to stop
                     os._exit(130)
                 raise
         if journal is not None and options.out is not None:
@@ -168,28 +181,24 @@ def predict(options: Options) -> int:
 def _inputs(options: Options) -> list[Input]:
     """What the command line names: files and folders, or a camera. Raises InputError."""
     camera = options.webcam
+    if camera is not None:
+        Camera.of(camera)
     files = sources.listed(options.photos, options.recurse, options.out) if options.photos else []
     inputs = files + ([Input(f"webcam:{camera}", f"webcam-{camera}", camera=camera)] if camera is not None else [])
-    _check_videos(options, any(one.is_video for one in inputs))
-    return inputs
-
-
-def _check_videos(options: Options, videos: bool) -> None:
-    """Raise InputError for what cannot be done with videos, and say what is not."""
-    if videos and options.keep_largest:
+    if options.keep_largest and any(one.is_video for one in inputs):
         raise InputError(
             "--keep-largest is of photos, for who is largest changes in a video; leave out one or the other"
         )
-    without = [name for name in results.OF_PHOTOS if name in options.formats] + ["look.html"] * options.look
-    if videos and without:
-        say(f"videos are not in {', '.join(without)}: their frames are no files")
+    return inputs
 
 
-def _detector(options: Options) -> tuple[Detector, dict[str, Any]]:
-    """The detector, and all that the records depend on besides the photos: a run can go on with the same alone."""
+def _detector(options: Options, at_once: int) -> tuple[Detector, dict[str, Any]]:
+    """The detector, and all that the records depend on besides the photos: a run can go on with the same alone.
+
+    at_once: photos that are looked at together, each by its share of the cores; those of a video come one by one."""
     name = str(options.weights or options.detector)
     how: dict[str, Any] = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
-    detector = visavis.load_detector(name, options.device, options.threshold, **how)
+    detector = visavis.load_detector(name, options.device, options.threshold, **how, at_once=at_once)
     runs = getattr(detector, "runs", name)
     # A GPU takes several photos at once; on a CPU they would only wait for each other.
     batch_size = (16 if "cuda" in runs else 1) if options.batch_size == "auto" else options.batch_size

@@ -15,12 +15,14 @@ from PIL import Image, ImageDraw
 from visavis import checkpoint
 from visavis.calibration import of_checkpoint
 from visavis.detectors import faster_rcnn
+from visavis.detectors.graph import LIKELY
 
 
 def run(source: Path, photos: Path, out: Path) -> None:
     """Look at all photos of a folder, which is not searched through."""
     weights, metadata = checkpoint.load(source)
     model = faster_rcnn.of_checkpoint(weights, metadata, str(source))
+    model.rpn.score_thresh = LIKELY  # torchvision's own option, as everything that runs our networks has it
     calibration, threshold = of_checkpoint(metadata), metadata.get("threshold", 0.5)
     out.mkdir(parents=True)
     with (out / "faces.csv").open("w", newline="") as file, torch.inference_mode():

@@ -1,23 +1,28 @@
 """Memory of predict.py and all its workers over many photos: `python -m benchmarks.predict_memory`.
 
-One photo of 12 megapixels under many names goes through the command as a user types it; the proportional set size of
-the command and its processes is read ten times a second, and its maximum printed for each tenth of the photos.
+A few photos of 12 megapixels under many names go through the command as a user types it; the proportional set size of
+the command and its processes is read twice a second, and its maximum printed for each stretch of the photos. The files
+may lie in memory themselves (TMPDIR=/dev/shm): nobody maps them, so they do not count.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skimage.data
 from PIL import Image
 
 from visavis.command import main
+
+STRETCHES = 20
 
 
 @dataclass
@@ -26,52 +31,86 @@ class Options:
 
     photos: int = 300
     """How many."""
+    distinct: int = 8
+    """Different ones among them; the others are links."""
     height: int = 3000
     """Pixels."""
     width: int = 4000
     """Pixels."""
     draw: bool = True
     """Drawn copies, too."""
+    backend: str = "auto"
+    """What runs the network."""
+    out: Path = Path("benchmarks/results/predict_memory.json")
+    """JSON of the figures; an entry for each set of options."""
 
 
 def measure(options: Options) -> int:
-    """Run, and print the maximum of each tenth."""
+    """Run, print the maximum of each stretch, and write the JSON."""
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place) / "photos", Path(place) / "out"
-        folder.mkdir()
-        photo = Image.fromarray(skimage.data.astronaut()).resize((options.width, options.height))
-        grain = np.random.default_rng(0).integers(-8, 9, (options.height, options.width, 1))
-        first = folder / "00000.jpg"
-        Image.fromarray((np.asarray(photo) + grain).clip(0, 255).astype(np.uint8)).save(first, quality=92)
-        for number in range(1, options.photos):
-            os.link(first, folder / f"{number:05}.jpg")
-        draw = "--draw" if options.draw else "--no-draw"
+        _photos(folder, options)
+        command = ["predict.py", folder, "--out", out, "--draw" if options.draw else "--no-draw"]
+        command += ["--backend", options.backend]
         began = time.monotonic()
-        run = subprocess.Popen([sys.executable, "predict.py", folder, "--out", out, draw], stderr=subprocess.DEVNULL)
-        most = [0.0] * 11
+        run = subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL)
+        most: list[tuple[float, float]] = [(0.0, 0.0)] * (STRETCHES + 1)
         while run.poll() is None:
-            done = (out / "files.csv").read_bytes().count(b"\n") if (out / "files.csv").exists() else 0
-            tenth = 10 * done // options.photos
-            most[tenth] = max(most[tenth], _megabytes(run.pid))
-            time.sleep(0.1)
+            stretch = STRETCHES * _rows(out / "files.csv") // options.photos
+            most[stretch] = max(most[stretch], _megabytes(run.pid))
+            time.sleep(0.5)
         seconds = time.monotonic() - began
-    for tenth, value in enumerate(most[:10]):
-        print(f"photos {tenth * options.photos // 10:>6} to {(tenth + 1) * options.photos // 10:>6}: {value:6.0f} MB")
-    print(f"{options.photos} photos of {options.width} x {options.height} in {seconds:.0f} s, status {run.returncode}")
-    return 0
+        rows = _rows(out / "files.csv")
+    ends = [(number + 1) * options.photos // STRETCHES for number in range(STRETCHES)]
+    curve = [
+        {"photos": end, "megabytes": round(every), "of_them_the_command": round(own)}
+        for end, (every, own) in zip(ends, most, strict=False)
+    ]
+    for one in curve:
+        print(f"up to photo {one['photos']:>6}: {one['megabytes']:6} MB, {one['of_them_the_command']} of them its own")
+    print(f"{rows} photos of {options.width} x {options.height} in {seconds:.0f} s, status {run.returncode}")
+    given = {name: value for name, value in asdict(options).items() if name != "out"}
+    record: dict[str, Any] = {"cores": os.cpu_count(), "options": given, "seconds": round(seconds), "curve": curve}
+    kept = json.loads(options.out.read_text()) if options.out.exists() else {}
+    kept[f"{options.photos} photos, {'drawn' if options.draw else 'not drawn'}, {options.backend}"] = record
+    options.out.write_text(json.dumps(kept, indent=2) + "\n")
+    return run.returncode
 
 
-def _megabytes(process: int) -> float:
-    """Proportional set size of a process and its children."""
-    total, waiting = 0, [process]
+def _photos(folder: Path, options: Options) -> None:
+    folder.mkdir()
+    photo = np.asarray(Image.fromarray(skimage.data.astronaut()).resize((options.width, options.height)))
+    for number in range(options.photos):
+        path = folder / f"{number:05}.jpg"
+        if number >= options.distinct:
+            os.link(folder / f"{number % options.distinct:05}.jpg", path)
+            continue
+        grain = np.random.default_rng(number).integers(-8, 9, (options.height, options.width, 1))
+        Image.fromarray((photo + grain).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+
+
+def _rows(table: Path) -> int:
+    """Rows of a table that grows."""
+    if not table.exists():
+        return 0
+    with table.open("rb") as file:
+        return max(0, sum(1 for _ in file) - 1)
+
+
+def _megabytes(process: int) -> tuple[float, float]:
+    """Proportional set size of a process and its children; of it alone."""
+    own, total, waiting = 0, 0, [process]
     while waiting:
-        place = Path("/proc") / str(waiting.pop())
+        number = waiting.pop()
+        place = Path("/proc") / str(number)
         try:
             waiting += [int(child) for task in place.glob("task/*/children") for child in task.read_text().split()]
-            total += int(re.findall(r"^Pss:\s+(\d+)", (place / "smaps_rollup").read_text(), re.MULTILINE)[0])
+            size = int(re.findall(r"^Pss:\s+(\d+)", (place / "smaps_rollup").read_text(), re.MULTILINE)[0])
         except (OSError, IndexError):  # it ended meanwhile
             continue
-    return total * 1024 / 1e6
+        total += size
+        own = size if number == process else own
+    return total * 1024 / 1e6, own * 1024 / 1e6
 
 
 if __name__ == "__main__":

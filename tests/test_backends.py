@@ -1,6 +1,8 @@
 """One detector, three programs that may run it: which one does, and that all find the same."""
 
 import ctypes
+import os
+import shutil
 import subprocess
 import sys
 
@@ -59,12 +61,12 @@ def test_the_default_starts_without_torch_and_is_the_fastest():
 
 
 def test_a_package_that_is_missing_is_named_or_passed_over(monkeypatch):
-    missing = {"openvino"}
+    missing = {"onnxruntime"}
     monkeypatch.setattr(backends, "find_spec", lambda name: None if name in missing else object())
-    with pytest.raises(InputError, match="pip install openvino"):
-        load_detector("shipped", "cpu", backend="openvino")
-    assert load_detector("shipped", "cpu").runs.startswith("onnxruntime")
-    missing.add("onnxruntime")
+    with pytest.raises(InputError, match="pip install onnxruntime"):
+        load_detector("shipped", "cpu", backend="onnxruntime")
+    assert load_detector("shipped", "cpu").runs.startswith("openvino")
+    missing.add("openvino")
     assert load_detector("shipped", "cpu").runs.startswith("torch")
 
 
@@ -134,6 +136,43 @@ def test_a_strip_first_leaves_later_pictures_alone():
     detector.detect([strip])
     after = detector.detect([picture])[0]
     np.testing.assert_array_equal(after.boxes, before.boxes)
+
+
+TOGETHER = """
+import sys, threading, visavis
+from skimage import data
+detector = visavis.load_detector(device="cpu", backend=sys.argv[1], at_once=2)
+pictures, found = [data.astronaut()[:, :number] for number in range(300, 512, 30)], {}
+def look(first):
+    for number in range(first, len(pictures), 2):
+        found[number] = detector.detect([pictures[number]])[0]
+threads = [threading.Thread(target=look, args=(first,)) for first in range(2)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+for number, picture in enumerate(pictures):
+    faces = detector.detect([picture])[0]
+    assert (faces.boxes == found[number].boxes).all() and (faces.scores == found[number].scores).all()
+print(detector.at_once, sum(map(len, found.values())))
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_calls_at_once_find_what_calls_one_by_one_find(backend):
+    """In a new process, whose first calls come together."""
+    cores = len(os.sched_getaffinity(0))
+    program = [sys.executable, "-c", TOGETHER, backend]
+    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(program, capture_output=True, text=True, timeout=100, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(min(2, cores)), "8"]
+
+
+def test_what_openvino_made_is_kept_where_that_can_be(cache):
+    for _ in range(2):
+        assert len(load_detector("shipped", "cpu", backend="openvino").detect([data.astronaut()])[0]) == 1
+        assert len(list((cache / "openvino").iterdir())) == 1
+    shutil.rmtree(cache)
+    cache.write_text("a file in the folder's place")
+    assert len(load_detector("shipped", "cpu", backend="openvino").detect([data.astronaut()])[0]) == 1
 
 
 def test_openvino_leaves_no_stack_for_signals_behind():

@@ -157,6 +157,13 @@ def test_a_photo_that_is_a_text_file_is_a_row_with_a_reason(place: Path) -> None
     assert "not_image" in (place / "out" / "files.csv").read_text()
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_what_is_for_a_stream_that_is_closed_goes_nowhere(closed: str, place: Path) -> None:
+    command = [sys.executable, "-m", "dataset", "summary", "--data", str(place / "absent")]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout and not done.stderr
+
+
 def test_an_unknown_option_is_refused() -> None:
     done = typed("-m", "clean", "--no-such-option", "1")
     assert done.returncode == 2

@@ -3,6 +3,8 @@
 import csv
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -237,6 +239,17 @@ def test_an_interrupted_run_leaves_only_what_is_whole(tmp_path: Path):
     assert 3 <= len(rows(out / "files.csv")) <= len(left) < 300
 
 
+def test_where_no_worker_can_start_the_run_ends_in_one_line(photos: Path, tmp_path: Path):
+    broken = 'import os, sys\nif "forkserver" in " ".join(sys.orig_argv): os._exit(1)\n'
+    (tmp_path / "sitecustomize.py").write_text(broken)  # each Python reads it as it starts
+    more = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run = started("predict.py", photos, "--out", tmp_path / "out", "--device", "cpu", env=more)
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 2
+    assert "python predict.py: no worker process can start: " in errors and "Traceback" not in errors
+    assert "crashed" not in (tmp_path / "out" / "files.csv").read_text()
+
+
 def test_a_slow_detector_deep_in_its_own_code_is_interrupted_too(tmp_path: Path):
     Image.fromarray(ASTRONAUT).resize((4000, 4000)).save(tmp_path / "large.jpg")
     run = started("predict.py", tmp_path, "--out", tmp_path.parent / "out-slow", "--detector", "dlib_cnn")
@@ -260,3 +273,25 @@ def test_the_shipped_detector_finds_the_astronaut_and_nothing_else(tmp_path: Pat
     table = rows(tmp_path.parent / "found/faces.csv")
     assert [Path(row["path"]).name for row in table] == ["astronaut.png"]
     assert iou(boxes(table), as_boxes([[180, 68, 272, 186]]))[0, 0] > 0.5
+
+
+def test_who_reads_no_further_ends_the_run_without_a_crash(tmp_path: Path):
+    for number in range(60):  # more than are looked at ahead
+        Image.fromarray(skimage.data.astronaut()).save(tmp_path / f"{number}.jpg")
+    command = [sys.executable, "predict.py", str(tmp_path), "--stdout", "jsonl", "--device", "cpu"]
+    two = os.environ | {"OMP_NUM_THREADS": "2"}  # the tests have one thread each, which looks at one photo at a time
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=two) as running:
+        assert running.stdout and running.stderr and running.stdout.readline().startswith(b"{")
+        running.stdout.close()
+        said = running.stderr.read()
+    assert running.returncode == 141, said
+    assert b"Traceback" not in said and b"terminate" not in said
+
+
+def test_nothing_is_imported_from_where_somebody_stands(tmp_path: Path):
+    (tmp_path / "visavis").mkdir()
+    (tmp_path / "visavis" / "__init__.py").write_text("raise SystemExit('not ours')")
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "a.png")
+    command = [sys.executable, Path("predict.py").resolve(), "a.png", "--out", "out", "--device", "cpu"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import skimage.data
 from PIL import Image
 from typed import typed
 
+import predict
 import visavis
 from dataset.photos import load_photos
 from visavis import images
@@ -87,12 +88,16 @@ def test_coco_as_pycocotools_reads_it(place: Path):
 
     coco = COCO(place / "out/coco.json")
     boxes = {}
+    root = place / "out" / coco.dataset["info"]["root"]
     for image in coco.loadImgs(coco.getImgIds()):
         rows = np.array([entry["bbox"] for entry in coco.loadAnns(coco.getAnnIds(image["id"]))]).reshape(-1, 4)
-        boxes[image["file_name"]] = as_boxes(np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:]]))
-        with Image.open(image["file_name"]) as photo:
+        boxes[image["path"]] = as_boxes(np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:]]))
+        with Image.open(root / image["file_name"]) as photo:
             assert photo.size == (image["width"], image["height"])
     same(from_csv(place / "out"), boxes)
+    assert {image["file_name"] for image in coco.dataset["images"]} == {
+        "a/1.jpg", "b/1.jpg", "b/1.png", "b/2 & two.jpg",
+    }  # fmt: skip
     assert all(0.5 < entry["score"] <= 1 and not entry["iscrowd"] for entry in coco.loadAnns(coco.getAnnIds()))
 
 
@@ -122,16 +127,35 @@ def test_voc_by_hand(place: Path):
 
 @pytest.mark.parametrize("format", ["yolo", "voc", "coco"])
 def test_our_own_import_reads_it(format: str, place: Path, tmp_path: Path):
-    source = {"yolo": "yolo/data.yaml", "voc": "voc", "coco": "coco.json"}[format]
-    shutil.rmtree(tmp_path / "data", ignore_errors=True)
-    words = ("-m", "dataset", "import", format, place / "out" / source, "--out", tmp_path / "data")
-    done = typed(*words)
-    if format == "coco":  # whose names are the paths as given: absolute ones are refused there
-        assert done.returncode == 2 and "must be a path inside" in done.stderr
-        return
+    source = place / "out" / {"yolo": "yolo/data.yaml", "voc": "voc", "coco": "coco.json"}[format]
+    done = typed("-m", "dataset", "import", format, source, "--out", tmp_path / "data")
     assert done.returncode == 0, done.stderr
-    held = sorted(len(photo.boxes) for photo in load_photos(tmp_path / "data"))
-    assert held == [0, 1, 1, 2]
+    read = {photo.path.read_bytes(): photo.boxes for photo in load_photos(tmp_path / "data")}
+    before = from_csv(place / "out")
+    same(before, {path: read[Path(path).read_bytes()] for path in before})
+
+
+def test_names_in_coco_are_below_one_folder_however_the_inputs_were_given(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(place / "photos", tmp_path / "here/photos")
+    shutil.copy(place / "photos/b/1.png", tmp_path / "single.png")
+    (tmp_path / "here/deep").mkdir()
+    monkeypatch.chdir(tmp_path / "here/deep")
+    inputs = ("../photos/a", "../../single.png", str(tmp_path / "here/photos/b/1.jpg"))
+    assert predict.predict(predict.Options(inputs, Path("out"), format="coco", draw=False, device="cpu")) == 0
+    held = json.loads(Path("out/coco.json").read_text())
+    assert [image["file_name"] for image in held["images"]] == [
+        "here/photos/a/1.jpg",
+        "single.png",
+        "here/photos/b/1.jpg",
+    ]
+    assert held["info"] == {"root": "../../.."}
+    assert [image["path"] for image in held["images"]] == ["../photos/a/1.jpg", *inputs[1:]]
+    monkeypatch.chdir(tmp_path)
+    done = typed("-m", "dataset", "import", "here/deep/out/coco.json", "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert sorted(len(photo.boxes) for photo in load_photos(tmp_path / "data")) == [0, 1, 1]
 
 
 def test_many_photos_have_several_pages(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -66,11 +66,13 @@ def test_csv_and_pandas_read_the_same(run):
         by_pandas = pandas.read_csv(out / name, dtype=str, keep_default_na=False)
         assert by_pandas.to_dict("records") == by_csv
     faces, files = pandas.read_csv(out / "faces.csv"), pandas.read_csv(out / "files.csv")
+    assert sorted(files.frames.dropna()) == [0, 0, 0, 0, 0, 2] and sorted(faces.frame.dropna()) == [0, 5]
     counted = files[files.status == "ok"].set_index("path").faces
     found = faces.groupby("path").size()
     assert counted[counted > 0].sort_index().to_dict() == found.sort_index().to_dict()
     assert len(json.loads((out / "faces.json").read_text())) == len(files)
-    assert len(json.loads((out / "coco.json").read_text())["images"]) == len(counted)
+    shown = json.loads((out / "coco.json").read_text())["images"]
+    assert len(shown) == len(counted) - 1 + 2  # the video's frames 0 and 5
 
 
 def test_a_photo_turned_any_way_has_its_face_where_it_is(run):
@@ -92,13 +94,15 @@ def test_many_faces_and_none(run):
 
 def test_each_photo_that_was_read_has_a_copy_and_labels_of_its_own(run):
     tree, expected, out, _, _ = run
-    read = [name for name, verdict in expected.items() if verdict[0] == "ok"]
+    read = [name for name, verdict in expected.items() if verdict[0] == "ok" and not name.endswith(".mp4")]
+    assert [path.name for path in (out / "drawn/tree/videos").iterdir()] == ["whole.mp4"]
+    assert sorted(path.name for path in (out / "frames/tree/videos/whole.mp4").iterdir()) == ["0.jpg", "5.jpg"]
     for folder, ending in (("drawn", ".jpg"), ("yolo/labels", ".txt"), ("voc/Annotations", ".xml")):
-        written = [path for path in (out / folder).rglob("*") if path.is_file()]
+        written = [path for path in (out / folder).rglob("*") if path.is_file() and "whole.mp4" not in path.parts]
         assert len(written) == len(read)
         assert {path.suffix for path in written} == {ending}
     for folder in ("yolo/images", "voc/JPEGImages"):
-        links = [path for path in (out / folder).rglob("*") if path.is_symlink()]
+        links = [path for path in (out / folder).rglob("*") if path.is_symlink() and "whole.mp4" not in path.parts]
         assert {os.fspath(path.resolve()) for path in links} == {os.fspath((tree / name).resolve()) for name in read}
     assert images.read(out / "drawn/tree/turned/6.jpg").shape == (240, 256, 3)
     assert not list(out.rglob(".*"))

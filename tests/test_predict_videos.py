@@ -8,18 +8,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from clips import FACE, STEP, clip, sounds
 from PIL import Image
+from typed import typed
 
 import predict
-from visavis import images, load_detector
+from visavis import Faces, images, load_detector
 from visavis.boxes import as_boxes, iou
 from visavis.command import InputError
-from visavis.prediction.footage import copy_name
+from visavis.effects.redaction import Redaction
+from visavis.prediction import frames as frames_of
+from visavis.prediction.copies import Copies
+from visavis.prediction.frames import copy_name
+from visavis.prediction.pipeline import Pipeline, Task
+from visavis.sources import listed
 from visavis.video.recording import CAMERAS, Frame, Video
+from visavis.workers import Workers
 
 BOX = np.float32([74, 36, 172, 162])
 
@@ -51,7 +59,7 @@ def holiday(tmp_path: Path) -> Path:
     return folder
 
 
-def test_videos_beside_photos(holiday: Path, tmp_path: Path, capfd: pytest.CaptureFixture):
+def test_videos_beside_photos(holiday: Path, tmp_path: Path):
     before = {path: path.read_bytes() for path in holiday.iterdir()}
     out = tmp_path / "out"
     assert run(holiday, out, redact="blur", crops=True, sheet=True, format="csv,jsonl,coco") == 3
@@ -92,8 +100,16 @@ def test_videos_beside_photos(holiday: Path, tmp_path: Path, capfd: pytest.Captu
     assert min(images.read(out / "sheets/0001.jpg").shape[:2]) > 100
     lines = [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
     assert [(line["frames"], line["faces"][1]["frame"]) for line in lines if line["path"].endswith("a.mp4")] == [(4, 5)]
-    assert len(json.loads((out / "coco.json").read_text())["images"]) == 1
-    assert "videos are not in coco: their frames are no files" in capfd.readouterr().err
+    coco = json.loads((out / "coco.json").read_text())
+    looked_at = 1 + sum(int(row["frames"] or 0) for row in files.values())
+    assert len(coco["images"]) == looked_at == len(list((out / "frames").rglob("*.jpg"))) + 1
+    assert len(coco["annotations"]) == len(faces) and len(coco["videos"]) == 4
+    frame = next(one for one in coco["images"] if one["path"].endswith("a.mp4") and one["frame_id"] == 15)
+    assert {one["id"]: one["name"] for one in coco["videos"]}[frame["video_id"]] == frame["path"]
+    shown = images.read(out / coco["info"]["root"] / frame["file_name"])
+    (box,) = [one["bbox"] for one in coco["annotations"] if one["image_id"] == frame["id"]]
+    found = detector.detect([shown])[0].boxes
+    assert iou(found, as_boxes([[box[0], box[1], box[0] + box[2], box[1] + box[3]]]))[0, 0] > 0.9
 
 
 def test_every_says_how_often_and_photos_alone_have_no_columns_for_it(holiday: Path, tmp_path: Path):
@@ -104,6 +120,85 @@ def test_every_says_how_often_and_photos_alone_have_no_columns_for_it(holiday: P
     for options, words in (({"every": 0}, "--every 0"), ({"redact": "blur", "keep_largest": True}, "--keep-largest")):
         with pytest.raises(InputError, match=words):
             run(holiday / "a.mp4", tmp_path / "out", **options)
+
+
+class Breaking(Copies):
+    """Copies that take their process along at frame 10."""
+
+    def write_frame(self, place: str, frame: int, *more: Any) -> None:
+        super().write_frame(place, frame, *more)
+        if frame == 10 and place.endswith("crashes.mp4"):
+            os.abort()
+        if frame == 10 and place.endswith("fails.mp4"):
+            raise RuntimeError("so\nmany words")
+        if frame == 10 and place.endswith("hangs.mp4"):
+            time.sleep(600)
+
+
+class Sure:
+    """A detector that is told where the face is."""
+
+    threshold = 0.5
+
+    def detect(self, pictures: list[np.ndarray]) -> list[Faces]:
+        return [Faces([BOX], [0.9]) for _ in pictures]
+
+
+def test_a_video_that_breaks_its_decoder_costs_itself_alone(tmp_path: Path, capfd: pytest.CaptureFixture):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.mp4", "crashes.mp4", "fails.mp4", "hangs.mp4", "z.mp4"):
+        clip(folder / name, sound=None)
+    Image.fromarray(FACE).save(folder / "m.png")
+    copies = Breaking(tmp_path / "out", False, Redaction("fill"))
+    with Workers(1, 60) as workers:
+        pipeline = Pipeline(Sure(), workers, Task(copies=copies, seconds=4))
+        records = {Path(one.path).stem: one for one in pipeline.records(listed([folder]))}
+    assert {name: (one.status, one.reason) for name, one in records.items()} == {
+        **dict.fromkeys("amz", ("ok", "")),
+        **dict.fromkeys(("crashes", "fails", "hangs"), ("unreadable", "crashed")),
+    }
+    assert [(one.frames, len(one.faces)) for one in records.values() if one.reason] == [(2, 2)] * 3  # 0 and 5
+    assert {path.name for path in (tmp_path / "out/redacted/in").glob("[!.]*")} == {"a.mp4", "m.png", "z.mp4"}
+    said = capfd.readouterr().err
+    for words in ("crashes.mp4: its process ended with status -6", "fails.mp4: RuntimeError: so many words",
+                  "hangs.mp4: it took over 4 s"):  # fmt: skip
+        assert words in said
+
+
+def test_a_worker_that_died_leaves_no_half_copies(tmp_path: Path):
+    clip(tmp_path / "a.mp4")
+    assert run(tmp_path / "a.mp4", tmp_path / "out", timeout=0.001) == 3  # too little for anything
+    assert [row["reason"] for row in rows(tmp_path / "out/files.csv")] == ["crashed"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == ["faces.csv", "files.csv"]
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_frames_are_pictures_for_formats_and_some_of_them_for_the_page(holiday: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("visavis.prediction.frames.MOST", 2)  # of the page, here; the worker keeps what it may
+    out = tmp_path / "out"
+    assert run(holiday / "a.mp4", out, every=2, draw=False, look=True) == 0
+    page = (out / "look.html").read_text()
+    assert page.count('"t":"') == 2 and "a.mp4 0.0 s" in page and "a.mp4 0.6 s" in page
+    assert run(holiday, out, every=2, draw=False, format="yolo,voc", overwrite=True) == 3
+    assert images.read(out / "yolo/images/holiday/a.mp4/4.jpg").shape == FACE.shape
+    assert len((out / "yolo/labels/holiday/a.mp4/4.txt").read_text().splitlines()) == 1
+    assert "<frame>4</frame>" in (out / "voc/Annotations/holiday/a.mp4/4.xml").read_text()
+    for source in (out / "yolo/data.yaml", out / "voc"):
+        data = tmp_path / source.stem
+        done = typed("-m", "dataset", "import", "yolo" if source.suffix else "voc", source, "--out", data)
+        assert done.returncode == 0, done.stderr
+        assert len(list((data / "images").rglob("a.mp4/*.jpg"))) == 10
+
+
+def test_frames_that_are_kept_are_those_that_are_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(frames_of, "MOST", 7)
+    for count in (0, 1, 7, 8, 15, 29, 100):
+        kept = frames_of.Kept()
+        for number in range(0, 3 * count, 3):
+            kept.write(tmp_path, f"{count}.mp4", number, FACE[:8, :8])
+        left = sorted(int(path.stem) for path in (tmp_path / f"frames/{count}.mp4").glob("*.jpg"))
+        assert left == frames_of.spread(list(range(0, 3 * count, 3))) and len(left) <= 7
 
 
 def test_a_killed_run_goes_on_to_the_same_videos(holiday: Path, tmp_path: Path):
@@ -145,7 +240,6 @@ def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest
 CAMERA = """
 import signal, sys, predict
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
-from visavis.prediction.footage import copy_name
 from visavis.video.recording import CAMERAS
 CAMERAS[sys.platform] = ("lavfi", f"movie={sys.argv[1]}:loop=0,setpts=N/25/TB,realtime")
 sys.exit(predict.predict(predict.Options((), predict.Path(sys.argv[2]), webcam="0", every=2, device="cpu", workers=1)))
@@ -163,12 +257,14 @@ def large_copy(out: Path) -> bool:
 def test_ctrl_c_ends_a_camera_and_keeps_what_it_saw(tmp_path: Path):
     source, out = clip(tmp_path / "camera.mkv"), tmp_path / "out"
     camera = subprocess.Popen(
-        [sys.executable, "-c", CAMERA, str(source), str(out)], env=os.environ | {"PYTHONPATH": "."}
+        [sys.executable, "-c", CAMERA, str(source), str(out)],
+        env=os.environ | {"PYTHONPATH": "."},
+        start_new_session=True,
     )
     try:
         while camera.poll() is None and not large_copy(out):
             time.sleep(0.05)
-        camera.send_signal(signal.SIGINT)
+        os.killpg(camera.pid, signal.SIGINT)  # as a terminal does it: to the workers too
         assert camera.wait(30) == 0
     finally:
         camera.kill()
@@ -179,11 +275,31 @@ def test_ctrl_c_ends_a_camera_and_keeps_what_it_saw(tmp_path: Path):
     assert 0 <= 2 * int(row["frames"]) - written <= 4 and int(row["faces"]) == len(rows(out / "faces.csv"))
 
 
+def test_another_run_leaves_no_frames_of_the_one_before(tmp_path: Path):
+    film, out = clip(tmp_path / "film.mp4"), tmp_path / "out"
+    for every, overwrite in ((2, False), (5, True)):
+        assert run(film, out, every=every, overwrite=overwrite, format="csv,yolo,voc", crops=True, draw=False) == 0
+    looks = int(rows(out / "files.csv")[0]["frames"])
+    for folder in ("frames", "yolo/images", "yolo/labels", "voc/JPEGImages", "voc/Annotations"):
+        assert len(list((out / folder / "film.mp4").iterdir())) == looks, folder
+    assert len(list((out / "crops/film.mp4").iterdir())) == len(rows(out / "faces.csv"))
+
+
+def test_the_last_look_before_a_break_is_told_of(tmp_path: Path):
+    data = clip(tmp_path / "long.mkv", range(0, 4800, 40)).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    for draw in (False, True):
+        out = tmp_path / f"out{draw:d}"
+        assert run(tmp_path / "cut.mkv", out, every=1, crops=True, draw=draw) == 3
+        assert len(list((out / "crops/cut.mkv").iterdir())) == len(rows(out / "faces.csv")) > 0
+
+
 def test_what_a_camera_cannot_do_is_told(tmp_path: Path):
     command = [sys.executable, "predict.py", "--webcam", "77", "--out", str(tmp_path / "out"), "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "predict.py: --webcam 77: no camera at /dev/video77" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
     for options, words in (
         ({}, "give photos"),
         ({"webcam": "0", "resume": True}, "--resume"),

@@ -130,3 +130,18 @@ def photo_of_places(width):
 def test_a_face_that_no_piece_has_whole_is_found_cut(face, kept):
     found = Tiles(Seen(face), side=400).detect([photo_of_places(900)])[0]
     assert found.boxes[:, [0, 2]].tolist() == [kept]
+
+
+def test_what_a_detector_tells_besides_goes_along_though_some_pieces_have_no_face():
+    class Knowing(Seen):
+        attributes = ("age",)
+
+        def detect(self, images):
+            some = [Faces(one.boxes, one.scores, one.boxes[:, None, :2], {"age": one.boxes[:, 3]}) if len(one) else one
+                    for one in super().detect(images)]  # fmt: skip
+            return some
+
+    detector = Tiles(Knowing([30, 20, 90, 90]), side=400)
+    found = detector.detect([photo_of_places(900)])[0]
+    assert found.keypoints.tolist() == [[[30, 20]]] and found.attributes["age"].tolist() == [90]
+    assert detector.attributes == ("age",) and not hasattr(detector, "keypoints")

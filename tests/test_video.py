@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import av
@@ -16,8 +16,8 @@ from visavis.boxes import as_boxes, covered, iou
 from visavis.command import InputError
 from visavis.effects.redaction import Redaction
 from visavis.images import ImageError
-from visavis.video.filming import Making, Seen, watched
-from visavis.video.recording import CAMERAS, Copy, Frame, Video
+from visavis.video.filming import ROOM, Look, Making, watched
+from visavis.video.recording import CAMERAS, Camera, Copy, Frame, Video
 from visavis.video.spans import REACH, between, pairs, spanned
 
 BOX = np.float32([74, 36, 172, 162])
@@ -28,12 +28,20 @@ def frames(path: Path) -> list[tuple[float, np.ndarray]]:
         return [(part.seconds, part.picture) for part in video.parts() if isinstance(part, Frame)]
 
 
-def watch(path: Path, find, every: int, *makings: Making) -> list[Seen]:
+def watch(path: Path, find, every: int, *makings: Making, room: int = ROOM) -> list[tuple[Look, Faces]]:
+    """Go through a video; every look, and what `find` said of it."""
+    looks: list[tuple[Look, Faces]] = []
     with Video(path) as video:
-        seen = list(watched(video, find, every, makings))
+        film, faces = watched(video, every, makings, room), None
+        with suppress(StopIteration):
+            while True:
+                look = film.send(faces)
+                faces = find(look.picture) if look else None
+                if look and faces:
+                    looks.append((look, faces))
     for making in makings:
         making.file.close()
-    return seen
+    return looks
 
 
 def making(path: Path, paint, private: bool = False) -> Making:
@@ -156,13 +164,27 @@ def test_odd_sides_gain_a_row_of_pixels(tmp_path: Path):
 @pytest.mark.parametrize("every", [1, 4, 7, 50])
 def test_a_moving_face_is_covered_between_two_looks(every: int, tmp_path: Path):
     source = clip(tmp_path / "a.mp4", range(0, 880, 40))
-    seen = watch(source, moving, every, redacting(tmp_path / "b.mp4"))
-    assert [one.frame.number for one in seen] == list(range(0, 22, every))
+    looks = watch(source, moving, every, redacting(tmp_path / "b.mp4"))
+    assert [look.frame.number for look, _ in looks if look.told] == list(range(0, 22, every))
+    assert looks[-1][0].frame.number == 21  # the last is looked at, too
     for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
         x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
         assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].mean() < 12, number  # black, but for the coding
         if every < 10:
             assert picture[y1:y2, : x1 - 2 * STEP * every - 8].mean() > 60  # and not all of it
+
+
+def test_a_look_comes_sooner_where_frames_take_too_much_memory_and_every_frame_is_covered(tmp_path: Path):
+    source = clip(tmp_path / "a.mp4", range(0, 1240, 40))
+    with Video(source) as video:
+        size = next(part for part in video.parts() if isinstance(part, Frame)).bytes
+    looks = watch(source, moving, 100_000, redacting(tmp_path / "b.mp4"), room=7 * size)
+    numbers = [look.frame.number for look, _ in looks]
+    assert np.diff(numbers).max() == 7 and [look.frame.number for look, _ in looks if look.told] == [0]
+    for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
+        x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
+        assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].mean() < 12, number
+    assert len(watch(source, moving, 100_000, room=1)) == 1  # without a copy nothing waits
 
 
 def test_a_face_that_is_missed_or_comes_is_covered_around_it(tmp_path: Path):
@@ -181,7 +203,7 @@ def test_no_detector_finds_a_face_in_any_frame_again(tmp_path: Path):
     source = clip(tmp_path / "a.mp4")
     found = watch(source, lambda picture: detector.detect([picture])[0], 5,
                   redacting(tmp_path / "b.mp4", Redaction("blur")))  # fmt: skip
-    assert [len(one.faces) for one in found] == [1, 1, 1, 1]
+    assert [len(faces) for look, faces in found if look.told] == [1, 1, 1, 1]
     for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
         face = as_boxes([BOX + np.float32([number * STEP, 0, number * STEP, 0])])
         for name in ("shipped", "dlib_hog"):
@@ -263,21 +285,26 @@ def test_a_damaged_video_is_not_read_as_whole(tmp_path: Path):
         frames(tmp_path / "b.mp4")
 
 
-def test_memory_does_not_grow_with_the_length(tmp_path: Path):
+@pytest.mark.parametrize("every", [5, 100_000])
+def test_memory_does_not_grow_with_the_length_whatever_every_is(every: int, tmp_path: Path):
     clip(tmp_path / "long.mp4", range(0, 24000, 40))
     program = (
         "import resource, sys; from pathlib import Path; from visavis import Faces\n"
         "from visavis.video.recording import Video; from visavis.video.filming import Making, watched\n"
         "with Video(sys.argv[1]) as video:\n"
         "    copy = Making(open(sys.argv[2], 'wb'), '.mp4', lambda picture, shown, covered: picture)\n"
-        "    for seen in watched(video, lambda picture: Faces(), 5, [copy]):\n"
-        "        if seen.frame.number in (150, 595):\n"
-        "            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "    film, faces = watched(video, int(sys.argv[3]), [copy], 2_000_000), None\n"
+        "    while True:\n"
+        "        look = film.send(faces)\n"
+        "        faces = look and Faces()\n"
+        "        if look and look.frame.number >= 150:\n"
+        "            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)\n"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "long.mp4"), str(tmp_path / "copy.mp4")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    early, late = (int(line) for line in done.stdout.split())
-    assert late - early < 20_000  # kilobytes; the 450 frames between are 100 MB in RGB
+    command = [sys.executable, "-c", program, str(tmp_path / "long.mp4"), str(tmp_path / "copy.mp4"), str(every)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "StopIteration" in done.stderr
+    early, *_, late = (int(line) for line in done.stdout.split())
+    assert late - early < 20_000  # kilobytes; the 450 frames between are 50 MB as decoded
 
 
 def test_a_copy_is_the_same_each_time_whatever_memory_holds(tmp_path: Path):
@@ -286,7 +313,10 @@ def test_a_copy_is_the_same_each_time_whatever_memory_holds(tmp_path: Path):
         "import sys; from visavis import Faces\n"
         "from visavis.video.recording import Video; from visavis.video.filming import Making, watched\n"
         "with Video(sys.argv[1]) as video, open(sys.argv[2], 'wb') as file:\n"
-        "    list(watched(video, lambda picture: Faces(), 3, [Making(file, '.mkv', lambda picture, *_: picture)]))\n"
+        "    film, faces = watched(video, 3, [Making(file, '.mkv', lambda picture, *_: picture)]), None\n"
+        "    try:\n"
+        "        while True: faces = Faces() if film.send(faces) else None\n"
+        "    except StopIteration: pass\n"
     )
     for filler in ("1", "77"):  # what the allocator puts into fresh memory (mallopt(3))
         command = [sys.executable, "-c", program, str(source), str(tmp_path / filler)]
@@ -297,16 +327,16 @@ def test_a_copy_is_the_same_each_time_whatever_memory_holds(tmp_path: Path):
 def test_a_camera_is_read_through_its_input_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     clip(tmp_path / "camera0.mkv")
     monkeypatch.setitem(CAMERAS, sys.platform, ("lavfi", f"movie={tmp_path}/camera{{}}.mkv"))
-    with Video.camera("0") as camera:
+    with Video.camera(Camera.of("0")) as camera:
         pictures = [part.picture for part in camera.parts() if isinstance(part, Frame)]
     assert len(pictures) == 20 and np.abs(pictures[0].astype(int) - FACE).mean() < 6
     with pytest.raises(InputError, match="--webcam 7: no camera at movie="):
-        Video.camera("7")
+        Video.camera(Camera.of("7"))
 
 
 def test_no_camera_is_one_clear_line():
     with pytest.raises(InputError, match=r"--webcam 77: no camera at /dev/video77 .*; give another number"):
-        Video.camera("77")
+        Video.camera(Camera.of("77"))
 
 
 def test_pairs_are_those_that_move_least():

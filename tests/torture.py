@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import skimage.data
+from clips import clip
 from PIL import Image
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])
@@ -57,6 +58,8 @@ def make(root: Path) -> Expected:
         some = (SMALL, COFFEE, CAT)[number % 3]
         name = f"years/{2010 + number // 24}/{number // 8 % 3}/IMG_{number % 8:04}.jpg"
         put(name, saved(some.rotate(number % 5), quality=80), *OK)
+    _videos(root, put, photo)
+    expected["videos/pipe.mp4"] = ("skipped", "pipe")
     put("zz/grows.jpg", photo[: len(photo) // 2], *OK)  # whole by the time that it is looked at
     put("zz/vanishes.jpg", photo, "unreadable", "missing")
     return expected
@@ -175,6 +178,21 @@ def _names(put, photo: bytes) -> None:
         put(f"equal/{name}/photo.png", saved(SMALL, "PNG"), *OK)
     put("names/notes.txt", b"words", "skipped", "other_ending")
     put("names/.hidden.jpg", photo, "skipped", "hidden")
+
+
+def _videos(root: Path, put, photo: bytes) -> None:
+    """Videos, and what only seems to be one or not to be one."""
+    clip(root / "whole.mp4", range(0, 320, 40), sound=None)
+    data = (root / "whole.mp4").read_bytes()
+    (root / "whole.mp4").unlink()
+    put("videos/whole.mp4", data, *OK)
+    put("videos/headless.mov", data[: len(data) // 2], "unreadable", "not_video")
+    put("videos/empty.mkv", b"", "unreadable", "empty")
+    put("videos/words.avi", b"Dear diary, today I took no video.\n" * 100, "unreadable", "not_video")
+    put("videos/list.mp4", b"#EXTM3U\n#EXTINF:1,\n/etc/hosts\n#EXT-X-ENDLIST\n", "unreadable", "not_video")
+    put("videos/really-photo.mp4", photo, "unreadable", "not_video")
+    put("videos/really-video.jpg", data, "unreadable", "not_image")
+    os.mkfifo(root / "videos/pipe.mp4")
 
 
 def _not_files(root: Path, expected: Expected, photo: bytes) -> None:

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes
 
+FIVE_POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+"""The keypoints that many detectors give, in their order. Left and right are the picture's, the mouth's its corners."""
+
 
 @dataclass(frozen=True, eq=False)
 class Faces:

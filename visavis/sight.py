@@ -4,12 +4,12 @@ A network that looks at 512 pixels of a photo of 12 megapixels needs an eighth o
 computes a half, a quarter or an eighth of the pixels alone, in less time, and the rest is never in memory.
 """
 
-import os
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from visavis import images
-from visavis.images import ImageError, Picture
+from visavis.images import Picture
 
 SPARE = 2
 """A JPEG is decoded with at least so many times the pixels a side that are needed, and then shrunk: libjpeg's own way
@@ -37,30 +37,12 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """What tells whether a file has changed since."""
-
-    bytes: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: str | Path) -> "Stamp":
-        """Raises ImageError (`missing`, `unreadable`)."""
-        try:
-            status = os.stat(path)
-        except FileNotFoundError:
-            raise ImageError("missing", "no such file") from None
-        except OSError as error:
-            raise ImageError("unreadable", str(error)) from None
-        return cls(status.st_size, status.st_mtime_ns)
-
-
-@dataclass(frozen=True)
 class Glimpse:
     """A photo as a detector needs it.
 
     picture: as displayed, perhaps smaller than the photo. height, width: of the photo, pixels as displayed.
     scale: down and across, from the picture's pixels to the photo's. animated: it is the first of several frames.
+    digest: of the file's bytes, which tell whether it is still the same when it is read again; empty if it will not be.
     """
 
     picture: Picture
@@ -68,21 +50,26 @@ class Glimpse:
     width: int
     scale: tuple[float, float]
     animated: bool
-    stamp: Stamp
+    digest: bytes = b""
 
 
-def glimpse(path: str | Path, sight: Sight, max_pixels: int = images.MAX_PIXELS) -> Glimpse:
-    """Decode what `sight` has use for. Raises ImageError."""
-    stamp = Stamp.of(path)
+def digest(data: bytes) -> bytes:
+    """What no other file's bytes have. Sizes and times would not do: a copy of an older photo keeps its own."""
+    return hashlib.sha256(data).digest()
+
+
+def glimpse(path: str | Path, sight: Sight, max_pixels: int = images.MAX_PIXELS, again: bool = False) -> Glimpse:
+    """Decode what `sight` has use for. again: the file will be read once more. Raises ImageError."""
 
     def least(height: int, width: int) -> int | None:
         size = sight.size(height, width)
         return None if size == (height, width) else SPARE * min(size)
 
-    read = images.decode_reduced(images.read_bytes(path), least, max_pixels)
+    data = images.read_bytes(path)
+    read = images.decode_reduced(data, least, max_pixels)
     size = sight.size(read.height, read.width)
     height, width = read.picture.shape[:2]
     picture = images.resize(read.picture, size) if size != (height, width) else read.picture
     # A half of 301 pixels are 151, the last of which is a half in the photo: the decoder's scale is a whole number.
     scale = read.times * height / size[0], read.times * width / size[1]
-    return Glimpse(picture, read.height, read.width, scale, read.animated, stamp)
+    return Glimpse(picture, read.height, read.width, scale, read.animated, digest(data) if again else b"")

@@ -15,7 +15,7 @@ from visavis.images import Picture
 SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpn.safetensors"
 
 DETECTORS: dict[str, str] = {
-    "shipped": "visavis.detectors.trained:shipped",
+    "shipped": "visavis.detectors.stored:shipped",
     "opencv_haar": "visavis.detectors.opencv_haar:load",
     "dlib_hog": "visavis.detectors.dlib_face_recognition:hog",
     "dlib_cnn": "visavis.detectors.dlib_face_recognition:cnn",
@@ -45,6 +45,7 @@ def load_detector(
     precision: str = "fp32",
     size: int | None = None,
     tiles: bool = False,
+    at_once: int = 1,
 ) -> Detector:
     """A detector of `DETECTORS` by its name, or the one whose checkpoint (train.py's, .safetensors) lies at a path.
 
@@ -56,10 +57,12 @@ def load_detector(
     precision: what it computes in: `fp32`, `bf16`, `fp16`.
     size: pixels that a photo's shorter side has in it, for small faces or for speed; by default its own.
     tiles: look at large photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector.
+    at_once: calls of `detect` that threads will make at the same time. On a CPU each has its share of the cores: more
+    photos a second, of which each takes longer. The detector's own `at_once` says how many it has use for.
     Raises visavis.command.InputError where there is no such detector, its package is not installed, the file is
     not there or is no checkpoint, and for options that cannot be had.
     """
-    ours = {"backend": backend, "precision": precision, "size": size}
+    ours = {"backend": backend, "precision": precision, "size": size, "at_once": at_once}
     if str(name_or_path) in DETECTORS:
         module, function = DETECTORS[str(name_or_path)].split(":")
         make: Callable[..., Detector] = getattr(import_module(module), function)
@@ -77,14 +80,14 @@ def load_detector(
 def _of_checkpoint(path: Path, device: str, threshold: float | None, options: dict[str, Any]) -> Detector:
     if not path.suffix and not path.exists():
         raise InputError(f"no detector {str(path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint")
-    load: Callable[..., Detector] = import_module("visavis.detectors.trained").load
+    load: Callable[..., Detector] = import_module("visavis.detectors.stored").load
     return load(path, device, threshold, **options)
 
 
 def _none_of(options: dict[str, Any], name: str) -> dict[str, Any]:
     """No options, for a detector of another package; raises InputError where one was asked for."""
     for option, value in options.items():
-        if value not in (None, "auto", "fp32"):
+        if option != "at_once" and value not in (None, "auto", "fp32"):
             raise InputError(f"--{option} {value}: {name} runs in one way only; leave --{option} out")
     return {}
 

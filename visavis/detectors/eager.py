@@ -12,6 +12,7 @@ from visavis.boxes import clip
 from visavis.calibration import Calibration
 from visavis.command import InputError
 from visavis.detectors.folding import folded
+from visavis.detectors.graph import LIKELY
 from visavis.detectors.strides import settle
 from visavis.detectors.trained import TrainedDetector
 from visavis.faces import Faces
@@ -35,11 +36,14 @@ def of_model(
 class TorchNetwork:
     """A copy of `model`, folded, on a device. Raises InputError for a precision that the device has not."""
 
+    at_once = 1
+
     def __init__(
         self, model: FasterRCNN, on: torch.device, calibration: Calibration = Calibration(), precision: str = "fp32"
     ) -> None:
         _check(precision, on)
         self.model = settle(folded(model)).to(on).to(memory_format=torch.channels_last)
+        self.model.rpn.score_thresh = LIKELY
         self.device = on
         self.calibration = calibration
         self.runs = f"torch on {_named(on)}, {precision}"

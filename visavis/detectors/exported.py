@@ -16,7 +16,7 @@ from visavis.detectors import needed
 from visavis.detectors.sizing import Sizing
 from visavis.files import replaced
 
-MADE = 1
+MADE = 2
 """Counts up when what is written changes, so that older files are passed over."""
 KEY = "visavis"
 """The entry of the file's metadata that ours lie under, as JSON."""
@@ -96,6 +96,6 @@ def write(path: Path, out: Path) -> None:
         "enlarge": None if size.enlarge == math.inf else size.enlarge,
         "multiple": size.multiple,
     }
-    data = onnx_file.whole(model, of_checkpoint(known), told)
+    data = onnx_file.whole(model, of_checkpoint(known), {KEY: json.dumps(told)})
     with replaced(out, "wb") as opened:
         opened.write(data)

@@ -16,6 +16,10 @@ NONE = -1.0
 """The score of a row that only fills its place."""
 SMALLEST_PROPOSAL, SMALLEST_FIND = 1e-3, 1e-2
 """Sides, in pixels, below which torchvision drops a box before and after the box head."""
+LIKELY = 0.01
+"""The objectness below which a proposal is not looked at again: it would hardly become a find (docs/backends.md)."""
+STEP = 16
+"""Proposals are looked at in whole numbers of so many: a runtime prepares itself anew for each number."""
 
 
 class Graph(nn.Module):
@@ -43,7 +47,7 @@ class Graph(nn.Module):
         return self._finds(features, proposals, scores, size)
 
     def _proposals(self, picture: Tensor, features: list[Tensor], size: Tensor) -> tuple[Tensor, Tensor]:
-        """(P, 4) and their scores (P,), P being as many as there can be at most."""
+        """(P, 4) and their scores (P,), P being as many as are likely enough, and some more up to a whole `STEP`."""
         boxes, scores, levels = [], [], []
         for level, (logits, codes) in enumerate(zip(*self.head(features), strict=True)):
             cell = self.cells[level]
@@ -57,13 +61,16 @@ class Graph(nn.Module):
             scores.append(torch.where(best == -torch.inf, NONE, best.sigmoid()))
             levels.append(best.new_full((self.candidates,), level))
         box = _clipped(torch.cat(boxes), size)
-        score = torch.where(_at_least(box, SMALLEST_PROPOSAL), torch.cat(scores), NONE)
+        score = torch.cat(scores)
+        score = torch.where(_at_least(box, SMALLEST_PROPOSAL) & (score >= LIKELY), score, NONE)
         # Levels do not suppress each other: each is moved to a place of its own.
         apart = (torch.cat(levels) * (size.max() + 1))[:, None]
         kept = nms(box + apart, score, self.proposal_overlap)
         box, score = torch.cat([box, box.new_zeros(1, 4)]), torch.cat([score, score.new_full((1,), NONE)])
         kept = torch.cat([kept, torch.full((self.proposals,), len(score) - 1)])[: self.proposals]
-        return box[kept], score[kept]
+        likely = (score[kept] > NONE).sum()
+        wanted = torch.where(torch.arange(self.proposals) < (likely + STEP - 1) // STEP * STEP)[0]
+        return box[kept[wanted]], score[kept[wanted]]
 
     def _finds(
         self, features: dict[str, Tensor], proposals: Tensor, scores: Tensor, size: Tensor

@@ -7,7 +7,7 @@ import numpy as np
 
 from visavis import device as devices
 from visavis.detectors import needed
-from visavis.faces import Faces
+from visavis.faces import FIVE_POINTS, Faces
 from visavis.images import Picture
 
 # It pins an old torch that it does not need.
@@ -19,6 +19,8 @@ class Mtcnn:
 
     Gives the five keypoints (eyes, nose, corners of the mouth) with each face.
     """
+
+    keypoints = FIVE_POINTS
 
     def __init__(self, threshold: float, device: str) -> None:
         package: Any = needed("facenet_pytorch", "mtcnn", INSTALL)

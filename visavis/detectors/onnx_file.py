@@ -10,7 +10,6 @@ nothing to write anew, and nothing to get wrong. The network (visavis.detectors.
 comes before and after it is written here, for torch's shapes are not data and a photo's are.
 """
 
-import json
 import warnings
 from typing import Any
 
@@ -24,7 +23,6 @@ from torch.export import Dim
 from torchvision.models.detection import FasterRCNN
 
 from visavis.calibration import Calibration
-from visavis.detectors.exported import KEY
 from visavis.detectors.graph import Graph
 from visavis.detectors.strides import settle
 
@@ -123,8 +121,8 @@ def after(
     return boxes, scores
 
 
-def whole(model: FasterRCNN, calibration: Calibration, metadata: dict[str, Any]) -> bytes:
-    """The file's contents. model: as trained, on the CPU. metadata: what goes along, for visavis.detectors.exported."""
+def whole(model: FasterRCNN, calibration: Calibration, metadata: dict[str, str]) -> bytes:
+    """The file's contents. model: as trained, on the CPU. metadata: what goes along."""
     transform = model.transform
     sizing = transform.sizing
     beginning = _bound(
@@ -148,9 +146,9 @@ def whole(model: FasterRCNN, calibration: Calibration, metadata: dict[str, Any])
     _forget_origins(file.graph)
     del file.metadata_props[:], file.opset_import[1:]  # merging repeats the one
     onnx.checker.check_model(file, full_check=True)
-    entry = onnx.StringStringEntryProto(key=KEY, value=json.dumps(metadata))
+    entries = [onnx.StringStringEntryProto(key=key, value=value) for key, value in metadata.items()]
     # Appended, which protobuf allows: at the file's end it is read without a package for it.
-    return file.SerializeToString() + onnx.ModelProto(metadata_props=[entry]).SerializeToString()
+    return file.SerializeToString() + onnx.ModelProto(metadata_props=entries).SerializeToString()
 
 
 def _forget_origins(graph: onnx.GraphProto) -> None:

@@ -52,7 +52,7 @@ class Tiles:
         self.detector.threshold = value
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("calibration", "attributes"):  # what else a detector may tell of itself
+        if name in ("calibration", "attributes", "keypoints", "at_once"):  # what else a detector may tell of itself
             return getattr(self.detector, name)
         raise AttributeError(name)
 
@@ -93,11 +93,14 @@ def merged(parts: list[Faces]) -> Faces:
 
 
 def _together(parts: list[Faces]) -> Faces:
-    """All finds, surest first."""
+    """All finds, surest first, with what all parts tell of theirs; one without any tells nothing."""
+    parts = [part for part in parts if len(part)] or [Faces()]
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([np.asarray(part.scores) for part in parts])
     several = [part.keypoints for part in parts if part.keypoints is not None]
-    faces = Faces(boxes, scores, np.concatenate(several) if len(several) == len(parts) else None)
+    names = set.intersection(*(set(part.attributes) for part in parts))
+    attributes = {name: np.concatenate([part.attributes[name] for part in parts]) for name in sorted(names)}
+    faces = Faces(boxes, scores, np.concatenate(several) if len(several) == len(parts) else None, attributes)
     return faces[np.argsort(-scores, kind="stable")]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from visavis.effects.redaction import Redaction
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import ImageError, Picture
-from visavis.prediction import sheets
+from visavis.prediction import frames, sheets
 from visavis.prediction.crops import Crops
+from visavis.prediction.frames import Kept
 from visavis.rewriting.repainting import repainted
-from visavis.sight import Stamp
+from visavis.sight import digest
 from visavis.sources import ending
 
 DRAWN, REDACTED, CROPS = "drawn", "redacted", "crops"
@@ -28,7 +30,8 @@ class Copies:
 
     out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
     made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of
-    the faces, for visavis.prediction.sheets.
+    the faces, for visavis.prediction.sheets. frames: of a video, which of those looked at are files of their own: all,
+    or some of those with faces.
     """
 
     out: Path
@@ -36,19 +39,21 @@ class Copies:
     redaction: Redaction | None = None
     crops: Crops | None = None
     sheet: bool = False
+    frames: Literal["", "some", "all"] = ""
 
     def __bool__(self) -> bool:
+        """Whether there is anything to write of a photo."""
         return self.drawn or self.sheet or self.redaction is not None or self.crops is not None
 
-    def write(self, path: str, place: str, faces: Faces, stamp: Stamp, max_pixels: int, small: Faces) -> None:
+    def write(self, path: str, place: str, faces: Faces, seen: bytes, max_pixels: int, small: Faces) -> None:
         """Write them of the photo at `path`, below folders of their own under the name `place`.
 
-        stamp: of the file in which the faces were found. small: faces that are too small to be told of, but are
+        seen: digest of the file in which the faces were found. small: faces that are too small to be told of, but are
         redacted. Raises ImageError where the photo is no longer that or cannot be saved in its format, and InputError
         where a picture cannot be written.
         """
         data = images.read_bytes(path)
-        if Stamp.of(path) != stamp:
+        if digest(data) != seen:
             raise ImageError("changed", "the file changed while it was looked at")
         picture = images.decode(data, max_pixels)
         try:
@@ -67,8 +72,17 @@ class Copies:
             where = error.filename2 or error.filename or self.out
             raise InputError(f"cannot write {where}: {error.strerror}; give another --out, or --no-draw") from None
 
-    def write_frame(self, place: str, frame: int, number: int, picture: Picture, faces: Faces) -> None:
-        """Cut out the faces of a video's frame, of which `number` have been told of before. Raises OSError."""
+    def forget_frames(self, place: str) -> None:
+        """Remove what an earlier run wrote of a video's frames: it may have looked at others."""
+        for folder in (frames.FRAMES, CROPS):
+            frames.forget(self.out / folder / place)
+
+    def write_frame(self, place: str, frame: int, number: int, picture: Picture, faces: Faces, kept: Kept) -> None:
+        """Write what is wanted of a video's frame, `number` of whose faces have been told of before. Raises OSError."""
+        if self.frames == "all":
+            frames.write(self.out, place, frame, picture)
+        elif self.frames == "some" and len(faces):
+            kept.write(self.out, place, frame, picture)
         if self.crops is not None:
             for face, box in enumerate(faces.boxes):
                 path = self.out / CROPS / place / f"{frame}-{face}.jpg"

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -19,19 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import boxes
-from visavis.command import InputError, say
+from visavis.command import InputError
 from visavis.detectors import Detector
 from visavis.faces import Faces
-from visavis.images import MAX_PIXELS, ImageError, Picture
+from visavis.images import MAX_PIXELS, ImageError
 from visavis.prediction.copies import Copies
-from visavis.prediction.footage import EVERY, filmed
-from visavis.prediction.records import Record, face_rows, unopened
+from visavis.prediction.footage import EVERY, MODULES, filmed
+from visavis.prediction.records import Record, crashed, face_rows, unopened, unreadable
 from visavis.sight import Glimpse, Sight, glimpse
 from visavis.sources import Input, shown
 from visavis.workers import WorkerDied, Workers
 
 WINDOW = 4
 """Batches' worth of photos among which those of one shape are put together."""
+AHEAD = 4
+"""Windows that are given to the network ahead, for each batch more than one that it takes at the same time."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Task:
 
     batch_size: photos that go through the network together. min_size: pixels of the photo that the shorter side of a
     face must have. max_pixels: of a photo, in all; more are not decoded. copies: what is written of it. every: frames
-    of a video from one look to the next.
+    of a video from one look to the next. seconds: longest that a step of a video may take.
     """
 
     batch_size: int = 1
@@ -48,6 +51,7 @@ class Task:
     max_pixels: int = MAX_PIXELS
     copies: Copies | None = None
     every: int = EVERY
+    seconds: float = 120
 
     @property
     def window(self) -> int:
@@ -67,8 +71,9 @@ class _Looked:
 
 
 class Pipeline:
-    """A detector at work. It may tell `sight` (see visavis.sight), the most pixels that it has use for, and
-    `network_shape(height, width)`, what photos must have in common to go through it together.
+    """A detector at work. It may tell `sight` (see visavis.sight), the most pixels that it has use for,
+    `network_shape(height, width)`, what photos must have in common to go through it together, `at_once`, how many
+    batches to give it at the same time, and what has columns in the tables: `attributes` and `keypoints`, their names.
     """
 
     def __init__(self, detector: Detector, workers: Workers, task: Task) -> None:
@@ -76,35 +81,45 @@ class Pipeline:
         self.sight: Sight = getattr(detector, "sight", Sight())
         self._shape: Callable[[int, int], object] = getattr(detector, "network_shape", lambda *size: size)
         self._detector = detector
-        self.network = Aside()
+        self._at_once: int = getattr(detector, "at_once", 1)
+        self.network = Aside(self._at_once)
 
     def records(self, inputs: Sequence[Input], done: int = 0) -> Iterator[Record]:
         """The record of each input from number `done` on. Raises InputError where a copy cannot be written."""
         again = done - done % self.task.window  # the windows are those of a run from the start
         finishing: deque[tuple[Record, Future[None] | None]] = deque()
-        for looked in islice(self._looked_at(inputs[again:]), done - again, None):
-            if looked.input.is_video:
-                while finishing:  # a video takes its time
+        with Workers(1, self.task.seconds, MODULES) as projector:  # it starts with the first video
+            for looked in islice(self._looked_at(inputs[again:]), done - again, None):
+                if looked.input.is_video:
+                    while finishing:  # a video takes its time
+                        yield _finished(*finishing.popleft())
+                    yield self._filmed(looked.input, projector)
+                    continue
+                finishing.append((looked.record, self._copied(looked)))
+                while finishing and (len(finishing) > 2 * self.workers.count or _is_done(finishing[0][1])):
                     yield _finished(*finishing.popleft())
-                yield self._filmed(looked.input)
-                continue
-            finishing.append((looked.record, self._copied(looked)))
-            while finishing and (len(finishing) > 2 * self.workers.count or _is_done(finishing[0][1])):
+            while finishing:
                 yield _finished(*finishing.popleft())
-        while finishing:
-            yield _finished(*finishing.popleft())
 
     def _looked_at(self, inputs: Iterable[Input]) -> Iterator[_Looked]:
         decoded = self._decoded(inputs)
+        waiting: deque[tuple[list[_Looked], list[Future[None]]]] = deque()
         while window := list(islice(decoded, self.task.window)):
             alike: dict[object, list[_Looked]] = {}
             for looked in window:
                 if looked.glimpse is not None:
                     alike.setdefault(self._shape(*looked.glimpse.picture.shape[:2]), []).append(looked)
-            for group in alike.values():
-                for start in range(0, len(group), self.task.batch_size):
-                    self._find(group[start : start + self.task.batch_size])
-            yield from window
+            finding = [
+                self.network.start(self._find, group[start : start + self.task.batch_size])
+                for group in alike.values()
+                for start in range(0, len(group), self.task.batch_size)
+            ]
+            waiting.append((window, finding))
+            # One large photo is not to keep those behind it waiting.
+            if len(waiting) > AHEAD * (self._at_once - 1):
+                yield from _found(waiting)
+        while waiting:
+            yield from _found(waiting)
 
     def _decoded(self, inputs: Iterable[Input]) -> Iterator[_Looked]:
         """All inputs in order; so many as a window has, and some for each worker, are decoded before they are asked
@@ -114,7 +129,7 @@ class Pipeline:
             job = (
                 None
                 if one.reason or one.is_video
-                else self.workers.submit(_look, one.path, self.sight, self.task.max_pixels)
+                else self.workers.submit(_look, one.path, self.sight, self.task.max_pixels, bool(self.task.copies))
             )
             waiting.append((one, job))
             if len(waiting) > self.task.window + 2 * self.workers.count:
@@ -126,7 +141,7 @@ class Pipeline:
         """Run the network, and complete what was looked at."""
         glimpses = [looked.glimpse for looked in batch if looked.glimpse is not None]
         began = time.perf_counter()
-        found = self.network.call(self._detector.detect, [one.picture for one in glimpses])
+        found = self._detector.detect([one.picture for one in glimpses])
         share = (time.perf_counter() - began) / len(batch)
         for looked, seen, faces in zip(batch, glimpses, found, strict=True):
             faces = _in_photo(faces, seen)
@@ -134,14 +149,14 @@ class Pipeline:
             looked.faces, looked.small = faces[large], faces[~large]
             seconds = looked.record.seconds + share
             looked.record = replace(looked.record, seconds=seconds, faces=face_rows(looked.faces))
-            looked.glimpse = replace(seen, picture=seen.picture[:0])  # its pixels are not needed any more
+            looked.glimpse = replace(seen, picture=seen.picture[:0].copy())  # its pixels are not needed any more
 
-    def _filmed(self, one: Input) -> Record:
-        def find(picture: Picture) -> Faces:
-            return self.network.call(self._detector.detect, [picture])[0]
+    def _filmed(self, one: Input, projector: Workers) -> Record:
+        def find(seen: Glimpse) -> Faces:
+            return _in_photo(self.network.call(self._detector.detect, [seen.picture])[0], seen)
 
         task = self.task
-        record = filmed(one, find, task.every, task.min_size, task.max_pixels, task.copies)
+        record = filmed(one, find, projector, task.every, task.min_size, task.max_pixels, self.sight, task.copies)
         self.network.rests(within=60)  # Ctrl-C leaves a camera in the middle of a look; an exit then would be a crash
         return record
 
@@ -150,49 +165,82 @@ class Pipeline:
         if not copies or seen is None or faces is None or small is None:
             return None
         where = looked.input.path, looked.input.place
-        return self.workers.submit(_copy, copies, *where, faces, seen.stamp, self.task.max_pixels, small)
+        return self.workers.submit(_copy, copies, *where, faces, seen.digest, self.task.max_pixels, small)
+
+
+_Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class Aside:
-    """Calls in a thread of its own, one at a time. Waiting for one can be interrupted, and no exit waits for it."""
+    """Calls in threads of their own, whose results can be waited for and not: who leaves before they are there says
+    `stop`."""
 
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
-        self._idle = threading.Event()
-        self._idle.set()
-        threading.Thread(target=self._work, daemon=True).start()
+    def __init__(self, threads: int = 1) -> None:
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._threads = threads
+        self._resting = threading.Condition()
+        self._under_way = 0  # those that wait, too
+        for _ in range(threads):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        """What will hold what the function returns or raises."""
+        future: Future[Any] = Future()
+        with self._resting:
+            self._under_way += 1
+        self._calls.put((future, function, arguments))
+        return future
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function returns or raises."""
-        future: Future[Any] = Future()
-        self._idle.clear()
-        self._calls.put((future, function, arguments))
-        return future.result()
+        return self.start(function, *arguments).result()
 
     def rests(self, within: float) -> bool:
-        """Whether the call under way, if any, ends in so many seconds."""
-        return self._idle.wait(within)
+        """Whether all calls, if any, end in so many seconds."""
+        with self._resting:
+            return self._resting.wait_for(lambda: not self._under_way, within)
+
+    def stop(self, within: float) -> bool:
+        """Take no more calls and drop those that wait; whether those under way, if any, end in so many seconds. An
+        exit of the program would break them off in the middle of C code, which is a crash."""
+        with suppress(queue.Empty):
+            while True:
+                if (call := self._calls.get_nowait()) is not None:
+                    call[0].cancel()
+                    self._ended()
+        for _ in range(self._threads):
+            self._calls.put(None)
+        return self.rests(within)
+
+    def _ended(self) -> None:
+        with self._resting:
+            self._under_way -= 1
+            self._resting.notify_all()
 
     def _work(self) -> None:
-        while True:
-            future, function, arguments = self._calls.get()
+        while (call := self._calls.get()) is not None:
+            future, function, arguments = call
             try:
                 future.set_result(function(*arguments))
             except BaseException as error:  # noqa: BLE001 it is raised where it was called
                 future.set_exception(error)
-            del future, function, arguments  # or the last batch stays in memory until the next
-            self._idle.set()
+            del call, future, function, arguments  # or the last batch stays in memory until the next
+            self._ended()
 
 
-def _look(path: str, sight: Sight, max_pixels: int) -> tuple[Glimpse | ImageError, float]:
-    """In a worker: a photo, or what is wrong with it; and the seconds that it took."""
+def ready() -> None:
+    """In a worker: all that it takes to decode and to write copies is loaded once this module is."""
+
+
+def _look(path: str, sight: Sight, max_pixels: int, again: bool) -> tuple[Glimpse | ImageError, float]:
+    """In a worker: a photo, or what is wrong with it; and the seconds that it took. again: see `glimpse`."""
     began = time.perf_counter()
     try:
-        seen: Glimpse | ImageError = glimpse(path, sight, max_pixels)
+        seen: Glimpse | ImageError = glimpse(path, sight, max_pixels, again)
     except ImageError as error:
         seen = error
     except Exception as error:  # noqa: BLE001 whatever a decoder fails with, memory too, is this photo's matter alone
-        seen = _crashed(path, error)
+        seen = crashed(path, error)
     return seen, time.perf_counter() - began
 
 
@@ -203,11 +251,15 @@ def _copy(copies: Copies, path: str, *more: Any) -> None:
     except (ImageError, InputError):
         raise
     except Exception as error:  # see above
-        raise _crashed(path, error) from error
+        raise crashed(path, error) from error
 
 
-def _crashed(path: str, error: Exception) -> ImageError:
-    return ImageError("crashed", f"{shown(path)}: {type(error).__name__}: {' '.join(str(error).split())}")
+def _found(waiting: "deque[tuple[list[_Looked], list[Future[None]]]]") -> list[_Looked]:
+    """The first of those that wait, once all was found in them."""
+    window, finding = waiting.popleft()
+    for batch in finding:
+        batch.result()
+    return window
 
 
 def _opened(one: Input, job: "Future[tuple[Glimpse | ImageError, float]] | None") -> _Looked:
@@ -240,9 +292,7 @@ def _finished(record: Record, copying: "Future[None] | None") -> Record:
 
 
 def _unreadable(path: str, error: ImageError, seconds: float) -> Record:
-    if error.reason == "crashed":  # the keyword says too little of what nobody foresaw
-        say(error.detail)
-    return Record(path, "unreadable", error.reason, seconds=seconds)
+    return Record(path, *unreadable(error), seconds=seconds)
 
 
 def _in_photo(faces: Faces, seen: Glimpse) -> Faces:

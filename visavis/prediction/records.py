@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, field
@@ -11,15 +12,17 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from visavis.command import InputError
+from visavis.command import InputError, say
 from visavis.faces import Faces
 from visavis.files import replaced
+from visavis.images import ImageError
 from visavis.sources import Input, shown
 
 SIDES = ("x1", "y1", "x2", "y2")
 
 Face = dict[str, Any]
-"""`SIDES` in pixels of the photo as displayed to 0.01, `score` to 0.0001, and a value an attribute."""
+"""`SIDES` in pixels of the photo as displayed to 0.01, `score` to 0.0001, `keypoints` where the detector gives any (x y
+each, as the sides), and a value an attribute: None where it is no number."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Record:
 
     status: `ok`, `unreadable`, `skipped`. reason: a keyword (docs/predict.md), or empty. height, width: pixels as
     displayed, None of what was not read. seconds: decoding, and its share of its batch's time in the network.
-    frames: of a video, those that were looked at; its faces have `frame`, the number of theirs, and `time`, seconds.
+    frames: of a video, how many were looked at: 0, every, 2 every ...; its faces have `frame`, the number of theirs,
+    and `time`, seconds.
     """
 
     path: str
@@ -39,12 +43,13 @@ class Record:
     seconds: float = 0.0
     faces: list[Face] = field(default_factory=list)
     frames: int | None = None
+    every: int | None = None
 
     def as_json(self) -> str:
         """One line."""
         values = asdict(self) | {"seconds": round(self.seconds, 3)}
         if self.frames is None:
-            del values["frames"]
+            del values["frames"], values["every"]
         return json.dumps(values, separators=(",", ":"))
 
 
@@ -52,11 +57,18 @@ def face_rows(faces: Faces) -> list[Face]:
     """The faces as plain values, surest first."""
     boxes = np.round(faces.boxes.astype(np.float64), 2).tolist()
     scores = np.round(np.asarray(faces.scores, np.float64), 4).tolist()
-    columns = {name: np.asarray(values).tolist() for name, values in faces.attributes.items()}
+    columns = {name: [_plain(value) for value in values.tolist()] for name, values in faces.attributes.items()}
+    if faces.keypoints is not None:
+        columns["keypoints"] = np.round(faces.keypoints.astype(np.float64), 2).tolist()
     return [
         dict(zip(SIDES, box, strict=True)) | {"score": score} | {name: column[n] for name, column in columns.items()}
         for n, (box, score) in enumerate(zip(boxes, scores, strict=True))
     ]
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no word for what is no number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Journal:
@@ -135,6 +147,18 @@ def _lock(file: IO[Any], path: Path | None = None) -> None:
     if not free:
         file.close()
         raise InputError(f"another run is at work in {Path(file.name).parent}; wait until it is done")
+
+
+def crashed(path: str, error: Exception) -> ImageError:
+    """What nobody foresaw, as the fault of the file that it happened with."""
+    return ImageError("crashed", f"{shown(path)}: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def unreadable(error: ImageError) -> tuple[str, str]:
+    """Status and reason; what nobody foresaw is said, too, for the keyword says too little of it."""
+    if error.reason == "crashed":
+        say(error.detail)
+    return "unreadable", error.reason
 
 
 def unopened(one: Input) -> Record:

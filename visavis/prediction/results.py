@@ -4,21 +4,20 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count, groupby, islice
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
-import numpy as np
-
-from visavis.boxes import as_boxes
 from visavis.command import InputError
-from visavis.faces import Faces
 from visavis.files import csv_rows, replaced
 from visavis.formats import coco, voc, yolo
 from visavis.look import Entry, look
-from visavis.prediction.records import SIDES, Record
-from visavis.sources import Input, ending, shown
+from visavis.prediction import frames
+from visavis.prediction.records import SIDES, Face, Record
+from visavis.prediction.shots import Shot, root, shots
+from visavis.sources import Input, shown
 
 FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "seconds")
 FACE_COLUMNS = ("path", "face", *SIDES, "score")
@@ -31,17 +30,44 @@ PAGE_PHOTOS = 5000
 Seen = tuple[Input, Record]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a detector tells of a face besides its box and its score.
+
+    attributes: names of visavis.faces.Faces.attributes. keypoints: names of its keypoints, in their order.
+    """
+
+    attributes: Sequence[str] = ()
+    keypoints: Sequence[str] = ()
+
+    @classmethod
+    def by(cls, detector: object) -> Self:
+        """What it says of itself, if anything."""
+        return cls(getattr(detector, "attributes", ()), getattr(detector, "keypoints", ()))
+
+    @property
+    def columns(self) -> list[str]:
+        """Of keypoints: nose_x, nose_y ..."""
+        return [f"{name}_{axis}" for name in self.keypoints for axis in "xy"]
+
+    def cells(self, face: Face) -> dict[str, str]:
+        """What stands in these columns."""
+        values = [f"{value:.2f}" for point in face.get("keypoints", ()) for value in point]
+        return dict(zip(self.columns, values, strict=False))
+
+
 class Tables:
     """files.csv and faces.csv in a folder, each row there as soon as it is known. Use as a context manager.
 
-    attributes: columns of faces.csv besides `FACE_COLUMNS`. faces: whether there is to be a faces.csv. videos: whether
-    there is any among the inputs: files.csv then counts `frames`, and faces.csv tells the `frame` and its `time`.
+    told: what the detector tells of faces besides. faces: whether there is to be a faces.csv. videos: whether there is
+    any among the inputs: files.csv then counts `frames`, and faces.csv tells the `frame` and its `time`.
     """
 
-    def __init__(self, folder: Path, attributes: Iterable[str] = (), faces: bool = True, videos: bool = False) -> None:
-        attributes = (*FRAME_COLUMNS, *attributes) if videos else attributes
+    def __init__(self, folder: Path, told: Told = Told(), faces: bool = True, videos: bool = False) -> None:
+        self._told = told
+        self._columns = (*FACE_COLUMNS, *(FRAME_COLUMNS if videos else ()), *told.attributes, *told.columns)
         self._files, self._file_rows = _table(folder / FILES, (*FILE_COLUMNS, *(("frames",) if videos else ())))
-        self._faces, self._face_rows = _table(folder / FACES, (*FACE_COLUMNS, *attributes)) if faces else (None, None)
+        self._faces, self._face_rows = _table(folder / FACES, self._columns) if faces else (None, None)
 
     def add(self, record: Record) -> None:
         """Write the rows of one input, and flush them."""
@@ -50,7 +76,8 @@ class Tables:
                 for number, face in enumerate(together):
                     corners = {side: f"{face[side]:.2f}" for side in SIDES}
                     more = {"path": record.path, "face": number, "score": f"{face['score']:.4f}"}
-                    self._face_rows.writerow(face | corners | more)
+                    row = face | corners | more | self._told.cells(face)
+                    self._face_rows.writerow({name: row[name] for name in self._columns if name in row})
             self._faces.flush()
         row = {name: getattr(record, name) for name in ("path", "status", "reason", "width", "height")}
         if record.frames is not None:
@@ -126,67 +153,95 @@ def write_jsonl(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
 
 
 def write_coco(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
-    """coco.json: `file_name` is the path as it was given; annotations have a `score`."""
+    """coco.json: names of files below `info.root`, a folder that starts from the one of coco.json itself. Images have a
+    `path`, the input's as in files.csv, annotations a `score`; a video's frames say which of which video they are."""
+    above = root(shots(seen(), out))
+    info = {"root": shown(os.path.relpath(os.path.realpath(above), os.path.realpath(out)))}
+    videos = {record.path: number for number, (_, record) in enumerate(seen(), start=1) if record.frames is not None}
+
+    def image(number: int, shot: Shot) -> dict[str, Any]:
+        name = shown(os.path.relpath(os.path.abspath(shot.file), above))
+        entry = {"id": number, "file_name": name, "width": shot.width, "height": shot.height, "path": shot.told}
+        return entry | ({"video_id": videos[shot.told], "frame_id": shot.frame} if shot.frame is not None else {})
+
+    def annotations() -> Iterator[dict[str, Any]]:
+        faces = count(1)
+        for number, shot in enumerate(shots(seen(), out), start=1):
+            for face, box in zip(shot.rows, shot.boxes, strict=True):
+                yield coco.annotation(next(faces), number, box, **_besides(face), **_points(face))
+
     with replaced(out / "coco.json") as file:
-        file.write('{"images": [')
-        for number, (_, record) in enumerate(_read(seen()), start=1):
-            entry = {"id": number, "file_name": record.path, "width": record.width, "height": record.height}
-            file.write((",\n" if number > 1 else "\n") + json.dumps(entry))
-        file.write('\n],\n"annotations": [')
-        faces = 0
-        for number, (_, record) in enumerate(_read(seen()), start=1):
-            for face in record.faces:
-                faces += 1
-                more = {name: value for name, value in face.items() if name not in SIDES}
-                entry = coco.annotation(faces, number, [face[side] for side in SIDES], **more)
-                file.write((",\n" if faces > 1 else "\n") + json.dumps(entry))
-        file.write(f'\n],\n"categories": {json.dumps(coco.CATEGORIES)}}}\n')
+        file.write(f'{{"info": {json.dumps(info)},\n"images": ')
+        _write_list(file, (image(number, shot) for number, shot in enumerate(shots(seen(), out), start=1)))
+        file.write(',\n"annotations": ')
+        _write_list(file, annotations())
+        if videos:
+            file.write(',\n"videos": ')
+            _write_list(file, ({"id": number, "name": name} for name, number in videos.items()))
+        file.write(f',\n"categories": {json.dumps(coco.CATEGORIES)}}}\n')
 
 
 def write_yolo(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
     """yolo/: data.yaml, labels/, and links to the photos in images/."""
     folder = out / "yolo"
-    for one, record in _read(seen()):
-        size, boxes = _photo(record)
-        _linked(one, folder / "images")
-        with replaced(folder / "labels" / f"{one.place}.txt", durable=False) as file:
-            file.writelines(yolo.label(box, size) for box in boxes)
+    for shot in shots(seen(), out):
+        _forget_frames(shot, folder / "images", folder / "labels")
+        _link(shot, folder / "images")
+        with replaced(folder / "labels" / f"{shot.place}.txt", durable=False) as file:
+            file.writelines(yolo.label(box, shot.size) for box in shot.boxes)
     with replaced(folder / "data.yaml") as file:
         file.write(yolo.settings({"train": "images", "val": "images"}))
 
 
 def write_voc(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
-    """voc/: Annotations/, and links to the photos in JPEGImages/. `path` is the photo's, `score` a face's."""
+    """voc/: Annotations/, and links to the photos in JPEGImages/. `path` is the input's, `score` a face's, and so are
+    the attributes."""
     folder = out / "voc"
-    for one, record in _read(seen()):
-        size, boxes = _photo(record)
-        name = shown(_linked(one, folder / voc.IMAGES))
-        scores = [{"score": face["score"]} for face in record.faces]
-        text = voc.annotation(name, size, zip(boxes, scores, strict=True), path=record.path)
-        with replaced(folder / voc.ANNOTATIONS / f"{one.place}.xml", durable=False) as file:
+    for shot in shots(seen(), out):
+        _forget_frames(shot, folder / voc.IMAGES, folder / voc.ANNOTATIONS)
+        _link(shot, folder / voc.IMAGES)
+        told = [_besides(face) for face in shot.rows]
+        text = voc.annotation(shown(shot.name), shot.size, zip(shot.boxes, told, strict=True), path=shot.told)
+        with replaced(folder / voc.ANNOTATIONS / f"{shot.place}.xml", durable=False) as file:
             file.write(text)
 
 
+def _forget_frames(shot: Shot, *folders: Path) -> None:
+    """Before the first frame of a video: remove those of an earlier run."""
+    if shot.frame == 0:
+        for folder in folders:
+            frames.forget(folder / os.path.dirname(shot.place))
+
+
 def write_page(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
-    """look.html: a page to look through all photos, with what was found in them; look-2.html has those after the first
-    `PAGE_PHOTOS`, and so on."""
-    shown = (_entry(one, record) for one, record in _read(seen()))
+    """look.html: a page to look through all photos, with what was found in them, and through some frames of videos with
+    faces; look-2.html has those after the first `PAGE_PHOTOS`, and so on."""
+    entries = map(_entry, _on_page(seen(), out))
     for number in count(1):
-        entries = list(islice(shown, PAGE_PHOTOS))
-        if number > 1 and not entries:
+        some = list(islice(entries, PAGE_PHOTOS))
+        if number > 1 and not some:
             break
-        look(entries, out / (PAGE if number == 1 else f"look-{number}.html"), "faces found")
+        look(some, out / (PAGE if number == 1 else f"look-{number}.html"), "faces found")
     for old in count(number):  # of an earlier run that had more photos
         if not (out / f"look-{old}.html").exists():
             break
         (out / f"look-{old}.html").unlink()
 
 
-def _entry(one: Input, record: Record) -> Entry:
-    (height, width), boxes = _photo(record)
-    faces = Faces(as_boxes(boxes), np.array([face["score"] for face in record.faces], np.float32))
-    row = {"faces": str(len(faces)), "size": f"{width} x {height}", "reason": record.reason}
-    return Entry(record.path, Path(one.path), found=faces, row={key: text for key, text in row.items() if text})
+def _on_page(seen: Iterator[Seen], out: Path) -> Iterator[Shot]:
+    for video, together in groupby(shots(seen, out), lambda shot: shot.told if shot.frame is not None else ""):
+        if not video:
+            yield from together
+        else:
+            yield from frames.spread([shot for shot in together if shot.rows])
+
+
+def _entry(shot: Shot) -> Entry:
+    row = {"faces": str(len(shot.rows)), "size": f"{shot.width} x {shot.height}", "reason": shot.reason}
+    which = "" if shot.frame is None else f" {shot.rows[0]['time']:.1f} s"
+    return Entry(
+        shot.told + which, Path(shot.file), found=shot.faces, row={key: text for key, text in row.items() if text}
+    )
 
 
 FORMATS: Mapping[str, Callable[[Path, Callable[[], Iterator[Seen]]], None]] = {
@@ -199,32 +254,40 @@ FORMATS: Mapping[str, Callable[[Path, Callable[[], Iterator[Seen]]], None]] = {
 """Name -> what writes it into a folder. It may ask for the inputs and their records more than once: they are not all
 in memory. csv is none of these: its tables grow while the run does (`Tables`)."""
 
-OF_PHOTOS = ("coco", "yolo", "voc")
-"""The formats that have no place for videos."""
+OF_PICTURES = ("coco", "yolo", "voc")
+"""The formats that speak of files of pictures: frames of videos become such."""
 
 WRITTEN = {"json": "faces.json", "jsonl": "faces.jsonl", "coco": "coco.json", "yolo": "yolo", "voc": "voc"}
 """Format -> the name of what it writes in the folder of results."""
 
 
-def _read(seen: Iterator[Seen]) -> Iterator[Seen]:
-    """The photos that were read. A video's frames are no files, which these formats are about."""
-    return ((one, record) for one, record in seen if record.status == "ok" and record.frames is None)
+def _besides(face: Face) -> dict[str, Any]:
+    """Score and attributes."""
+    return {name: value for name, value in face.items() if name not in (*SIDES, "keypoints")}
 
 
-def _photo(record: Record) -> tuple[tuple[int, int], list[list[float]]]:
-    """Height and width, and the boxes, of a photo that was read."""
-    assert record.height is not None and record.width is not None
-    return (record.height, record.width), [[face[side] for side in SIDES] for face in record.faces]
+def _points(face: Face) -> dict[str, Any]:
+    """Keypoints as COCO has them: x, y and 2, which means visible."""
+    points = face.get("keypoints")
+    return {} if points is None else {
+        "keypoints": [value for x, y in points for value in (x, y, 2)], "num_keypoints": len(points)
+    }  # fmt: skip
 
 
-def _linked(one: Input, folder: Path) -> str:
-    """A symbolic link to the photo, where the format looks for it; its name below `folder`."""
-    name = one.place + ending(one.path)
-    goal = folder / name
+def _write_list(file: IO[str], entries: Iterable[object]) -> None:
+    """JSON, an entry a line."""
+    file.write("[")
+    for number, entry in enumerate(entries):
+        file.write((",\n" if number else "\n") + json.dumps(entry))
+    file.write("\n]")
+
+
+def _link(shot: Shot, folder: Path) -> None:
+    """A symbolic link to the picture, where the format looks for it."""
+    goal = folder / shot.name
     goal.parent.mkdir(parents=True, exist_ok=True)
     goal.unlink(missing_ok=True)
     try:
-        os.symlink(os.path.abspath(one.path), goal)
+        os.symlink(os.path.abspath(shot.file), goal)
     except OSError as error:
         raise InputError(f"cannot make the link {goal}: {error.strerror}; leave out --format yolo and voc") from None
-    return name

@@ -10,13 +10,15 @@ from visavis.command import InputError, say
 from visavis.files import sweep
 from visavis.prediction import results, sheets
 from visavis.prediction.copies import CROPS, DRAWN, REDACTED
+from visavis.prediction.frames import FRAMES
 from visavis.prediction.records import Journal, Record
 from visavis.sources import Input
 
 JOURNAL = ".predict.jsonl"
 """What a run has done so far; it goes when all is done."""
 
-NAMES = (results.FILES, results.FACES, results.PAGE, DRAWN, REDACTED, CROPS, sheets.SHEETS, *results.WRITTEN.values())
+NAMES = (results.FILES, results.FACES, results.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS)
+NAMES += tuple(results.WRITTEN.values())
 """All that a run may leave in its folder."""
 
 
@@ -33,24 +35,28 @@ def check(out: Path, may_hold_results: bool) -> None:
             raise InputError(f"{out} already holds {name}; give another --out, or --overwrite")
 
 
-def journal(out: Path, settings: dict[str, Any], inputs: Sequence[Input], resume: bool) -> Journal:
-    """The journal of a new run, or of the one that this goes on with. settings: all that its records depend on.
+def begin(out: Path, settings: dict[str, Any], inputs: Sequence[Input]) -> Journal:
+    """The journal of a new run. settings: all that its records depend on. Raises InputError where the folder cannot be
+    made."""
+    _make(out)
+    journal = Journal.begin(out / JOURNAL, settings, inputs)
+    sweep(out)
+    return journal
 
-    Raises InputError where that run had other settings, or the folder cannot be made.
-    """
-    if not resume:
-        _make(out)
-        held = Journal.begin(out / JOURNAL, settings, inputs)
-        sweep(out)
-        return held
-    held = Journal(out / JOURNAL)
-    for name, value in held.settings.items():
+
+def stopped(out: Path) -> Journal:
+    """The journal of the run that was stopped in `out`."""
+    return Journal(out / JOURNAL)
+
+
+def go_on(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
+    """Make ready to go on with a run that was stopped. Raises InputError where it had other settings."""
+    for name, value in journal.settings.items():
         if settings.get(name) != value:
             raise InputError(f"--resume: the run in {out} had {name} = {value}, this one has {settings.get(name)}; "
                              "give the same again, or --overwrite to begin anew")  # fmt: skip
     sweep(out)
-    say(f"{held.done} of {len(held.inputs)} inputs were done before")
-    return held
+    say(f"{journal.done} of {len(journal.inputs)} inputs were done before")
 
 
 def conclude(out: Path, held: Journal, formats: Iterable[str], page: bool, sheet: bool) -> None:
@@ -66,6 +72,7 @@ def conclude(out: Path, held: Journal, formats: Iterable[str], page: bool, sheet
         results.write_page(out, seen)
     if sheet:
         sheets.write_sheets(out, seen)
+    sweep(out)  # what a worker was at when it died
     held.path.unlink()
     sheets.tidy(out)
 
@@ -77,7 +84,9 @@ def ended(out: Path) -> bool:
     if not (out / results.FILES).exists():
         raise InputError(f"--resume: no run was stopped in {out}; leave --resume out")
     sheets.tidy(out)
-    say(f"the run in {out} came to its end before: nothing is left to do")
+    say(
+        f"the run in {out} came to its end before: nothing is left to do (other options: --overwrite, or another --out)"
+    )
     return True
 
 

@@ -9,9 +9,12 @@ import ctypes
 import os
 import re
 import struct
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +90,7 @@ def changed(source: bytes, picture: Picture, mask: NDArray[np.bool_], orientatio
     """
     head, scans = _parts(source)
     needed = [segment for segment in head if not segment.is_aside or segment.is_coding]
-    # In memory alone: whoever kills this process must not leave the faces behind in a temporary file.
-    with open(os.memfd_create("picture"), "r+b") as file, _LOCK:
-        path = f"/proc/self/fd/{file.fileno()}"
+    with _held() as (file, path), _LOCK:
         file.write(_file(needed, scans))
         file.flush()
         try:
@@ -104,6 +105,18 @@ def changed(source: bytes, picture: Picture, mask: NDArray[np.bool_], orientatio
             raise ValueError("libjpeg wrote other coefficients than it was given")
         file.seek(0)
         return with_asides_of(source, file.read(), orientation)
+
+
+@contextmanager
+def _held() -> Iterator[tuple[IO[bytes], str]]:
+    """A file for libjpeg, which takes paths alone. In memory: whoever kills this process must not leave the faces
+    behind. Where the system has no such files (macOS): one that nobody else may read."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("picture"), "r+b") as file:
+            yield file, f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            yield file, file.name
 
 
 def _read(path: str) -> Any:
@@ -162,12 +175,12 @@ def _mcus(plane: NDArray[Any], side: NDArray[np.int64], beyond: Any) -> NDArray[
 
 
 def _safe(segment: _Segment, orientation: int) -> _Segment | None:
-    """What may be passed on of a segment that says something besides: EXIF, a colour profile, a comment."""
+    """What may be passed on of a segment that says something besides: some of EXIF, and a colour profile."""
     if segment.is_exif:
         exif = safe_exif(segment.payload, orientation=orientation)
         return _Segment(0xE1, exif) if exif else None
     profile = segment.marker == 0xE2 and segment.payload.startswith(b"ICC_PROFILE\0")
-    return segment if profile or segment.marker == _COMMENT else None
+    return segment if profile else None
 
 
 def _file(head: list[_Segment], scans: bytes) -> bytes:

@@ -2,7 +2,8 @@
 
 A list of what stays, not of what goes: whatever is not known to hold neither a place nor a picture is left out. So GPS
 goes, thumbnails, maker notes (many hold a preview), XMP and Photoshop's records (places, thumbnails, the names of the
-faces shown). Camera, lens, exposure, times, titles, author and copyright stay, byte for byte.
+faces shown), and all words about what is seen: titles, captions, comments, keywords. Camera, lens, exposure, times,
+author and copyright stay, byte for byte.
 """
 
 import struct
@@ -18,25 +19,26 @@ NO_EXIF = b"MM\0*\0\0\0\x08"
 
 _DESCRIPTION_TAGS = frozenset(
     {
-        *(0x010D, 0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
+        *(0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
         *(0x013E, 0x013F, 0x0211, 0x0213, 0x0214, 0x4746, 0x4749, 0x8298),
-        *range(0x9C9B, 0x9CA0),  # Windows' title, comment, author, keywords and subject
+        0x9C9D,  # Windows' author; its title, comment, keywords and subject lie around it
     }
 )
-"""Of the first directory: names, camera, resolution, software, time, author, colours, rating, copyright."""
+"""Of the first directory: camera, resolution, software, time, author, colours, rating, copyright."""
 
 _CAPTURE_TAGS = frozenset(
     {
         *(0x829A, 0x829D, 0x8822, 0x8824, 0x8827, *range(0x8830, 0x8836)),  # exposure, sensitivity
         *(0x9000, 0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9101, 0x9102, *range(0x9201, 0x920B), 0x9214),
-        *(0x9286, 0x9290, 0x9291, 0x9292, *range(0x9400, 0x9406)),  # comment, fractions of seconds, weather
+        *(0x9290, 0x9291, 0x9292, *range(0x9400, 0x9406)),  # fractions of seconds, weather
         *(0xA000, 0xA001, 0xA002, 0xA003, 0xA20B, 0xA20E, 0xA20F, 0xA210, 0xA214, 0xA215, 0xA217),
-        *(0xA300, 0xA301, 0xA302, *range(0xA401, 0xA40B), 0xA40C, 0xA420, *range(0xA430, 0xA43D), 0xA460, 0xA461),
-        *(0xA462, 0xA500),
+        *(0xA300, 0xA301, 0xA302, *range(0xA401, 0xA40B), 0xA40C, 0xA420, *range(0xA430, 0xA436)),
+        *(*range(0xA437, 0xA43D), 0xA460, 0xA461, 0xA462, 0xA500),
     }
 )
 """Of the capture's directory: the tags of CIPA DC-008 (Exif 3.0), sections 4.6.5 to 4.6.8, but for those that lead
-elsewhere (GPS, interoperability, a sound file) and those of any content (maker note, device settings)."""
+elsewhere (GPS, interoperability, a sound file) and those of any content (maker note, device settings, comment,
+title)."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 129: 1}
 """Bytes of one value of each type (TIFF 6.0, section 2; 129 is Exif 3.0's UTF-8)."""

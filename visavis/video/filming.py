@@ -3,11 +3,12 @@
 Between two looks a face is drawn where a straight line puts it, and covered wherever it may be: see spans.py. A frame
 that was looked at belongs to the stretch before and the one behind it, so that a face missed in one look alone stays
 covered by what the looks around it found. So a copy lags one look behind, and memory holds the frames between two looks
-(as decoded, half of what they take in RGB), whatever the video's length.
+(as decoded, half of what they take in RGB). Where these would take more than `ROOM`, the next look comes sooner: a
+frame is never written before the look behind it has said what to cover.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -19,14 +20,18 @@ from visavis.images import Picture
 from visavis.video.recording import Copy, Frame, Sound, Video
 from visavis.video.spans import between, spanned
 
+ROOM = 256_000_000
+"""Bytes of decoded frames that may wait for the next look: 82 frames of 1920 x 1080, 20 of four times that."""
+
 
 @dataclass(frozen=True)
-class Seen:
-    """What was found in a frame that was looked at."""
+class Look:
+    """A frame in which faces are to be found. told: it is one of those that were asked for; the others are looked at
+    for the sake of the copies alone."""
 
     frame: Frame
     picture: Picture
-    faces: Faces
+    told: bool
 
 
 @dataclass(frozen=True)
@@ -44,62 +49,90 @@ class Making:
 
 
 def watched(
-    video: Video, find: Callable[[Picture], Faces], every: int, makings: Sequence[Making] = ()
-) -> Iterator[Seen]:
-    """What is found in frames 0, every, 2 every ... of a video; meanwhile the copies are written.
+    video: Video, every: int, makings: Sequence[Making] = (), room: int = ROOM
+) -> Generator[Look | None, Faces | None, None]:
+    """A look at frames 0, every, 2 every ... of a video; meanwhile the copies are written.
 
-    Where a copy is made, the last frame is looked at, too, for the sake of those before it; it is not told of unless
-    it is one of these. Raises visavis.images.ImageError where the video cannot be read to its end: the files of
-    `makings` are then no good.
+    Each `Look` is answered by its faces (`send`). None says that some of the work is done: one frame or packet more.
+    Where a copy is made, the last frame is looked at, too, for the sake of those before it, and those that come when
+    `room` bytes of frames wait. Raises visavis.images.ImageError where the video cannot be read to its end: the files
+    of `makings` are then no good.
     """
-    copies: list[Copy] = []
-    early: list[Sound] = []
-    waiting: deque[Frame] = deque()  # the frame of the last look and those since
-    last = Faces()
-    behind = as_boxes([])
-    whole = False
-
-    def write(until: int, now: Faces) -> None:
-        """Write what waits, of which frame `until` is the next look."""
-        nonlocal behind
-        stretch = spanned(last.boxes, now.boxes)
-        first = waiting[0].number if waiting else 0
-        while waiting:
-            frame = waiting.popleft()
-            share = (frame.number - first) / max(1, until - first)
-            shown = replace(last, boxes=between(last.boxes, now.boxes, share))
-            covered = as_boxes(np.concatenate([behind, stretch]) if frame.number == first else stretch)
-            picture = frame.picture
-            for making, copy in zip(makings, copies, strict=True):
-                copy.show(making.paint(picture, shown, covered), frame)
-        behind = stretch
-
+    waiting = _Waiting(video, makings)
+    looked, whole = -1, False
     try:
         for part in video.parts():
+            yield None
             if isinstance(part, Sound):
-                for copy in copies:
-                    copy.sound(part)
-                early += [part] if makings and not copies else []
+                waiting.sound(part)
                 continue
-            if part.number % every == 0:
-                picture = part.picture
-                if makings and not copies:
-                    size = (picture.shape[0], picture.shape[1])
-                    copies += [Copy(making.file, making.ending, video, size, making.private) for making in makings]
-                    for sound in early:
-                        for copy in copies:
-                            copy.sound(sound)
-                    early.clear()
-                faces = find(picture)
-                write(part.number, faces)
-                last = faces
-                yield Seen(part, picture, faces)
+            told = part.number % every == 0
+            if told or (makings and waiting.bytes + part.bytes > room):
+                faces = yield from _faces(part, told)
+                yield from waiting.write(part, faces)
+                looked = part.number
             if makings:
-                waiting.append(part)
-        if waiting:
-            end = waiting[-1]
-            write(end.number, find(end.picture) if end.number % every else last)
+                waiting.add(part)
+        if waiting.frames:
+            end = waiting.frames[-1]
+            faces = waiting.last if end.number == looked else (yield from _faces(end, False))
+            yield from waiting.write(end, faces)
         whole = True
     finally:
-        for copy in copies:
+        for copy in waiting.copies:
             copy.close(whole or video.is_camera)
+
+
+def _faces(frame: Frame, told: bool) -> Generator[Look, Faces | None, Faces]:
+    faces = yield Look(frame, frame.picture, told)
+    assert faces is not None, "a look is answered by its faces"
+    return faces
+
+
+class _Waiting:
+    """What is not written yet: the frame of the last look and those since. bytes: of these frames. last: its faces."""
+
+    def __init__(self, video: Video, makings: Sequence[Making]) -> None:
+        self.frames: deque[Frame] = deque()
+        self.bytes = 0
+        self.last = Faces()
+        self.copies: list[Copy] = []
+        self._behind = as_boxes([])
+        self._early: list[Sound] = []
+        self._video, self._makings = video, makings
+
+    def sound(self, sound: Sound) -> None:
+        """Hand on a packet; those before the first frame wait for the copies to be begun."""
+        for copy in self.copies:
+            copy.sound(sound)
+        if self._makings and not self.copies:
+            self._early.append(sound)
+
+    def add(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self.bytes += frame.bytes
+
+    def write(self, look: Frame, now: Faces) -> Generator[None, Faces | None, None]:
+        """Write what waits, of which `look` is the next look (or the last frame), where `now` was found."""
+        if self._makings and not self.copies:
+            self._begin(look)
+        stretch = spanned(self.last.boxes, now.boxes)
+        first = self.frames[0].number if self.frames else 0
+        while self.frames:
+            frame = self.frames.popleft()
+            share = (frame.number - first) / max(1, look.number - first)
+            shown = replace(self.last, boxes=between(self.last.boxes, now.boxes, share))
+            covered = as_boxes(np.concatenate([self._behind, stretch]) if frame.number == first else stretch)
+            picture = frame.picture
+            for making, copy in zip(self._makings, self.copies, strict=True):
+                copy.show(making.paint(picture, shown, covered), frame)
+            yield
+        self.bytes, self._behind, self.last = 0, stretch, now
+
+    def _begin(self, frame: Frame) -> None:
+        height, width = frame.picture.shape[:2]
+        self.copies = [Copy(one.file, one.ending, self._video, (height, width), one.private) for one in self._makings]
+        for sound in self._early:
+            for copy in self.copies:
+                copy.sound(sound)
+        self._early.clear()

@@ -6,6 +6,7 @@ that varies stays as it is. One frame after the other: what is in memory does no
 
 import io
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,6 +59,11 @@ class Frame:
     decoded: Any = field(repr=False)
 
     @property
+    def bytes(self) -> int:
+        """What it takes in memory, as decoded."""
+        return sum(plane.buffer_size for plane in self.decoded.planes)
+
+    @property
     def picture(self) -> Picture:
         """(height, width, 3) uint8 RGB, upright."""
         pixels = self.decoded.to_ndarray(format="rgb24")
@@ -69,6 +75,26 @@ class Sound:
     """A packet of the sound, as it is in the file."""
 
     packet: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The camera of a number: FFmpeg's input format for it, and its name there."""
+
+    number: str
+    format: str
+    name: str
+
+    @classmethod
+    def of(cls, number: str) -> Self:
+        """On this platform. On Windows, `number` is a name. Raises InputError where cameras are not read, and where
+        there is none of that number, if that can be told without opening it."""
+        if sys.platform not in CAMERAS:
+            raise InputError(f"--webcam: cameras are not read on {sys.platform}")
+        format, name = CAMERAS[sys.platform][0], CAMERAS[sys.platform][1].format(number)
+        if format == "v4l2" and not os.path.exists(name):
+            raise InputError(f"--webcam {number}: no camera at {name} (no such device); give another number")
+        return cls(number, format, name)
 
 
 class Video:
@@ -91,22 +117,23 @@ class Video:
                 raise ImageError("empty", "the file has no bytes")
             self._file.seek(0)
             self._open(self._file, None, {"format_whitelist": _DEMUXERS}, max_pixels)
+        except OSError as error:  # a disk that fails, a server that is gone
+            self._file.close()
+            raise ImageError("unreadable", str(error)) from None
         except BaseException:
             self._file.close()
             raise
 
     @classmethod
-    def camera(cls, number: str, max_pixels: int = MAX_PIXELS) -> Self:
-        """The camera of that number (on Windows, of that name). Raises InputError where there is none."""
-        if sys.platform not in CAMERAS:
-            raise InputError(f"--webcam: cameras are not read on {sys.platform}")
-        format, name = CAMERAS[sys.platform][0], CAMERAS[sys.platform][1].format(number)
+    def camera(cls, camera: Camera, max_pixels: int = MAX_PIXELS) -> Self:
+        """What a camera shows. Raises InputError where there is none."""
         video = cls.__new__(cls)
         video._file = None
         try:
-            video._open(name, format, {}, max_pixels)
+            video._open(camera.name, camera.format, {}, max_pixels)
         except ImageError as error:
-            raise InputError(f"--webcam {number}: no camera at {name} ({error.detail}); give another number") from None
+            where = f"--webcam {camera.number}: no camera at {camera.name} ({error.detail})"
+            raise InputError(f"{where}; give another number") from None
         return video
 
     def _open(self, source: Any, format: str | None, options: dict[str, str], max_pixels: int) -> None:
@@ -155,7 +182,7 @@ class Video:
                         decoded = decoded.reformat(self.stream.width, self.stream.height)
                     yield Frame(number, float(last * self.stream.time_base), last, decoded)
                     number += 1
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, OSError) as error:
             raise ImageError("truncated", f"after {number} frames: {error}") from None
         counted = self.stream.frames if "mp4" in self.container.format.name else 0  # others count what is not there
         if packets < counted or self._ends_early(reached):

@@ -1,0 +1,38 @@
+"""Detectors that lie on disk as checkpoints, ours and the user's. What runs them is for visavis.detectors.backends."""
+
+from pathlib import Path
+from typing import Any
+
+from visavis import checkpoint
+from visavis.calibration import of_checkpoint
+from visavis.command import InputError
+from visavis.detectors import SHIPPED, backends
+from visavis.detectors.trained import TrainedDetector
+
+SMALLEST = 32
+"""Pixels of a photo's shorter side below which nothing is left to see."""
+
+
+def load(
+    path: Path,
+    device: str = "auto",
+    threshold: float | None = None,
+    backend: str = "auto",
+    precision: str = "fp32",
+    size: int | None = None,
+    at_once: int = 1,
+) -> TrainedDetector:
+    """The detector of a checkpoint; for the options see `visavis.load_detector`. Raises InputError where the file is no
+    checkpoint, or is of an arch that is not known, and for options that cannot be had.
+    """
+    if size is not None and size < SMALLEST:
+        raise InputError(f"--size {size}: give {SMALLEST} pixels or more")
+    metadata = checkpoint.metadata(path)
+    network, sizing = backends.network(path, metadata, device, backend, precision, at_once)
+    own = metadata.get("threshold", 0.5) if threshold is None else threshold
+    return TrainedDetector(network, sizing.resized(size) if size else sizing, own, of_checkpoint(metadata))
+
+
+def shipped(device: str = "auto", threshold: float | None = None, **options: Any) -> TrainedDetector:
+    """The detector that comes with the project; options: as for `load`."""
+    return load(SHIPPED, device, threshold, **options)

@@ -1,0 +1,172 @@
+"""A video in a worker process: opened there, gone through step by step, its copies written.
+
+The network is in the main process (footage.py), which asks for one step after the other and sends the faces of each
+look. So a video that hangs or kills its decoder ends this process and not the run. One is under way at a time.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from visavis import images
+from visavis.boxes import Boxes
+from visavis.command import InputError
+from visavis.draw import boxes_on
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import ImageError, Picture
+from visavis.prediction.copies import DRAWN, REDACTED, Copies
+from visavis.prediction.frames import Kept, copy_name
+from visavis.prediction.records import crashed
+from visavis.sight import Glimpse, Sight
+from visavis.sources import shown
+from visavis.video.filming import Making, watched
+from visavis.video.recording import Camera, Video, container
+
+STEP = 0.5
+"""Seconds after which a step that has not come to a look yet comes back all the same."""
+
+
+@dataclass(frozen=True)
+class Reel:
+    """A video and what is wanted of it. place: of its copies. sight: what the detector has use for of a frame."""
+
+    path: str
+    place: str
+    camera: Camera | None
+    every: int
+    min_size: float
+    max_pixels: int
+    sight: Sight
+    copies: Copies | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame to find faces in, perhaps smaller than it is. told: see visavis.video.filming.Look."""
+
+    number: int
+    seconds: float
+    told: bool
+    glimpse: Glimpse
+
+
+class State(Enum):
+    """How far a video is when a step has come to no look."""
+
+    ON = "there is more"
+    ENDED = "it is at its end, and its copies have their names"
+
+
+_Film = Generator[Shown | None, Faces | None, None]
+_under_way: dict[str, _Film] = {}  # a worker's calls have nothing else in common; by the path, and one at most
+
+
+def begin(reel: Reel) -> None:
+    """Put a video in."""
+    _under_way.clear()  # one that was not gone through to its end: its copies go
+    _under_way[reel.path] = _film(reel)
+
+
+def step(path: str, faces: Faces | None = None) -> Shown | State:
+    """Go on to the next look, or for a while. faces: those of the look before, in the frame's pixels.
+
+    Raises ImageError, and InputError where a copy cannot be written or there is no such camera.
+    """
+    until = time.monotonic() + STEP
+    with _explained(path):
+        try:
+            while True:
+                seen = _under_way[path].send(faces)
+                if seen is not None:
+                    return seen
+                if faces is not None or time.monotonic() > until:
+                    return State.ON
+        except StopIteration:
+            return State.ENDED
+
+
+def stop(path: str) -> None:
+    """End what is under way before its end, if it had begun: a camera's copies get their names. Raises as `step`."""
+    if path in _under_way:
+        with _explained(path):
+            _under_way[path].close()
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """What fails inside as ImageError or InputError."""
+    try:
+        yield
+    except (ImageError, InputError):
+        raise
+    except OSError as error:  # a full disk, a name that this file system does not take
+        raise InputError(f"cannot write the copy of {shown(path)}: {error}; give another --out") from None
+    except Exception as error:  # whatever a decoder fails with, memory too, is this video's matter alone
+        raise crashed(path, error) from error
+
+
+def large(faces: Faces, min_size: float) -> Faces:
+    """Those whose shorter side has at least so many pixels."""
+    return faces[np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) >= min_size)]
+
+
+def _film(reel: Reel) -> _Film:
+    with ExitStack() as stack:
+        source = Video.camera(reel.camera, reel.max_pixels) if reel.camera else Video(reel.path, reel.max_pixels)
+        video = stack.enter_context(source)
+        makings = _makings(reel, video, stack) if reel.copies is not None else []
+        if reel.copies is not None:
+            reel.copies.forget_frames(reel.place)
+        film = watched(video, reel.every, makings)
+        kept, told, faces = Kept(), 0, None
+        try:
+            while True:
+                look = film.send(faces)
+                faces = None
+                if look is None:
+                    yield None
+                    continue
+                glimpse = _glimpse(look.picture, reel.sight)
+                faces = yield Shown(look.frame.number, round(look.frame.seconds, 3), look.told, glimpse)
+                if faces is not None and look.told and reel.copies is not None:
+                    some = large(faces, reel.min_size)
+                    reel.copies.write_frame(reel.place, look.frame.number, told, look.picture, some, kept)
+                    told += len(some)
+                yield None  # what is told of has its pictures now, whether or not there is anything behind it
+        except StopIteration:
+            return
+        except GeneratorExit:
+            film.close()
+            if reel.camera is None:
+                raise
+
+
+def _glimpse(picture: Picture, sight: Sight) -> Glimpse:
+    height, width = picture.shape[:2]
+    size = sight.size(height, width)
+    smaller = picture if size == (height, width) else images.resize(picture, size)
+    return Glimpse(smaller, height, width, (height / size[0], width / size[1]), False)
+
+
+def _makings(reel: Reel, video: Video, stack: ExitStack) -> list[Making]:
+    """The copies that are wanted. They take their names when `stack` ends well."""
+    assert reel.copies is not None
+    ending = container(reel.path, video)
+    name = copy_name(reel.place, ending)
+
+    def made(folder: str, paint: Callable[[Picture, Faces, Boxes], Picture], private: bool) -> Making:
+        file = stack.enter_context(replaced(reel.copies.out / folder / name, "wb", durable=False))
+        return Making(file, ending, paint, private)
+
+    makings = []
+    if reel.copies.drawn:
+        makings.append(made(DRAWN, lambda picture, faces, _: boxes_on(picture, large(faces, reel.min_size)), False))
+    if reel.copies.redaction is not None:
+        redact = reel.copies.redaction
+        makings.append(made(REDACTED, lambda picture, _, covered: redact(picture, Faces(covered)), True))
+    return makings
