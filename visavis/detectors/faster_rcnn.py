@@ -1,8 +1,8 @@
 """Faster R-CNN for one class, face, by the name of its architecture.
 
 Ren et al., "Faster R-CNN" (2015), with feature pyramids, Lin et al. (2017); torchvision's parts
-throughout. `build` gives the network to train, `of_checkpoint` that of a checkpoint; visavis.detectors.trained makes a
-detector of either.
+throughout. `build` gives the network to train, `of_checkpoint` that of a checkpoint; visavis.detectors.eager makes a
+detector of either, visavis.detectors.stored one of a checkpoint's file.
 """
 
 import math
