@@ -124,6 +124,6 @@ def _corner(
         low, high = 0.0, photo[axis] - seen[axis]
         if face is not None:
             whole = sorted((face[3 - axis] - seen[axis], face[1 - axis]))  # the whole face, or nothing but the face
-            low, high = np.clip(whole, low, high)
+            low, high = np.clip(whole, low, high) + 0.0  # of -0.0, which a box may begin at, numpy says it is below 0
         corner.append(float(random.uniform(low, high)))
     return corner[0], corner[1]

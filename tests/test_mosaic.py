@@ -69,6 +69,13 @@ def test_the_first_photo_is_in_it_and_the_seed_decides(photos):
         assert (picture == again[0]).all() and (learn == again[1]).all() and (ignore == again[2]).all()
 
 
+def test_a_box_may_begin_at_minus_nothing(photos):
+    """-0.0, as tables have it where a little below 0 was rounded."""
+    made = [Photo(one.image_id, "", one.path, as_boxes([[-0.0, -0.0, 30, 30]])) for one in photos]
+    for seed in range(40):
+        composed(made, seed, 96)
+
+
 def test_faces_of_every_size_come(photos):
     heights = []
     for seed in range(60):
