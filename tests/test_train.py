@@ -29,7 +29,8 @@ def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys)
     assert json.loads((out / "config.json").read_text())["data"]["photos"] == {"train": 4, "val": 1}
     _, metadata = checkpoint.load(out / "best.safetensors")
     detector = load_detector(out / "best.safetensors", "cpu")
-    assert metadata["arch"] == "mobilenet_v2_fpn" and detector.threshold == metadata["threshold"]
+    assert metadata["arch"] == "mobilenet_v2_fpnlite" and metadata["epoch"] == 1
+    assert detector.threshold == metadata["threshold"]
     assert "device: cpu" in capsys.readouterr().err
     with pytest.raises(InputError, match="holds a run already"):
         train.train(options(folder, out))
@@ -68,7 +69,7 @@ def test_a_step_changes_what_should_learn_and_nothing_else(folder, tmp_path):
 def train_weights(init):
     from visavis.detectors.faster_rcnn import build
 
-    return {name: value.clone() for name, value in build("mobilenet_v2_fpn", init, 1).state_dict().items()}
+    return {name: value.clone() for name, value in build("mobilenet_v2_fpnlite", init, 1).state_dict().items()}
 
 
 def test_a_strip_in_the_first_batch_does_not_settle_where_the_regions_of_all_are_taken_from(tmp_path):

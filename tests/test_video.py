@@ -233,6 +233,14 @@ def test_what_a_file_says_of_its_place_is_left_out(tmp_path: Path):
     assert b"Oxfordshire" in drawn
 
 
+def test_a_title_in_other_letters_keeps_no_video_from_being_read(tmp_path: Path):
+    path = clip(tmp_path / "a.mp4", sound=None, title="A title")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"A title", b"\xe9\xff title"))
+    assert path.read_bytes() != data
+    assert len(frames(path)) == 20
+
+
 def test_subtitles_and_covers_are_left_out(tmp_path: Path):
     plain = clip(tmp_path / "a.mp4")
     source = tmp_path / "b.mkv"

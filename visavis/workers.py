@@ -29,6 +29,8 @@ Answer = TypeVar("Answer")
 
 LONGEST = 2_000_000.0
 """Seconds that a process can be waited for: the system counts milliseconds in 32 bits."""
+UNKNOWN = 255
+"""The status that multiprocessing tells where it could not learn a process's own."""
 
 _STARTING = threading.Lock()
 
@@ -136,7 +138,9 @@ class _Worker:
             return answer
         except (EOFError, OSError):
             self._process.join()
-            raise WorkerDied(f"its process ended with status {self._process.exitcode}") from None
+            status = self._process.exitcode
+            told = "" if status == UNKNOWN else f" with status {status}"
+            raise WorkerDied(f"its process ended{told}") from None
         except MemoryError:  # the rest of the answer may still be in the pipe
             raise WorkerDied("its answer is too large for the memory") from None
         except (AttributeError, TypeError, ValueError, pickle.PickleError) as error:  # what cannot go through a pipe

@@ -139,7 +139,7 @@ class Run:
             "boxes": "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on",
             "norm_eps": norm_eps(self.learner.kept),
             "threshold": round(scores.best_threshold if scores else self.threshold, 4),
-            "epoch": self.evaluated + (scores is None),
+            "epoch": -(-self.learner.done // self.batches.steps),
             "validation": figures,
         }
         checkpoint.save(self.out / name, self.learner.kept.state_dict(), metadata)

@@ -139,8 +139,10 @@ class Video:
     def _open(self, source: Any, format: str | None, options: dict[str, str], max_pixels: int) -> None:
         import av
 
+        # Titles in whatever letters: from PyAV 19 on none of them is an error, and there is no option to say so.
+        lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
         try:
-            self.container: Any = av.open(source, format=format, options=options, metadata_errors="replace")
+            self.container: Any = av.open(source, format=format, options=options, **lenient)
         except (av.FFmpegError, ValueError) as error:
             raise ImageError("not_video", str(error)) from None
         pictures = av.stream.Disposition.attached_pic  # a cover, say
