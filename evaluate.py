@@ -19,7 +19,7 @@ from tqdm import tqdm
 import visavis
 from dataset.faces import Photo, labels_within, load_photos
 from dataset.split import Shares
-from visavis import calibration, charts
+from visavis import calibration, charts, metrics
 from visavis.calibration import Calibration
 from visavis.command import InputError, main, say
 from visavis.detectors import DETECTORS, SHIPPED
@@ -73,6 +73,8 @@ class Options:
     calibrate: bool = False
     """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
     in its checkpoint: from then on they can."""
+    rethreshold: bool = False
+    """With --calibrate: its threshold becomes that of the best F1 on these photos."""
 
 
 def evaluate(options: Options) -> int:
@@ -171,7 +173,8 @@ def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> s
     record = {"data": options.data.name, "split": options.split, "photos": judged.photos, "finds": len(raw)}
     record |= {"ece_before": errors["ece_raw"], "ece_after": errors["ece_fitted"]}
     path = _checkpoint(contestant.source)
-    threshold = calibration.store(path, fitted, record)
+    best = metrics.best_threshold(judged)[0] if options.rethreshold else None
+    threshold = calibration.store(path, fitted, record, best)
     how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
     return f"{path}: {how} stored; its threshold is now {threshold:.3f}"
 
@@ -257,6 +260,8 @@ def _check(options: Options) -> list[str]:
     for name in ("split", "val", "test", "calibrate") if options.protocol != "labels" else ():
         if getattr(options, name) != usual[name]:
             raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
+    if options.rethreshold and not options.calibrate:
+        raise InputError("--rethreshold goes with --calibrate, which writes to the checkpoint; give both or none")
     if options.out.exists() and not options.out.is_dir():
         raise InputError(f"--out {options.out} is a file; give a folder")
     if not options.detector:

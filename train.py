@@ -45,7 +45,8 @@ class Options:
     out: Path = Path("runs/faces")
     """Folder for the weights and the record of the run. Without --resume, it must not hold one."""
     arch: str = "resnet50_fpn"
-    """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn or mobilenet_v2_fpn (the one for a CPU)."""
+    """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn, mobilenet_v2_fpn or
+    mobilenet_v2_fpnlite (the one for a CPU)."""
     init: str = "coco"
     """Weights to start from: coco, imagenet, none, or a file (.safetensors of ours, .pth of torchvision's)."""
     trainable_layers: int = 3

@@ -48,7 +48,7 @@ class Options:
     """Use this many photos, chosen by chance; by default all."""
     several: bool = False
     """Use only photos with more than one face: what is measured shows sooner, and is larger than it is in the wild."""
-    arch: str = "mobilenet_v2_fpn"
+    arch: str = "mobilenet_v2_fpnlite"
     """As train.py's."""
     init: str = "imagenet"
     """As train.py's. Not the detector that comes with the project: it has seen such photos with all their labels."""

@@ -104,7 +104,7 @@ def _copies(paths: list[Path], folder: Path, options: Options) -> Path:
 
 def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[str, Any]]:
     seconds = _timed([sys.executable, "-m", "benchmarks.plain_loop", SHIPPED, photos, place / "plain"])
-    yield {"name": "plain loop, mobilenet_v2_fpn", "seconds": seconds}
+    yield {"name": "plain loop, shipped", "seconds": seconds}
     plain = _found(place / "plain" / "faces.csv")
     few = sorted(photos.iterdir())[:2]  # for a run before: what OpenVINO keeps of a network is there from the second on
     for backend, precision in WAYS:
@@ -112,7 +112,7 @@ def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[st
         how = ["--min-size", "0", "--backend", backend, "--precision", precision]
         _timed([sys.executable, "predict.py", *few, "--out", place / f"first-{out.name}", *how])
         seconds = _timed([sys.executable, "predict.py", photos, "--out", out, *how])
-        row = {"name": f"predict.py, mobilenet_v2_fpn, {backend}, {precision}", "seconds": seconds}
+        row = {"name": f"predict.py, shipped, {backend}, {precision}", "seconds": seconds}
         yield row | {"same": _same(plain, _found(out / "faces.csv"))}
     if options.deface:
         copied = shutil.copytree(photos, place / "deface")  # it writes beside its input

@@ -58,7 +58,7 @@ def run(options: Options) -> int:
     with tempfile.TemporaryDirectory(prefix="resume-") as name:
         folder = Path(name)
         asked: dict[str, Any] = {
-            "arch": "mobilenet_v2_fpn",
+            "arch": "mobilenet_v2_fpnlite",
             "init": "none",
             "ema": 0.9,
             "device": "cpu",

@@ -64,14 +64,14 @@ class Options:
 
 USUAL: dict[str, dict[str, tuple[Any, ...]]] = {
     "cpu": {
-        "arch": ("mobilenet_v2_fpn",),
+        "arch": ("mobilenet_v2_fpnlite",),
         "precision": ("fp32",),
         "compile": ("no",),
         "channels_last": ("yes", "no"),
         "batch_size": (4, 8),
     },
     "cuda": {
-        "arch": ("resnet50_fpn", "mobilenet_v2_fpn"),
+        "arch": ("resnet50_fpn", "mobilenet_v2_fpnlite"),
         "precision": ("fp32", "bf16"),
         "compile": ("no", "yes"),
         "channels_last": ("yes",),

@@ -20,7 +20,8 @@ def preset(name: str, reframe: bool = True) -> Any:
 
     light: mirrored half of the time, colours a little off.
     full: also zoomed out (faces become small), cropped (Liu et al., "SSD", 2016, section 2.2), with fewer pixels,
-    faces hidden in part, grey, dark, blurred, noisy, and saved as a poor JPEG now and then.
+    faces hidden in part, grey, of harsh contrast as old prints are, dark, blurred, noisy, and saved as a poor JPEG now
+    and then.
     reframe: whether it may zoom out, crop and scale; not wanted where pictures are to keep their size.
 
     Raises KeyError for another name.
@@ -36,7 +37,9 @@ def preset(name: str, reframe: bool = True) -> Any:
         v2.RandomApply([Scaled()], p=0.2),
     ]
     poor = [
-        v2.RandomGrayscale(0.15),
+        v2.RandomGrayscale(0.2),
+        v2.RandomAutocontrast(0.1),
+        v2.RandomEqualize(0.05),
         v2.RandomApply([Darker()], p=0.15),
         v2.RandomApply([v2.GaussianBlur(5, (0.1, 2.0))], p=0.15),
         v2.RandomApply([Recompressed(20, 75)], p=0.15),

@@ -36,8 +36,9 @@ def test_all_back_ends_find_the_same_and_heed_threshold_and_size():
         detector = load_detector("shipped", "cpu", backend=name, size=320)
         assert name in detector.runs
         assert detector.detect([]) == []
-        found[name] = detector.detect(pictures)
-        detector.threshold = 0.0005
+        # One by one: of a batch, torch pads all to the largest, which moves boxes at the edges by up to a pixel.
+        found[name] = [detector.detect([picture])[0] for picture in pictures]
+        detector.threshold = 1e-6
         found[name] += detector.detect(pictures[:1])
         for faces, picture in zip(found[name], [*pictures, pictures[0]], strict=True):
             assert (faces.boxes[:, 2] <= picture.shape[1]).all() and (faces.boxes >= 0).all()
@@ -129,7 +130,7 @@ def test_sixteen_bits_find_the_same_face_within_pixels():
 
 def test_a_strip_first_leaves_later_pictures_alone():
     torch.manual_seed(0)
-    model = build("mobilenet_v2_fpn")
+    model = build("mobilenet_v2_fpnlite")
     strip, picture = np.zeros((2, 900, 3), np.uint8), data.astronaut()[:100, :120]
     before = of_model(model, 0.0, torch.device("cpu")).detect([picture])[0]
     detector = of_model(model, 0.0, torch.device("cpu"))

@@ -100,8 +100,8 @@ def test_no_calibration_without_finds_of_both_kinds():
 def weights(tmp_path: Path) -> Path:
     """A network that knows nothing, in 16 bits as the shipped one is."""
     torch.manual_seed(0)
-    model = build("mobilenet_v2_fpn")
-    metadata = {"arch": "mobilenet_v2_fpn", "norm_eps": norm_eps(model), "threshold": 0.5, "epoch": 3}
+    model = build("mobilenet_v2_fpnlite")
+    metadata = {"arch": "mobilenet_v2_fpnlite", "norm_eps": norm_eps(model), "threshold": 0.5, "epoch": 3}
     metadata["validation"] = {"ap": 0.5, "best_threshold": 0.8}
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), metadata, half=True)
     return tmp_path / "w.safetensors"
@@ -153,7 +153,7 @@ def test_what_cannot_be_stored_is_refused(tmp_path: Path, weights: Path):
 
 
 def test_the_detector_in_training_has_no_calibration():
-    detector = of_model(build("mobilenet_v2_fpn"), 0.05, torch.device("cpu"))
+    detector = of_model(build("mobilenet_v2_fpnlite"), 0.05, torch.device("cpu"))
     assert not detector.calibration
 
 
@@ -184,5 +184,10 @@ def test_evaluate_fits_and_stores_a_calibration(tmp_path: Path, capsys: pytest.C
     second = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     assert second["temperature"] == metadata["temperature"]
     assert second["threshold"] == metadata["threshold"]
+    options.rethreshold = True
+    assert evaluate.evaluate(options) == 0
+    assert checkpoint.metadata(copy)["threshold"] == pytest.approx(second["best_threshold"], abs=1e-4)
+    with pytest.raises(InputError, match="goes with --calibrate"):
+        evaluate.evaluate(evaluate.Options(**asdict(options) | {"calibrate": False}))
     for figure in ("f1", "recall", "ap", "ap50", "best_f1", "recall_at_one", "ece_raw", "shift_fitted"):
         assert second[figure] == pytest.approx(first[figure], abs=1e-4), figure

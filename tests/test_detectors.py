@@ -12,9 +12,8 @@ from visavis.detectors import faster_rcnn, load_detector
 from visavis.detectors.eager import of_model
 from visavis.detectors.faster_rcnn import ARCHS, build, norm_eps, set_norm_eps
 from visavis.detectors.incomplete_labels import in_ignored
-from visavis.detectors.sizing import Sizing
 
-LIGHT = "mobilenet_v2_fpn"
+LIGHT = "mobilenet_v2_fpnlite"
 
 
 @pytest.fixture
@@ -30,16 +29,20 @@ def hub(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("arch", ["mobilenet_v2_fpn", "mobilenet_v3_large_320_fpn", "resnet50_fpn", "resnet50_fpn_v2"])
+@pytest.mark.parametrize(
+    "arch",
+    ["mobilenet_v2_fpn", "mobilenet_v2_fpnlite", "mobilenet_v3_large_320_fpn", "resnet50_fpn", "resnet50_fpn_v2"],
+)
 def test_every_arch_predicts_the_same_after_saving_and_loading(arch, tmp_path):
     torch.manual_seed(0)
     model = build(arch)
     model.transform.in_use, model.transform.max_size = 96, 128  # small: this is not about quality
     picture = data.astronaut()[:120, :160]
-    before = of_model(model, 0.0, torch.device("cpu")).detect([picture])[0]
+    detector = of_model(model, 0.0, torch.device("cpu"))
+    before = detector.detect([picture])[0]
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), {"arch": arch, "norm_eps": norm_eps(model)})
     loaded = load_detector(tmp_path / "w.safetensors", "cpu", 0.0)
-    loaded.sizing = Sizing(96, 128, loaded.sizing.enlarge)
+    loaded.sizing = detector.sizing
     after = loaded.detect([picture])[0]
     np.testing.assert_allclose(after.boxes, before.boxes, atol=1e-3)
     np.testing.assert_allclose(after.scores, before.scores, atol=1e-5)

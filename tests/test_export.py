@@ -19,6 +19,7 @@ from visavis.images import Picture
 
 PHOTOS = 200
 LOWEST = 0.05
+SIZE = 512
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def photos() -> list[Picture]:
 
 @pytest.fixture(scope="module")
 def expected():
-    """What PyTorch finds in them."""
-    detector = load_detector("shipped", "cpu", LOWEST, backend="torch")
+    """What PyTorch finds in them at one look, which is the file's."""
+    detector = load_detector("shipped", "cpu", LOWEST, backend="torch", size=SIZE)
     pictures = photos()
     found = [detector.detect([picture])[0] for picture in pictures]
     assert sum(map(len, found)) > PHOTOS / 2
@@ -63,7 +64,7 @@ def expected():
 def in_onnxruntime(file: Path):
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
-    def run(photo, threshold, size=(512, 1280)):
+    def run(photo, threshold, size=(SIZE, 1280)):
         inputs = {"photo": photo, "threshold": np.array(threshold, np.float32), "size": np.array(size)}
         return session.run(["boxes", "scores"], inputs)
 
@@ -73,7 +74,7 @@ def in_onnxruntime(file: Path):
 def in_openvino(file: Path):
     request = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
 
-    def run(photo, threshold, size=(512, 1280)):
+    def run(photo, threshold, size=(SIZE, 1280)):
         inputs = {"photo": photo, "threshold": np.array(threshold, np.float32), "size": np.array(size)}
         found = request.infer(inputs)
         return found["boxes"].copy(), found["scores"].copy()
@@ -82,7 +83,7 @@ def in_openvino(file: Path):
 
 
 def our_openvino(file: Path):
-    detector = load_detector("shipped", "cpu", LOWEST, backend="openvino")
+    detector = load_detector("shipped", "cpu", LOWEST, backend="openvino", size=SIZE)
 
     def run(photo, threshold):
         faces = detector.detect([photo])[0]

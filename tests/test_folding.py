@@ -43,7 +43,7 @@ def test_a_norm_without_its_convolution_stays():
     torch.testing.assert_close(lean(picture), lonely(picture))
 
 
-@pytest.mark.parametrize("arch", ["mobilenet_v2_fpn", "resnet50_fpn"])
+@pytest.mark.parametrize("arch", ["mobilenet_v2_fpnlite", "resnet50_fpn"])
 def test_merged_norms_learn_and_keep_the_same(arch, tmp_path):
     torch.manual_seed(0)
     path, start = tmp_path / "w.safetensors", build(arch)

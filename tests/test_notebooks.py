@@ -42,7 +42,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (out / "data/images" / f"{second}.jpg").unlink()  # linked to the source, so not to be written to
     (out / "data/images" / f"{second}.jpg").write_bytes(b"\xff\xd8\xff torn")
     short = ["--epochs", "1", "--limit", "4", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--size", "128"]
-    start = ["--arch", "mobilenet_v2_fpn", "--init", ROOT / "weights/mobilenet_v2_fpn.safetensors", "--lr", "1e-5"]
+    start = [
+        "--arch",
+        "mobilenet_v2_fpnlite",
+        "--init",
+        ROOT / "weights/mobilenet_v2_fpnlite.safetensors",
+        "--lr",
+        "1e-5",
+    ]
     done = typed("train.py", "--data", out / "data", "--out", out / "run", *start, *short)
     assert done.returncode == 0, done.stderr
     return place

@@ -7,7 +7,8 @@ from skimage import data
 
 from visavis import load_detector
 from visavis.boxes import iou
-from visavis.detectors.tiles import Tiles, merged, pieces
+from visavis.detectors.merging import merged
+from visavis.detectors.tiles import Tiles, pieces
 from visavis.faces import Faces
 
 FACE = (175, 70, 280, 205)  # in skimage's astronaut

@@ -115,7 +115,7 @@ def test_a_rank_that_dies_ends_all_with_a_clear_message(folder, tmp_path):
 
 def test_torchrun_starts_it(folder, tmp_path):
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", ROOT / "train.py"]
-    words += ["--data", folder, "--out", tmp_path / "run", "--arch", "mobilenet_v2_fpn", "--init", SHIPPED]
+    words += ["--data", folder, "--out", tmp_path / "run", "--arch", "mobilenet_v2_fpnlite", "--init", SHIPPED]
     words += ["--val", "0.3", "--test", "0", "--epochs", "1", "--batch-size", "4", "--workers", "0", "--size", "64"]
     process = started(*map(str, words), "--device", "cpu")
     _, said = process.communicate(timeout=900)

@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """Weights at random, with batch norms that a run from a file freezes."""
-    return start_of("mobilenet_v2_fpn", tmp_path_factory.mktemp("start") / "start.safetensors")
+    return start_of("mobilenet_v2_fpnlite", tmp_path_factory.mktemp("start") / "start.safetensors")
 
 
 def start_of(arch, path):
@@ -77,7 +77,7 @@ def test_the_running_mean_forgets_its_start_fast_and_then_slowly():
     ("what", "still"), [("heads-only", ("backbone.",)), ("backbone", ("backbone.body.",)), ("nothing", ())]
 )
 def test_freeze(begun, what, still):
-    model = build("mobilenet_v2_fpn", begun)
+    model = build("mobilenet_v2_fpnlite", begun)
     freeze(model, what)
     learn = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     frozen = {name for name, _ in model.named_parameters()} - learn

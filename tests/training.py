@@ -40,7 +40,14 @@ def make_folder(folder: Path, people: int = 10, side: int = 96) -> Path:
 
 def options(folder: Path, out: Path, **more: Any) -> train.Options:
     """Options of a run of seconds on the CPU: seven photos to train on, three for validation."""
-    common = {"arch": "mobilenet_v2_fpn", "init": "none", "epochs": 1, "batch_size": 2, "workers": 0, "device": "cpu"}
+    common = {
+        "arch": "mobilenet_v2_fpnlite",
+        "init": "none",
+        "epochs": 1,
+        "batch_size": 2,
+        "workers": 0,
+        "device": "cpu",
+    }
     return train.Options(**{"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
 
 

@@ -117,11 +117,12 @@ def fitted_elsewhere(scores: NDArray[Any], right: NDArray[np.bool_], photo: NDAr
     return result
 
 
-def store(path: Path, calibration: Calibration, record: dict[str, Any]) -> float:
+def store(path: Path, calibration: Calibration, record: dict[str, Any], threshold: float | None = None) -> float:
     """Write a calibration into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
 
     calibration: of the network's own scores. The thresholds that the checkpoint holds, which are of the scores as
-    they were, move along, so that they choose the same finds. record: what else to remember of the fit.
+    they were, move along, so that they choose the same finds. record: what else to remember of the fit. threshold: a
+    new one in place of the detector's, of the scores as they were.
     Returns the threshold that it has now. Raises InputError where the file is no checkpoint.
     """
     if not calibration.temperature > 0:
@@ -132,7 +133,7 @@ def store(path: Path, calibration: Calibration, record: dict[str, Any]) -> float
     def moved(threshold: float) -> float:
         return float(calibration.apply(before.undo(np.array(threshold))))
 
-    metadata["threshold"] = moved(metadata.get("threshold", 0.5))
+    metadata["threshold"] = moved(metadata.get("threshold", 0.5) if threshold is None else threshold)
     best = "best_threshold"
     if best in metadata.get("validation", {}):
         metadata["validation"][best] = moved(metadata["validation"][best])

@@ -5,13 +5,14 @@ computes a half, a quarter or an eighth of the pixels alone, in less time, and t
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from visavis import images
 from visavis.images import Picture
 
-SPARE = 2
+SPARE = 1.75
 """A JPEG is decoded with at least so many times the pixels a side that are needed, and then shrunk: libjpeg's own way
 of shrinking is coarser than ours, and boxes would move."""
 
@@ -63,7 +64,7 @@ def glimpse(path: str | Path, sight: Sight, max_pixels: int = images.MAX_PIXELS,
 
     def least(height: int, width: int) -> int | None:
         size = sight.size(height, width)
-        return None if size == (height, width) else SPARE * min(size)
+        return None if size == (height, width) else math.ceil(SPARE * min(size))
 
     data = images.read_bytes(path)
     read = images.decode_reduced(data, least, max_pixels)

@@ -12,7 +12,7 @@ from visavis.command import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 
-SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpn.safetensors"
+SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpnlite.safetensors"
 
 DETECTORS: dict[str, str] = {
     "shipped": "visavis.detectors.stored:shipped",
@@ -55,7 +55,8 @@ def load_detector(
     the best F1 on its validation photos. For a whole precision-recall curve give a low one (0.05).
     backend: what runs a network of ours: one of visavis.detectors.backends.BACKENDS.
     precision: what it computes in: `fp32`, `bf16`, `fp16`.
-    size: pixels that a photo's shorter side has in it, for small faces or for speed; by default its own.
+    size: pixels that a photo's shorter side has in it, for small faces or for speed. By default its own, and where
+    faces turn out to be small, a second look with more.
     tiles: look at large photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector.
     at_once: calls of `detect` that threads will make at the same time. On a CPU each has its share of the cores: more
     photos a second, of which each takes longer. The detector's own `at_once` says how many it has use for.
@@ -66,11 +67,10 @@ def load_detector(
     if str(name_or_path) in DETECTORS:
         module, function = DETECTORS[str(name_or_path)].split(":")
         make: Callable[..., Detector] = getattr(import_module(module), function)
-        if str(name_or_path) != "shipped":
-            ours = _none_of(ours, str(name_or_path))
-        detector = make(device, threshold, **ours)
+        options = ours | {"once": tiles} if str(name_or_path) == "shipped" else _none_of(ours, str(name_or_path))
+        detector = make(device, threshold, **options)
     else:
-        detector = _of_checkpoint(Path(name_or_path), device, threshold, ours)
+        detector = _of_checkpoint(Path(name_or_path), device, threshold, ours | {"once": tiles})
     if not tiles:
         return detector
     tiled: Callable[[Detector], Detector] = import_module("visavis.detectors.tiles").Tiles

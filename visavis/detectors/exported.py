@@ -16,7 +16,7 @@ from visavis.detectors import needed
 from visavis.detectors.sizing import Sizing
 from visavis.files import replaced
 
-MADE = 2
+MADE = 3
 """Counts up when what is written changes, so that older files are passed over."""
 KEY = "visavis"
 """The entry of the file's metadata that ours lie under, as JSON."""
@@ -72,7 +72,7 @@ def metadata(file: Path) -> dict[str, Any]:
 def sizing(file: Path) -> Sizing:
     """How large a picture goes into the network by itself."""
     known = metadata(file)
-    return Sizing(known["shorter"], known["longest"], known["enlarge"] or math.inf, known["multiple"])
+    return Sizing(known["shorter"], known["longest"], known["enlarge"] or math.inf, known["multiple"], known["closer"])
 
 
 def write(path: Path, out: Path) -> None:
@@ -95,6 +95,7 @@ def write(path: Path, out: Path) -> None:
         "longest": size.longest,
         "enlarge": None if size.enlarge == math.inf else size.enlarge,
         "multiple": size.multiple,
+        "closer": size.closer,
     }
     data = onnx_file.whole(model, of_checkpoint(known), {KEY: json.dumps(told)})
     with replaced(out, "wb") as opened:

@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
@@ -54,13 +55,16 @@ class Arch:
     """Shorter side in prediction, pixels, if it is not torchvision's."""
     enlarge: float = math.inf
     """Most that a picture is enlarged by in prediction."""
+    closer: float = 1.0
+    """How many times as large it is shown again where its faces are small; 1: never."""
 
 
-def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
+def _mobilenet_v2_fpn(lite: bool = False) -> zoo.FasterRCNN:
     """MobileNetV2 (Sandler et al. 2018) with a pyramid of strides 8, 16, 32, 64 and a small box head.
 
     Sized for a CPU: one class needs fewer channels, proposals and regions than COCO's 91. Anchors have
     a face's shape (hairline to chin is about 1.3 times as high as wide), from 12 to 543 pixels at half-octave steps.
+    lite: its 3 x 3 convolutions outside of the backbone are depthwise separable ones, which take a fifth of the time.
     """
     pyramid = BackboneWithFPN(
         mobilenet_v2().features,
@@ -69,7 +73,7 @@ def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
         out_channels=128,
         extra_blocks=LastLevelMaxPool(),
     )
-    return zoo.FasterRCNN(
+    model = zoo.FasterRCNN(
         pyramid,
         min_size=(128, 160, 192, 224, 320),  # one of them at random in training; `ARCHS` has the size in use
         max_size=1280,
@@ -88,6 +92,16 @@ def _mobilenet_v2_fpn() -> zoo.FasterRCNN:
         box_batch_size_per_image=64,
         box_detections_per_img=200,
     )
+    if lite:
+        pyramid.fpn.layer_blocks = nn.ModuleList(_separable(128) for _ in pyramid.fpn.layer_blocks)
+        model.rpn.head.conv = nn.Sequential(_separable(128), nn.ReLU())
+    return model
+
+
+def _separable(channels: int) -> nn.Sequential:
+    """In place of a 3 x 3 convolution: one within each channel, then one across them (Howard et al., "MobileNets",
+    2017, section 3.1; in a pyramid, TensorFlow's detectors call it FPNLite)."""
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, groups=channels), nn.Conv2d(channels, channels, 1))
 
 
 def _torchvision(builder: Callable[..., zoo.FasterRCNN]) -> Callable[[], zoo.FasterRCNN]:
@@ -134,6 +148,14 @@ ARCHS: dict[str, Arch] = {
         in_use=512,
         enlarge=1.5,
     ),
+    "mobilenet_v2_fpnlite": Arch(
+        partial(_mobilenet_v2_fpn, lite=True),
+        _numbered(0, 2, 4, 7, 14, end=18),
+        MobileNet_V2_Weights.IMAGENET1K_V1,
+        in_use=512,
+        enlarge=1.25,
+        closer=1.6,
+    ),
 }
 
 
@@ -152,7 +174,8 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
     described = ARCHS[arch]
     model = respect_ignored(described.build())
     model.transform.__class__ = Scaling
-    model.transform.in_use, model.transform.enlarge = described.in_use, described.enlarge
+    for name in ("in_use", "enlarge", "closer"):
+        setattr(model.transform, name, getattr(described, name))
     if init == "none":
         return model
     if arch != "resnet50_fpn_v2":  # whose recipe keeps batch norm learning

@@ -43,12 +43,14 @@ BOXES, SCORES = FLOAT["faces", 4], FLOAT["faces"]
 def weights(old: INT64, new: INT64) -> FLOAT[...]:
     """(new, old): how much of each old row is in each new one, by a triangle as wide as needed: Pillow's BILINEAR.
 
-    In whole numbers of which 2**22 are the whole, as Pillow has them.
+    In whole numbers of which 2**22 are the whole, as Pillow has them; worked out in 64 bits, as there, for 32 would
+    round some of them the other way.
     """
     targets = op.Unsqueeze(op.Range(0, new, 1) * 2 + 1, [1]) * old  # both in halves of an old row, times `new`
     sources = (op.Range(0, old, 1) * 2 + 1) * new
-    triangle = op.Cast(op.Max(op.Max(old, new) * 2 - op.Abs(sources - targets), 0), to=1)
-    return op.Floor(triangle / op.ReduceSum(triangle, [1]) * 4194304.0 + 0.5)
+    triangle = op.Cast(op.Max(op.Max(old, new) * 2 - op.Abs(sources - targets), 0), to=11)
+    shares = triangle / op.ReduceSum(triangle, [1]) * op.Cast(4194304.0, to=11)
+    return op.Cast(op.Floor(shares + op.Cast(0.5, to=11)), to=1)
 
 
 @script(default_opset=op)
@@ -176,6 +178,10 @@ def _network(model: FasterRCNN) -> onnx.ModelProto:
     network = program.model_proto
     network.ir_version = IR
     del network.graph.value_info[:]  # some are of tensors without a type
+    # Of the candidates, most only fill their place: with a least score, they are not held against each other at all.
+    proposals = next(node for node in network.graph.node if node.op_type == "NonMaxSuppression")
+    network.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "least"))
+    proposals.input.append("least")
     return compose.add_prefix(network, "network/", rename_inputs=False, rename_outputs=False)
 
 

@@ -27,11 +27,13 @@ class Scaling(GeneralizedRCNNTransform):
     """Shorter side in prediction, pixels; None: the last of `min_size`, from which training draws."""
     enlarge: float = math.inf
     """In prediction, no picture is enlarged by more than this."""
+    closer: float = 1.0
+    """In prediction, how many times as large a picture of small faces is shown again; see visavis.detectors.trained."""
 
     @property
     def sizing(self) -> Sizing:
         """The rule in prediction."""
-        return Sizing(self.in_use or self.min_size[-1], self.max_size, self.enlarge, self.size_divisible)
+        return Sizing(self.in_use or self.min_size[-1], self.max_size, self.enlarge, self.size_divisible, self.closer)
 
     @property
     def largest(self) -> int:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 @dataclass(frozen=True)
 class Sizing:
     """A picture's shorter side is to have `shorter` pixels, but its longer one has `longest` at most, and it is never
-    made larger than `enlarge` times. It is then padded to a multiple of `multiple` pixels either way."""
+    made larger than `enlarge` times. It is then padded to a multiple of `multiple` pixels either way.
+
+    closer: how many times as large it is shown once more, where its faces turn out to be small; 1 is never."""
 
     shorter: int
     longest: int
     enlarge: float = math.inf
     multiple: int = 32
+    closer: float = 1.0
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) in the network. In whole numbers, so that every program comes to the same pixels."""
@@ -24,8 +27,12 @@ class Sizing:
         return down, across
 
     def resized(self, shorter: int) -> "Sizing":
-        """The same for another shorter side; the longest grows and shrinks with it."""
-        return replace(self, shorter=shorter, longest=self.longest * shorter // self.shorter)
+        """The same for another shorter side, and no closer look; the longest grows and shrinks with it."""
+        return replace(self, shorter=shorter, longest=self.longest * shorter // self.shorter, closer=1.0)
+
+    def closely(self) -> "Sizing":
+        """That of the closer look."""
+        return replace(self.resized(int(self.shorter * self.closer)), enlarge=self.enlarge * self.closer)
 
     def _side(self, side: int, height: int, width: int) -> int:
         sizes = [side * self.shorter // min(height, width), side * self.longest // max(height, width)]

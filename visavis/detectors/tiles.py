@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import Boxes, clip, covered, iou
+from visavis.boxes import Boxes, clip, covered
 from visavis.detectors import Detector
+from visavis.detectors.merging import merged, together
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
 from visavis.sight import Sight
@@ -27,8 +28,6 @@ TOGETHER = 8
 """Pieces that the detector is shown at once."""
 EDGE = 0.02
 """Share of a piece's side: a find that comes so near to an inner edge may be cut by it."""
-SAME, PART = 0.4, 0.7
-"""Of two finds, the less sure goes from this IoU on, or with this share of it in the other."""
 TOUCHES = 0.2
 """A cut find with this share of it in another one is of the same face: two cut ones have the overlap in common."""
 
@@ -82,42 +81,16 @@ def pieces(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, 
         yield x, y, min(x + side, width), min(y + side, height)
 
 
-def merged(parts: list[Faces]) -> Faces:
-    """All finds, surest first, without those that are a surer one once more, or a part of it."""
-    faces = _together(parts)
-    kept: list[int] = []
-    for number in range(len(faces)):
-        if not _repeats(faces.boxes[number : number + 1], faces.boxes[kept]):
-            kept.append(number)
-    return faces[np.array(kept, np.int64)]
-
-
-def _together(parts: list[Faces]) -> Faces:
-    """All finds, surest first, with what all parts tell of theirs; one without any tells nothing."""
-    parts = [part for part in parts if len(part)] or [Faces()]
-    boxes = np.concatenate([part.boxes for part in parts])
-    scores = np.concatenate([np.asarray(part.scores) for part in parts])
-    several = [part.keypoints for part in parts if part.keypoints is not None]
-    names = set.intersection(*(set(part.attributes) for part in parts))
-    attributes = {name: np.concatenate([part.attributes[name] for part in parts]) for name in sorted(names)}
-    faces = Faces(boxes, scores, np.concatenate(several) if len(several) == len(parts) else None, attributes)
-    return faces[np.argsort(-scores, kind="stable")]
-
-
 def _with_cut(faces: Faces, cuts: list[Faces]) -> Faces:
     """`faces`, and of finds that were cut the largest of each face that is not among them."""
     if not any(len(cut) for cut in cuts):
         return faces
-    cut = _together(cuts)
+    cut = together(cuts)
     areas = (cut.boxes[:, 2:] - cut.boxes[:, :2]).prod(axis=1)
     for number in np.argsort(-areas, kind="stable"):
         if not (covered(cut.boxes[number : number + 1], faces.boxes) >= TOUCHES).any():
-            faces = _together([faces, cut[np.array([number])]])
+            faces = together([faces, cut[np.array([number])]])
     return faces
-
-
-def _repeats(box: Boxes, surer: Boxes) -> bool:
-    return bool((iou(box, surer) >= SAME).any() or (covered(box, surer) >= PART).any())
 
 
 def _placed(
