@@ -72,10 +72,8 @@ def run(options: Options) -> int:
             shutil.copyfile(options.data / name, options.out / name)
     tables.write(options.out / "faces.csv", rows)
     count = Counter(row["use"] for row in rows if row["source"] == options.detector)
-    print(
-        f"{len(photos)} photos, {len(labelled)} of them labelled; besides their labels {count['train']} faces to learn"
-    )
-    print(f"and {count['ignore']} set aside")
+    besides = f"besides their labels {count['train']} faces to learn and {count['ignore']} set aside"
+    print(f"{len(photos)} photos, {len(labelled)} of them labelled; {besides}")
     return 0
 
 

@@ -113,7 +113,9 @@ def test_crops_hold_each_face_and_old_ones_go(photos: Path, tmp_path: Path):
     for path in (out / "crops").rglob("*.jpg"):
         crop = images.read(path)
         assert crop.shape[0] == crop.shape[1] > 100
-        assert len(visavis.load_detector(device="cpu", threshold=0.3).detect([crop])[0]) == 1  # one is squeezed
+        squeezed = path.match("three.bmp/2.jpg")  # alone, its face is less sure
+        detector = visavis.load_detector(device="cpu", threshold=0.3 if squeezed else None)
+        assert len(detector.detect([crop])[0]) == 1
     assert run(photos, out, crops=True, threshold=1.0, overwrite=True) == 3
     assert not list((out / "crops").rglob("*.jpg"))
 

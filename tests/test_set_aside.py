@@ -9,7 +9,9 @@ from skimage import data
 
 from benchmarks import set_aside
 from dataset import tables
+from dataset.photos import Photo
 from visavis.command import InputError
+from visavis.faces import Faces
 
 
 @pytest.fixture
@@ -46,10 +48,10 @@ def test_what_two_detectors_find_is_learnt(folder, tmp_path):
 
 
 def test_a_find_is_learnt_where_both_are_sure():
-    photo = set_aside.Photo("one", "", "one.png", np.float32([[0, 0, 10, 10]]))
+    photo = Photo("one", "", "one.png", np.float32([[0, 0, 10, 10]]))
     boxes = np.float32([[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [60, 0, 70, 10]])
-    found = set_aside.Faces(boxes, [0.9, 0.9, 0.4, 0.9])
-    others = set_aside.Faces(boxes[:3] + np.float32([0, 0, 2, 2]), [0.9, 0.9, 0.9])
+    found = Faces(boxes, [0.9, 0.9, 0.4, 0.9])
+    others = Faces(boxes[:3] + np.float32([0, 0, 2, 2]), [0.9, 0.9, 0.9])
     rows = list(set_aside._rows(photo, found, others, "x"))
     told = [(row["x1"], row["x2"], row["source"], row["use"]) for row in rows]
     assert told == [

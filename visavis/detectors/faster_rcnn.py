@@ -64,7 +64,7 @@ def _mobilenet_v2_fpn(lite: bool = False) -> zoo.FasterRCNN:
 
     Sized for a CPU: one class needs fewer channels, proposals and regions than COCO's 91. Anchors have
     a face's shape (hairline to chin is about 1.3 times as high as wide), from 12 to 543 pixels at half-octave steps.
-    lite: its 3 x 3 convolutions outside of the backbone are depthwise separable ones, which take a fifth of the time.
+    lite: its 3 x 3 convolutions outside of the backbone are depthwise separable ones, an eighth of the multiplications.
     """
     pyramid = BackboneWithFPN(
         mobilenet_v2().features,
