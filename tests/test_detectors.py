@@ -31,7 +31,14 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "arch",
-    ["mobilenet_v2_fpn", "mobilenet_v2_fpnlite", "mobilenet_v3_large_320_fpn", "resnet50_fpn", "resnet50_fpn_v2"],
+    [
+        "mobilenet_v2_fpn",
+        "mobilenet_v2_fpnlite",
+        "mobilenet_v2_slim_fpnlite",
+        "mobilenet_v3_large_320_fpn",
+        "resnet50_fpn",
+        "resnet50_fpn_v2",
+    ],
 )
 def test_every_arch_predicts_the_same_after_saving_and_loading(arch, tmp_path):
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 """The ONNX file: other programs find in any photo what PyTorch finds, and nothing in an empty one."""
 
 import json
+from collections import Counter
 from itertools import cycle
 from pathlib import Path
 
@@ -145,9 +146,11 @@ def test_the_shipped_file_is_of_the_shipped_checkpoint(written):
         "weights/ holds an ONNX file of another checkpoint: python -m visavis.export --overwrite"
     )
     ours, new = onnx.load(shipped), onnx.load(written)
-    assert [node.op_type for node in ours.graph.node] == [node.op_type for node in new.graph.node]
-    weights = {one.name: one.raw_data for one in ours.graph.initializer}
-    assert weights == {one.name: one.raw_data for one in new.graph.initializer}
+    # Versions of torch give other names, and another order.
+    assert Counter(node.op_type for node in ours.graph.node) == Counter(node.op_type for node in new.graph.node)
+    assert Counter(one.raw_data for one in ours.graph.initializer) == Counter(
+        one.raw_data for one in new.graph.initializer
+    )
 
 
 def test_what_is_there_is_not_replaced_and_wrong_input_is_told(tmp_path):

@@ -16,7 +16,7 @@ from visavis.detectors import needed
 from visavis.detectors.sizing import Sizing
 from visavis.files import replaced
 
-MADE = 3
+MADE = 4
 """Counts up when what is written changes, so that older files are passed over."""
 KEY = "visavis"
 """The entry of the file's metadata that ours lie under, as JSON."""

@@ -37,6 +37,21 @@ PREDICTOR = "roi_heads.box_predictor."
 STAGES_RESNET = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 INITS = "coco, imagenet, none, or the path of a file"
 
+SLIM = [
+    [1, 16, 1, 1],
+    [3, 24, 1, 2],
+    [4, 24, 1, 1],
+    [4, 32, 1, 2],
+    [3, 32, 2, 1],
+    [3, 64, 4, 2],
+    [3, 96, 3, 1],
+    [3, 160, 3, 2],
+    [3, 320, 1, 1],
+]
+"""MobileNetV2's blocks: how many times as many channels inside, channels, blocks, stride of the first. The original
+has 6 times as many inside; here it is about half of that, in whole sixteens, which are what a processor computes with.
+"""
+
 Weights = dict[str, Tensor]
 
 
@@ -47,7 +62,7 @@ class Arch:
     build: Callable[[], zoo.FasterRCNN]
     stages: tuple[tuple[str, ...], ...]
     """The backbone's modules from the input on, in the groups that are frozen or trained together."""
-    imagenet: Any
+    imagenet: Any = None
     coco: Any = None
     coco_eps: float = 1e-5
     """Batch norm's epsilon in the COCO weights' own training."""
@@ -57,17 +72,35 @@ class Arch:
     """Most that a picture is enlarged by in prediction."""
     closer: float = 1.0
     """How many times as large it is shown again where its faces are small; 1: never."""
+    slimmer: str = ""
+    """The architecture of the same kind with fewer channels; see visavis.slim."""
 
 
-def _mobilenet_v2_fpn(lite: bool = False) -> zoo.FasterRCNN:
+class Anchors(AnchorGenerator):
+    """torchvision's, with the strides of the pyramid's levels told and not guessed from the padded picture: where that
+    is no whole number of the largest stride, the guess is wrong."""
+
+    def __init__(self, sizes: Any, ratios: Any, strides: tuple[int, ...]) -> None:
+        super().__init__(sizes, ratios)
+        self.strides = strides
+
+    def grid_anchors(self, grid_sizes: list[list[int]], strides: list[list[Tensor]]) -> list[Tensor]:
+        """Anchors of each level, (places * A, 4)."""
+        told = [[guess[0].new_tensor(stride)] * 2 for stride, guess in zip(self.strides, strides, strict=True)]
+        return super().grid_anchors(grid_sizes, told)
+
+
+def _mobilenet_v2_fpn(lite: bool = False, slim: bool = False) -> zoo.FasterRCNN:
     """MobileNetV2 (Sandler et al. 2018) with a pyramid of strides 8, 16, 32, 64 and a small box head.
 
     Sized for a CPU: one class needs fewer channels, proposals and regions than COCO's 91. Anchors have
     a face's shape (hairline to chin is about 1.3 times as high as wide), from 12 to 543 pixels at half-octave steps.
     lite: its 3 x 3 convolutions outside of the backbone are depthwise separable ones, an eighth of the multiplications.
+    slim: half as many channels inside of the backbone's blocks, and a box head whose first layer is of rank 64, which
+    visavis.training.slimming makes of a network that is trained.
     """
     pyramid = BackboneWithFPN(
-        mobilenet_v2().features,
+        mobilenet_v2(inverted_residual_setting=SLIM if slim else None).features,
         return_layers={"6": "0", "13": "1", "17": "2"},
         in_channels_list=[32, 96, 320],
         out_channels=128,
@@ -77,9 +110,9 @@ def _mobilenet_v2_fpn(lite: bool = False) -> zoo.FasterRCNN:
         pyramid,
         min_size=(128, 160, 192, 224, 320),  # one of them at random in training; `ARCHS` has the size in use
         max_size=1280,
-        size_divisible=64,  # few shapes: on a CPU, each new one makes oneDNN compile its kernels anew
-        rpn_anchor_generator=AnchorGenerator(
-            ((12, 17, 24), (34, 48, 68), (96, 136, 192), (272, 384, 543)), ((1.3,),) * 4
+        size_divisible=32,
+        rpn_anchor_generator=Anchors(
+            ((12, 17, 24), (34, 48, 68), (96, 136, 192), (272, 384, 543)), ((1.3,),) * 4, (8, 16, 32, 64)
         ),
         rpn_pre_nms_top_n_train=500,
         rpn_pre_nms_top_n_test=300,
@@ -92,6 +125,9 @@ def _mobilenet_v2_fpn(lite: bool = False) -> zoo.FasterRCNN:
         box_batch_size_per_image=64,
         box_detections_per_img=200,
     )
+    if slim:
+        head = model.roi_heads.box_head
+        head.fc6 = nn.Sequential(nn.Linear(head.fc6.in_features, 64, bias=False), nn.Linear(64, head.fc6.out_features))
     if lite:
         pyramid.fpn.layer_blocks = nn.ModuleList(_separable(128) for _ in pyramid.fpn.layer_blocks)
         model.rpn.head.conv = nn.Sequential(_separable(128), nn.ReLU())
@@ -155,6 +191,14 @@ ARCHS: dict[str, Arch] = {
         in_use=512,
         enlarge=1.25,
         closer=1.6,
+        slimmer="mobilenet_v2_slim_fpnlite",
+    ),
+    "mobilenet_v2_slim_fpnlite": Arch(
+        partial(_mobilenet_v2_fpn, lite=True, slim=True),
+        _numbered(0, 2, 4, 7, 14, end=18),
+        in_use=512,
+        enlarge=1.25,
+        closer=1.6,
     ),
 }
 
@@ -186,6 +230,8 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
         set_norm_eps(model, described.coco_eps)
         _load_detector(model, _fetch(described.coco), str(described.coco))
     elif init == "imagenet":
+        if described.imagenet is None:
+            raise InputError(f"there are no ImageNet weights for {arch}; python -m visavis.slim makes it of another")
         _load_backbone(model, _fetch(described.imagenet), str(described.imagenet))
     else:
         _load_file(model, arch, Path(init))

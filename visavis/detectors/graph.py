@@ -16,9 +16,9 @@ NONE = -1.0
 """The score of a row that only fills its place."""
 SMALLEST_PROPOSAL, SMALLEST_FIND = 1e-3, 1e-2
 """Sides, in pixels, below which torchvision drops a box before and after the box head."""
-LIKELY = 0.01
+LIKELY = 0.1
 """The objectness below which a proposal is not looked at again: it would hardly become a find (docs/backends.md)."""
-STEP = 16
+STEP = 8
 """Proposals are looked at in whole numbers of so many: a runtime prepares itself anew for each number."""
 
 
@@ -33,9 +33,11 @@ class Graph(nn.Module):
         self.proposal_overlap, self.find_overlap = model.rpn.nms_thresh, model.roi_heads.nms_thresh
         self.pool, self.box_head = model.roi_heads.box_roi_pool, model.roi_heads.box_head
         self.predictor, self.find_coder = model.roi_heads.box_predictor, model.roi_heads.box_coder
-        self.cells = nn.ParameterList(
-            nn.Parameter(cell, requires_grad=False) for cell in model.rpn.anchor_generator.cell_anchors
-        )
+        cells = model.rpn.anchor_generator.cell_anchors
+        self.kinds = len(cells[0])  # of anchors at a place, as many in each level
+        self.cells = nn.Parameter(torch.cat(cells), requires_grad=False)
+        self.levels = nn.Parameter(torch.arange(len(cells)).float(), requires_grad=False)
+        self.strides = [(stride, stride) for stride in getattr(model.rpn.anchor_generator, "strides", ())]
 
     def forward(self, picture: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         """picture: (1, 3, H, W) float, normalised, padded with 0. size: (2,) float, height and width without padding.
@@ -48,23 +50,21 @@ class Graph(nn.Module):
 
     def _proposals(self, picture: Tensor, features: list[Tensor], size: Tensor) -> tuple[Tensor, Tensor]:
         """(P, 4) and their scores (P,), P being as many as are likely enough, and some more up to a whole `STEP`."""
-        boxes, scores, levels = [], [], []
-        for level, (logits, codes) in enumerate(zip(*self.head(features), strict=True)):
-            cell = self.cells[level]
-            anchors = self._anchors(cell, logits, picture)
-            codes = codes[0].unflatten(0, (len(cell), 4)).permute(2, 3, 0, 1).reshape(-1, 4)
-            logits = logits[0].permute(1, 2, 0).reshape(-1)
-            filled = torch.cat([logits, logits.new_full((self.candidates,), -torch.inf)])
-            best, index = filled.topk(self.candidates)
-            index = torch.where(best == -torch.inf, 0, index)
-            boxes.append(self.coder.decode_single(codes[index], anchors[index]))
-            scores.append(torch.where(best == -torch.inf, NONE, best.sigmoid()))
-            levels.append(best.new_full((self.candidates,), level))
-        box = _clipped(torch.cat(boxes), size)
-        score = torch.cat(scores)
+        logits, codes, numbers = [], [], []
+        filler = size.new_full((self.candidates,), -torch.inf)
+        for objectness, offsets in zip(*self.head(features), strict=True):
+            best, index = torch.cat([objectness[0].permute(1, 2, 0).reshape(-1), filler]).topk(self.candidates)
+            offsets = offsets[0].unflatten(0, (-1, 4)).permute(2, 3, 0, 1).reshape(-1, 4)
+            index = index.clamp(max=offsets.shape[0] - 1)
+            logits.append(best)
+            codes.append(offsets[index])
+            numbers.append(index)
+        anchors = self._anchors(torch.stack(numbers), picture, [one.shape[-2:] for one in features])
+        box = _clipped(self.coder.decode_single(torch.cat(codes), anchors), size)
+        score = torch.cat(logits).sigmoid()  # of those that only fill their place, 0
         score = torch.where(_at_least(box, SMALLEST_PROPOSAL) & (score >= LIKELY), score, NONE)
         # Levels do not suppress each other: each is moved to a place of its own.
-        apart = (torch.cat(levels) * (size.max() + 1))[:, None]
+        apart = (self.levels.repeat_interleave(self.candidates) * (size.max() + 1))[:, None]
         kept = nms(box + apart, score, self.proposal_overlap)
         box, score = torch.cat([box, box.new_zeros(1, 4)]), torch.cat([score, score.new_full((1,), NONE)])
         kept = torch.cat([kept, torch.full((self.proposals,), len(score) - 1)])[: self.proposals]
@@ -76,31 +76,37 @@ class Graph(nn.Module):
         self, features: dict[str, Tensor], proposals: Tensor, scores: Tensor, size: Tensor
     ) -> tuple[Tensor, Tensor]:
         levels = self.pool.map_levels([proposals])
-        filler = proposals.new_zeros(1, 4)
-        pooled, regions, real = [], [], []
+        rows = nn.functional.pad(proposals, (1, 0, 1, 0))  # the picture's number, 0; above all the region that is none
+        scores = nn.functional.pad(scores, (1, 0), value=NONE)
+        pooled, order = [], []
         names = [name for name in self.pool.featmap_names if name in features]
         for level, (name, scale) in enumerate(zip(names, self.pool.scales, strict=True)):
-            here = torch.where(levels == level)[0]
-            boxes = torch.cat([filler, proposals[here]])
-            rows = nn.functional.pad(boxes, (1, 0))  # the picture's number, 0, comes first
-            pooled.append(roi_align(features[name], rows, self.pool.output_size, scale, self.pool.sampling_ratio))
-            regions.append(boxes)
-            real.append(torch.cat([scores.new_full((1,), NONE), scores[here]]) > NONE)
+            here = nn.functional.pad(torch.where(levels == level)[0] + 1, (1, 0))
+            pooled.append(roi_align(features[name], rows[here], self.pool.output_size, scale, self.pool.sampling_ratio))
+            order.append(here)
+        here = torch.cat(order)
         logits, codes = self.predictor(self.box_head(torch.cat(pooled)))
-        box = _clipped(self.find_coder.decode_single(codes[:, 4:8], torch.cat(regions)), size)
-        score = torch.where(torch.cat(real) & _at_least(box, SMALLEST_FIND), logits.softmax(dim=1)[:, 1], NONE)
+        box = _clipped(self.find_coder.decode_single(codes[:, 4:8], rows[here, 1:]), size)
+        real = (scores[here] > NONE) & _at_least(box, SMALLEST_FIND)
+        score = torch.where(real, logits.softmax(dim=1)[:, 1], NONE)
         kept = nms(box, score, self.find_overlap)
         return box[kept], score[kept]
 
-    @staticmethod
-    def _anchors(cell: Tensor, logits: Tensor, picture: Tensor) -> Tensor:
-        """(h * w * A, 4): those of one place (A, 4) at each place of a level, row by row."""
-        high, wide = logits.shape[-2:]
-        down = torch.arange(high) * (picture.shape[-2] // high)
-        across = torch.arange(wide) * (picture.shape[-1] // wide)
-        y, x = torch.meshgrid(down, across, indexing="ij")
-        corners = torch.stack([x, y, x, y], dim=-1).reshape(-1, 1, 4)
-        return (corners + cell).reshape(-1, 4)
+    def _anchors(self, index: Tensor, picture: Tensor, shapes: list[torch.Size]) -> Tensor:
+        """(levels * N, 4): the anchors of those numbers, (levels, N), in a level's order: by row, column, kind."""
+        # Where the strides are not told, torchvision's guess.
+        steps = self.strides or [(picture.shape[-2] // high, picture.shape[-1] // wide) for high, wide in shapes]
+        down, across, wide = (
+            torch.cat([picture.new_full((1,), one) for one in each])[:, None]
+            for each in ([step[0] for step in steps], [step[1] for step in steps], [shape[1] for shape in shapes])
+        )
+        number = index.float()  # which hold all whole numbers up to 16 million
+        place = ((number + 0.5) / self.kinds).floor()
+        kind = number - place * self.kinds
+        row = ((place + 0.5) / wide).floor()
+        corner = torch.stack([(place - row * wide) * across, row * down], dim=-1)
+        cells = self.cells[(kind + self.levels[:, None] * self.kinds).long()]
+        return (cells + corner.repeat(1, 1, 2)).flatten(end_dim=1)
 
 
 def _clipped(boxes: Tensor, size: Tensor) -> Tensor:

@@ -1,10 +1,13 @@
 """Finds of several looks at one photo as one: each face once."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.boxes import Boxes, covered, iou
+from visavis.boxes import Boxes, clip, covered, iou
 from visavis.faces import Faces
 
+Place = tuple[int, int, int, int]
+"""x1 y1 x2 y2 of a piece of a photo, whole pixels."""
 SAME, PART = 0.4, 0.7
 """Of two finds, the less sure goes from this IoU on, or with this share of it in the other."""
 
@@ -29,6 +32,17 @@ def together(parts: list[Faces]) -> Faces:
     attributes = {name: np.concatenate([part.attributes[name] for part in parts]) for name in sorted(names)}
     faces = Faces(boxes, scores, np.concatenate(several) if len(several) == len(parts) else None, attributes)
     return faces[np.argsort(-scores, kind="stable")]
+
+
+def placed(found: Faces, place: Place, size: tuple[int, int], near: float) -> tuple[Faces, NDArray[np.bool_]]:
+    """Finds of a piece of a photo, which lies at `place`, in the photo's pixels, and (N,) which of them an inner edge
+    may cut: those that come so near. size: height and width of the photo."""
+    x1, y1, x2, y2 = place
+    inner = np.array([x1 > 0, y1 > 0, x2 < size[1], y2 < size[0]])
+    apart = np.abs(found.boxes - np.array([0, 0, x2 - x1, y2 - y1], np.float32))
+    moved = clip(found.boxes + np.array([x1, y1, x1, y1], np.float32), size)
+    points = None if found.keypoints is None else found.keypoints + np.array([x1, y1], np.float32)
+    return Faces(moved, found.scores, points, found.attributes), np.asarray(((apart < near) & inner).any(axis=1))
 
 
 def _repeats(box: Boxes, surer: Boxes) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import Boxes, clip, covered
+from visavis.boxes import Boxes, covered
 from visavis.detectors import Detector
-from visavis.detectors.merging import merged, together
+from visavis.detectors.merging import Place, merged, placed, together
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
 from visavis.sight import Sight
@@ -67,13 +67,13 @@ class Tiles:
             some = places[start : start + TOGETHER]
             shown = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in some]
             for place, found in zip(some, self.detector.detect(shown), strict=True):
-                moved, cut = _placed(found, place, (image.shape[0], image.shape[1]), EDGE * self.side)
+                moved, cut = placed(found, place, (image.shape[0], image.shape[1]), EDGE * self.side)
                 parts.append(moved[~cut])
                 cuts.append(moved[cut & ~_in_another(moved.boxes, place, places)])
         return _with_cut(merged(parts), cuts)
 
 
-def pieces(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:
+def pieces(height: int, width: int, side: int) -> Iterator[Place]:
     """x1 y1 x2 y2 of the pieces of a photo, row by row, evenly spread; none where one would be the whole photo."""
     if max(height, width) <= side:
         return
@@ -93,21 +93,7 @@ def _with_cut(faces: Faces, cuts: list[Faces]) -> Faces:
     return faces
 
 
-def _placed(
-    found: Faces, place: tuple[int, int, int, int], size: tuple[int, int], near: float
-) -> tuple[Faces, NDArray[np.bool_]]:
-    """Finds of a piece in the photo's pixels, and (N,) which of them an inner edge may cut."""
-    x1, y1, x2, y2 = place
-    inner = np.array([x1 > 0, y1 > 0, x2 < size[1], y2 < size[0]])
-    apart = np.abs(found.boxes - np.array([0, 0, x2 - x1, y2 - y1], np.float32))
-    moved = clip(found.boxes + np.array([x1, y1, x1, y1], np.float32), size)
-    points = None if found.keypoints is None else found.keypoints + np.array([x1, y1], np.float32)
-    return Faces(moved, found.scores, points, found.attributes), np.asarray(((apart < near) & inner).any(axis=1))
-
-
-def _in_another(
-    boxes: Boxes, place: tuple[int, int, int, int], places: list[tuple[int, int, int, int]]
-) -> NDArray[np.bool_]:
+def _in_another(boxes: Boxes, place: Place, places: list[Place]) -> NDArray[np.bool_]:
     """(N,) which finds of a piece another piece shows as well, and so has the better one of."""
     others = np.array([one for one in places if one != place], np.float32).reshape(-1, 4)
     outside = np.concatenate(

@@ -1,7 +1,8 @@
 """The detector that a trained network makes, whichever program runs it: pictures of any size in, Faces out.
 
-A picture in which faces are small is looked at twice, the second time closer. Most have none that small, so that on
-the whole it costs little; to show every one as large would cost two and a half times as much.
+Where faces turn out to be small, a picture is looked at a second time, closer, there and around. Most pictures have
+none that small, so that on the whole it costs little; to show all of every one as large would cost two and a half times
+as much.
 
 Nothing here needs torch, so that a detector which another back end runs starts without it.
 """
@@ -11,9 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import clip, scale
+from visavis.boxes import Boxes, as_boxes, clip, covered, grow, scale
 from visavis.calibration import Calibration
-from visavis.detectors.merging import merged
+from visavis.detectors.merging import Place, merged, placed
 from visavis.detectors.sizing import Sizing
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture, resize
@@ -21,6 +22,13 @@ from visavis.sight import Sight
 
 SMALL = 28
 """Pixels of a face's shorter side in the network: a picture with a smaller one is worth a closer look."""
+AROUND = 4.0
+"""So many times its width and its height are looked at around a small face: others are there, which the first look may
+have missed."""
+UNSURE = 0.1
+"""The score from which on a small find counts for where that is."""
+EDGE = 2.0
+"""Pixels in the network: what comes so near to an edge where the closer look ends may be cut by it."""
 LARGE = 96
 """What is larger than this in the first look is not asked of the closer one, which may show it larger than any face
 that the network was trained with."""
@@ -65,9 +73,9 @@ class TrainedDetector:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
         seen = [_resized(as_picture(image), self.sight.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
-            found = self._look(seen, self.sizing, self.threshold)
+            found = self._look(seen, self.threshold)
         else:
-            first = self._look(seen, self.sizing, min(self.threshold, self.sure))
+            first = self._look(seen, min(self.threshold, self.sure, UNSURE))
             found = [self._closer(*each).above(self.threshold) for each in zip(seen, first, strict=True)]
         return [_back(*each) for each in zip(found, seen, images, strict=True)]
 
@@ -82,8 +90,8 @@ class TrainedDetector:
         they do alone."""
         return self.sizing.padded(height, width)
 
-    def _look(self, pictures: list[Picture], sizing: Sizing, threshold: float) -> list[Faces]:
-        fitted = [_resized(picture, sizing.size(*picture.shape[:2])) for picture in pictures]
+    def _look(self, pictures: list[Picture], threshold: float) -> list[Faces]:
+        fitted = [_resized(picture, self.sizing.size(*picture.shape[:2])) for picture in pictures]
         found = self.network.find(fitted, threshold) if fitted else []
         return [_back(*each) for each in zip(found, fitted, pictures, strict=True)]
 
@@ -92,16 +100,31 @@ class TrainedDetector:
 
         Both have those of middle size, of which each face is kept once.
         """
-        if not (self._sides(picture, first.above(self.sure)) < SMALL).any():
+        sides, scores = self._sides(picture, first), np.asarray(first.scores)
+        if not (sides[scores >= self.sure] < SMALL).any():
             return first
-        second = self._look([picture], self.sizing.closely(), self.threshold)[0]
-        larger, smaller = self._sides(picture, first) >= SMALL, self._sides(picture, second) < LARGE
-        return merged([first[larger], second[smaller]])
+        place = _around(first.boxes[(sides < SMALL) & (scores >= UNSURE)], picture)
+        x1, y1, x2, y2 = place
+        part = np.ascontiguousarray(picture[y1:y2, x1:x2])
+        factor = self.sizing.closely().size(*picture.shape[:2])[0] / picture.shape[0]
+        fitted = _resized(part, (round(part.shape[0] * factor), round(part.shape[1] * factor)))
+        found = _back(self.network.find([fitted], self.threshold)[0], fitted, part)
+        second, cut = placed(found, place, picture.shape[:2], EDGE / factor)
+        kept = (sides >= SMALL) | (covered(first.boxes, as_boxes([place])) < 0.5)[:, 0]
+        return merged([first[kept], second[~cut & (self._sides(picture, second) < LARGE)]])
 
     def _sides(self, picture: Picture, faces: Faces) -> NDArray[np.float32]:
         """(N,) pixels of the faces' shorter sides in the network at the first look."""
         factor = self.sizing.size(*picture.shape[:2])[0] / picture.shape[0]
         return (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1, initial=np.inf) * factor
+
+
+def _around(boxes: Boxes, picture: Picture) -> Place:
+    """What lies around all the boxes: x1 y1 x2 y2, whole pixels."""
+    near = clip(grow(boxes, AROUND), picture.shape[:2])
+    x1, y1 = np.floor(near[:, :2].min(axis=0))
+    x2, y2 = np.ceil(near[:, 2:].max(axis=0))
+    return int(x1), int(y1), int(x2), int(y2)
 
 
 def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
