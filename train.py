@@ -45,10 +45,12 @@ class Options:
     out: Path = Path("runs/faces")
     """Folder for the weights and the record of the run. Without --resume, it must not hold one."""
     arch: str = "resnet50_fpn"
-    """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn, mobilenet_v2_fpn or
-    mobilenet_v2_fpnlite (the one for a CPU)."""
+    """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn, mobilenet_v2_fpn,
+    mobilenet_v2_fpnlite (the one for a CPU), or mobilenet_v2_slim_fpnlite (python -m visavis.slim makes it of that)."""
     init: str = "coco"
     """Weights to start from: coco, imagenet, none, or a file (.safetensors of ours, .pth of torchvision's)."""
+    teacher: Path | None = None
+    """A checkpoint of a better network with the same pyramid: learn to see what that sees, too."""
     trainable_layers: int = 3
     """Backbone stages that learn, counted from the output; the others stay as they are. 0 to 6."""
     freeze: Literal["heads-only", "backbone", "nothing"] | None = None
@@ -181,7 +183,8 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
     dataset = FaceDataset(photos, augmented, options.mosaic, needed, options.seed, as_bytes=True)
     workers = world.cores() if options.workers == "auto" else options.workers
     # A checkpoint travels: names, not the folders of the machine that made it.
-    names = {name: Path(getattr(options, name)).name for name in ("data", "out", "init")} | {"resume": False}
+    paths = {name: getattr(options, name) for name in ("data", "out", "init", "teacher")}
+    names = {name: path and Path(path).name for name, path in paths.items()} | {"resume": False}
     run = Run(
         options.out,
         learner,
@@ -221,6 +224,7 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     from visavis.training import distributed, draws, schedule
     from visavis.training.learner import Learner
     from visavis.training.precision import compile_backbone
+    from visavis.training.teacher import Teacher
 
     torch.manual_seed(options.seed)
     model = build(options.arch, options.init, options.trainable_layers)
@@ -241,7 +245,10 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     if options.compile:
         compile_backbone(model.backbone, on)
     called: Any = distributed.spread(model, on) if world.size > 1 else model
-    return Learner(model, called, optimiser, course, averaged, drawn, batches.sizes, on, precision, world)
+    teacher = Teacher(Path(options.teacher), model, on) if options.teacher is not None else None
+    return Learner(
+        model, called, optimiser, course, averaged, drawn, batches.sizes, on, precision, world, teacher=teacher
+    )
 
 
 def _batches(options: Options, photos: Photos, world: "World") -> "Batches":

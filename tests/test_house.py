@@ -27,7 +27,7 @@ MAY: dict[str, set[str]] = {
 STOREYS = [
     {"visavis"},  # __init__ itself gathers the public names
     {"prediction", "evaluation"},
-    {"detectors", "analysers", "export", "training"},
+    {"detectors", "analysers", "export", "slim", "training"},
     {"effects", "charts"},
     {"calibration", "checkpoint", "metrics", "draw", "look", "sources", "sight"},
     {"video", "rewriting"},

@@ -63,11 +63,12 @@ class World:
         return values
 
     def weigh(self, losses: dict[str, Tensor], regions: dict[str, Tensor], totals: dict[str, Tensor]) -> dict[str, Any]:
-        """Losses whose mean over the processes is the mean over all regions. regions, totals: this process's, all."""
+        """Losses whose mean over the processes is the mean over all regions, if they are of regions. regions, totals:
+        this process's, all."""
         if self.size == 1:
             return losses
         factors = {name: self.size * regions[name] / totals[name].clamp(min=1) for name in regions}
-        return {name: loss * factors[LOSSES[name]] for name, loss in losses.items()}
+        return {name: loss * factors[LOSSES[name]] if name in LOSSES else loss for name, loss in losses.items()}
 
     def gather(self, value: Any) -> list[Any]:
         """`value` of every process, by rank."""

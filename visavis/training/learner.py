@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 
+from visavis.training import teacher
 from visavis.training.distributed import World, watched
 from visavis.training.draws import Draws
 from visavis.training.precision import autocast
+from visavis.training.teacher import Teacher
 
 CLIP = 10.0
 """Longest gradient, all parameters together; a longer one is shortened to it."""
@@ -46,6 +48,8 @@ class Learner:
     world: World = field(default_factory=World)
     guard: AbstractContextManager[Any] = field(default_factory=nullcontext)
     """Held while weights change."""
+    teacher: Teacher | None = None
+    """Of what the pyramid is to hold, if anybody."""
     done: int = 0
     """Steps, since the beginning of the run."""
 
@@ -73,6 +77,8 @@ class Learner:
             shown = [_on(target, self.on) for target in theirs]
             with watched(), autocast(self.precision, self.on):
                 losses = self.called([image.to(self.on, non_blocking=True) for image in some], shown)
+                if self.teacher is not None:
+                    losses[teacher.LOSS] = self.teacher.loss()
             losses, stop = self._agree(losses, stop)
             sums.append({name: loss.detach() * share for name, loss in losses.items()})
             held = nullcontext() if last or self.world.size == 1 else self.called.no_sync()

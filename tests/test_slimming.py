@@ -1,0 +1,102 @@
+"""A network with fewer channels says nearly the same: what goes is what the rest can make up for."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+from skimage import data
+from test_commands import ASTRONAUT
+from test_folding import with_statistics
+from typed import typed
+
+from visavis import checkpoint
+from visavis.command import InputError
+from visavis.detectors.faster_rcnn import build, norm_eps, of_checkpoint
+from visavis.training import slimming
+
+WIDE, THIN = "mobilenet_v2_fpnlite", "mobilenet_v2_slim_fpnlite"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A checkpoint whose norms do something."""
+    torch.manual_seed(0)
+    path, model = tmp_path_factory.mktemp("trained") / "wide.safetensors", with_statistics(build(WIDE))
+    checkpoint.save(path, model.state_dict(), {"arch": WIDE, "norm_eps": norm_eps(model), "epoch": 3})
+    return path
+
+
+def powers(rows):
+    rows = torch.nn.functional.pad(rows.double(), (0, 1), value=1.0)
+    return rows.T @ rows / len(rows)
+
+
+def test_a_channel_that_is_a_sum_of_others_goes_and_nothing_is_lost():
+    torch.manual_seed(0)
+    rows = torch.randn(500, 6)
+    rows[:, 4] = 0.5 * rows[:, 0] - rows[:, 2] + 3.0  # and something that is always the same
+    weight = torch.randn(8, 7)
+    weight[:, -1] = 0
+    stays, solved = slimming.eliminate(powers(rows), weight, 5)
+    assert len({0, 2, 4} - set(stays.tolist())) == 1 and solved.shape == (8, 6)
+    told = rows[:, stays] @ solved[:, :-1].T + solved[:, -1]
+    torch.testing.assert_close(told, rows @ weight[:, :-1].T, atol=0.02, rtol=0.01)
+
+
+def test_what_hardly_varies_goes_before_what_matters():
+    torch.manual_seed(0)
+    rows = torch.randn(500, 4) * torch.tensor([1.0, 0.01, 1.0, 1.0])
+    stays, _ = slimming.eliminate(powers(rows), torch.ones(2, 5), 3)
+    assert stays.tolist() == [0, 2, 3]
+
+
+def test_a_slim_network_has_the_shapes_it_should_and_is_nearer_than_one_that_was_just_cut(trained, monkeypatch):
+    weights, known = checkpoint.load(trained)
+    picture = torch.tensor(data.astronaut()[:192, 100:356]).permute(2, 0, 1)
+    wide, solved = of_checkpoint(weights, known, "wide"), of_checkpoint(weights, known, "wide")
+    cut, thin = copy.deepcopy(wide), build(THIN)
+    seen = []
+
+    def see(network):
+        seen.append(network([picture]))
+
+    slimming.slim(solved, thin, see)
+    assert len(seen) == slimming.looks(wide, thin) == 17
+    monkeypatch.setattr(slimming, "eliminate", lambda power, weight, keep: (torch.arange(keep), weight[:, : keep + 1]))
+    slimming.slim(cut, thin, see)
+    for slim in (solved, cut):
+        shapes = {name: value.shape for name, value in slim.state_dict().items()}
+        goal = {name: value.shape for name, value in thin.state_dict().items() if "num_batches" not in name}
+        assert shapes == goal
+    with torch.inference_mode():
+        right, near, far = (one.backbone(picture[None].float() / 255)["1"] for one in (wide, solved, cut))
+    assert (near - right).square().mean() < 0.3 * (far - right).square().mean()
+
+
+def test_it_starts_from_no_classifier():
+    with pytest.raises(InputError, match=r"python -m visavis\.slim makes it"):
+        build(THIN, "imagenet")
+
+
+def test_the_command(trained, tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "slim.safetensors"
+    photos.mkdir()
+    shutil.copy(ASTRONAUT, photos / "1.png")
+    command = ["-m", "visavis.slim", trained, photos, "--out", out]
+    done = typed(*command)
+    assert done.returncode == 0, done.stderr
+    weights, known = checkpoint.load(out)
+    assert known["arch"] == THIN and known["epoch"] == 3
+    assert out.stat().st_size < 0.4 * trained.stat().st_size
+    of_checkpoint(weights, known, "slim")
+
+    before = out.read_bytes()
+    for wrong, told in (
+        (command, "is there already"),
+        ([*command[:3], tmp_path / "none", "--out", tmp_path / "new"], "no photo in"),
+        (["-m", "visavis.slim", out, photos, "--out", tmp_path / "new"], f"which has no smaller one; {WIDE} has"),
+    ):
+        done = typed(*wrong)
+        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1
+    assert out.read_bytes() == before and not (tmp_path / "new").exists()

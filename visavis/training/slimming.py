@@ -1,0 +1,123 @@
+"""A trained detector with fewer channels, which learns again what that costs by further training.
+
+In a MobileNet's blocks, channels are taken out one by one, always the one whose loss the others can best make up for,
+and the layer after them is solved anew for those that stay: "Optimal Brain Surgeon" (Hassibi and Stork 1993) for whole
+channels, with least squares over what they hold in real photos, as He et al., "Channel pruning for accelerating very
+deep neural networks" (2017), fit theirs. A layer of the box head is made of low rank the same way (Zhang et al.,
+"Accelerating very deep convolutional networks", 2015, section 3.1).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.mobilenetv2 import InvertedResidual
+
+from visavis.detectors.graph import LIKELY
+
+PLACES = 512
+"""Of a layer's places in each picture, how many are looked at, picked at random."""
+DAMPING = 1e-4
+"""Share of the mean power that is added to each channel's own, so that two that are alike can be told apart."""
+
+
+def slim(wide: FasterRCNN, thin: FasterRCNN, see: Callable[[FasterRCNN], object]) -> None:
+    """Bring the blocks and the box head of `wide`, whose norms are frozen, to the shapes that they have in `thin`.
+
+    see: shows a network some photos, always the same ones, as it sees them in use. It is called `looks` times.
+    """
+    wide.rpn.score_thresh = LIKELY
+    for conv, keep in _to_narrow(wide, thin):
+        _narrow(conv, keep, _power(wide, conv[1], see))
+    head, goal = wide.roi_heads.box_head, thin.roi_heads.box_head
+    if isinstance(goal.fc6, nn.Sequential):
+        head.fc6 = _low_rank(head.fc6, len(next(goal.fc6.parameters())), _power(wide, head.fc6, see))
+
+
+def looks(wide: FasterRCNN, thin: FasterRCNN) -> int:
+    """How often the photos are seen."""
+    return len(list(_to_narrow(wide, thin))) + isinstance(thin.roi_heads.box_head.fc6, nn.Sequential)
+
+
+def eliminate(power: Tensor, weight: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+    """Which channels stay, (keep,), and the weights of what reads them, (outputs, keep + 1), solved anew.
+
+    power: (C + 1, C + 1) mean products of channels, the last of which is 1 throughout and always stays. weight:
+    (outputs, C + 1). What goes is what costs the outputs the least in squares, one after the other.
+    """
+    power, weight = power.double(), weight.double()
+    inverse = torch.linalg.inv(power + DAMPING * power.diagonal()[:-1].mean() * torch.eye(len(power)).double())
+    weight, stays = weight.clone(), torch.ones(len(power), dtype=torch.bool)
+    for _ in range(len(power) - 1 - keep):
+        cost = weight.square().sum(dim=0) / inverse.diagonal()
+        cost[~stays] = torch.inf
+        cost[-1] = torch.inf
+        gone = int(cost.argmin())
+        stays[gone] = False
+        others = inverse[gone] / inverse[gone, gone]
+        weight -= weight[:, gone, None] * others
+        inverse -= torch.outer(inverse[gone].clone(), others)
+        inverse[gone, gone] = 1.0  # the row and the column are 0 now
+    return torch.where(stays[:-1])[0], weight[:, stays].float()
+
+
+def _to_narrow(wide: FasterRCNN, thin: FasterRCNN) -> Iterator[tuple[Any, int]]:
+    """The blocks that have more channels inside than they are to have, and how many that is."""
+    pairs = zip(wide.backbone.body.children(), thin.backbone.body.children(), strict=True)
+    for block, target in pairs:
+        if isinstance(block, InvertedResidual) and len(block.conv) == 4:  # the first one has no more inside
+            keep = target.conv[0][0].out_channels
+            if keep < block.conv[0][0].out_channels:
+                yield block.conv, keep
+
+
+def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], object]) -> Tensor:
+    """(C + 1, C + 1): mean products of what the layer gives in all channels, with a last one that is 1 throughout."""
+    sums: list[Tensor] = []
+    dice = torch.Generator().manual_seed(0)
+
+    def collect(_: nn.Module, __: object, given: Tensor) -> None:
+        rows = given.movedim(1, -1).reshape(-1, given.shape[1])
+        rows = rows[torch.randperm(len(rows), generator=dice)[:PLACES]].double()
+        rows = nn.functional.pad(rows, (0, 1), value=1.0)
+        sums.append(rows.T @ rows)
+
+    hook = layer.register_forward_hook(collect)
+    try:
+        with torch.inference_mode():
+            see(model)
+    finally:
+        hook.remove()
+    total = torch.stack(sums).sum(dim=0).clone()
+    return total / total[-1, -1]
+
+
+def _narrow(conv: Any, keep: int, power: Tensor) -> None:
+    (widen, first, _), (within, second, _), after, norm = conv
+    weight = nn.functional.pad(after.weight.data.flatten(1), (0, 1))
+    scale = (norm.weight * (norm.running_var + norm.eps).rsqrt())[:, None]  # what the outputs are multiplied by
+    stays, solved = eliminate(power, weight * scale, keep)
+    solved = solved / scale
+    for layer in (widen, within):
+        layer.weight = nn.Parameter(layer.weight.data[stays])
+        layer.out_channels = keep
+    within.in_channels = within.groups = after.in_channels = keep
+    for one in (first, second):
+        for name, values in list(one.named_buffers()):
+            setattr(one, name, values[stays])
+    after.weight = nn.Parameter(solved[:, :-1, None, None].contiguous())
+    norm.running_mean = norm.running_mean - solved[:, -1]
+
+
+def _low_rank(layer: nn.Linear, rank: int, power: Tensor) -> nn.Sequential:
+    """Two layers in place of one: what it gives is nearly all in few directions."""
+    mean = power[-1, :-1]
+    directions = torch.linalg.eigh(power[:-1, :-1] - torch.outer(mean, mean))[1][:, -rank:]
+    first, second = nn.Linear(layer.in_features, rank, bias=False), nn.Linear(rank, layer.out_features)
+    with torch.no_grad():
+        first.weight.copy_(directions.T @ layer.weight.double())
+        second.weight.copy_(directions)
+        second.bias.copy_(mean + directions @ (directions.T @ (layer.bias.double() - mean)))
+    return nn.Sequential(first, second)

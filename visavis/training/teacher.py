@@ -1,0 +1,64 @@
+"""A trained network that another one is to see with the eyes of.
+
+Besides the labels, the pupil learns what the teacher's pyramid holds of the same pictures: much more than the labels
+say, and of what nobody labelled as well. Romero et al., "FitNets" (2015); for detectors, Chen et al., "Learning
+efficient object detection models with knowledge distillation" (2017), section 3.4.
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+
+from visavis import checkpoint
+from visavis.command import InputError
+from visavis.detectors import faster_rcnn
+from visavis.detectors.folding import folded
+
+LOSS = "loss_teacher"
+WEIGHT = 10.0
+"""Of this loss beside the detector's own four, which come to some 0.3 together at the end of a training."""
+
+
+class Teacher:
+    """The network of a checkpoint, as the teacher of `pupil`, whose pyramid must have the same levels and channels.
+
+    It notes what the pupil sees whenever that sees something. Raises InputError where the two do not fit.
+    """
+
+    def __init__(self, path: Path, pupil: FasterRCNN, on: torch.device) -> None:
+        model = faster_rcnn.of_checkpoint(*checkpoint.load(path), str(path))
+        self.backbone = folded(model).backbone.to(on).to(memory_format=torch.channels_last)
+        self._seen: tuple[Tensor, dict[str, Tensor]] | None = None
+        shapes = [_shapes(backbone, on) for backbone in (self.backbone, pupil.backbone)]
+        if shapes[0] != shapes[1]:
+            raise InputError(f"--teacher {path}: its pyramid has other levels or channels than the network that learns")
+        pupil.backbone.register_forward_hook(self._note)
+
+    def loss(self) -> Tensor:
+        """How far the pupil's levels are from the teacher's, in what it saw last: mean square, as a share of theirs."""
+        assert self._seen is not None
+        (picture, features), self._seen = self._seen, None
+        with torch.no_grad():
+            right = self.backbone(picture)
+        apart = [
+            (features[name].float() - level.float()).square().mean() / level.float().square().mean()
+            for name, level in right.items()
+        ]
+        return WEIGHT * torch.stack(apart).mean()
+
+    def _note(self, _: nn.Module, pictures: tuple[Tensor], features: dict[str, Tensor]) -> None:
+        self._seen = pictures[0].detach(), features
+
+    def __deepcopy__(self, _: Any) -> Self:
+        return self  # a copy of the pupil, to be validated, has no teacher of its own
+
+
+def _shapes(backbone: Any, on: torch.device) -> dict[str, torch.Size]:
+    training = backbone.training
+    with torch.inference_mode():
+        found = backbone.eval()(torch.zeros(1, 3, 64, 64, device=on))
+    backbone.train(training)
+    return {name: level.shape for name, level in found.items()}
