@@ -45,6 +45,8 @@ class Options:
     """Photos that all look at."""
     large_count: int = 8
     """Photos for resnet50_fpn, whose weights are random here: it takes seconds a photo, whatever it finds. 0: none."""
+    rounds: int = 1
+    """Turns of each program; the median counts."""
     width: int | None = None
     """Bring all photos to this width and --height first; by default they stay as they are."""
     height: int | None = None
@@ -103,26 +105,38 @@ def _copies(paths: list[Path], folder: Path, options: Options) -> Path:
 
 
 def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[str, Any]]:
-    seconds = _timed([sys.executable, "-m", "benchmarks.plain_loop", SHIPPED, photos, place / "plain"])
-    yield {"name": "plain loop, shipped", "seconds": seconds}
-    plain = _found(place / "plain" / "faces.csv")
+    """All programs take turns, so that what else the machine does falls on all alike; the median of their turns."""
     few = sorted(photos.iterdir())[:2]  # for a run before: what OpenVINO keeps of a network is there from the second on
-    for backend, precision in WAYS:
-        out = place / f"{backend}-{precision}"
-        how = ["--min-size", "0", "--backend", backend, "--precision", precision]
-        _timed([sys.executable, "predict.py", *few, "--out", place / f"first-{out.name}", *how])
-        seconds = _timed([sys.executable, "predict.py", photos, "--out", out, *how])
-        row = {"name": f"predict.py, shipped, {backend}, {precision}", "seconds": seconds}
-        yield row | {"same": _same(plain, _found(out / "faces.csv"))}
-    if options.deface:
-        copied = shutil.copytree(photos, place / "deface")  # it writes beside its input
-        yield {"name": "deface", "seconds": _timed([options.deface, copied])}
-        written = len(list(copied.glob("*_anonymized*")))
-        if written != len(list(photos.iterdir())):
-            raise InputError(f"deface wrote {written} pictures")
-    if options.face_detection:
-        seconds = _timed([options.face_detection, "--cpus", str(cores()), photos])
-        yield {"name": "face_detection (writes no pictures)", "seconds": seconds}
+    ways = {f"predict.py, shipped, {backend}, {precision}": (backend, precision) for backend, precision in WAYS}
+    for backend, precision in ways.values():
+        _predict(few, place / f"first-{backend}-{precision}", backend, precision)
+    spent: dict[str, list[float]] = {}
+    for turn in range(options.rounds):
+        here = place / str(turn)
+        here.mkdir()
+        plain = [sys.executable, "-m", "benchmarks.plain_loop", SHIPPED, photos, here / "plain"]
+        spent.setdefault("plain loop, shipped", []).append(_timed(plain))
+        for name, way in ways.items():
+            spent.setdefault(name, []).append(_predict([photos], here / name, *way))
+        if options.deface:
+            copied = shutil.copytree(photos, here / "deface")  # it writes beside its input
+            spent.setdefault("deface", []).append(_timed([options.deface, copied]))
+            written = len(list(copied.glob("*_anonymized*")))
+            if written != len(list(photos.iterdir())):
+                raise InputError(f"deface wrote {written} pictures")
+        if options.face_detection:
+            command = [options.face_detection, "--cpus", str(cores()), photos]
+            spent.setdefault("face_detection (writes no pictures)", []).append(_timed(command))
+    plain_finds = _found(place / "0" / "plain" / "faces.csv")
+    for name, seconds in spent.items():
+        row = {"name": name, "seconds": statistics.median(seconds), "turns": seconds}
+        found = place / "0" / name / "faces.csv"
+        yield row | ({"same": _same(plain_finds, _found(found))} if name in ways else {})
+
+
+def _predict(photos: list[Path], out: Path, backend: str, precision: str) -> float:
+    how = ["--min-size", "0", "--backend", backend, "--precision", precision]
+    return _timed([sys.executable, "predict.py", *photos, "--out", out, *how])
 
 
 def _large(photos: Path, place: Path) -> Iterator[dict[str, Any]]:

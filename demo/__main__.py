@@ -20,7 +20,7 @@ from demo.site import FAULTS, Site
 from visavis.command import main, say
 
 OUT = Path("demo-out")
-WEIGHTS = "weights/mobilenet_v2_fpnlite.safetensors"
+WEIGHTS = "weights/mobilenet_v2_slim_fpnlite.safetensors"
 HELD_OUT = ("Joe_Biden_far", "Joe_Biden_newspaper")
 """Identities of the test part: neither trained on nor validated on."""
 
@@ -76,7 +76,16 @@ def _train_and_predict(options: Options) -> None:
     data, best = str(OUT / "data"), str(OUT / "run" / "best.safetensors")
     _command("evaluate.py", "--detector", WEIGHTS, "--data", data, "--out", str(OUT / "before"))
     # A learning rate that suits a few dozen photos of three people: enough to see the loss fall, and no more.
-    training = ["--arch", "mobilenet_v2_fpnlite", "--init", WEIGHTS, "--epochs", str(options.epochs), "--lr", "5e-5"]
+    training = [
+        "--arch",
+        "mobilenet_v2_slim_fpnlite",
+        "--init",
+        WEIGHTS,
+        "--epochs",
+        str(options.epochs),
+        "--lr",
+        "5e-5",
+    ]
     training += ["--batch-size", "4", "--workers", "1", "--seed", str(options.seed)]
     _command("train.py", "--data", data, "--out", str(OUT / "run"), *training)
     _command("evaluate.py", "--detector", best, "--data", data, "--out", str(OUT / "after"))

@@ -44,9 +44,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     short = ["--epochs", "1", "--limit", "4", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--size", "128"]
     start = [
         "--arch",
-        "mobilenet_v2_fpnlite",
+        "mobilenet_v2_slim_fpnlite",
         "--init",
-        ROOT / "weights/mobilenet_v2_fpnlite.safetensors",
+        ROOT / "weights/mobilenet_v2_slim_fpnlite.safetensors",
         "--lr",
         "1e-5",
     ]

@@ -18,7 +18,15 @@ from visavis.detectors import SHIPPED
 from visavis.training import state
 
 # SGD: Adam divides by the gradient's size, and makes a step of what is noise in the last bit.
-RUN = {"epochs": 2, "batch_size": 4, "optimiser": "sgd", "lr": 0.005, "size": 96, "ema": 0.9}
+RUN = {
+    "arch": "mobilenet_v2_slim_fpnlite",
+    "epochs": 2,
+    "batch_size": 4,
+    "optimiser": "sgd",
+    "lr": 0.005,
+    "size": 96,
+    "ema": 0.9,
+}
 
 TOLERANCE = 1e-5
 """Of a weight, after four steps: sums are added up in another order."""
@@ -115,7 +123,7 @@ def test_a_rank_that_dies_ends_all_with_a_clear_message(folder, tmp_path):
 
 def test_torchrun_starts_it(folder, tmp_path):
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", ROOT / "train.py"]
-    words += ["--data", folder, "--out", tmp_path / "run", "--arch", "mobilenet_v2_fpnlite", "--init", SHIPPED]
+    words += ["--data", folder, "--out", tmp_path / "run", "--arch", "mobilenet_v2_slim_fpnlite", "--init", SHIPPED]
     words += ["--val", "0.3", "--test", "0", "--epochs", "1", "--batch-size", "4", "--workers", "0", "--size", "64"]
     process = started(*map(str, words), "--device", "cpu")
     _, said = process.communicate(timeout=900)

@@ -246,7 +246,17 @@ def test_it_learns_two_photos_by_heart(tmp_path):
         labels.append({"image_id": f"{place}/{name}", "identity": place, "x1": x1, "y1": y1, "x2": x2, "y2": y2})
     tables.write(own / "labels.csv", labels)
     photos = load_photos(own)
-    given = options(own, tmp_path / "run", init=str(SHIPPED), epochs=2, transforms="none", size=160, lr=5e-4, ema=0.0)
+    given = options(
+        own,
+        tmp_path / "run",
+        arch="mobilenet_v2_slim_fpnlite",
+        init=str(SHIPPED),
+        epochs=2,
+        transforms="none",
+        size=160,
+        lr=5e-4,
+        ema=0.0,
+    )
     run = train.begin(given, World(), photos * 30, photos)
     run.learner.model.transform.in_use = run.learner.kept.transform.in_use = 160  # as large as in training
     with Stop(run.save) as stop:

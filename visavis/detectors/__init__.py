@@ -12,7 +12,7 @@ from visavis.command import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 
-SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_fpnlite.safetensors"
+SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "mobilenet_v2_slim_fpnlite.safetensors"
 
 DETECTORS: dict[str, str] = {
     "shipped": "visavis.detectors.stored:shipped",
