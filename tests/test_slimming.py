@@ -83,9 +83,11 @@ def test_the_command(trained, tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "slim.safetensors"
     photos.mkdir()
     shutil.copy(ASTRONAUT, photos / "1.png")
+    (photos / "0.jpg").write_text("no photo")
     command = ["-m", "visavis.slim", trained, photos, "--out", out]
     done = typed(*command)
     assert done.returncode == 0, done.stderr
+    assert "0.jpg is left out: not_image" in done.stderr
     weights, known = checkpoint.load(out)
     assert known["arch"] == THIN and known["epoch"] == 3
     assert out.stat().st_size < 0.4 * trained.stat().st_size

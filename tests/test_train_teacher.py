@@ -10,7 +10,7 @@ import train
 from visavis import checkpoint
 from visavis.command import InputError
 from visavis.detectors.faster_rcnn import build, norm_eps
-from visavis.training.teacher import LOSS, Teacher
+from visavis.training.teacher import Teacher
 
 ARCH = "mobilenet_v2_fpnlite"
 
@@ -43,7 +43,7 @@ def test_a_run_with_a_teacher_comes_nearer_to_it_and_does_so_again_to_the_bit(tm
     more |= {"trainable_layers": 5, "size": 96}
     train.train(options(folder, tmp_path / "whole", **more))
     lines = [json.loads(line) for line in (tmp_path / "whole/metrics.jsonl").read_text().splitlines()]
-    told = [line[LOSS] for line in lines if LOSS in line]
+    told = [line[Teacher.LOSS] for line in lines if Teacher.LOSS in line]
     assert len(told) > 2 and told[-1] < 0.7 * told[0]
     known = checkpoint.load(tmp_path / "whole/last.safetensors")[1]
     assert known["options"]["teacher"] == "t.safetensors"

@@ -34,7 +34,8 @@ def slim(options: Options) -> int:
 
     from visavis import checkpoint
     from visavis.detectors import faster_rcnn
-    from visavis.images import find, read
+    from visavis.images import ImageError, find
+    from visavis.sight import Sight, glimpse
     from visavis.training import slimming
 
     if options.out.exists():
@@ -45,7 +46,13 @@ def slim(options: Options) -> int:
     if not arch:
         able = ", ".join(name for name, one in faster_rcnn.ARCHS.items() if one.slimmer)
         raise InputError(f"{options.source} is a {known['arch']}, which has no smaller one; {able} has")
-    pictures = [torch.tensor(read(path)).permute(2, 0, 1) for path in islice(find(options.photos), options.count)]
+    sight = Sight(model.transform.sizing.shorter, model.transform.sizing.longest)
+    pictures = []
+    for path in islice(find(options.photos), options.count):
+        try:
+            pictures.append(torch.tensor(glimpse(path, sight).picture).permute(2, 0, 1))
+        except ImageError as error:
+            say(f"{path} is left out: {error}")
     if not pictures:
         raise InputError(f"no photo in {options.photos}")
 

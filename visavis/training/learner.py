@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 
-from visavis.training import teacher
 from visavis.training.distributed import World, watched
 from visavis.training.draws import Draws
 from visavis.training.precision import autocast
@@ -78,7 +77,7 @@ class Learner:
             with watched(), autocast(self.precision, self.on):
                 losses = self.called([image.to(self.on, non_blocking=True) for image in some], shown)
                 if self.teacher is not None:
-                    losses[teacher.LOSS] = self.teacher.loss()
+                    losses[Teacher.LOSS] = self.teacher.loss()
             losses, stop = self._agree(losses, stop)
             sums.append({name: loss.detach() * share for name, loss in losses.items()})
             held = nullcontext() if last or self.world.size == 1 else self.called.no_sync()

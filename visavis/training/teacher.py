@@ -17,7 +17,6 @@ from visavis.command import InputError
 from visavis.detectors import faster_rcnn
 from visavis.detectors.folding import folded
 
-LOSS = "loss_teacher"
 WEIGHT = 10.0
 """Of this loss beside the detector's own four, which come to some 0.3 together at the end of a training."""
 
@@ -27,6 +26,9 @@ class Teacher:
 
     It notes what the pupil sees whenever that sees something. Raises InputError where the two do not fit.
     """
+
+    LOSS = "loss_teacher"
+    """What `loss` goes by among the detector's own."""
 
     def __init__(self, path: Path, pupil: FasterRCNN, on: torch.device) -> None:
         model = faster_rcnn.of_checkpoint(*checkpoint.load(path), str(path))
