@@ -132,8 +132,8 @@ def predict(options: Options) -> int:
         return 3 if runs.failed(options.out) else 0
     with ExitStack() as stack:
         journal = None
-        if options.resume and options.out is not None:
-            journal = stack.enter_context(runs.stopped(options.out))
+        if options.resume and options.out is not None and (journal := runs.stopped(options.out)) is not None:
+            stack.enter_context(journal)
         inputs = _inputs(options) if journal is None else journal.inputs
         videos = any(one.is_video for one in inputs)
         count = cores() if options.workers == "auto" else options.workers

@@ -60,20 +60,28 @@ def test_killed_at_random_moments_it_ends_with_the_same_results(photos: Path, tm
     undisturbed = typed("predict.py", *words, "--out", tmp_path / "a")
     assert undisturbed.returncode == 3, undisturbed.stderr
     out, dice, kills = tmp_path / "b", random.Random(), 0
-    resume: tuple[str, ...] = ()
-    for share in (0.0, 0.3, 0.6, 1.0):
-        run = started("predict.py", *words, "--out", out, *resume)
-        _wait(run, out / runs.JOURNAL, round(38 * share))
-        time.sleep(dice.uniform(0, 0.2))
+    journal = out / runs.JOURNAL
+    how: tuple[str, ...] = ()
+    for _ in range(30):
+        done = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        run = started("predict.py", *words, "--out", out, *how)
+        _wait(run, journal, dice.randint(done, 38))
+        time.sleep(dice.uniform(0, 0.05))
         run.send_signal(signal.SIGKILL)
-        run.communicate(timeout=60)
-        kills += run.returncode == -signal.SIGKILL
-        resume = ("--resume",) if (out / runs.JOURNAL).exists() or (out / "files.csv").exists() else ()
-    last = typed("predict.py", *words, "--out", out, *resume)
+        said = run.communicate(timeout=60)[1]
+        if run.returncode == -signal.SIGKILL:
+            kills += 1
+            how = ("--resume",) if journal.exists() or (out / "files.csv").exists() else ()
+        else:
+            assert run.returncode == 3, said  # it was done sooner
+            how = ("--overwrite",)
+        if kills == 4:
+            break
+    assert kills == 4
+    last = typed("predict.py", *words, "--out", out, *how)
     assert last.returncode == 3, last.stderr
-    assert kills >= 3
     assert results(out) == results(tmp_path / "a")
-    assert not (out / runs.JOURNAL).exists()
+    assert not journal.exists()
 
 
 def _wait(run: "subprocess.Popen[str]", journal: Path, lines: int) -> None:
@@ -160,11 +168,23 @@ def test_one_run_at_a_time(photos: Path, tmp_path: Path):
         assert other.returncode == 2 and f"another run is at work in {out}; wait" in other.stderr
 
 
-def test_a_run_that_was_killed_before_its_first_line_was_none(photos: Path, tmp_path: Path):
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_was_killed_before_its_first_line_is_begun(photos: Path, tmp_path: Path, resume: bool):
     out = tmp_path / "out"
     out.mkdir()
     (out / runs.JOURNAL).touch()
-    with pytest.raises(InputError, match="no run was stopped in"):
-        predict.predict(predict.Options((str(photos / "01.jpg"),), out, device="cpu", resume=True))
-    assert predict.predict(predict.Options((str(photos / "01.jpg"),), out, device="cpu")) == 0
+    options = predict.Options((str(photos / "01.jpg"),), out, device="cpu", resume=resume)
+    assert predict.predict(options) == 0
     assert not (out / runs.JOURNAL).exists()
+    with (out / "files.csv").open(newline="") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == [str(photos / "01.jpg")]
+
+
+def test_nor_is_it_over_where_results_of_before_are_there_still(photos: Path, tmp_path: Path):
+    """As --overwrite leaves them when it is killed at once."""
+    out = tmp_path / "out"
+    assert predict.predict(predict.Options((str(photos / "01.jpg"),), out, device="cpu")) == 0
+    (out / runs.JOURNAL).touch()
+    assert predict.predict(predict.Options((str(photos / "02.jpg"),), out, device="cpu", resume=True)) == 0
+    with (out / "files.csv").open(newline="") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == [str(photos / "02.jpg")]

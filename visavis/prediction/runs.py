@@ -44,9 +44,9 @@ def begin(out: Path, settings: dict[str, Any], inputs: Sequence[Input]) -> Journ
     return journal
 
 
-def stopped(out: Path) -> Journal:
-    """The journal of the run that was stopped in `out`."""
-    return Journal(out / JOURNAL)
+def stopped(out: Path) -> Journal | None:
+    """The journal of the run that was stopped in `out`; None where it had not come to write one."""
+    return Journal(out / JOURNAL) if Journal.exists(out / JOURNAL) else None
 
 
 def go_on(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ def conclude(out: Path, held: Journal, formats: Iterable[str], page: bool, sheet
 
 def ended(out: Path) -> bool:
     """Whether a run came to its end in `out`, so that none is to go on. Raises InputError where there was none."""
-    if Journal.exists(out / JOURNAL):
+    if (out / JOURNAL).exists():
         return False
     if not (out / results.FILES).exists():
         raise InputError(f"--resume: no run was stopped in {out}; leave --resume out")
