@@ -157,6 +157,8 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(photos: Path, tmp_path: Pat
 
 
 def test_one_run_at_a_time(photos: Path, tmp_path: Path):
+    for number in range(200):  # so many that it is not done before the signal comes
+        (photos / f"again-{number}.jpg").hardlink_to(photos / "00.jpg")
     out = tmp_path / "out"
     run = started("predict.py", photos, "--out", out, "--device", "cpu")
     _wait(run, out / runs.JOURNAL, 2)

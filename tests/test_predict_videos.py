@@ -202,7 +202,7 @@ def test_frames_that_are_kept_are_those_that_are_chosen(tmp_path: Path, monkeypa
 
 
 def test_a_killed_run_goes_on_to_the_same_videos(holiday: Path, tmp_path: Path):
-    clip(holiday / "z.mp4", range(0, 2400, 40))
+    clip(holiday / "z.mp4", range(0, 2400, 20))
     options = ["--redact", "pixelate", "--device", "cpu", "--workers", "1", "--every", "3"]
 
     def start(out: Path, *more: str) -> subprocess.Popen:
