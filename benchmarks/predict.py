@@ -44,7 +44,11 @@ class Options:
     count: int = 200
     """Photos that all look at."""
     large_count: int = 8
-    """Photos for resnet50_fpn, whose weights are random here: it takes seconds a photo, whatever it finds. 0: none."""
+    """Photos for resnet50_fpn, which takes seconds a photo. 0: none."""
+    large_weights: Path | None = None
+    """A checkpoint of resnet50_fpn; without one its weights are random, and nothing says that it finds the same."""
+    sizes: tuple[int, ...] = ()
+    """Time predict.py's default with --size of these, too: fewer pixels are faster and find less."""
     rounds: int = 1
     """Turns of each program; the median counts."""
     width: int | None = None
@@ -74,7 +78,7 @@ def measure(options: Options) -> int:
         rows = [row | {"photos": len(paths)} for row in _end_to_end(photos, place, options)]
         if options.large_count:
             few = _copies(paths[: options.large_count], place / "few", options)
-            rows += [row | {"photos": options.large_count} for row in _large(few, place)]
+            rows += [row | {"photos": options.large_count} for row in _large(few, place, options.large_weights)]
     for row in rows:
         row["photos_per_second"] = round(row["photos"] / row["seconds"], 2)
         same = f"  {row['same']}" if "same" in row else ""
@@ -118,6 +122,9 @@ def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[st
         spent.setdefault("plain loop, shipped", []).append(_timed(plain))
         for name, way in ways.items():
             spent.setdefault(name, []).append(_predict([photos], here / name, *way))
+        for size in options.sizes:
+            seconds = _predict([photos], here / str(size), "auto", "fp32", "--size", size)
+            spent.setdefault(f"predict.py, shipped, --size {size}", []).append(seconds)
         if options.deface:
             copied = shutil.copytree(photos, here / "deface")  # it writes beside its input
             spent.setdefault("deface", []).append(_timed([options.deface, copied]))
@@ -134,25 +141,31 @@ def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[st
         yield row | ({"same": _same(plain_finds, _found(found))} if name in ways else {})
 
 
-def _predict(photos: list[Path], out: Path, backend: str, precision: str) -> float:
+def _predict(photos: list[Path], out: Path, backend: str, precision: str, *more: Any) -> float:
     how = ["--min-size", "0", "--backend", backend, "--precision", precision]
-    return _timed([sys.executable, "predict.py", *photos, "--out", out, *how])
+    return _timed([sys.executable, "predict.py", *photos, "--out", out, *how, *more])
 
 
-def _large(photos: Path, place: Path) -> Iterator[dict[str, Any]]:
-    """resnet50_fpn, with random weights that find nothing sure enough to draw."""
-    torch.manual_seed(0)
-    model = faster_rcnn.build("resnet50_fpn")
+def _large(photos: Path, place: Path, weights: Path | None) -> Iterator[dict[str, Any]]:
+    """resnet50_fpn; random weights find nothing that is sure enough to draw."""
     path = place / "resnet50_fpn.safetensors"
-    known = {"arch": "resnet50_fpn", "norm_eps": faster_rcnn.norm_eps(model), "threshold": 0.999}
-    checkpoint.save(path, model.state_dict(), known)
+    if weights is not None:
+        shutil.copyfile(weights, path)
+    else:
+        torch.manual_seed(0)
+        model = faster_rcnn.build("resnet50_fpn")
+        known = {"arch": "resnet50_fpn", "norm_eps": faster_rcnn.norm_eps(model), "threshold": 0.999}
+        checkpoint.save(path, model.state_dict(), known)
     exported.write(path, path.with_suffix(".onnx"))
-    seconds = _timed([sys.executable, "-m", "benchmarks.plain_loop", path, photos, place / "plain-large"])
+    plain = place / "plain-large"
+    seconds = _timed([sys.executable, "-m", "benchmarks.plain_loop", path, photos, plain])
     yield {"name": "plain loop, resnet50_fpn", "seconds": seconds}
     for backend, precision in WAYS[1:]:
-        command = [sys.executable, "predict.py", photos, "--weights", path, "--backend", backend]
-        seconds = _timed([*command, "--precision", precision, "--out", place / f"large-{backend}-{precision}"])
-        yield {"name": f"predict.py, resnet50_fpn, {backend}, {precision}", "seconds": seconds}
+        out = place / f"large-{backend}-{precision}"
+        seconds = _predict([photos], out, backend, precision, "--weights", path)
+        row = {"name": f"predict.py, resnet50_fpn, {backend}, {precision}", "seconds": seconds}
+        same = {"same": _same(_found(plain / "faces.csv"), _found(out / "faces.csv"))}
+        yield row | (same if weights is not None else {})
 
 
 def _alone(pictures: list[visavis.images.Picture]) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 A few photos of 12 megapixels under many names go through the command as a user types it; the proportional set size of
 the command and its processes is read twice a second, and its maximum printed for each stretch of the photos. The files
-may lie in memory themselves (TMPDIR=/dev/shm): nobody maps them, so they do not count.
+may lie in memory themselves (TMPDIR=/dev/shm): nobody maps them, so they do not count. Drawn copies, which would fill a
+disk, go once they are written.
 """
 
 import json
@@ -23,6 +24,8 @@ from PIL import Image
 from visavis.command import main
 
 STRETCHES = 20
+WRITTEN = 10.0
+"""Seconds after which a drawn copy is no longer written to."""
 
 
 @dataclass
@@ -54,13 +57,15 @@ def measure(options: Options) -> int:
         command += ["--backend", options.backend]
         began = time.monotonic()
         run = subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL)
+        drawn = 0
         most: list[tuple[float, float]] = [(0.0, 0.0)] * (STRETCHES + 1)
         while run.poll() is None:
             stretch = STRETCHES * _rows(out / "files.csv") // options.photos
             most[stretch] = max(most[stretch], _megabytes(run.pid))
+            drawn += _removed(out / "drawn")
             time.sleep(0.5)
         seconds = time.monotonic() - began
-        rows = _rows(out / "files.csv")
+        rows, drawn = _rows(out / "files.csv"), drawn + _removed(out / "drawn", 0)
     ends = [(number + 1) * options.photos // STRETCHES for number in range(STRETCHES)]
     curve = [
         {"photos": end, "megabytes": round(every), "of_them_the_command": round(own)}
@@ -68,7 +73,9 @@ def measure(options: Options) -> int:
     ]
     for one in curve:
         print(f"up to photo {one['photos']:>6}: {one['megabytes']:6} MB, {one['of_them_the_command']} of them its own")
-    print(f"{rows} photos of {options.width} x {options.height} in {seconds:.0f} s, status {run.returncode}")
+    print(
+        f"{rows} photos of {options.width} x {options.height} in {seconds:.0f} s, {drawn} copies, status {run.returncode}"
+    )
     given = {name: value for name, value in asdict(options).items() if name != "out"}
     record: dict[str, Any] = {"cores": os.cpu_count(), "options": given, "seconds": round(seconds), "curve": curve}
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
@@ -87,6 +94,15 @@ def _photos(folder: Path, options: Options) -> None:
             continue
         grain = np.random.default_rng(number).integers(-8, 9, (options.height, options.width, 1))
         Image.fromarray((photo + grain).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+
+
+def _removed(drawn: Path, age: float = WRITTEN) -> int:
+    """Remove the copies that are older, in seconds. Returns how many."""
+    before = time.time() - age
+    old = [path for path in drawn.rglob("*.jpg") if path.stat().st_mtime <= before]
+    for path in old:
+        path.unlink()
+    return len(old)
 
 
 def _rows(table: Path) -> int:

@@ -13,9 +13,10 @@ from skimage import data
 
 from visavis import checkpoint, load_detector
 from visavis.command import InputError
-from visavis.detectors import SHIPPED, backends, exported
+from visavis.detectors import SHIPPED, backends, exported, openvino_cache
 from visavis.detectors.eager import of_model
 from visavis.detectors.faster_rcnn import build, norm_eps
+from visavis.faces import Faces
 from visavis.images import resize
 
 BACKENDS = ("torch", "onnxruntime", "openvino")
@@ -167,12 +168,42 @@ def test_calls_at_once_find_what_calls_one_by_one_find(backend):
 
 
 def test_what_openvino_made_is_kept_where_that_can_be(cache):
+    made = set()
     for _ in range(2):
         assert len(load_detector("shipped", "cpu", backend="openvino").detect([data.astronaut()])[0]) == 1
-        assert len(list((cache / "openvino").iterdir())) == 1
+        (kept,) = (cache / "openvino").iterdir()
+        made.add(kept.stat().st_ino)
+    assert len(made) == 1
     shutil.rmtree(cache)
     cache.write_text("a file in the folder's place")
     assert len(load_detector("shipped", "cpu", backend="openvino").detect([data.astronaut()])[0]) == 1
+
+
+def test_what_openvino_made_is_not_used_where_it_is_damaged(cache):
+    def look() -> Faces:
+        return load_detector("shipped", "cpu", backend="openvino").detect([data.astronaut()])[0]
+
+    whole = look()
+    (kept,) = (cache / "openvino").iterdir()
+    good = kept.read_bytes()
+    middle = len(good) // 2
+    for bad in (good[:middle] + bytes(4096) + good[middle + 4096 :], good[:middle], good[:10], b""):
+        kept.write_bytes(bad)
+        again = look()
+        assert (again.boxes == whole.boxes).all() and (again.scores == whole.scores).all()
+        assert openvino_cache._read(kept) is not None
+
+
+def test_what_openvino_made_goes_where_it_was_not_used_for_long(cache, monkeypatch):
+    folder = cache / "openvino"
+    monkeypatch.setattr(openvino_cache, "MOST", 3)
+    for number in range(5):
+        openvino_cache._write(folder / f"{number}.blob", b"network")
+        if number == 0:
+            continue
+        os.utime(folder / f"{number}.blob", (number, number))
+        assert openvino_cache._read(folder / "0.blob") == b"network"  # which touches it
+    assert sorted(path.name for path in folder.iterdir()) == ["0.blob", "3.blob", "4.blob"]
 
 
 def test_openvino_leaves_no_stack_for_signals_behind():

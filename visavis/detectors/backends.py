@@ -5,7 +5,6 @@ GPU; on a CPU ONNX Runtime, then OpenVINO, where the network's ONNX file lies be
 detector that comes with the project; else PyTorch. A back end that is asked for by name makes the file if need be.
 """
 
-import contextlib
 import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from visavis import device as devices
 from visavis.boxes import clip
 from visavis.command import InputError
 from visavis.cores import cores
-from visavis.detectors import exported
+from visavis.detectors import exported, openvino_cache
 from visavis.detectors.sizing import Sizing
 from visavis.faces import Faces
 from visavis.images import Picture
@@ -120,12 +119,7 @@ def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
         "INFERENCE_NUM_THREADS": _threads(),
         "NUM_STREAMS": at_once,
     }
-    kept = exported.cache() / "openvino"  # what it made of the network: the next time, that takes a fifth
-    with contextlib.suppress(OSError):
-        kept.mkdir(parents=True, exist_ok=True)
-    if os.access(kept, os.W_OK):
-        settings["CACHE_DIR"] = str(kept)
-    network = core.compile_model(file, "CPU", settings)
+    network = openvino_cache.compiled(core, file, settings)
     # The first calls of a program must not come from several threads at once: its Python bindings would wait for one
     # another, each with a lock that the other needs, for ever.
     _looked(network.create_infer_request(), np.zeros((SMALLEST, SMALLEST, 3), np.uint8), 1.0)
