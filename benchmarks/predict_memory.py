@@ -73,9 +73,8 @@ def measure(options: Options) -> int:
     ]
     for one in curve:
         print(f"up to photo {one['photos']:>6}: {one['megabytes']:6} MB, {one['of_them_the_command']} of them its own")
-    print(
-        f"{rows} photos of {options.width} x {options.height} in {seconds:.0f} s, {drawn} copies, status {run.returncode}"
-    )
+    shape = f"{options.width} x {options.height}"
+    print(f"{rows} photos of {shape} in {seconds:.0f} s, {drawn} copies drawn, status {run.returncode}")
     given = {name: value for name, value in asdict(options).items() if name != "out"}
     record: dict[str, Any] = {"cores": os.cpu_count(), "options": given, "seconds": round(seconds), "curve": curve}
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
