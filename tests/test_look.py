@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,14 @@ def test_a_click_opens_a_photo_with_its_row_and_the_keyboard_walks_on(page: Any)
     page.keyboard.press("/")
     page.keyboard.type("none")
     wait_for(page, "1 of 6 photos")
+
+
+def test_a_name_that_is_no_utf8_is_shown_and_followed(browser: Any, tmp_path: Path) -> None:
+    photo = tmp_path / os.fsdecode(b"odd \xff #1.jpg")
+    Image.fromarray(skimage.data.coffee()).save(photo)
+    seen = opened(browser, visavis.look([Entry("odd", photo)], tmp_path / "page.html"))
+    seen.page.click(".photo")
+    assert seen.page.get_attribute("#keys a", "href") == "odd%20%FF%20%231.jpg"
 
 
 def test_of_thousands_only_those_in_sight_are_in_the_document(browser: Any, tmp_path: Path) -> None:

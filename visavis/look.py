@@ -85,7 +85,7 @@ def look(
     for row, entry in zip(rows, entries, strict=True):
         _add_picture(row, entry, share * 3 // 4)
         if isinstance(entry.picture, Path):  # a link to follow, from the page's folder; never fetched by itself
-            row["f"] = quote(Path(os.path.relpath(entry.picture, out.parent)).as_posix())
+            row["f"] = quote(os.fsencode(Path(os.path.relpath(entry.picture, out.parent)).as_posix()))
     with replaced(out) as file:
         before, after = page.split("{{photos}}")
         file.write(before.replace("{{head}}", _json(head)))
