@@ -160,6 +160,20 @@ def test_a_yolo_folder_as_its_trainer_has_it(tmp_path: Path) -> None:
     assert len(photos["val/same"].boxes) == 0
 
 
+def test_yolo_keeps_the_labels_of_photos_in_folders_of_its_own_names(folder: Path) -> None:
+    names = ("x/images/y/images/1", "x/labels/1", "images/1")
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (60 + number, 40)).save(folder / f"{name}.jpg")
+    rows = "".join(f"{name}.jpg,{number},2,30,40\n" for number, name in enumerate(names))
+    (folder / "own.csv").write_text(f"image,x1,y1,x2,y2\n{rows}")
+    assert formats.import_csv(folder / "own.csv", folder / "own") == (3, 3, 0)
+    assert formats.export("yolo", formats.Photos.load(folder / "own", "all"), folder / "given") == (3, 3)
+    assert formats.import_labels("yolo", folder / "given/data.yaml", folder / "back") == (3, 3, 0)
+    boxes = {photo.size: photo.boxes.round().tolist() for photo in known(folder / "back").values()}
+    assert boxes == {(40, 60 + number): [[number, 2, 30, 40]] for number in range(3)}
+
+
 BAD = {
     ("csv", "image,x1,y1,x2\na.jpg,1,2,3\n"): "no column y2",
     ("csv", "image,x1,y1,x2,y2\na.jpg,1,2,nan,4\n"): "row 2: x2 is 'nan', not a number",

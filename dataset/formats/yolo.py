@@ -33,7 +33,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     left_out: list[str] = []
     for image, path in _images(held, root, wanted, source).items():
         one = Labelled(image, path, str(path))
-        labels = _labels_of(path)
+        labels = yolo.labels_of(path)
         if labels.exists():
             size = header(path)
             for line, text in enumerate(_text(labels).splitlines(), start=1):
@@ -60,10 +60,11 @@ def write(photos: Photos, out: Path) -> None:
     """data.yaml, images/, labels/, and train.txt, val.txt and test.txt, which name the photos of each part."""
     listed: dict[str, list[str]] = {part: [] for part in PARTS}
     for photo in photos:
-        labelled.linked(photo.path, out / "images" / labelled.exported(photo))
+        picture = out / "images" / labelled.exported(photo)
+        labelled.linked(photo.path, picture)
         size = labelled.size_of(photo)
         lines = [yolo.label(box, size) for box in photo.boxes.astype(float).tolist()]
-        path = out / "labels" / f"{photo.image_id}.txt"
+        path = yolo.labels_of(picture)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(lines), encoding="utf-8")
         listed[photo.side or "train"].append(f"./images/{labelled.exported(photo)}\n")
@@ -98,7 +99,9 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             parts = path.relative_to(root).parts
         except ValueError:
             raise InputError(f"{source}: {path} lies outside {root}; set path: in it") from None
-        name = PurePosixPath(*(part for number, part in enumerate(parts) if number != _images_folder(parts))).as_posix()
+        name = PurePosixPath(
+            *(part for number, part in enumerate(parts) if number != yolo.images_folder(parts))
+        ).as_posix()
         images[name] = path
     return images
 
@@ -106,20 +109,6 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
 def _plain(path: Path) -> Path:
     """An absolute path without `.` and `..`; links in it stay."""
     return Path(os.path.abspath(path))
-
-
-def _images_folder(parts: tuple[str, ...]) -> int:
-    """Where the last folder called images is in a path, or -1."""
-    return max((number for number, part in enumerate(parts[:-1]) if part == "images"), default=-1)
-
-
-def _labels_of(path: Path) -> Path:
-    """YOLO's rule: the last folder images/ is labels/ there, and the ending is .txt."""
-    place = _images_folder(path.parts)
-    parts = list(path.parts)
-    if place >= 0:
-        parts[place] = "labels"
-    return Path(*parts).with_suffix(".txt")
 
 
 def _parsed(source: Path) -> dict[str, Any]:

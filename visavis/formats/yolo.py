@@ -1,8 +1,24 @@
 """YOLO: a text file a photo with a line a box: class, centre, width and height as shares of the photo's."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 PARTS = ("train", "val", "test")
+
+
+def labels_of(path: Path) -> Path:
+    """Where the labels of the photo at `path` are looked for, by YOLO's rule: the last folder images/ is labels/ there,
+    and the ending is .txt."""
+    place = images_folder(path.parts)
+    parts = list(path.parts)
+    if place >= 0:
+        parts[place] = "labels"
+    return Path(*parts).with_suffix(".txt")
+
+
+def images_folder(parts: tuple[str, ...]) -> int:
+    """Where the last folder called images is in a photo's path, or -1."""
+    return max((number for number, part in enumerate(parts[:-1]) if part == "images"), default=-1)
 
 
 def label(box: list[float], size: tuple[int, int]) -> str:

@@ -182,12 +182,14 @@ def write_coco(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
 
 
 def write_yolo(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
-    """yolo/: data.yaml, labels/, and links to the photos in images/."""
+    """yolo/: data.yaml, labels/, and links to the photos in images/. Labels of photos in a folder images/ of their own
+    are where YOLO's rule looks for them."""
     folder = out / "yolo"
     for shot in shots(seen(), out):
-        _forget_frames(shot, folder / "images", folder / "labels")
+        labels = yolo.labels_of(folder / "images" / f"{shot.place}.txt")
+        _forget_frames(shot, (folder / "images" / shot.place).parent, labels.parent)
         _link(shot, folder / "images")
-        with replaced(folder / "labels" / f"{shot.place}.txt", durable=False) as file:
+        with replaced(labels, durable=False) as file:
             file.writelines(yolo.label(box, shot.size) for box in shot.boxes)
     with replaced(folder / "data.yaml") as file:
         file.write(yolo.settings({"train": "images", "val": "images"}))
@@ -198,7 +200,7 @@ def write_voc(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
     the attributes."""
     folder = out / "voc"
     for shot in shots(seen(), out):
-        _forget_frames(shot, folder / voc.IMAGES, folder / voc.ANNOTATIONS)
+        _forget_frames(shot, *((folder / part / shot.place).parent for part in (voc.IMAGES, voc.ANNOTATIONS)))
         _link(shot, folder / voc.IMAGES)
         told = [_besides(face) for face in shot.rows]
         text = voc.annotation(shown(shot.name), shot.size, zip(shot.boxes, told, strict=True), path=shot.told)
@@ -210,7 +212,7 @@ def _forget_frames(shot: Shot, *folders: Path) -> None:
     """Before the first frame of a video: remove those of an earlier run."""
     if shot.frame == 0:
         for folder in folders:
-            frames.forget(folder / os.path.dirname(shot.place))
+            frames.forget(folder)
 
 
 def write_page(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
