@@ -55,7 +55,7 @@ def test_patterns(tree: Path):
 
 
 def test_lists_in_files_and_on_standard_input(tree: Path, monkeypatch: pytest.MonkeyPatch):
-    (tree / "list.txt").write_bytes(b"a/1.jpg\r\n\na/b\ngone.jpg\na/1.jpg")
+    (tree / "list.txt").write_bytes(b"\xef\xbb\xbfa/1.jpg\r\n\na/b\ngone.jpg\na/1.jpg")
     expected = [("a/1.jpg", ""), ("a/b/2.JPG", ""), ("a/b/c/3.heic", ""), ("gone.jpg", ""), ("a/1.jpg", "named_twice")]
     assert told("@list.txt") == expected
     odd = os.fsdecode(b"new\nline \xff.jpg")

@@ -4,6 +4,7 @@ Nothing is opened here. What must not be (pipes, devices, links that lead to the
 files, other files than photos) is told from its name and its kind, and stays in the list with the reason.
 """
 
+import codecs
 import errno
 import glob
 import os
@@ -164,8 +165,10 @@ def _matches(pattern: str) -> Iterator[str]:
 
 
 def _lines(data: bytes) -> Iterator[str]:
-    exact = b"\0" in data  # each is a name to its last byte
-    names = data.split(b"\0") if exact else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    if b"\0" in data:  # each is a name to its last byte
+        names = data.split(b"\0")
+    else:  # some editors begin a text with a mark, and end lines with two characters
+        names = [line.removesuffix(b"\r") for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n")]
     yield from (os.fsdecode(name) for name in names if name)
 
 
