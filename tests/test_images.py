@@ -195,3 +195,5 @@ def test_as_picture():
     for wrong in (PHOTO.astype(float), PHOTO[..., 0], "photo.jpg"):
         with pytest.raises(ValueError, match="uint8 RGB"):
             images.as_picture(wrong)
+    with pytest.raises(ValueError, match="0 x 5 pixels has nothing"):
+        images.as_picture(PHOTO[:0, :5])
