@@ -35,6 +35,35 @@ class Squares:
         return [region.bbox for region in regionprops(label(picture[..., 0] > 127))]
 
 
+class Told:
+    """A network that finds what it is told to, look by look: a box, in pixels of what it is shown, for its score."""
+
+    runs, at_once = "by hand", 1
+
+    def __init__(self, *looks):
+        self.looks, self.shown = list(looks), []
+
+    def find(self, pictures, threshold):
+        (picture,), found = pictures, self.looks.pop(0)
+        self.shown.append(picture.shape[:2])
+        return [Faces(as_boxes(list(found.values())), np.array(list(found))).above(threshold)]
+
+
+SMALL = (12.5, 25, 32.5, 45)
+"""Seen first, 1.25 times as large; in the photo it is at 10, 20 and has 16 pixels."""
+CLOSER = (20, 40, 52, 72)
+"""The same seen closer, 2 times as large."""
+
+
+def told(first, second, threshold=0.5):
+    """The boxes that are found, by score, and the sizes that the network was shown."""
+    network = Told(first, second)
+    (faces,) = TrainedDetector(network, SIZING, threshold).detect([np.zeros((400, 480, 3), np.uint8)])
+    return {
+        round(float(score), 3): box.tolist() for box, score in zip(faces.boxes, faces.scores, strict=True)
+    }, network.shown
+
+
 def picture_of(*sides, size=(400, 480)):
     """Black, with squares of so many pixels side by side."""
     picture = np.zeros((*size, 3), np.uint8)
@@ -67,14 +96,28 @@ def test_the_closer_look_takes_in_all_small_faces():
 
 
 def test_what_the_edge_of_the_closer_look_cuts_is_as_it_was():
-    picture = picture_of(16, size=(400, 480))
-    picture[30:70, 70:110] = 255  # from 40 pixels left of where the closer look ends
-    network = Squares()
-    (faces,) = TrainedDetector(network, SIZING, 0.5).detect([picture])
-    assert network.shown[1] == (200, 188)
-    whole = faces[faces.boxes[:, 0] > 50]
-    assert len(faces) == 2 and len(whole) == 1
-    np.testing.assert_allclose(whole.boxes, [[70, 30, 110, 70]], atol=1)
+    whole = (87.5, 37.5, 137.5, 87.5)  # the closer look ends in the middle of it
+    for right, found in ((179, [70, 30, 110, 70]), (177, [70, 30, 88.5, 70])):
+        boxes, shown = told({0.9: SMALL, 0.8: whole}, {0.9: CLOSER, 0.85: (140, 60, right, 140)})
+        assert shown == [(500, 600), (200, 180)] and list(boxes.values()) == [[10, 20, 26, 36], found]
+
+
+def test_a_small_find_that_the_closer_look_has_not_goes():
+    boxes, shown = told({0.9: SMALL, 0.8: (50, 25, 70, 45)}, {0.7: CLOSER})
+    assert boxes == {0.7: [10, 20, 26, 36]} and shown[1] == (200, 240)
+
+
+def test_what_the_closer_look_alone_takes_for_a_large_face_does_not_count():
+    for side, count in ((75, 2), (78, 1)):  # pixels of the photo, of which 76.8 are 96 at the first look
+        boxes, _ = told({0.9: SMALL}, {0.9: CLOSER, 0.8: (10, 10, 10 + 2 * side, 10 + 2 * side)})
+        assert len(boxes) == count
+
+
+def test_a_find_that_is_hardly_one_is_as_it_was_where_no_other_is():
+    far = (500, 400, 520, 420)
+    boxes, shown = told({0.9: SMALL, 0.05: far}, {0.9: CLOSER}, threshold=0.01)
+    assert shown[1] == (200, 180) and boxes == {0.9: [10, 20, 26, 36], 0.05: [400, 320, 416, 336]}
+    assert told({0.9: (100, 100, 200, 200), 0.3: far}, {})[0] == {0.9: [80, 80, 160, 160]}
 
 
 def test_one_look_is_enough_where_no_face_is_small():

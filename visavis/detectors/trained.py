@@ -116,7 +116,7 @@ class TrainedDetector:
     def _sides(self, picture: Picture, faces: Faces) -> NDArray[np.float32]:
         """(N,) pixels of the faces' shorter sides in the network at the first look."""
         factor = self.sizing.size(*picture.shape[:2])[0] / picture.shape[0]
-        return (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1, initial=np.inf) * factor
+        return (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) * factor
 
 
 def _around(boxes: Boxes, picture: Picture) -> Place:
