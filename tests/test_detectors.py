@@ -169,8 +169,11 @@ def test_wrong_names_are_told():
         build("resnet51")
     with pytest.raises(InputError, match="no such file"):
         build(LIGHT, "nowhere.pth")
-    with pytest.raises(InputError, match="no COCO weights"):
+    with pytest.raises(InputError, match="no COCO weights for mobilenet_v2_fpnlite; pass --init imagenet or a path"):
         build(LIGHT, "coco")
+    for init in ("coco", "imagenet"):
+        with pytest.raises(InputError, match=r"pass --init PATH of weights that python -m visavis\.slim made"):
+            build("mobilenet_v2_slim_fpnlite", init)
 
 
 def test_a_checkpoint_of_another_arch_is_refused(tmp_path):
@@ -179,6 +182,15 @@ def test_a_checkpoint_of_another_arch_is_refused(tmp_path):
         build(LIGHT, str(tmp_path / "w.safetensors"))
     with pytest.raises(InputError, match="does not fit"):
         load_detector(tmp_path / "w.safetensors")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    path, weights = tmp_path / "w.safetensors", build(LIGHT).state_dict()
+    weights["rpn.head.cls_logits.bias"][1] = torch.nan
+    checkpoint.save(path, weights, {"arch": LIGHT})
+    for load in (lambda: build(LIGHT, str(path)), lambda: load_detector(path, "cpu")):
+        with pytest.raises(InputError, match=r"w\.safetensors is damaged: rpn\.head\.cls_logits\.bias"):
+            load()
 
 
 def test_norm_eps_is_kept():

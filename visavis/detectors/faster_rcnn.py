@@ -36,6 +36,7 @@ CLASSES = 2  # background, face
 PREDICTOR = "roi_heads.box_predictor."
 STAGES_RESNET = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 INITS = "coco, imagenet, none, or the path of a file"
+MADE_BY_SLIM = "--init PATH of weights that python -m visavis.slim made of a larger network's"
 
 SLIM = [
     [1, 16, 1, 1],
@@ -226,12 +227,13 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
         _freeze_norms(model)
     if init == "coco":
         if described.coco is None:
-            raise InputError(f"torchvision has no COCO weights for {arch}; pass --init imagenet or a path")
+            or_else = "--init imagenet or a path" if described.imagenet else MADE_BY_SLIM
+            raise InputError(f"torchvision has no COCO weights for {arch}; pass {or_else}")
         set_norm_eps(model, described.coco_eps)
         _load_detector(model, _fetch(described.coco), str(described.coco))
     elif init == "imagenet":
         if described.imagenet is None:
-            raise InputError(f"there are no ImageNet weights for {arch}; python -m visavis.slim makes it of another")
+            raise InputError(f"there are no ImageNet weights for {arch}; pass {MADE_BY_SLIM}")
         _load_backbone(model, _fetch(described.imagenet), str(described.imagenet))
     else:
         _load_file(model, arch, Path(init))
@@ -335,11 +337,15 @@ def _load_backbone(model: zoo.FasterRCNN, weights: Weights, source: str) -> None
 
 
 def _load_exactly(module: nn.Module, weights: Weights, source: str, assign: bool = False) -> None:
-    """Load with every name and shape right, but for the batch counters of norms that are frozen here.
+    """Load with every name and shape right, but for the batch counters of norms that are frozen here. Weights that are
+    not finite are refused: such a network finds nothing, and says nothing.
 
     assign: the module takes the tensors themselves, not their values."""
     known = module.state_dict().keys()
     weights = {name: value for name, value in weights.items() if name in known or "num_batches_tracked" not in name}
+    broken = next((name for name, value in weights.items() if not value.isfinite().all()), None)
+    if broken is not None:
+        raise InputError(f"{source} is damaged: {broken} holds values that are no finite numbers; take another")
     try:
         module.load_state_dict(weights, assign=assign)
     except RuntimeError as error:
