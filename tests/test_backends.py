@@ -80,6 +80,8 @@ def test_a_checkpoint_is_exported_once_when_asked_for(cache, tmp_path, capsys):
     plain = load_detector(path, "cpu")
     assert plain.runs.startswith("torch") and not cache.exists()  # nothing is made unasked
     expected = plain.detect([picture])[0]
+    cache.mkdir(parents=True)
+    (cache / f"{checkpoint.fingerprint(path)}-{exported.MADE}.onnx").write_bytes(b"cut off")  # is no such file
     for said in (True, False):
         faces = load_detector(path, "cpu", backend="onnxruntime").detect([picture])[0]
         assert ("exporting" in capsys.readouterr().err) == said
@@ -96,8 +98,9 @@ def test_an_onnx_file_of_another_checkpoint_is_passed_over(tmp_path):
     checkpoint.relabel(copy, checkpoint.metadata(copy) | {"temperature": 2.0})
     assert exported.beside(copy) is None
     assert load_detector(copy, "cpu").runs.startswith("torch")
-    copy.with_suffix(".onnx").write_bytes(b"some other program's")
-    assert exported.beside(copy) is None
+    for other in (b"some other program's", b"", b"123", b"[]", b'{"made": 4'):
+        copy.with_suffix(".onnx").write_bytes(other)
+        assert exported.beside(copy) is None
 
 
 def test_what_cannot_be_honoured_is_said():

@@ -160,6 +160,8 @@ def test_what_is_there_is_not_replaced_and_wrong_input_is_told(tmp_path):
     assert (tmp_path / "w.onnx").read_text() == "mine"
     done = typed("-m", "visavis.export", tmp_path / "gone.safetensors")
     assert done.returncode == 2 and "no weights at" in done.stderr
+    done = typed("-m", "visavis.export", "--out", tmp_path / "w.onnx" / "new.onnx")
+    assert done.returncode == 2 and f"cannot write {tmp_path / 'w.onnx' / 'new.onnx'}: " in done.stderr
 
 
 def test_the_shipped_file_says_nothing_of_the_machine_that_made_it():

@@ -25,7 +25,8 @@ class Options:
 
 
 def export(options: Options) -> int:
-    """Write the file, and say how large it is. Raises InputError where there is one, or no checkpoint."""
+    """Write the file, and say how large it is. Raises InputError where there is one, where it cannot be written, and
+    where there is no checkpoint."""
     from visavis.detectors import SHIPPED
     from visavis.detectors.exported import write
 
@@ -33,7 +34,11 @@ def export(options: Options) -> int:
     out = options.out or source.with_suffix(".onnx")
     if out.exists() and not options.overwrite:
         raise InputError(f"{out} is there already; give another --out, or --overwrite")
-    write(source, out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after seconds of work
+        write(source, out)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; give another --out") from None
     say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     return 0
 

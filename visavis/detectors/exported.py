@@ -33,7 +33,7 @@ def file(path: Path) -> Path:
     if found is not None:
         return found
     cached = cache() / f"{checkpoint.fingerprint(path)}-{MADE}.onnx"
-    if not cached.exists():
+    if not _is_of(path, cached):
         say(f"exporting {path} to {cached}, once")
         try:
             write(path, cached)
@@ -46,11 +46,7 @@ def file(path: Path) -> Path:
 def beside(path: Path) -> Path | None:
     """The file of the same name with .onnx for an ending, if it is of the checkpoint as that is now."""
     file = path.with_suffix(".onnx")
-    if not file.is_file():
-        return None
-    known = metadata(file)
-    mine = known.get(FIRST) == MADE and known.get("checkpoint") == checkpoint.fingerprint(path)
-    return file if mine else None
+    return file if _is_of(path, file) else None
 
 
 def cache() -> Path:
@@ -64,8 +60,8 @@ def metadata(file: Path) -> dict[str, Any]:
         opened.seek(max(0, opened.seek(0, os.SEEK_END) - LONGEST))
         _, found, text = opened.read().rpartition(f'{{"{FIRST}"'.encode())
     try:
-        return json.loads(found + text)
-    except ValueError:  # some other program's
+        return json.loads(found + text) if found else {}
+    except ValueError:  # some other program's, or damaged
         return {}
 
 
@@ -100,3 +96,9 @@ def write(path: Path, out: Path) -> None:
     data = onnx_file.whole(model, of_checkpoint(known), {KEY: json.dumps(told)})
     with replaced(out, "wb") as opened:
         opened.write(data)
+
+
+def _is_of(path: Path, file: Path) -> bool:
+    """Whether there is such an ONNX file, and it was made of the checkpoint at `path` as that is now."""
+    known = metadata(file) if file.is_file() else {}
+    return known.get(FIRST) == MADE and known.get("checkpoint") == checkpoint.fingerprint(path)
