@@ -12,6 +12,9 @@ import tyro
 
 from visavis.command import InputError, main, say
 
+MEASURED = ("validation", "calibration")
+"""What a checkpoint's metadata tell of photos that the larger network was measured on: not true of the smaller one."""
+
 
 @dataclass
 class Options:
@@ -28,7 +31,8 @@ class Options:
 
 
 def slim(options: Options) -> int:
-    """Write the checkpoint. Raises InputError where it is there, and where there is no photo or no smaller network."""
+    """Write the checkpoint. Raises InputError where it is there or cannot be written, and where there is no smaller
+    network, no photo, or hardly a face in the photos."""
     import torch
     from tqdm import tqdm
 
@@ -40,6 +44,12 @@ def slim(options: Options) -> int:
 
     if options.out.exists():
         raise InputError(f"{options.out} is there already; give another --out")
+    if options.count < 1:
+        raise InputError(f"--count {options.count}: give 1 photo or more")
+    try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after minutes of work
+    except OSError as error:
+        raise InputError(f"cannot write to {options.out.parent}: {error.strerror}; give another --out") from None
     weights, known = checkpoint.load(options.source)
     model = faster_rcnn.of_checkpoint(weights, known, str(options.source))
     arch = faster_rcnn.ARCHS[known["arch"]].slimmer
@@ -65,7 +75,8 @@ def slim(options: Options) -> int:
         goal = faster_rcnn.build(arch)
     with tqdm(total=slimming.looks(model, goal), unit="layer", disable=None) as progress:
         slimming.slim(model, goal, see)
-    checkpoint.save(options.out, model.state_dict(), known | {"arch": arch})
+    told = {name: value for name, value in known.items() if name not in MEASURED} | {"arch": arch}
+    checkpoint.save(options.out, model.state_dict(), told)
     say(f"{options.out}: a {arch}, to be trained further: train.py --arch {arch} --init {options.out}")
     return 0
 

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.mobilenetv2 import InvertedResidual
 
+from visavis.command import InputError
 from visavis.detectors.graph import LIKELY
+from visavis.detectors.strides import settle
 
 PLACES = 512
 """Of a layer's places in each picture, how many are looked at, picked at random."""
@@ -27,13 +29,15 @@ def slim(wide: FasterRCNN, thin: FasterRCNN, see: Callable[[FasterRCNN], object]
     """Bring the blocks and the box head of `wide`, whose norms are frozen, to the shapes that they have in `thin`.
 
     see: shows a network some photos, always the same ones, as it sees them in use. It is called `looks` times.
+    Raises InputError where it takes too little in them for a face to tell by.
     """
-    wide.rpn.score_thresh = LIKELY
+    settle(wide).rpn.score_thresh = LIKELY
     for conv, keep in _to_narrow(wide, thin):
         _narrow(conv, keep, _power(wide, conv[1], see))
     head, goal = wide.roi_heads.box_head, thin.roi_heads.box_head
     if isinstance(goal.fc6, nn.Sequential):
-        head.fc6 = _low_rank(head.fc6, len(next(goal.fc6.parameters())), _power(wide, head.fc6, see))
+        rank = len(next(goal.fc6.parameters()))
+        head.fc6 = _low_rank(head.fc6, rank, _power(wide, head.fc6, see, least=rank))
 
 
 def looks(wide: FasterRCNN, thin: FasterRCNN) -> int:
@@ -41,24 +45,25 @@ def looks(wide: FasterRCNN, thin: FasterRCNN) -> int:
     return len(list(_to_narrow(wide, thin))) + isinstance(thin.roi_heads.box_head.fc6, nn.Sequential)
 
 
-def eliminate(power: Tensor, weight: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+def eliminate(power: Tensor, weight: Tensor, keep: int, factor: Tensor) -> tuple[Tensor, Tensor]:
     """Which channels stay, (keep,), and the weights of what reads them, (outputs, keep + 1), solved anew.
 
     power: (C + 1, C + 1) mean products of channels, the last of which is 1 throughout and always stays. weight:
-    (outputs, C + 1). What goes is what costs the outputs the least in squares, one after the other.
+    (outputs, C + 1). factor: (outputs,) what each output is multiplied by afterwards. What goes is what costs the
+    products the least in squares, one after the other.
     """
-    power, weight = power.double(), weight.double()
+    power, weight, counts = power.double(), weight.double(), factor.double().square()
     inverse = torch.linalg.inv(power + DAMPING * power.diagonal()[:-1].mean() * torch.eye(len(power)).double())
     weight, stays = weight.clone(), torch.ones(len(power), dtype=torch.bool)
     for _ in range(len(power) - 1 - keep):
-        cost = weight.square().sum(dim=0) / inverse.diagonal()
+        cost = counts @ weight.square() / inverse.diagonal()
         cost[~stays] = torch.inf
         cost[-1] = torch.inf
         gone = int(cost.argmin())
         stays[gone] = False
         others = inverse[gone] / inverse[gone, gone]
-        weight -= weight[:, gone, None] * others
-        inverse -= torch.outer(inverse[gone].clone(), others)
+        weight.addr_(weight[:, gone].clone(), others, alpha=-1)
+        inverse.addr_(inverse[gone].clone(), others, alpha=-1)
         inverse[gone, gone] = 1.0  # the row and the column are 0 now
     return torch.where(stays[:-1])[0], weight[:, stays].float()
 
@@ -73,16 +78,20 @@ def _to_narrow(wide: FasterRCNN, thin: FasterRCNN) -> Iterator[tuple[Any, int]]:
                 yield block.conv, keep
 
 
-def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], object]) -> Tensor:
-    """(C + 1, C + 1): mean products of what the layer gives in all channels, with a last one that is 1 throughout."""
-    sums: list[Tensor] = []
+def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], object], least: int = 1) -> Tensor:
+    """(C + 1, C + 1): mean products of what the layer gives in all channels, with a last one that is 1 throughout.
+
+    least: rows, of places or of regions, without which there is nothing to go by: InputError.
+    """
+    total = torch.zeros(1, 1)
     dice = torch.Generator().manual_seed(0)
 
     def collect(_: nn.Module, __: object, given: Tensor) -> None:
+        nonlocal total
         rows = given.movedim(1, -1).reshape(-1, given.shape[1])
         rows = rows[torch.randperm(len(rows), generator=dice)[:PLACES]].double()
         rows = nn.functional.pad(rows, (0, 1), value=1.0)
-        sums.append(rows.T @ rows)
+        total = total + rows.T @ rows
 
     hook = layer.register_forward_hook(collect)
     try:
@@ -90,16 +99,18 @@ def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], obje
             see(model)
     finally:
         hook.remove()
-    total = torch.stack(sums).sum(dim=0).clone()
+    if total[-1, -1] < least:
+        raise InputError(
+            f"the network takes {int(total[-1, -1])} regions of the photos for faces, and {least} are needed; give "
+            "photos with more faces, and a network that is trained"
+        )
     return total / total[-1, -1]
 
 
 def _narrow(conv: Any, keep: int, power: Tensor) -> None:
     (widen, first, _), (within, second, _), after, norm = conv
     weight = nn.functional.pad(after.weight.data.flatten(1), (0, 1))
-    scale = (norm.weight * (norm.running_var + norm.eps).rsqrt())[:, None]  # what the outputs are multiplied by
-    stays, solved = eliminate(power, weight * scale, keep)
-    solved = solved / scale
+    stays, solved = eliminate(power, weight, keep, norm.weight * (norm.running_var + norm.eps).rsqrt())
     for layer in (widen, within):
         layer.weight = nn.Parameter(layer.weight.data[stays])
         layer.out_channels = keep
