@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from visavis.training.distributed import World
     from visavis.training.learner import Learner
 
-ANEW = ("data", "device", "workers", "save_every")
-"""Options that may be given anew with --resume: nothing that is learnt depends on them."""
+ANEW = ("data", "teacher", "device", "workers", "save_every")
+"""Options that may be given anew with --resume: nothing that is learnt depends on them. The data's tables and the
+teacher's file must hold what they held."""
 
 
 @dataclass
@@ -147,6 +148,11 @@ def _train(options: Options, world: "World") -> int:
             f"weights with --init {options.out / 'last.safetensors'} --out NEW"
         )
     run = begin(options, world, photos, held_out)
+    teacher = run.described["teacher"]
+    if options.resume and config.read(options.out).get("teacher", teacher) != teacher:
+        raise InputError(
+            f"--resume: {options.teacher} is not the teacher that the run began with; give that as --teacher"
+        )
     world.gather(None)  # all have looked at --out: now something may be written there
     if options.resume and (options.out / state.NAME).exists():
         run.restore()
@@ -196,7 +202,13 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
         patience=options.patience,
         save_every=options.save_every,
         metadata={"arch": options.arch, "options": config.plain(options) | names},
-        described={"device": chosen, "precision": arithmetic, "lr": learner.rate, "processes": world.size},
+        described={
+            "device": chosen,
+            "precision": arithmetic,
+            "lr": learner.rate,
+            "processes": world.size,
+            "teacher": learner.teacher and learner.teacher.fingerprint,
+        },
         told=dataset.tell_unreadable,
     )
     if batches.batch_size < options.batch_size:
@@ -269,6 +281,8 @@ def _check(options: Options) -> tuple[Photos, Photos]:
         raise InputError(f"unknown --transforms {options.transforms!r}; there are {', '.join(PRESETS)}")
     if options.freeze is not None and options.trainable_layers != Options.trainable_layers:
         raise InputError("--freeze and --trainable-layers say the same thing twice; give one of them")
+    if options.freeze == "heads-only" and options.teacher is not None:
+        raise InputError("--freeze heads-only: the pyramid, which learns from --teacher, does not; give one of them")
     if not options.resume and any((options.out / name).exists() for name in (config.NAME, "metrics.jsonl")):
         raise InputError(f"{options.out} holds a run already; go on with --resume, give another --out, or remove it")
     shares = Shares(options.val, options.test)

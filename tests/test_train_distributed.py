@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from test_train_resume import ends, when
+from test_train_teacher import saved
 from training import make_folder, options, start, weights
 from typed import ROOT, started
 
@@ -21,26 +22,30 @@ from visavis.training import state
 RUN = {
     "arch": "mobilenet_v2_slim_fpnlite",
     "epochs": 2,
-    "batch_size": 4,
+    "batch_size": 5,
     "optimiser": "sgd",
     "lr": 0.005,
     "size": 96,
     "ema": 0.9,
 }
 
+TEACHER = "teacher.safetensors"
 TOLERANCE = 1e-5
 """Of a weight, after four steps: sums are added up in another order."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("data"))
+    """Photos, and a teacher."""
+    folder = make_folder(tmp_path_factory.mktemp("data"))
+    saved(folder / TEACHER)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def alone(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone") / "run"
-    assert train.train(options(folder, out, init=str(SHIPPED), **RUN)) == 0
+    assert train.train(options(folder, out, init=str(SHIPPED), teacher=folder / TEACHER, **RUN)) == 0
     return out
 
 
@@ -64,7 +69,8 @@ def alike(left, right):
 
 def test_two_processes_learn_what_one_learns(folder, alone, tmp_path):
     out, said = tmp_path / "run", tmp_path / "said"
-    assert [ends(process) for process in two(options(folder, out, init=str(SHIPPED), **RUN), said)] == [0, 0]
+    given = options(folder, out, init=str(SHIPPED), teacher=folder / TEACHER, **RUN)
+    assert [ends(process) for process in two(given, said)] == [0, 0]
     assert alike(out, alone) < TOLERANCE
     moved = {name: weight for name, weight in weights(alone).items() if "weight" in name}
     begun = checkpoint.load(SHIPPED)[0]
@@ -72,7 +78,7 @@ def test_two_processes_learn_what_one_learns(folder, alone, tmp_path):
     for ours, theirs in zip(lines(out), lines(alone), strict=True):
         assert {name for name in ours if name.startswith("loss")} == {name for name in theirs if "loss" in name}
         assert theirs.get("ap50", 1) > 0
-        for name in ("loss", "loss_box_reg", "loss_objectness", "ap", "best_f1", "photos", "faces"):
+        for name in ("loss", "loss_box_reg", "loss_objectness", "loss_teacher", "ap", "best_f1", "photos", "faces"):
             assert ours.get(name) == pytest.approx(theirs.get(name), abs=1e-4), name
     assert {path.name for path in out.iterdir()} == {path.name for path in alone.iterdir()}
     assert lines(out)[-1]["photos"] == 10 - json.loads((out / "config.json").read_text())["data"]["photos"]["train"] > 1
@@ -80,7 +86,7 @@ def test_two_processes_learn_what_one_learns(folder, alone, tmp_path):
 
 
 def test_a_run_begun_on_one_goes_on_in_two_and_the_other_way_round(folder, alone, tmp_path):
-    given = options(folder, tmp_path / "run", init=str(SHIPPED), save_every=0, **RUN)
+    given = options(folder, tmp_path / "run", init=str(SHIPPED), teacher=folder / TEACHER, save_every=0, **RUN)
     said = tmp_path / "said"
     process = start(given, said)
     when(lambda: (tmp_path / "run" / state.NAME).exists(), process)

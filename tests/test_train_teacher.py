@@ -1,14 +1,17 @@
 """A network learns what another one sees."""
 
+import copy
 import json
 
 import pytest
 import torch
+from skimage import data
 from training import make_folder, options, same, weights
 
 import train
 from visavis import checkpoint
 from visavis.command import InputError
+from visavis.detectors import SHIPPED
 from visavis.detectors.faster_rcnn import build, norm_eps
 from visavis.training.teacher import Teacher
 
@@ -36,6 +39,22 @@ def test_who_sees_the_same_has_nothing_to_learn_and_who_does_not_has(tmp_path):
     assert other.backbone.body["17"].conv[2].weight.grad.abs().sum() > 0
 
 
+def test_each_picture_counts_as_much_alone_as_among_others_and_what_is_validated_does_not():
+    pupil = build("mobilenet_v2_slim_fpnlite", str(SHIPPED))
+    for block in pupil.backbone.fpn.layer_blocks:
+        block[1].bias.data += 0.1  # off by as much in each picture: where there is little to see, by a larger share
+    teacher = Teacher(SHIPPED, pupil, torch.device("cpu"))
+    face = torch.tensor(data.astronaut()[64:192, 160:288]).permute(2, 0, 1) / 255
+    pictures = torch.stack([torch.zeros_like(face), face])
+    losses = []
+    for some in (pictures[:1], pictures[1:], pictures):
+        pupil.backbone(some)
+        copy.deepcopy(pupil).eval().backbone(torch.zeros(1, 3, 32, 32))
+        losses.append(teacher.loss().detach())
+    assert losses[0] > 1.05 * losses[1]
+    torch.testing.assert_close(losses[2], (losses[0] + losses[1]) / 2)
+
+
 def test_a_run_with_a_teacher_comes_nearer_to_it_and_does_so_again_to_the_bit(tmp_path):
     folder = make_folder(tmp_path / "data")
     path = saved(tmp_path / "t.safetensors")
@@ -51,10 +70,22 @@ def test_a_run_with_a_teacher_comes_nearer_to_it_and_does_so_again_to_the_bit(tm
     train.train(options(folder, tmp_path / "again", **more))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "again"))
 
+    again = train.Options(out=tmp_path / "again", resume=True)
+    moved = path.rename(tmp_path / "moved.safetensors")
+    with pytest.raises(InputError, match="no weights at"):
+        train.train(again)
+    saved(path, seed=2)
+    with pytest.raises(InputError, match=r"t\.safetensors is not the teacher that the run began with"):
+        train.train(again)
+    again.teacher = moved
+    assert train.train(again) == 0
+
 
 def test_a_teacher_whose_pyramid_is_another_is_refused(tmp_path):
     folder = make_folder(tmp_path / "data")
     path = saved(tmp_path / "t.safetensors", "mobilenet_v3_large_320_fpn")
     with pytest.raises(InputError, match="other levels or channels"):
         train.train(options(folder, tmp_path / "run", teacher=path))
+    with pytest.raises(InputError, match="--freeze heads-only"):
+        train.train(options(folder, tmp_path / "run", teacher=path, freeze="heads-only"))
     assert not (tmp_path / "run").exists()

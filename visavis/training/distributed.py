@@ -1,8 +1,8 @@
 """Several processes, one a GPU, that train one network: as torchrun starts them.
 
 Each has its share of every batch. That the outcome is the same as with one process takes three things: losses are
-weighted by the regions that they are the mean of (`World.weigh`), pictures are padded to the largest of all shares
-(`pad_alike`), and what the network draws comes from seeds of the pictures (visavis.training.draws).
+weighted by the regions, or pictures, that they are the mean of (`World.weigh`), pictures are padded to the largest of
+all shares (`pad_alike`), and what the network draws comes from seeds of the pictures (visavis.training.draws).
 """
 
 import os
@@ -23,7 +23,8 @@ PATIENCE = timedelta(minutes=30)
 """How long the others are waited for: longer than any validation by one process takes."""
 
 LOSSES = {"loss_objectness": "rpn", "loss_rpn_box_reg": "rpn", "loss_classifier": "roi", "loss_box_reg": "roi"}
-"""Each of torchvision's losses is a mean over the regions drawn by that part."""
+LOSSES |= {"loss_teacher": "pictures"}
+"""Each of torchvision's losses is a mean over the regions drawn by that part; a teacher's is one over the pictures."""
 
 
 class PeerLost(RuntimeError):
@@ -62,13 +63,13 @@ class World:
                 dist.all_reduce(values)
         return values
 
-    def weigh(self, losses: dict[str, Tensor], regions: dict[str, Tensor], totals: dict[str, Tensor]) -> dict[str, Any]:
-        """Losses whose mean over the processes is the mean over all regions, if they are of regions. regions, totals:
-        this process's, all."""
+    def weigh(self, losses: dict[str, Tensor], counts: dict[str, Tensor], totals: dict[str, Tensor]) -> dict[str, Any]:
+        """Losses whose mean over the processes is the mean over all regions, or over all pictures. counts, totals: this
+        process's, all."""
         if self.size == 1:
             return losses
-        factors = {name: self.size * regions[name] / totals[name].clamp(min=1) for name in regions}
-        return {name: loss * factors[LOSSES[name]] if name in LOSSES else loss for name, loss in losses.items()}
+        factors = {name: self.size * counts[name] / totals[name].clamp(min=1) for name in counts}
+        return {name: loss * factors[LOSSES[name]] for name, loss in losses.items()}
 
     def gather(self, value: Any) -> list[Any]:
         """`value` of every process, by rank."""

@@ -135,12 +135,12 @@ class Learner:
         finite = bool(
             torch.stack([loss.detach() for loss in losses.values()]).isfinite().all()
         )  # one wait for the device
-        regions = self.draws.regions
         if self.world.size > 1:
+            counts = self.draws.regions | {"pictures": torch.tensor(len(self.draws.seeds), device=self.on)}
             flags = torch.tensor([not finite, stop], dtype=torch.float32, device=self.on)
-            totals = self.world.sum(torch.cat([torch.stack(list(regions.values())).float(), flags]))
+            totals = self.world.sum(torch.cat([torch.stack(list(counts.values())).float(), flags]))
             finite, stop = totals[-2].item() == 0, totals[-1].item() > 0
-            losses = self.world.weigh(losses, regions, dict(zip(regions, totals, strict=False)))
+            losses = self.world.weigh(losses, counts, dict(zip(counts, totals, strict=False)))
         if not finite:
             raise NotFinite({name: loss.item() for name, loss in losses.items()})
         return losses, stop

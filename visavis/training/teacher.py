@@ -24,7 +24,8 @@ WEIGHT = 10.0
 class Teacher:
     """The network of a checkpoint, as the teacher of `pupil`, whose pyramid must have the same levels and channels.
 
-    It notes what the pupil sees whenever that sees something. Raises InputError where the two do not fit.
+    It notes what the pupil sees whenever that sees something in training. fingerprint: of the checkpoint. Raises
+    InputError where the two do not fit.
     """
 
     LOSS = "loss_teacher"
@@ -32,6 +33,7 @@ class Teacher:
 
     def __init__(self, path: Path, pupil: FasterRCNN, on: torch.device) -> None:
         model = faster_rcnn.of_checkpoint(*checkpoint.load(path), str(path))
+        self.fingerprint = checkpoint.fingerprint(path)
         self.backbone = folded(model).backbone.to(on).to(memory_format=torch.channels_last)
         self._seen: tuple[Tensor, dict[str, Tensor]] | None = None
         shapes = [_shapes(backbone, on) for backbone in (self.backbone, pupil.backbone)]
@@ -40,22 +42,28 @@ class Teacher:
         pupil.backbone.register_forward_hook(self._note)
 
     def loss(self) -> Tensor:
-        """How far the pupil's levels are from the teacher's, in what it saw last: mean square, as a share of theirs."""
+        """How far the pupil's levels are from the teacher's, in what it saw last: mean square, as a share of theirs,
+        of each picture for itself, so that it is the same whatever other pictures go through together with it."""
         assert self._seen is not None
         (picture, features), self._seen = self._seen, None
         with torch.no_grad():
             right = self.backbone(picture)
         apart = [
-            (features[name].float() - level.float()).square().mean() / level.float().square().mean()
-            for name, level in right.items()
+            _power(features[name].float() - level.float()) / _power(level.float()) for name, level in right.items()
         ]
         return WEIGHT * torch.stack(apart).mean()
 
-    def _note(self, _: nn.Module, pictures: tuple[Tensor], features: dict[str, Tensor]) -> None:
-        self._seen = pictures[0].detach(), features
+    def _note(self, backbone: nn.Module, pictures: tuple[Tensor], features: dict[str, Tensor]) -> None:
+        if backbone.training:
+            self._seen = pictures[0].detach(), features
 
     def __deepcopy__(self, _: Any) -> Self:
         return self  # a copy of the pupil, to be validated, has no teacher of its own
+
+
+def _power(level: Tensor) -> Tensor:
+    """(N,): mean squares of (N, channels, height, width)."""
+    return level.square().mean(dim=(1, 2, 3))
 
 
 def _shapes(backbone: Any, on: torch.device) -> dict[str, torch.Size]:
