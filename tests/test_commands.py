@@ -129,6 +129,9 @@ WRONG = {
     "predict.py photo.png --detector dlib_hog --backend openvino --out new": "dlib_hog runs in one way only",
     "predict.py photo.png --size 3 --out new": "--size 3",
     "visavis.export gone.safetensors": "gone.safetensors",
+    "visavis.export .": "no weights at",
+    "visavis.export --out empty --overwrite": "is a folder",
+    "visavis.export --out text.jpg/x.onnx": "cannot write",
     "demo.site absent": "absent",
     "demo.site empty": "boxes.csv",
 }

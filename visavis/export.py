@@ -31,7 +31,9 @@ def export(options: Options) -> int:
     from visavis.detectors.exported import write
 
     source = options.source or SHIPPED
-    out = options.out or source.with_suffix(".onnx")
+    out = options.out or source.parent / f"{source.stem}.onnx"
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder; give the name of a file, such as {out / 'detector.onnx'}")
     if out.exists() and not options.overwrite:
         raise InputError(f"{out} is there already; give another --out, or --overwrite")
     try:
