@@ -4,9 +4,14 @@ What it writes, in --out: files.csv (a row for every input), faces.csv (a row a 
 with boxes). A run that was stopped goes on with --resume; the photos are never touched. docs/predict.md has the rest.
 """
 
+import os
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while all below is imported; then main() hears it
+
 import hashlib
 import math
-import os
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass

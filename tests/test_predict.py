@@ -254,6 +254,14 @@ def test_an_interrupted_run_leaves_only_what_is_whole(tmp_path: Path):
     assert 3 <= len(rows(out / "files.csv")) <= len(left) < 300
 
 
+def test_ctrl_c_while_it_is_loaded_is_an_interrupt_too(tmp_path: Path):
+    (tmp_path / "tyro.py").write_text("import sys, time\nprint('loading', file=sys.stderr, flush=True)\ntime.sleep(60)")
+    run = started("predict.py", "--help", env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert run.stderr and run.stderr.readline() == "loading\n"
+    run.send_signal(signal.SIGINT)
+    assert (run.communicate(timeout=50)[1], run.returncode) == ("", 130)
+
+
 def test_where_no_worker_can_start_the_run_ends_in_one_line(photos: Path, tmp_path: Path):
     broken = 'import os, sys\nif "forkserver" in " ".join(sys.orig_argv): os._exit(1)\n'
     (tmp_path / "sitecustomize.py").write_text(broken)  # each Python reads it as it starts

@@ -8,6 +8,7 @@ failed), 2 for wrong usage or input, 130 when interrupted.
 import errno
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -28,6 +29,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def main(run: Callable[[Options], int | None], options: type[Options]) -> NoReturn:
     """Parse the command line into `options`, run, and exit with the status that fits."""
     prog = _command_name()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # from here on it can be told
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
     try:
         status = run(tyro.cli(options, prog=prog))
