@@ -45,7 +45,7 @@ def test_every_format_is_read_by_its_bytes(format: str, tmp_path: Path):
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied(format: str, orientation: int):
+def test_orientation_is_applied(format: str, orientation: int, tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(PHOTO)
@@ -54,6 +54,10 @@ def test_orientation_is_applied(format: str, orientation: int):
     data = saved(stored, format, exif=exif, **FORMATS[format])
     assert off(images.decode(data), PHOTO) < 6
     assert images.inspect(data) == images.Header(format, 200, 300)
+    reduced = images.decode_reduced(data, lambda height, width: None)
+    assert (reduced.height, reduced.width) == reduced.picture.shape[:2] == (200, 300)
+    (tmp_path / "photo").write_bytes(data)
+    assert images.header(tmp_path / "photo") == (200, 300)
 
 
 def test_a_telephones_jpeg_with_a_second_picture_is_a_jpeg():

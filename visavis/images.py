@@ -219,7 +219,8 @@ def _formats() -> list[str]:
 def _displayed(picture: Image.Image) -> tuple[int, int]:
     """Height and width with the EXIF orientation applied."""
     width, height = picture.size
-    return (width, height) if picture.getexif().get(0x0112, 1) in (5, 6, 7, 8) else (height, width)
+    turned = picture.format != "TIFF" and picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # Pillow turns a TIFF itself
+    return (width, height) if turned else (height, width)
 
 
 @contextmanager
