@@ -31,7 +31,9 @@ def test_folders_are_searched_through_unless_not_wanted(tree: Path):
     assert told("a") == everything
     flat = [*everything[:3], ("a/b", "folder"), everything[-1]]
     assert told("a", recurse=False) == flat
-    assert told("a/.hidden.jpg", "a/notes.txt") == [("a/.hidden.jpg", ""), ("a/notes.txt", "")]  # asked for by name
+    by_name = [("a/.hidden.jpg", ""), ("a/notes.txt", "")]
+    assert told("a/.hidden.jpg", "a/notes.txt") == by_name
+    assert told("a", "a/.hidden.jpg", "a/notes.txt") == everything + by_name
 
 
 def test_folders_in_folders_deeper_than_calls_may_be(tree: Path):
@@ -82,7 +84,7 @@ def test_places_are_never_shared(tree: Path):
         Path(name).touch()
     inputs = sources.listed(["a", "x/a", "a/1"])
     places = [one.place.casefold() for one in inputs if not one.reason]
-    assert len(set(places)) == len(places) == 7
+    assert len(set(places)) == len(places) == 8
     assert {one.path: one.place for one in inputs}["a/1.png"] == "a/1.png"
 
 

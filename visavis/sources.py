@@ -224,9 +224,9 @@ def _input(path: str, place: PurePosixPath, reason: str, seen: set[str], taken: 
     absolute = os.path.abspath(path)
     if absolute in seen:
         return Input(path, "", "named_twice")
-    seen.add(absolute)
-    if reason:
+    if reason:  # it may yet be named as one to open
         return Input(path, "", reason)
+    seen.add(absolute)
     own = ending(path).casefold()
     room = NAME_BYTES - max(len(".jpg"), len(os.fsencode(ending(path))))
     files = {*_ENDINGS, own, "" if own != ".jpg" else own}
