@@ -124,6 +124,24 @@ def test_patterns_do_not_follow_links(tree: Path):
         sources.listed(["a/**/.hidden.bmp"])
 
 
+def test_patterns_and_lists_keep_the_folders_that_their_files_lie_in(tree: Path, monkeypatch: pytest.MonkeyPatch):
+    def places(*given: str) -> list[str]:
+        return [one.place for one in sources.listed(given)]
+
+    assert places("a/**/*.[jJhH]*") == ["1", "b/2", "b/c/3.heic"]
+    assert places("a/b/*.JPG") == places("a/b/2.JPG") == ["2"]
+    (tree / "list.txt").write_text(f"a/b/2.JPG\n{tree}/x/../odd[1].png\na/b/c\n../else.jpg")
+    assert places("@list.txt") == [f"{tree.name}/a/b/2", f"{tree.name}/odd[1].png", "c/3.heic", "else"]
+    (tree / "list.txt").write_text("a/1.jpg\n/gone.jpg\n")
+    assert places("@list.txt") == [f"{tree}/a/1".removeprefix("/"), "gone"]
+    (tree / "list.txt").write_text(f"/{tree}/a/1.jpg\n{tree}/a/2.jpg\n/{tree}/a/b/3.jpg")  # as find // has it
+    assert places("@list.txt") == ["1", "2", "b/3"]
+    assert places(f"/{tree}/a/1.jpg") == places(f"/{tree}/a/1.*") == ["1"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(InputError, match="no photo to look at"):
+        places("-")
+
+
 def test_names_are_taken_to_the_letter(tree: Path, monkeypatch: pytest.MonkeyPatch):
     Path("return.jpg\r").touch()
     Path("@1.jpg").touch()

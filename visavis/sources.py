@@ -79,7 +79,7 @@ def listed(
     found: list[tuple[str, PurePosixPath, str]] = []
     empty: list[str] = []
     taken: set[str] = set()
-    for name, demanded in _names(given):
+    for name, demanded, place in _names(given):
         if not os.path.lexists(name) and demanded:
             raise InputError(f"{name} is not there")
         if out is not None:
@@ -91,7 +91,7 @@ def listed(
             if all(reason for _, _, reason in found[before:]):
                 empty.append(name)
         else:
-            found.append((name, PurePosixPath(os.path.basename(name)), _kind(name)))
+            found.append((name, place, _kind(name)))
     if not found:
         where = f" in {', '.join(empty)}" if empty else ""
         raise InputError(f"no photo to look at{where}; give files, or folders that hold some")
@@ -122,25 +122,29 @@ def ending(path: str) -> str:
     return suffix if len(suffix) <= len(".jpeg2000") else ""
 
 
-def _names(given: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, bool]]:
-    """Each name, and whether it must be there."""
+def _names(given: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, bool, PurePosixPath]]:
+    """Each name, whether it must be there, and the place of a file: its name, or its path below the folder that all
+    names of its list or its pattern have in common."""
     for one in given:
-        name = os.fspath(one)
+        name, demanded = os.fspath(one), True
         if name == "-":
-            yield from ((each, False) for each in _lines(sys.stdin.buffer.read()))
+            names, demanded = _lines(sys.stdin.buffer.read()), False
         elif name.startswith("@") and not os.path.lexists(name):  # a photo may be called so
             try:
                 with open(name[1:], "rb") as file:
-                    yield from ((each, False) for each in _lines(file.read()))
+                    names, demanded = _lines(file.read()), False
             except OSError as error:
                 raise InputError(f"{name}: the list {name[1:]} cannot be read: {error.strerror}") from None
         elif not os.path.lexists(name) and glob.has_magic(name):
-            matches = sorted(set(_matches(name)))
-            if not matches:
+            names = sorted(set(_matches(name)))
+            if not names:
                 raise InputError(f"nothing matches {name}")
-            yield from ((match, True) for match in matches)
         else:
-            yield name, True
+            names = [name]
+        paths = [os.path.abspath(each) for each in names]
+        above = os.path.join(os.path.commonpath(map(os.path.dirname, paths)), "") if paths else ""
+        for each, path in zip(names, paths, strict=True):
+            yield each, demanded, PurePosixPath(path[len(above) :].lstrip("/"))  # a path may begin with two of them
 
 
 def _matches(pattern: str) -> Iterator[str]:
@@ -164,12 +168,12 @@ def _matches(pattern: str) -> Iterator[str]:
                 yield folder
 
 
-def _lines(data: bytes) -> Iterator[str]:
+def _lines(data: bytes) -> list[str]:
     if b"\0" in data:  # each is a name to its last byte
         names = data.split(b"\0")
     else:  # some editors begin a text with a mark, and end lines with two characters
         names = [line.removesuffix(b"\r") for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n")]
-    yield from (os.fsdecode(name) for name in names if name)
+    return [os.fsdecode(name) for name in names if name]
 
 
 def _searched(folder: str, place: PurePosixPath, recurse: bool) -> Iterator[tuple[str, PurePosixPath, str]]:
