@@ -29,17 +29,7 @@ def hub(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize(
-    "arch",
-    [
-        "mobilenet_v2_fpn",
-        "mobilenet_v2_fpnlite",
-        "mobilenet_v2_slim_fpnlite",
-        "mobilenet_v3_large_320_fpn",
-        "resnet50_fpn",
-        "resnet50_fpn_v2",
-    ],
-)
+@pytest.mark.parametrize("arch", ARCHS)
 def test_every_arch_predicts_the_same_after_saving_and_loading(arch, tmp_path):
     torch.manual_seed(0)
     model = build(arch)

@@ -8,6 +8,8 @@ import torch
 from skimage import data
 from test_commands import ASTRONAUT
 from test_folding import with_statistics
+from torchvision.models.mobilenetv2 import InvertedResidual
+from torchvision.ops import FrozenBatchNorm2d
 from typed import typed
 
 from visavis import checkpoint
@@ -89,6 +91,28 @@ def test_a_slim_network_has_the_shapes_it_should_and_is_nearer_than_one_that_was
     with torch.inference_mode():
         right, near, far = (one.backbone(picture[None].float() / 255)["1"] for one in (wide, solved, cut))
     assert (near - right).square().mean() < 0.3 * (far - right).square().mean()
+
+
+def test_a_block_that_is_narrowed_gives_the_same_where_it_can(monkeypatch):
+    monkeypatch.setattr(slimming, "DAMPING", 1e-9)
+    torch.manual_seed(0)
+    block = with_statistics(InvertedResidual(6, 8, 1, 3, norm_layer=FrozenBatchNorm2d))
+    (widen, first, _), (within, second, _), after, norm = block.conv
+    with torch.no_grad():
+        within.weight *= 10
+        second.bias += 1
+        for values in (widen.weight, first.weight, first.bias, first.running_mean, first.running_var):
+            values[9:] = values[:9]
+        for values in (within.weight, second.weight, second.bias, second.running_mean, second.running_var):
+            values[9:] = values[:9]  # each channel is there twice,
+        within.weight[17], second.running_mean[17], second.bias[17] = 0, 0, 5  # but one, which is always 5
+        after.weight[:, 8], after.weight[0, 8], norm.weight[0] = 0, 100, 1e-6  # and one that hardly counts in the end
+    pictures = torch.rand(20, 6, 8, 8)
+    right = block(pictures)
+    slimming._narrow(block.conv, 8, slimming._power(block, block.conv[1], lambda network: network(pictures)))
+    assert block.conv[2].weight.shape == (8, 8, 1, 1)
+    torch.testing.assert_close(block(pictures), right, atol=1e-3, rtol=0)
+    assert right[:, 1:].std() > 0.1
 
 
 def test_a_low_rank_layer_gives_the_same_in_what_varies():
