@@ -233,13 +233,16 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     from visavis.detectors.faster_rcnn import build, freeze
     from visavis.detectors.folding import merge
     from visavis.detectors.strides import settle
-    from visavis.training import distributed, draws, schedule
+    from visavis.training import distributed, draws, schedule, state
     from visavis.training.learner import Learner
     from visavis.training.precision import compile_backbone
     from visavis.training.teacher import Teacher
 
     torch.manual_seed(options.seed)
-    model = build(options.arch, options.init, options.trainable_layers)
+    init, last = options.init, options.out / "last.safetensors"
+    if options.resume and init != "none" and last.exists() and (options.out / state.NAME).exists():
+        init = str(last)  # the state will replace its weights, and what the run began from may be gone
+    model = build(options.arch, init, options.trainable_layers)
     if options.freeze is not None:
         freeze(model, options.freeze)
     merge(model)

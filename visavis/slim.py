@@ -23,7 +23,7 @@ class Options:
     source: tyro.conf.Positional[Path]
     """A checkpoint that train.py wrote, of an architecture that has a smaller one (mobilenet_v2_fpnlite)."""
     photos: tyro.conf.Positional[Path]
-    """A folder of photos as they are in use."""
+    """A folder of photos as they are in use, with faces."""
     out: Path
     """The checkpoint to write."""
     count: int = 200
