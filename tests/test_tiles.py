@@ -73,8 +73,9 @@ def test_pieces_cover_a_photo_and_overlap():
 def test_the_same_face_twice_and_a_part_of_one_go():
     whole = Faces(np.array([[0, 0, 100, 100]]), np.array([0.8]))
     again = Faces(np.array([[5, 5, 105, 100], [10, 10, 40, 40], [200, 0, 230, 30]]), np.array([0.9, 0.5, 0.4]))
-    found = merged([whole, again])
-    assert found.boxes[:, 0].tolist() == [5, 200]
+    beside = Faces(np.array([[209, 0, 242, 30], [220, 0, 260, 30]]), np.array([0.3, 0.2]))  # half of it, and a quarter
+    found = merged([whole, again, beside])
+    assert found.boxes[:, 0].tolist() == [5, 200, 220]
     assert len(merged([Faces(), Faces()])) == 0
 
 
@@ -125,6 +126,7 @@ def photo_of_places(width):
 
 @pytest.mark.parametrize("face, kept", [
     ([300, 20, 340, 90], [300, 340]),  # whole in two pieces
+    ([300, 0, 340, 90], [300, 340]),  # and at the photo's own edge, which cuts nothing
     ([200, 20, 430, 190], [200, 400]),  # in none: 200 pixels of it in the first, 180 in the second
     ([245, 20, 480, 190], [250, 480]),  # 155 and 230: the second
 ])  # fmt: skip

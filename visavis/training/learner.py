@@ -48,7 +48,7 @@ class Learner:
     guard: AbstractContextManager[Any] = field(default_factory=nullcontext)
     """Held while weights change."""
     teacher: Teacher | None = None
-    """Of what the pyramid is to hold, if anybody."""
+    """What the pyramid learns from besides the labels, if anything."""
     done: int = 0
     """Steps, since the beginning of the run."""
 
