@@ -130,8 +130,7 @@ class _Waiting:
         self.bytes, self._behind, self.last = 0, stretch, now
 
     def _begin(self, frame: Frame) -> None:
-        height, width = frame.picture.shape[:2]
-        self.copies = [Copy(one.file, one.ending, self._video, (height, width), one.private) for one in self._makings]
+        self.copies = [Copy(one.file, one.ending, self._video, frame, one.private) for one in self._makings]
         for sound in self._early:
             for copy in self.copies:
                 copy.sound(sound)

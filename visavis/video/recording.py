@@ -48,6 +48,9 @@ _CODECS: dict[str, tuple[str, dict[str, str]]] = {
 what an undisturbed one does, and with several threads x264 writes what depends on which is faster, and its macroblock
 tree reads memory that nobody has written."""
 
+_BT_601 = 5
+"""FFmpeg's number for how the colours of YCbCr are meant, where nothing else is said (AVCOL_SPC_BT470BG)."""
+
 
 @dataclass
 class Frame:
@@ -67,7 +70,17 @@ class Frame:
     def picture(self) -> Picture:
         """(height, width, 3) uint8 RGB, upright."""
         pixels = self.decoded.to_ndarray(format="rgb24")
+        turn = self.decoded.side_data.get("DISPLAYMATRIX")  # rows a b u, c d v, x y w
+        if turn is not None:
+            a, b, _, c, d = np.frombuffer(turn, "=i4")[:5].tolist()
+            if a * d < b * c:  # mirrored, as telephones' front cameras do it: upside down, and then turned
+                pixels = pixels[::-1]
         return np.ascontiguousarray(np.rot90(pixels, round(self.decoded.rotation / 90)))
+
+    @property
+    def is_sideways(self) -> bool:
+        """Its rows are stored as columns."""
+        return round(self.decoded.rotation / 90) % 2 == 1
 
 
 @dataclass
@@ -223,17 +236,17 @@ def container(path: str, video: Video) -> str:
 class Copy:
     """A new file for changed frames of a video: `show` each, hand on the `sound`, and `close`.
 
-    size: height and width of the frames. ending: of the container, as `container` has it.
-    Times and sound are the source's. Subtitles, chapters, covers and data (where some cameras keep their place) are
-    left out. private: the file's tags are left out, too. Raises ImageError: unwritable.
+    first: a frame; all are as large. ending: of the container, as `container` has it.
+    Times, the shape of pixels and sound are the source's. Subtitles, chapters, covers and data (where some cameras keep
+    their place) are left out. private: the file's tags are left out, too. Raises ImageError: unwritable.
     """
 
-    def __init__(self, file: IO[bytes], ending: str, source: Video, size: tuple[int, int], private: bool) -> None:
+    def __init__(self, file: IO[bytes], ending: str, source: Video, first: Frame, private: bool) -> None:
         import av
 
         format = _WRITTEN[ending]
         codec, options = _CODECS.get(format, _CODECS[""])
-        self._size = size
+        size = self._size = first.picture.shape[:2]
         # Bit-exact: the same copy each time, without an identity drawn by lot.
         self._container: Any = av.open(file, "w", format=format, options={"fflags": "+bitexact"})
         known: Any = source.stream.codec_context
@@ -243,8 +256,11 @@ class Copy:
         # 4:2:0 halves the colours: sides are even.
         context.width, context.height, context.pix_fmt = size[1] + size[1] % 2, size[0] + size[0] % 2, "yuv420p"
         context.time_base = source.stream.time_base
-        for name in ("color_primaries", "color_trc", "colorspace", "color_range"):
+        if shape := source.stream.sample_aspect_ratio:
+            context.sample_aspect_ratio = 1 / shape if first.is_sideways else shape
+        for name in ("color_primaries", "color_trc", "color_range"):
             setattr(context, name, getattr(known, name))
+        context.colorspace = known.colorspace or _BT_601  # 0 is RGB, which becomes that
         with _writing():
             self._sounds = {one.index: self._container.add_stream_from_template(one) for one in source.sounds}
         self._heard: dict[int, int] = {}
@@ -257,7 +273,9 @@ class Copy:
 
         odd = [(0, side % 2) for side in self._size]
         changed = av.VideoFrame.from_ndarray(np.pad(picture, [*odd, (0, 0)], "edge"), format="rgb24")
-        changed = changed.reformat(format="yuv420p", dst_colorspace=frame.decoded.colorspace)
+        as_told: Any = self._stream.codec_context
+        how = {"dst_colorspace": as_told.colorspace, "dst_color_range": as_told.color_range}
+        changed = changed.reformat(format="yuv420p", **how)
         changed.pts, changed.time_base = frame.time, frame.decoded.time_base
         with _writing():
             self._container.mux(self._stream.encode(changed))
