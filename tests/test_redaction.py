@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from matplotlib.cbook import get_sample_data
+from PIL import Image, ImageEnhance
 
 from visavis import Faces, load_detector
 from visavis.boxes import iou
@@ -42,6 +43,21 @@ def test_no_detector_finds_the_face_again_whatever_the_size(effect: str, size: i
     for name in ("shipped", "dlib_hog"):
         again = detector(name).detect([redacted])[0]
         assert not (iou(faces.boxes, again.boxes) > 0.1).any(), name
+
+
+@pytest.mark.parametrize("contrast", [1, 1.6])
+@pytest.mark.parametrize("scale", [0.12, 0.2, 0.5])
+@pytest.mark.parametrize("effect", ["blur", "pixelate", "oval-blur"])
+def test_no_detector_finds_a_face_of_strong_lines_again(effect: str, scale: float, contrast: float):
+    """A cap's brim and a dark collar: with them, few cells are a face."""
+    with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as portrait:
+        small = portrait.resize((round(portrait.width * scale), round(portrait.height * scale)))
+    picture = np.asarray(ImageEnhance.Contrast(small).enhance(contrast))
+    faces = detector("shipped").detect([picture])[0]
+    assert len(faces) == 1
+    redacted = Redaction(effect)(picture, faces)
+    for name in ("shipped", "dlib_hog"):
+        assert not (iou(faces.boxes, detector(name).detect([redacted])[0].boxes) > 0.1).any(), name
 
 
 @pytest.mark.parametrize("effect", ["blur", "pixelate", "oval-blur"])
