@@ -23,11 +23,15 @@ from PIL import Image
 from visavis.images import Picture
 from visavis.rewriting.metadata import NO_EXIF, safe_exif
 
-_SCAN, _END, _COMMENT = 0xDA, 0xD9, 0xFE
+_SCAN, _END, _LINES, _COMMENT = 0xDA, 0xD9, 0xDC, 0xFE
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # in a scan: neither a stuffed byte nor a restart
 
-_MODES = {"JCS_GRAYSCALE": ("L", ["Y"]), "JCS_YCbCr": ("YCbCr", ["Y", "Cb", "Cr"])}
-"""libjpeg's name of the colours -> Pillow's, and jpeglib's names of the planes."""
+_MODES = {
+    "JCS_GRAYSCALE": ("L", ["Y"]),
+    "JCS_YCbCr": ("YCbCr", ["Y", "Cb", "Cr"]),
+    "JCS_RGB": ("RGB", ["Y", "Cb", "Cr"]),
+}
+"""libjpeg's name of the colours -> Pillow's, and jpeglib's names of the planes, whatever their colours."""
 
 _LOCK = threading.Lock()  # jpeglib collects what it reads of a header in globals
 
@@ -40,7 +44,7 @@ class _Segment:
     @property
     def is_aside(self) -> bool:
         """It says something about the picture, which decodes without it."""
-        return 0xE0 <= self.marker <= 0xEF or self.marker == _COMMENT
+        return 0xE0 <= self.marker <= 0xEF or self.marker in (_LINES, _COMMENT)  # libjpeg skips them all
 
     @property
     def is_coding(self) -> bool:
@@ -51,9 +55,9 @@ class _Segment:
     def is_exif(self) -> bool:
         return self.marker == 0xE1 and self.payload.startswith(b"Exif\0\0")
 
-    def without_thumbnail(self) -> "_Segment":
-        """JFIF's own thumbnail is left out."""
-        return _Segment(0xE0, self.payload[:12] + bytes(2)) if self.marker == 0xE0 else self
+    def coding_alone(self) -> "_Segment":
+        """Of one that is coding: JFIF's own thumbnail, and what lies behind Adobe's, are left out."""
+        return _Segment(self.marker, self.payload[:12] + (bytes(2) if self.marker == 0xE0 else b""))
 
     def __bytes__(self) -> bytes:
         return struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2) + self.payload
@@ -73,7 +77,7 @@ def with_asides_of(source: bytes, data: bytes, orientation: int = 1) -> bytes:
     orientation: as EXIF has it; it is written where the EXIF block of `source` has none.
     """
     head, scans = _parts(data)
-    coding = [segment.without_thumbnail() for segment in head if segment.is_coding]
+    coding = [segment.coding_alone() for segment in head if segment.is_coding]
     before = _parts(source)[0]
     asides = [safe for segment in before if not segment.is_coding and (safe := _safe(segment, orientation))]
     if orientation != 1 and not any(segment.is_exif for segment in asides):
@@ -86,7 +90,7 @@ def changed(source: bytes, picture: Picture, mask: NDArray[np.bool_], orientatio
 
     source: a JPEG file that decodes. picture: (height, width, 3) uint8 RGB, as stored (without the EXIF orientation).
     mask: (height, width). The quantisation and what may be passed on (see `with_asides_of`) are the source's; the
-    coding is baseline. Raises ValueError for a JPEG that is neither grey nor YCbCr, or arithmetically coded.
+    coding is baseline. Raises ValueError for a JPEG that is neither grey, YCbCr nor RGB, or arithmetically coded.
     """
     head, scans = _parts(source)
     needed = [segment for segment in head if not segment.is_aside or segment.is_coding]
