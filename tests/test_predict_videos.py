@@ -309,11 +309,16 @@ def test_what_a_camera_cannot_do_is_told(tmp_path: Path):
             predict.predict(predict.Options((), tmp_path / "none", **options))
 
 
-def test_sound_that_a_container_does_not_take_goes_to_matroska(tmp_path: Path):
-    clip(tmp_path / "a.mkv", sound="flac").rename(tmp_path / "a.webm")
-    assert run(tmp_path / "a.webm", tmp_path / "out") == 0
-    assert [path.name for path in (tmp_path / "out/drawn").iterdir()] == ["a.webm.mkv"]
-    assert sounds(tmp_path / "out/drawn/a.webm.mkv") == sounds(tmp_path / "a.webm")
+@pytest.mark.parametrize("name, sound, copy", [
+    ("a.webm", "flac", "a.webm.mkv"), ("a.avi", "pcm_mulaw", "a.avi.mov"), ("a.avi", "adpcm_ms", "a.avi.wmv"),
+])  # fmt: skip
+def test_sound_that_a_container_does_not_take_goes_to_one_that_does(name: str, sound: str, copy: str, tmp_path: Path):
+    made = tmp_path / ("a.mkv" if name == "a.webm" else name)
+    source = clip(made, sound=sound, codec="mpeg4" if made.suffix == ".avi" else "libx264").rename(tmp_path / name)
+    assert run(source, tmp_path / "out") == 0
+    assert [path.name for path in (tmp_path / "out/drawn").iterdir()] == [copy]
+    assert b"".join(sounds(tmp_path / "out/drawn" / copy)) == b"".join(sounds(source))
+    assert len(frames(tmp_path / "out/drawn" / copy)) == 20
 
 
 def test_no_two_copies_share_a_name(tmp_path: Path):

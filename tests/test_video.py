@@ -17,8 +17,9 @@ from visavis.boxes import as_boxes, covered, iou
 from visavis.command import InputError
 from visavis.effects.redaction import Redaction
 from visavis.images import ImageError
+from visavis.video.copying import Copy
 from visavis.video.filming import ROOM, Look, Making, watched
-from visavis.video.recording import CAMERAS, Camera, Copy, Frame, Video
+from visavis.video.recording import CAMERAS, Camera, Frame, Video
 from visavis.video.spans import REACH, between, pairs, spanned
 
 BOX = np.float32([74, 36, 172, 162])
@@ -104,6 +105,15 @@ def test_recordings_put_one_behind_the_other_go_on(name: str, tmp_path: Path):
     assert len(times) == len(frames(twice)) >= 2 * 19
     assert np.diff(times).min() > 0.02 and np.diff(times).max() < 0.2  # not all of the second at the first's end
     assert len(sounds(tmp_path / "copy.mkv")) == len(sounds(twice)) > 1.8 * len(sounds(one))
+
+
+def test_frames_of_another_size_come_in_that_of_the_first(tmp_path: Path):
+    parts = [clip(tmp_path / "a.ts", sound=None), clip(tmp_path / "b.ts", sound=None, pictures=[FACE[:200, :160]] * 20)]
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    watch(both, lambda picture: Faces(), 5, redacting(tmp_path / "copy.mkv"))
+    for path in (both, tmp_path / "copy.mkv"):
+        assert [picture.shape for _, picture in frames(path)] == [FACE.shape] * 40
 
 
 def test_sound_without_a_time_of_its_own_is_left_out(tmp_path: Path):

@@ -24,8 +24,9 @@ from visavis.prediction.frames import Kept, copy_name
 from visavis.prediction.records import crashed
 from visavis.sight import Glimpse, Sight
 from visavis.sources import shown
+from visavis.video.copying import container
 from visavis.video.filming import Making, watched
-from visavis.video.recording import Camera, Video, container
+from visavis.video.recording import Camera, Video
 
 STEP = 0.5
 """Seconds after which a step that has not come to a look yet comes back all the same."""

@@ -17,7 +17,8 @@ import numpy as np
 from visavis.boxes import Boxes, as_boxes
 from visavis.faces import Faces
 from visavis.images import Picture
-from visavis.video.recording import Copy, Frame, Sound, Video
+from visavis.video.copying import Copy
+from visavis.video.recording import Frame, Sound, Video
 from visavis.video.spans import between, spanned
 
 ROOM = 256_000_000

@@ -1,17 +1,13 @@
-"""Video files and cameras: their frames as pictures, and files made of them, with the sound as it was.
+"""Video files and cameras: their frames as pictures, and their sound.
 
-Reading and writing are PyAV's (FFmpeg's libraries). Frames come upright; times are the file's own, so that a frame rate
-that varies stays as it is. One frame after the other: what is in memory does not grow with the length.
+Reading is PyAV's (FFmpeg's libraries). Frames come upright; times are the file's own. One frame after the other: what
+is in memory does not grow with the length. Files made of them: copying.py.
 """
 
-import io
-import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -36,20 +32,6 @@ CAMERAS = {
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv"  # none that opens further files or addresses
 )
-
-_WRITTEN = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""Ending -> the container that is written. All else becomes Matroska, which takes any sound and any times."""
-
-_CODECS: dict[str, tuple[str, dict[str, str]]] = {
-    "webm": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "threads": "1"}),
-    "": ("libx264", {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}),
-}
-"""Container -> FFmpeg's encoder and its settings, of little visible loss; `` is any other. A run that goes on writes
-what an undisturbed one does, and with several threads x264 writes what depends on which is faster, and its macroblock
-tree reads memory that nobody has written."""
-
-_BT_601 = 5
-"""FFmpeg's number for how the colours of YCbCr are meant, where nothing else is said (AVCOL_SPC_BT470BG)."""
 
 
 @dataclass
@@ -166,6 +148,7 @@ class Video:
         self.stream = streams[0]
         self.stream.thread_type = "AUTO"
         self.sounds = [one for one in self.container.streams.audio if one.codec_context]
+        self._size = self.stream.width, self.stream.height  # the stream's own changes where the frames' does
         if self.stream.width * self.stream.height > max_pixels:
             self.container.close()
             raise ImageError("too_large", f"frames of {self.stream.width} x {self.stream.height} pixels")
@@ -193,8 +176,8 @@ class Video:
                 packets += packet.size > 0
                 for decoded in packet.decode():
                     last = max(last + 1, decoded.pts if decoded.pts is not None else last + 1)
-                    if (decoded.width, decoded.height) != (self.stream.width, self.stream.height):
-                        decoded = decoded.reformat(self.stream.width, self.stream.height)
+                    if (decoded.width, decoded.height) != self._size:
+                        decoded = decoded.reformat(*self._size)
                     yield Frame(number, float(last * self.stream.time_base), last, decoded)
                     number += 1
         except (av.FFmpegError, ValueError, OSError) as error:
@@ -219,103 +202,3 @@ class Video:
         self.container.close()
         if self._file is not None:
             self._file.close()
-
-
-def container(path: str, video: Video) -> str:
-    """The ending of the container for a copy: the video's own where that is written and takes its sound, or .mkv."""
-    import av
-
-    ending = Path(path).suffix.lower()
-    if ending not in _WRITTEN:
-        return ".mkv"
-    with av.open(io.BytesIO(), "w", format=_WRITTEN[ending]) as empty:
-        takes = empty.supported_codecs
-    return ending if all(sound.codec_context.codec.canonical_name in takes for sound in video.sounds) else ".mkv"
-
-
-class Copy:
-    """A new file for changed frames of a video: `show` each, hand on the `sound`, and `close`.
-
-    first: a frame; all are as large. ending: of the container, as `container` has it.
-    Times, the shape of pixels and sound are the source's. Subtitles, chapters, covers and data (where some cameras keep
-    their place) are left out. private: the file's tags are left out, too. Raises ImageError: unwritable.
-    """
-
-    def __init__(self, file: IO[bytes], ending: str, source: Video, first: Frame, private: bool) -> None:
-        import av
-
-        format = _WRITTEN[ending]
-        codec, options = _CODECS.get(format, _CODECS[""])
-        size = self._size = first.picture.shape[:2]
-        # Bit-exact: the same copy each time, without an identity drawn by lot.
-        self._container: Any = av.open(file, "w", format=format, options={"fflags": "+bitexact"})
-        known: Any = source.stream.codec_context
-        rate = source.stream.average_rate or Fraction(30)
-        self._stream: Any = self._container.add_stream(codec, rate=rate, options=options)
-        context: Any = self._stream.codec_context
-        # 4:2:0 halves the colours: sides are even.
-        context.width, context.height, context.pix_fmt = size[1] + size[1] % 2, size[0] + size[0] % 2, "yuv420p"
-        context.time_base = source.stream.time_base
-        if shape := source.stream.sample_aspect_ratio:
-            context.sample_aspect_ratio = 1 / shape if first.is_sideways else shape
-        for name in ("color_primaries", "color_trc", "color_range"):
-            setattr(context, name, getattr(known, name))
-        context.colorspace = known.colorspace or _BT_601  # 0 is RGB, which becomes that
-        with _writing():
-            self._sounds = {one.index: self._container.add_stream_from_template(one) for one in source.sounds}
-        self._heard: dict[int, int] = {}
-        if not private:
-            self._container.metadata.update(source.container.metadata)
-
-    def show(self, picture: Picture, frame: Frame) -> None:
-        """Write `picture` at the time of `frame`."""
-        import av
-
-        odd = [(0, side % 2) for side in self._size]
-        changed = av.VideoFrame.from_ndarray(np.pad(picture, [*odd, (0, 0)], "edge"), format="rgb24")
-        as_told: Any = self._stream.codec_context
-        how = {"dst_colorspace": as_told.colorspace, "dst_color_range": as_told.color_range}
-        changed = changed.reformat(format="yuv420p", **how)
-        changed.pts, changed.time_base = frame.time, frame.decoded.time_base
-        with _writing():
-            self._container.mux(self._stream.encode(changed))
-
-    def sound(self, sound: Sound) -> None:
-        """Hand on a packet as it is, or leave it out where it is not later than the one before: no file takes that."""
-        packet = sound.packet
-        source = packet.stream
-        ticks = packet.pts if packet.dts is None else packet.dts
-        if ticks is None or ticks <= self._heard.get(source.index, -math.inf):
-            return
-        self._heard[source.index] = ticks
-        before = packet.pts, packet.dts, packet.duration, packet.time_base
-        packet.stream = self._sounds[source.index]
-        try:
-            with _writing():
-                self._container.mux(packet)
-        finally:  # it is in the unit of this file now, and another copy is to have it as it was
-            packet.stream = source
-            packet.pts, packet.dts, packet.duration, packet.time_base = before
-
-    def close(self, whole: bool) -> None:
-        """Write what is left, and the file's index. whole: or else the file is no good, and nothing is waited for."""
-        import av
-
-        if whole:
-            with _writing():
-                self._container.mux(self._stream.encode(None))
-                self._container.close()
-            return
-        with suppress(av.FFmpegError):  # what stopped the copy is on its way up already
-            self._container.close()
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """FFmpeg's refusals as ImageError (unwritable). A full disk stays an OSError."""
-    import av
-
-    try:
-        yield
-    except (av.FFmpegError, ValueError) as error:
-        raise ImageError("unwritable", str(error)) from None
