@@ -76,6 +76,12 @@ def test_a_text_never_hides_a_small_face_at_the_upper_edge():
     assert not touched[4:8, 106:110].any()
 
 
+def test_a_text_never_hides_the_eyes_in_a_tiny_picture():
+    ground = np.zeros((48, 40, 3), np.uint8)
+    touched = changed(ground, draw.boxes_on(ground, Faces([[6, 5, 31, 36]], [0.998])))
+    assert not touched[12:30, 12:26].any()
+
+
 def test_wrong_kinds_and_texts_are_refused():
     with pytest.raises(ValueError, match="there are found, label"):
         draw.boxes_on(ASTRONAUT, FACE, "face")

@@ -155,8 +155,8 @@ def _tag(
     top = round(float(box[1])) - high
     if top < 0:
         top = min(round(float(box[1])), height - high)
-        if high > (box[3] - box[1]) / 2:
-            return  # better no text than no face
+        if high > (box[3] - box[1]) / 3:
+            return  # better no text than no eyes
     right, bottom = left + wide - 1, top + high - 1
     hides = any(left <= x2 and x1 <= right and top <= y2 and y1 <= bottom for x1, y1, x2, y2 in tags)
     if hides or wide > 3 * (box[2] - box[0]):
