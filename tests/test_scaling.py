@@ -8,6 +8,7 @@ from skimage import data
 import visavis
 from visavis.detectors.faster_rcnn import build
 from visavis.detectors.scaling import Scaling
+from visavis.detectors.sizing import Sizing
 from visavis.images import resize
 
 
@@ -23,7 +24,7 @@ def scaling(**more) -> Scaling:
     [
         ((50, 60), {}, (96, 115)),  # the last of min_size
         ((50, 60), {"in_use": 120}, (120, 144)),
-        ((50, 60), {"in_use": 120, "enlarge": 1.5}, (75, 90)),
+        ((50, 61), {"in_use": 120, "enlarge": 1.5}, (75, 91)),
         ((50, 60), {"enlarge": 1.0}, (50, 60)),
         ((300, 400), {"enlarge": 1.0}, (96, 128)),  # smaller it is made as before
         ((10, 1000), {}, (2, 200)),  # the longer side is at most max_size
@@ -37,7 +38,7 @@ def test_the_size_in_prediction(size, more, expected):
 
 
 def test_boxes_and_ignored_boxes_go_along_in_training():
-    target = {"boxes": torch.tensor([[10.0, 20, 30, 40]]), "ignore": torch.zeros(0, 4)}
+    target = {"boxes": torch.tensor([[10.0, 20, 30, 40]]), "ignore": torch.tensor([[50.0, 0, 60, 100]])}
     sizes = set()
     for seed in range(12):
         torch.manual_seed(seed)
@@ -46,9 +47,27 @@ def test_boxes_and_ignored_boxes_go_along_in_training():
         down, across = image.shape[1] / 100, image.shape[2] / 120
         expected = [10 * across, 20 * down, 30 * across, 40 * down]
         torch.testing.assert_close(moved["boxes"], torch.tensor([expected]))
-        assert moved["ignore"].shape == (0, 4)
+        torch.testing.assert_close(moved["ignore"], torch.tensor([[50 * across, 0, 60 * across, 100 * down]]))
     assert sizes == {64, 96}
     assert target["boxes"].tolist() == [[10, 20, 30, 40]]
+
+
+def test_one_size_in_training_has_a_longer_side_of_four_thirds():
+    for size, expected in (((100, 120), (60, 72)), ((100, 200), (40, 80))):
+        image, _ = scaling(in_training=60).train().resize(torch.rand(3, *size))
+        assert tuple(image.shape[1:]) == expected
+
+
+def test_what_shrinks_is_a_mean_of_all_it_was():
+    stripes = torch.zeros(3, 384, 384)
+    stripes[..., ::4] = 1.0
+    image, _ = scaling().eval().resize(stripes)
+    assert image.shape[1:] == (96, 96)
+    torch.testing.assert_close(image[..., 2:-2], torch.full((3, 96, 92), 0.25), atol=0.02, rtol=0)
+
+
+def test_another_size_has_another_longest_and_one_look():
+    assert Sizing(512, 1280, enlarge=1.25, closer=1.6).resized(256) == Sizing(256, 640, enlarge=1.25)
 
 
 def test_every_architecture_scales_so():
