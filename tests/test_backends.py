@@ -95,6 +95,10 @@ def test_an_onnx_file_of_another_checkpoint_is_passed_over(tmp_path):
     copy.write_bytes(SHIPPED.read_bytes())
     copy.with_suffix(".onnx").write_bytes(SHIPPED.with_suffix(".onnx").read_bytes())
     assert exported.beside(copy) == copy.with_suffix(".onnx")
+    made = copy.with_suffix(".onnx").read_bytes()
+    copy.with_suffix(".onnx").write_bytes(made.replace(b'{"made": %d' % exported.MADE, b'{"made": 0'))
+    assert exported.beside(copy) is None  # of a release before
+    copy.with_suffix(".onnx").write_bytes(made)
     checkpoint.relabel(copy, checkpoint.metadata(copy) | {"temperature": 2.0})
     assert exported.beside(copy) is None
     assert load_detector(copy, "cpu").runs.startswith("torch")
