@@ -107,6 +107,16 @@ def test_an_onnx_file_of_another_checkpoint_is_passed_over(tmp_path):
         assert exported.beside(copy) is None
 
 
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_an_onnx_file_that_is_damaged_is_told_by_name(tmp_path, backend):
+    copy = tmp_path / "copy.safetensors"
+    shutil.copy(SHIPPED, copy)
+    whole = SHIPPED.with_suffix(".onnx").read_bytes()
+    copy.with_suffix(".onnx").write_bytes(bytes(10_000) + whole[10_000:])  # it still says which checkpoint it is of
+    with pytest.raises(InputError, match=r"copy\.onnx cannot be used .*; remove it"):
+        load_detector(copy, "cpu", backend=backend).detect([data.astronaut()])
+
+
 def test_what_cannot_be_honoured_is_said():
     for options, told in (
         ({"backend": "tensorrt"}, "there are auto, torch"),

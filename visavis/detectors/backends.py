@@ -58,7 +58,10 @@ def network(
 
 
 class OnnxRuntime:
-    """An exported network in Microsoft's ONNX Runtime, on the CPU. at_once: calls that share its cores."""
+    """An exported network in Microsoft's ONNX Runtime, on the CPU. at_once: calls that share its cores.
+
+    Raises InputError for a file that is damaged.
+    """
 
     def __init__(self, file: Path, at_once: int = 1) -> None:
         import onnxruntime
@@ -66,7 +69,10 @@ class OnnxRuntime:
         self.at_once = at_once
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _threads() // at_once
-        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 its errors are fifteen classes that have nothing else in common
+            raise _damaged(file, error) from None
         self.runs = "onnxruntime on cpu, fp32"
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
@@ -78,7 +84,7 @@ class OpenVino:
     """An exported network in Intel's OpenVINO, on the CPU. at_once: calls that share its cores. Raises InputError for a
     precision that this CPU has not.
 
-    It is made ready in the background, and the first call waits for it.
+    It is made ready in the background, and the first call waits for it; that raises InputError for a damaged file.
     """
 
     def __init__(self, file: Path, precision: str = "fp32", at_once: int = 1) -> None:
@@ -119,11 +125,19 @@ def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
         "INFERENCE_NUM_THREADS": _threads(),
         "NUM_STREAMS": at_once,
     }
-    network = openvino_cache.compiled(core, file, settings)
+    try:
+        network = openvino_cache.compiled(core, file, settings)
+    except RuntimeError as error:
+        raise _damaged(file, error) from None
     # The first calls of a program must not come from several threads at once: its Python bindings would wait for one
     # another, each with a lock that the other needs, for ever.
     _looked(network.create_infer_request(), np.zeros((SMALLEST, SMALLEST, 3), np.uint8), 1.0)
     return network
+
+
+def _damaged(file: Path, error: Exception) -> InputError:
+    why = " ".join(str(error).split())[:200]
+    return InputError(f"{file} cannot be used ({why}); remove it, and python -m visavis.export makes it anew")
 
 
 def _looked(request: Any, picture: Picture, threshold: float) -> Faces:
