@@ -180,6 +180,17 @@ def test_a_lossy_webp_keeps_every_other_pixel_too():
     assert (raw(redacted(source))[~mask] == raw(source)[~mask]).all()
 
 
+@pytest.mark.parametrize("colours", [(12, 13, 6, 1), (9, 16, 9, 0)], ids=["Display P3", "BT.2020 PQ"])
+def test_a_heic_whose_colours_are_told_by_numbers_keeps_them(colours: tuple[int, ...]):
+    names = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
+    images.decode(written(ASTRONAUT, "PNG"))  # Pillow knows HEIF from there on
+    source = written(ASTRONAUT, "HEIF", save_nclx_profile=True, **dict(zip(names, colours, strict=True)))
+    for data in (source, redacted(source)):
+        assert tuple(opened(data).info["nclx_profile"][name] for name in names) == colours
+    mask = around(FILL.mask((512, 512), FACE))
+    assert np.abs(images.decode(source).astype(int) - images.decode(redacted(source)))[~mask].mean() < 1
+
+
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_of_several_pictures_the_first_alone_is_left(format: str):
     second = ASTRONAUT.rotate(180)

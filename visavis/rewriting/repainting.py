@@ -34,7 +34,7 @@ _UNTURNED = {
 }
 """EXIF orientation -> what turns a picture as displayed into one as stored."""
 
-_MEANING = frozenset({"icc_profile", "transparency", "background", "dpi"})
+_MEANING = frozenset({"icc_profile", "nclx_profile", "transparency", "background", "dpi"})
 """What Pillow knows of a picture that says how its pixels are meant; the rest of its `info` is left out."""
 
 
