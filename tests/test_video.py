@@ -107,6 +107,27 @@ def test_recordings_put_one_behind_the_other_go_on(name: str, tmp_path: Path):
     assert len(sounds(tmp_path / "copy.mkv")) == len(sounds(twice)) > 1.8 * len(sounds(one))
 
 
+def test_several_tracks_of_sound_keep_their_languages(tmp_path: Path):
+    plain, source = clip(tmp_path / "a.mp4"), tmp_path / "b.mp4"
+    with av.open(str(plain)) as old, av.open(str(source), "w") as new:
+        picture = new.add_stream_from_template(old.streams.video[0])
+        tracks = [new.add_stream_from_template(old.streams.audio[0]) for _ in range(2)]
+        for track, language in zip(tracks, ("deu", "eng"), strict=True):
+            track.metadata.update({"language": language, "handler_name": "Oxfordshire"})
+        for target in (picture, *tracks):
+            old.seek(0)
+            for packet in old.demux(old.streams.video[0] if target is picture else old.streams.audio[0]):
+                if packet.dts is not None:
+                    packet.stream = target
+                    new.mux(packet)
+    assert b"Oxfordshire" in source.read_bytes()
+    watch(source, lambda picture: Faces(), 5, redacting(tmp_path / "copy.mp4"))
+    with av.open(str(tmp_path / "copy.mp4")) as video:
+        assert [one.metadata["language"] for one in video.streams.audio] == ["deu", "eng"]
+        assert all(one.frames > 30 for one in video.streams.audio)
+    assert b"Oxfordshire" not in (tmp_path / "copy.mp4").read_bytes()
+
+
 def test_frames_of_another_size_come_in_that_of_the_first(tmp_path: Path):
     parts = [clip(tmp_path / "a.ts", sound=None), clip(tmp_path / "b.ts", sound=None, pictures=[FACE[:200, :160]] * 20)]
     both = tmp_path / "both.ts"

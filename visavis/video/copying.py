@@ -85,6 +85,10 @@ class Copy:
         context.colorspace = known.colorspace or _BT_601  # 0 is RGB, which becomes that
         with _writing():
             self._sounds = {one.index: self._container.add_stream_from_template(one) for one in source.sounds}
+        for one in source.sounds:  # of several tracks, which is which
+            self._sounds[one.index].metadata.update(
+                {name: value for name, value in one.metadata.items() if name == "language"}
+            )
         self._heard: dict[int, int] = {}
         if not private:
             self._container.metadata.update(source.container.metadata)
