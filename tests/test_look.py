@@ -216,6 +216,13 @@ def test_a_name_that_is_no_utf8_is_shown_and_followed(browser: Any, tmp_path: Pa
     assert seen.page.get_attribute("#keys a", "href") == "odd%20%FF%20%231.jpg"
 
 
+def test_without_labels_there_are_no_mistakes_to_ask_for(browser: Any, tmp_path: Path) -> None:
+    one = Entry("one", skimage.data.coffee(), found=faces([1, 1, 50, 50], scores=[0.9]))
+    page = opened(browser, visavis.look([one], tmp_path / "page.html")).page
+    assert page.is_visible("#of-score") and not page.is_visible("#of-mistake")
+    assert "worst" not in page.eval_on_selector_all("#sort option", "all => all.map(one => one.value)")
+
+
 def test_of_thousands_only_those_in_sight_are_in_the_document(browser: Any, tmp_path: Path) -> None:
     small = skimage.data.coffee()[:40, :60]
     many = [Entry(f"{number:05}", small, faces([1, 1, number % 50 + 5, 30])) for number in range(3000)]

@@ -75,7 +75,12 @@ def look(
         raise InputError(f"{out} is a folder; give the name of a page, such as look.html")
     page = Path(__file__).with_name("look.html").read_text(encoding="utf-8")
     colours = {kind: "#%02x%02x%02x" % colour for kind, colour in COLOURS.items()}  # noqa: UP031
-    head = {"title": title, "colours": colours, "judged": any(entry.found is not None for entry in entries)}
+    head = {
+        "title": title,
+        "colours": colours,
+        "scored": any(entry.found is not None for entry in entries),
+        "judged": any(entry.found is not None and entry.truth is not None for entry in entries),
+    }
     rows = [_row(entry, threshold, iou) for entry in entries]
     paths = sum(3 * len(os.path.relpath(one.picture, out.parent)) for one in entries if isinstance(one.picture, Path))
     facts = len(page) + sum(len(_json(row)) for row in rows) + paths + 1000

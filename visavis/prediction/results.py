@@ -239,7 +239,7 @@ def _on_page(seen: Iterator[Seen], out: Path) -> Iterator[Shot]:
 
 
 def _entry(shot: Shot) -> Entry:
-    row = {"faces": str(len(shot.rows)), "size": f"{shot.width} x {shot.height}", "reason": shot.reason}
+    row = {"faces": str(len(shot.rows)), "reason": shot.reason}
     which = "" if shot.frame is None else f" {shot.rows[0]['time']:.1f} s"
     return Entry(
         shot.told + which, Path(shot.file), found=shot.faces, row={key: text for key, text in row.items() if text}
