@@ -92,7 +92,7 @@ class Options:
     stdout: Literal["jsonl"] | None = None
     """Print the record of each input as a line of JSON as soon as it is done."""
     overwrite: bool = False
-    """Replace the results that --out holds. Drawn copies of photos not given this time stay."""
+    """Replace the results that --out holds. Pictures of photos not given this time stay."""
     resume: bool = False
     """Go on with the run that was stopped in --out; give the same options again."""
     device: str = "auto"

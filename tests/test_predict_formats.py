@@ -123,6 +123,20 @@ def test_voc_by_hand(place: Path):
     same(from_csv(place / "out"), boxes)
 
 
+def test_another_run_leaves_no_tables_of_the_one_before(place: Path, tmp_path: Path):
+    one, two, out = place / "photos/images/1.jpg", place / "photos/a", tmp_path / "out"
+    for how in (
+        (one, "--format", "csv,json,jsonl,coco,yolo,voc", "--look"),
+        (two, "--format", "yolo,voc", "--overwrite"),
+    ):
+        assert typed("predict.py", *how, "--out", out, "--device", "cpu", "--no-draw").returncode == 0
+    kept = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*") if path.is_file())
+    assert kept == [
+        "files.csv", "voc/Annotations/a/1.xml", "voc/JPEGImages/a/1.jpg",
+        "yolo/data.yaml", "yolo/images/a/1.jpg", "yolo/labels/a/1.txt",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("format", ["yolo", "voc", "coco"])
 def test_our_own_import_reads_it(format: str, place: Path, tmp_path: Path):
     source = place / "out" / {"yolo": "yolo/data.yaml", "voc": "voc", "coco": "coco.json"}[format]

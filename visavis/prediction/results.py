@@ -137,6 +137,13 @@ def _table(path: Path, columns: Iterable[str]) -> tuple[IO[str], "csv.DictWriter
     return file, rows
 
 
+def forget(out: Path) -> None:
+    """Remove the tables and pages of an earlier run, before one that may write others."""
+    names = (FACES, PAGE, *(name for name in WRITTEN.values() if "." in name))
+    for path in (*(out / name for name in names), *out.glob("look-[0-9]*.html")):
+        path.unlink(missing_ok=True)
+
+
 def write_json(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
     """faces.json: a list of all records."""
     with replaced(out / "faces.json") as file:
@@ -185,9 +192,9 @@ def write_yolo(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
     """yolo/: data.yaml, labels/, and links to the photos in images/. Labels of photos in a folder images/ of their own
     are where YOLO's rule looks for them."""
     folder = out / "yolo"
+    _forget(folder / "images", yolo.labels_of)
     for shot in shots(seen(), out):
         labels = yolo.labels_of(folder / "images" / f"{shot.place}.txt")
-        _forget_frames(shot, (folder / "images" / shot.place).parent, labels.parent)
         _link(shot, folder / "images")
         with replaced(labels, durable=False) as file:
             file.writelines(yolo.label(box, shot.size) for box in shot.boxes)
@@ -199,20 +206,23 @@ def write_voc(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:
     """voc/: Annotations/, and links to the photos in JPEGImages/. `path` is the input's, `score` a face's, and so are
     the attributes."""
     folder = out / "voc"
+    pictures, annotations = folder / voc.IMAGES, folder / voc.ANNOTATIONS
+    _forget(pictures, lambda link: (annotations / link.relative_to(pictures)).with_suffix(".xml"))
     for shot in shots(seen(), out):
-        _forget_frames(shot, *((folder / part / shot.place).parent for part in (voc.IMAGES, voc.ANNOTATIONS)))
-        _link(shot, folder / voc.IMAGES)
+        _link(shot, pictures)
         told = [_besides(face) for face in shot.rows]
         text = voc.annotation(shown(shot.name), shot.size, zip(shot.boxes, told, strict=True), path=shot.told)
-        with replaced(folder / voc.ANNOTATIONS / f"{shot.place}.xml", durable=False) as file:
+        with replaced(annotations / f"{shot.place}.xml", durable=False) as file:
             file.write(text)
 
 
-def _forget_frames(shot: Shot, *folders: Path) -> None:
-    """Before the first frame of a video: remove those of an earlier run."""
-    if shot.frame == 0:
-        for folder in folders:
-            frames.forget(folder)
+def _forget(pictures: Path, told: Callable[[Path], Path]) -> None:
+    """Remove the links that an earlier run made, perhaps to other pictures, each with what is told of it."""
+    for folder, _, names in os.walk(pictures):
+        for link in (Path(folder, name) for name in names):
+            if link.is_symlink():
+                told(link).unlink(missing_ok=True)
+                link.unlink()
 
 
 def write_page(out: Path, seen: Callable[[], Iterator[Seen]]) -> None:

@@ -40,6 +40,7 @@ def begin(out: Path, settings: dict[str, Any], inputs: Sequence[Input]) -> Journ
     made."""
     _make(out)
     journal = Journal.begin(out / JOURNAL, settings, inputs)
+    results.forget(out)
     sweep(out)
     return journal
 
