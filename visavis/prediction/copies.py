@@ -70,7 +70,9 @@ class Copies:
                 sheets.keep(self.out, place, picture, faces)
         except OSError as error:  # a full disk, a name that this file system does not take
             where = error.filename2 or error.filename or self.out
-            raise InputError(f"cannot write {where}: {error.strerror}; give another --out, or --no-draw") from None
+            raise InputError(
+                f"cannot write {where}: {error.strerror}; mend that and give --resume, or another --out"
+            ) from None
 
     def forget_frames(self, place: str) -> None:
         """Remove what an earlier run wrote of a video's frames: it may have looked at others."""
