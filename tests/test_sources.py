@@ -66,6 +66,8 @@ def test_lists_in_files_and_on_standard_input(tree: Path, monkeypatch: pytest.Mo
     assert told("-", "odd[1].png") == [("a/1.jpg", ""), (odd, ""), ("odd[1].png", "")]
     with pytest.raises(InputError, match=r"@gone.txt: the list gone.txt cannot be read: No such file"):
         sources.listed(["@gone.txt"])
+    with pytest.raises(InputError, match="'' is not there"):  # of a variable that nobody set
+        sources.listed([""])
 
 
 def test_what_would_lead_in_circles(tree: Path):

@@ -81,7 +81,7 @@ def listed(
     taken: set[str] = set()
     for name, demanded, place in _names(given):
         if not os.path.lexists(name) and demanded:
-            raise InputError(f"{name} is not there")
+            raise InputError(f"{name or repr(name)} is not there")
         if out is not None:
             _keep_apart(name, out)
         if os.path.isdir(name):
