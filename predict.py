@@ -237,8 +237,6 @@ def _check(options: Options) -> None:
     for name in ("batch_size", "workers"):
         if getattr(options, name) != "auto" and getattr(options, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {getattr(options, name)}: give at least 1, or auto")
-    if options.threshold is not None and not 0 <= options.threshold <= 1:
-        raise InputError(f"--threshold {options.threshold:g}: a score lies between 0 and 1")
     if not options.photos and options.webcam is None:
         raise InputError("give photos, videos or folders to look at, or --webcam 0")
     if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):

@@ -166,6 +166,16 @@ def test_wrong_names_are_told():
             build("mobilenet_v2_slim_fpnlite", init)
 
 
+def test_options_that_no_detector_can_have_are_told():
+    for options, told in (
+        ({"threshold": 2}, "--threshold 2: a score lies between 0 and 1"),
+        ({"threshold": float("nan")}, "--threshold nan"),
+        ({"at_once": 0}, "at_once = 0: give at least 1"),
+    ):
+        with pytest.raises(InputError, match=told):
+            load_detector(device="cpu", **options)
+
+
 def test_a_checkpoint_of_another_arch_is_refused(tmp_path):
     checkpoint.save(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, {"arch": "resnet50_fpn"})
     with pytest.raises(InputError, match="holds a resnet50_fpn"):

@@ -63,6 +63,10 @@ def load_detector(
     Raises visavis.command.InputError where there is no such detector, its package is not installed, the file is
     not there or is no checkpoint, and for options that cannot be had.
     """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InputError(f"--threshold {threshold:g}: a score lies between 0 and 1")
+    if at_once < 1:
+        raise InputError(f"at_once = {at_once}: give at least 1")
     ours = {"backend": backend, "precision": precision, "size": size, "at_once": at_once}
     if str(name_or_path) in DETECTORS:
         module, function = DETECTORS[str(name_or_path)].split(":")
