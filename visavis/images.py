@@ -284,7 +284,7 @@ _DECODER_ERRORS = (
 
 
 def as_picture(value: Any) -> Picture:
-    """Check that `value` is a picture as this project has it. Raises ValueError."""
+    """Check that `value` is a picture as this project has it, of one pixel or more. Raises ValueError."""
     if isinstance(value, np.ndarray) and value.ndim == 3 and value.shape[2] == 3 and value.dtype == np.uint8:
         if not value.size:
             raise ValueError(f"a picture of {value.shape[0]} x {value.shape[1]} pixels has nothing to look at")
