@@ -227,7 +227,7 @@ def test_who_has_not_exported_a_network_hears_of_it(tmp_path: Path, capfd):
     shutil.copy(SHIPPED, weights)
     hint = f"on a CPU, `python -m visavis.export '{weights}'` makes it two to five times as fast"
     for number, (backend, told) in enumerate((("auto", True), ("torch", False), ("auto", False))):
-        out = tmp_path.parent / f"out-{number}"
+        out = tmp_path / f"out-{number}"
         options = predict.Options((tmp_path / "photo.jpg",), out, detector=str(weights), device="cpu", backend=backend)
         assert predict.predict(options) == 0
         assert (hint in capfd.readouterr().err) == told
