@@ -10,7 +10,6 @@ import signal
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while all below is imported; then main() hears it
 
-import hashlib
 import math
 import shlex
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ import tyro
 from tqdm import tqdm
 
 import visavis
-from visavis import sources
+from visavis import checkpoint, sources
 from visavis.command import InputError, Seconds, main, say
 from visavis.cores import cores
 from visavis.detectors import SHIPPED, Detector
@@ -214,7 +213,7 @@ def _detector(options: Options, at_once: int) -> tuple[Detector, dict[str, Any]]
     weights = SHIPPED if name == "shipped" else Path(name)
     settings = {
         "photos": [sources.shown(os.fspath(one)) for one in options.photos],
-        "weights": hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else name,
+        "weights": checkpoint.fingerprint(weights) if weights.is_file() else name,
         "threshold": detector.threshold,
         "runs": runs,
         **how,

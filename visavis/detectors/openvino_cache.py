@@ -1,7 +1,7 @@
 """What OpenVINO makes of a network, kept in the user's cache: the next time it takes a quarter of the time.
 
-OpenVINO has a cache of its own, which takes a file that was damaged for whole as long as its head is, and then finds
-other faces. Here each file begins with the SHA-256 of what follows.
+OpenVINO has a cache of its own, which takes a file that was damaged for whole as long as its head is, and then frames
+faces otherwise. Here each file begins with the SHA-256 of what follows.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from visavis.checkpoint import fingerprint
 from visavis.detectors import exported
 from visavis.files import replaced
 
@@ -38,8 +39,7 @@ def _name(core: Any, file: Path, settings: dict[str, Any]) -> str:
     import openvino
 
     processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-    network = hashlib.sha256(file.read_bytes()).hexdigest()
-    told = json.dumps([openvino.__version__, processor, network, settings], sort_keys=True)
+    told = json.dumps([openvino.__version__, processor, fingerprint(file), settings], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
