@@ -20,7 +20,10 @@ from dataset.photos import Photo, Photos
 from dataset.split import Shares
 from dataset.transforms import PRESETS, SPARE, preset
 from dataset.validation import evaluate
-from visavis.command import InputError, Seconds, main, say
+from visavis import kinds
+from visavis.commands.commandline import Seconds, main
+from visavis.errors import InputError
+from visavis.messages import say
 from visavis.training import config
 from visavis.training.pictures import SHOWN, Items, draw_batches, set_aside
 from visavis.training.run import Run
@@ -49,7 +52,8 @@ class Options:
     """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn, mobilenet_v2_fpn,
     mobilenet_v2_fpnlite (the one for a CPU), or mobilenet_v2_slim_fpnlite (python -m visavis.slim makes it of that)."""
     init: str = "coco"
-    """Weights to start from: coco, imagenet, none, or a file (.safetensors of ours, .pth of torchvision's)."""
+    """Weights to start from: shipped (those that come with visavis), coco, imagenet, none, or a file (.safetensors of
+    ours, .pth of torchvision's)."""
     teacher: Path | None = None
     """A checkpoint of a better network with the same pyramid: learn to see what that sees, too."""
     trainable_layers: int = 3
@@ -189,6 +193,7 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
     dataset = FaceDataset(photos, augmented, options.mosaic, needed, options.seed, as_bytes=True)
     workers = world.cores() if options.workers == "auto" else options.workers
     # A checkpoint travels: names, not the folders of the machine that made it.
+    kind, _ = kinds.of_arch(options.arch)
     paths = {name: getattr(options, name) for name in ("data", "out", "init", "teacher")}
     names = {name: path and Path(path).name for name, path in paths.items()} | {"resume": False}
     run = Run(
@@ -196,12 +201,12 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
         learner,
         batches,
         loader(dataset, batches, workers, in_worker),
-        validate=lambda model, stop: evaluate(model, held_out, on, world, stop),
+        validate=lambda model, stop: evaluate(model, held_out, on, world, stop, kind),
         held_out=held_out,
         epochs=options.epochs,
         patience=options.patience,
         save_every=options.save_every,
-        metadata={"arch": options.arch, "options": config.plain(options) | names},
+        metadata={"kind": kind, "arch": options.arch, "options": config.plain(options) | names},
         described={
             "device": chosen,
             "precision": arithmetic,
@@ -230,9 +235,7 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
 def _learner(options: Options, world: "World", on: "torch.device", precision: str, batches: "Batches") -> "Learner":
     import torch
 
-    from visavis.detectors.faster_rcnn import build, freeze
-    from visavis.detectors.folding import merge
-    from visavis.detectors.strides import settle
+    from visavis.detectors.faster_rcnn.strides import settle
     from visavis.training import distributed, draws, schedule, state
     from visavis.training.learner import Learner
     from visavis.training.precision import compile_backbone
@@ -242,10 +245,7 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     init, last = options.init, options.out / "last.safetensors"
     if options.resume and init != "none" and last.exists() and (options.out / state.NAME).exists():
         init = str(last)  # the state will replace its weights, and what the run began from may be gone
-    model = build(options.arch, init, options.trainable_layers)
-    if options.freeze is not None:
-        freeze(model, options.freeze)
-    merge(model)
+    model = kinds.of_arch(options.arch)[1].network(options.arch, init, options.trainable_layers, options.freeze)
     model.transform.in_training = options.size or options.mosaic
     settle(model.to(on))
     if options.channels_last:

@@ -27,12 +27,13 @@ from clean import corrupt, listing
 from clean.look import Photo
 from dataset import tables
 from dataset.split import split_of
-from visavis import command, images
+from visavis import images
 from visavis.boxes import area, as_boxes, iou
-from visavis.command import say
+from visavis.commands import commandline
+from visavis.errors import ImageError
 from visavis.evaluation.conventions import meets
 from visavis.files import replaced
-from visavis.images import ImageError
+from visavis.messages import say
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "face_recognition": ("--finder", "face_recognition"),
@@ -377,4 +378,4 @@ def _clean(folder: Path, *arguments: str, apart: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    command.main(run, Options)
+    commandline.main(run, Options)

@@ -12,7 +12,8 @@ from clean.look import Box, Photo
 from dataset import tables
 from visavis import images
 from visavis.boxes import as_boxes, clip, iou
-from visavis.images import ImageError, Picture
+from visavis.errors import ImageError
+from visavis.images import Picture
 
 CORRUPT = (
     "changed",

@@ -27,8 +27,10 @@ from typing import Any
 from benchmarks import hostile
 from benchmarks.rivals import IMG2DATASET, PLAIN
 from dataset import tables
-from visavis import command, images
-from visavis.command import InputError, say
+from visavis import images
+from visavis.commands import commandline
+from visavis.errors import InputError
+from visavis.messages import say
 
 PORT = 8181
 HOSTS = [f"127.0.0.{number}" for number in range(2, 10)]
@@ -194,4 +196,4 @@ def served(photos: Path, folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    command.main(run, Options)
+    commandline.main(run, Options)

@@ -20,7 +20,7 @@ from benchmarks.rivals import IMG2DATASET, PLAIN
 from dataset import tables
 from download import images
 from tests.hostile_site import Site, answer, drip, hang_up
-from visavis.command import say
+from visavis.messages import say
 
 _OPEN = [ipaddress.ip_network("127.0.0.2/32")]  # stands for the open internet; 127.0.0.1 is inside
 

@@ -27,7 +27,9 @@ from dataset.faces import Photo, load_photos
 from dataset.formats import import_csv
 from dataset.split import Shares
 from visavis.boxes import as_boxes
-from visavis.command import InputError, main, say
+from visavis.commands.commandline import main
+from visavis.errors import InputError
+from visavis.messages import say
 from visavis.training import config
 
 VARIANTS = {

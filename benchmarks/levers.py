@@ -18,7 +18,8 @@ from typing import Any
 import train
 from dataset.photos import Photos
 from dataset.split import Shares
-from visavis.command import InputError, main
+from visavis.commands.commandline import main
+from visavis.errors import InputError
 from visavis.training import config
 
 OURS, PLAIN = "mobilenet_v2_fpn", "mobilenet_v2_by_default"
@@ -78,7 +79,7 @@ def run(options: Options) -> int:
 
 def _measure(options: Options, arch: str, answer: Any) -> None:
     """Train and validate one of the two, in this process; send its figures."""
-    from visavis.detectors import faster_rcnn
+    from visavis.detectors.faster_rcnn import architectures as faster_rcnn
     from visavis.training.distributed import World
     from visavis.training.stopping import Stop
 

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from dataset import tables
-from visavis import command
-from visavis.command import say
+from visavis.commands import commandline
+from visavis.messages import say
 
 IDENTITIES, LINES = 2_622, 2_604_849  # of the official list
 
@@ -155,4 +155,4 @@ def _nearly_done(data: Path) -> int:
 
 
 if __name__ == "__main__":
-    command.main(run, Options)
+    commandline.main(run, Options)

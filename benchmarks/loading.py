@@ -24,7 +24,8 @@ from PIL import Image
 
 from dataset.photos import Photo, Photos
 from visavis.boxes import as_boxes
-from visavis.command import main, say
+from visavis.commands.commandline import main
+from visavis.messages import say
 
 SECONDS = 4.0
 """That each is watched for, three times."""

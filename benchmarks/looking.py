@@ -19,9 +19,11 @@ import tyro
 
 import visavis
 from visavis.boxes import as_boxes
-from visavis.command import InputError, main, say
+from visavis.commands.commandline import main
+from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.look import Entry
+from visavis.messages import say
+from visavis.page import Entry
 
 
 @dataclass

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 
 from visavis import checkpoint
 from visavis.calibration import of_checkpoint
-from visavis.detectors import faster_rcnn
-from visavis.detectors.graph import LIKELY
+from visavis.detectors.faster_rcnn import architectures as faster_rcnn
+from visavis.detectors.faster_rcnn.graph import LIKELY
 
 
 def run(source: Path, photos: Path, out: Path) -> None:

@@ -25,10 +25,14 @@ import tyro
 
 import visavis
 from visavis import boxes, checkpoint
-from visavis.command import InputError, main, say
+from visavis.checkpoint import SHIPPED
+from visavis.commands.commandline import main
 from visavis.cores import cores
-from visavis.detectors import SHIPPED, exported, faster_rcnn
+from visavis.detectors.faster_rcnn import architectures as faster_rcnn
+from visavis.detectors.faster_rcnn import exported
+from visavis.errors import InputError
 from visavis.images import encode, find, read, resize
+from visavis.messages import say
 
 ROUNDS = 3
 WAYS = (("torch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))

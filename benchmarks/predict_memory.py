@@ -21,7 +21,7 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from visavis.command import main
+from visavis.commands.commandline import main
 
 STRETCHES = 20
 WRITTEN = 10.0

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import train
-from visavis.command import InputError, main, say
+from visavis.commands.commandline import main
+from visavis.errors import InputError
+from visavis.messages import say
 from visavis.training import config
 
 

@@ -27,10 +27,12 @@ import visavis
 from dataset import tables
 from dataset.photos import Photo, load_photos
 from visavis.boxes import iou, match
-from visavis.command import InputError, main, say
+from visavis.commands.commandline import main
+from visavis.errors import InputError
 from visavis.evaluation import conventions
 from visavis.faces import Faces
 from visavis.images import read
+from visavis.messages import say
 
 NEAR = 0.3
 """A find that overlaps a label by this IoU is the labelled face."""

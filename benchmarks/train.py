@@ -21,7 +21,9 @@ from typing import Any, Literal
 import train
 from dataset.photos import Photos
 from visavis import device
-from visavis.command import InputError, main, say
+from visavis.commands.commandline import main
+from visavis.errors import InputError
+from visavis.messages import say
 from visavis.training import config
 from visavis.training.run import Run
 
@@ -143,7 +145,7 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from visavis import checkpoint
-    from visavis.detectors.faster_rcnn import build, norm_eps
+    from visavis.detectors.faster_rcnn.architectures import build, norm_eps
     from visavis.training.distributed import World
 
     photos = Photos.load(options.data)

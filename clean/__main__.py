@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from visavis import command
-from visavis.command import InputError, say
+from visavis.commands import commandline
+from visavis.errors import InputError
+from visavis.messages import say
 
 if TYPE_CHECKING:
     from clean.verdicts import Verdict
@@ -123,4 +124,4 @@ def _counts(judged: "Sequence[Verdict]") -> str:
 
 
 if __name__ == "__main__":
-    command.main(run, Options)
+    commandline.main(run, Options)

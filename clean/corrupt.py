@@ -10,7 +10,8 @@ from itertools import product
 
 import numpy as np
 
-from visavis.images import ImageError, Picture, opened
+from visavis.errors import ImageError
+from visavis.images import Picture, opened
 
 _ROUGH = 3
 """A step of quantisation so many times larger than all around it, or smaller, is damage. It is twice at most in

@@ -10,9 +10,10 @@ from functools import cache, cached_property, partial
 from importlib import import_module
 
 from visavis.boxes import Boxes
-from visavis.command import InputError
-from visavis.detectors import SHIPPED, Detector, load_detector
+from visavis.checkpoint import SHIPPED
+from visavis.detectors import Detector, load_detector
 from visavis.detectors.dlib_face_recognition import DlibCnn, DlibHog, squash
+from visavis.errors import InputError
 
 FINDERS: dict[str, str] = {
     "face_recognition": "clean.finders:face_recognition",

@@ -11,7 +11,7 @@ from typing import Any
 from clean.look import Photo
 from clean.shelf import Shelf
 from dataset import tables
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.images import find
 
 _TABLES = """

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clean import corrupt, finders, likeness, search
 from visavis import images
 from visavis.boxes import as_boxes
-from visavis.images import ImageError
+from visavis.errors import ImageError
 
 VERSION = 3
 """Part of what a look depends on; a change of the code below that sees otherwise raises it."""
@@ -62,7 +62,7 @@ class Task:
 class Seen:
     """What one look told. Everything is plain, so that it goes through a pipe and into a JSON line.
 
-    reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.images.ImageError), or empty.
+    reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.errors.ImageError), or empty.
     finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `clean.search.CLOSER` or nothing.
     keys: finder -> its version.
     likeness: a clean.likeness.Likeness as text. frames: of an animation; the first is looked at.

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from clean import finders, journal
 from clean.look import Photo, Seen, Task, look, prepare
-from visavis.command import say
 from visavis.cores import cores
+from visavis.messages import say
 from visavis.workers import WorkerDied, Workers
 
 SECONDS = 120.0
@@ -32,7 +32,7 @@ def look_at_all(photos: Sequence[Photo], task: Task, path: Path, workers: int | 
     """A look at each photo, in their order; those that are new are added to the journal at `path`.
 
     A photo that kills its worker, or takes longer than `SECONDS`, gets the reason `crashed`; the next run tries it
-    again. Raises visavis.command.InputError where a finder cannot be had, or no process.
+    again. Raises visavis.errors.InputError where a finder cannot be had, or no process.
     """
     keys = {name: finders.load(name).key for name in task.finders}
     places = journal.places(path, photos)

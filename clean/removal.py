@@ -15,7 +15,8 @@ from clean.journal import Journal
 from clean.look import Photo, Seen
 from clean.shelf import Shelf
 from clean.verdicts import Verdict
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 STAYS = frozenset({"missing", "unreadable", "crashed", "changed"})
 """Reasons that say nothing about the photo: there is no file, the next run looks at it again, or somebody changed it,

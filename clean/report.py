@@ -18,12 +18,12 @@ import numpy as np
 from clean.finders import Finder
 from clean.look import Photo, Seen
 from clean.verdicts import Verdict
-from visavis import draw, images
+from visavis import drawing, images
 from visavis.boxes import Boxes, as_boxes, scale
+from visavis.errors import ImageError
 from visavis.evaluation.conventions import Shift
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError
 
 EACH = 60
 """Photos on a sheet."""
@@ -159,7 +159,7 @@ class _Pictures:
         picture, _ = images.fit(reduced.picture, THUMBNAIL)
         factors = picture.shape[0] / reduced.height, picture.shape[1] / reduced.width
         for kind, boxes in self._boxes(photo, seen, verdict):
-            picture = draw.boxes_on(picture, Faces(scale(boxes, factors)), kind, [""] * len(boxes))
+            picture = drawing.boxes_on(picture, Faces(scale(boxes, factors)), kind, [""] * len(boxes))
         data = b64encode(images.encode(picture, quality=75)).decode()
         self.left -= len(data)
         height, width = picture.shape[:2]
@@ -169,7 +169,7 @@ class _Pictures:
         )
 
     def _boxes(self, photo: Photo, seen: Seen, verdict: Verdict) -> Iterator[tuple[str, Boxes]]:
-        """Kind in visavis.draw.COLOURS and (N, 4) boxes, pixels of the photo."""
+        """Kind in visavis.drawing.COLOURS and (N, 4) boxes, pixels of the photo."""
         if verdict.faces:
             for use, kind in (("ignore", "ignore"), ("train", "found")):
                 rows = [row for row in verdict.faces if _other(row) == use]
@@ -194,7 +194,7 @@ def _key() -> str:
         "ignore": "a find that it is not sure of",
     }
     marks = (
-        f'<span style="border-color: rgb{draw.COLOURS[kind]}">&nbsp;</span> {what}' for kind, what in kinds.items()
+        f'<span style="border-color: rgb{drawing.COLOURS[kind]}">&nbsp;</span> {what}' for kind, what in kinds.items()
     )
     return f'<p class="key">{" &nbsp; ".join(marks)}</p>\n'
 

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 import tyro
 
 from dataset.split import Shares
-from visavis.command import InputError, main, say
+from visavis.commands.commandline import main
+from visavis.errors import InputError
+from visavis.messages import say
 
 Split = Literal["train", "val", "test", "all"]
 

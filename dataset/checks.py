@@ -7,7 +7,8 @@ from typing import Any
 
 from dataset import tables
 from dataset.photos import Photos
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 
 def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any]:

@@ -15,8 +15,9 @@ import numpy as np
 from dataset.photos import SMALLEST, VISIBLE, Photo, Photos, labels_within, load_photos
 from dataset.split import Shares
 from visavis.boxes import Boxes, area, clip, scale
-from visavis.command import InputError, say
-from visavis.images import ImageError, Picture, read_reduced
+from visavis.errors import ImageError, InputError
+from visavis.images import Picture, read_reduced
+from visavis.messages import say
 
 if TYPE_CHECKING:
     import torch

@@ -10,11 +10,11 @@ from dataset import tables
 from dataset.faces import FaceDataset, Photo
 from dataset.transforms import preset
 from visavis.boxes import as_boxes
-from visavis.command import InputError
-from visavis.draw import boxes_on, contact_sheet
+from visavis.drawing import boxes_on, contact_sheet
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
-from visavis.look import Entry
+from visavis.page import Entry
 
 
 def contact(

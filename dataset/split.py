@@ -1,51 +1,5 @@
-"""Train, validation and test by identity: nobody is on two sides, and more data moves nobody."""
+"""Training, validation and test parts by the name that the card's folders know: see visavis/data/split.py."""
 
-import hashlib
-from dataclasses import dataclass
+from visavis.data.split import SPLITS, Shares, sides, split_of
 
-from visavis.command import InputError
-
-SPLITS = ("train", "val", "test", "all")
-
-
-@dataclass(frozen=True)
-class Shares:
-    """How much goes to validation and test, 0..1 of the identities; the rest is for training."""
-
-    val: float = 0.1
-    test: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1):
-            raise InputError(f"--val {self.val:g} --test {self.test:g}: give shares of 0 to 1 that add up to 1 at most")
-
-
-def split_of(identity: str, image_id: str, shares: Shares = Shares()) -> str:
-    """`train`, `val` or `test` for a photo of `identity`; a photo without one stands for itself.
-
-    A hash of the name decides, so that the answer depends on nothing else. For photos that look alike see `sides`.
-    """
-    digest = hashlib.sha256((identity or image_id).encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < shares.val:
-        return "val"
-    return "test" if place < shares.val + shares.test else "train"
-
-
-def sides(identities: dict[str, str], groups: dict[str, str], shares: Shares = Shares()) -> dict[str, str]:
-    """image_id -> `train`, `val`, `test`, or `` for a photo that may be on no side.
-
-    identities: of every photo, by image_id; `` where there is none. groups: image_id -> the name of its group, for
-    photos that look alike (groups.csv). A group follows its first photo by name. A photo of somebody who belongs on
-    another side than its group does is on none: there it would bring either the photo or the person to two sides.
-    """
-    first_of: dict[str, str] = {}
-    for image_id in sorted(identities):
-        if image_id in groups:
-            first_of.setdefault(groups[image_id], image_id)
-    found = {}
-    for image_id, identity in identities.items():
-        first = first_of[groups[image_id]] if image_id in groups else image_id
-        side = split_of(identities[first], first, shares)
-        found[image_id] = side if not identity or split_of(identity, image_id, shares) == side else ""
-    return found
+__all__ = ["SPLITS", "Shares", "sides", "split_of"]

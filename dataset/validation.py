@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dataset.photos import Photo, labels_within
+from visavis import kinds
 from visavis.boxes import Boxes
-from visavis.command import InputError, say
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
-from visavis.images import ImageError, read
+from visavis.images import read
+from visavis.messages import say
 from visavis.metrics import judge, score
 from visavis.training.run import Validation
 
@@ -29,19 +31,19 @@ def evaluate(
     on: "torch.device",
     world: "World | None" = None,
     stop: "Stop | None" = None,
+    kind: str = "faster_rcnn",
 ) -> Validation | None:
     """Score the model on labelled photos, each seen by one process of `world`; None where `stop` came in between.
 
-    Photos that cannot be read are said and left out.
+    kind: of network, one of visavis.kinds. Photos that cannot be read are said and left out.
     """
     from tqdm import tqdm
 
     from dataset.samplers import Share
-    from visavis.detectors.eager import of_model
     from visavis.training.distributed import World
 
     world = world or World()
-    detector = of_model(model, LOWEST_SCORE, on)
+    detector = kinds.of({"kind": kind}).detector(model, LOWEST_SCORE, on)
     seen: dict[str, tuple[Faces, Faces, Boxes]] = {}
     mine = [photos[number] for number in Share(len(photos), world.rank, world.size)]
     for photo in tqdm(mine, "validation", unit="photo", file=sys.stderr, leave=False, disable=not world.first):

@@ -17,10 +17,11 @@ from pathlib import Path
 from dataset import tables
 from demo import photos
 from demo.site import FAULTS, Site
-from visavis.command import main, say
+from visavis.commands.commandline import main
+from visavis.messages import say
 
 OUT = Path("demo-out")
-WEIGHTS = "weights/mobilenet_v2_slim_fpnlite.safetensors"
+WEIGHTS = "shipped"
 HELD_OUT = ("Joe_Biden_far", "Joe_Biden_newspaper")
 """Identities of the test part: neither trained on nor validated on."""
 
@@ -115,7 +116,7 @@ def _report(site: Site, seconds: float) -> None:
         figures = json.loads((OUT / folder / "evaluation.json").read_text())
         scores = figures["detectors"][0]
         say(f"{title} training: AP {scores['ap']:.3f}, AP50 {scores['ap50']:.3f} on {figures['photos']} photos (val)")
-    say("These few photos show the road; how good the detector is, on many people, is in weights/README.md.")
+    say("These few photos show the road; how good the detector is, on many people, is in visavis/weights/README.md.")
     say(f"\nDone in {seconds / 60:.1f} minutes. Look at")
     pictures = {
         "labels.jpg": "the labels: a contact sheet",

@@ -10,7 +10,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 CACHE = Path(__file__).resolve().parents[1] / "demo-out" / "portraits"
 """Ignored by git; what lies here is not fetched again."""

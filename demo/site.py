@@ -26,7 +26,9 @@ import tyro
 
 from dataset import tables
 from visavis.boxes import area, as_boxes
-from visavis.command import InputError, Seconds, main, say
+from visavis.commands.commandline import Seconds, main
+from visavis.errors import InputError
+from visavis.messages import say
 
 ARCHIVE = "vgg_face_dataset.tar.gz"
 

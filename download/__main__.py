@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from tyro.conf import subcommand
 
 from download import images, lists, merge
-from visavis import command
+from visavis.commands import commandline
 
 Options: Any = (
     Annotated[lists.Options, subcommand(name="lists")]
@@ -22,4 +22,4 @@ def run(options: lists.Options | images.Options | merge.Options) -> int:
 
 
 if __name__ == "__main__":
-    command.main(run, Options)
+    commandline.main(run, Options)

@@ -18,7 +18,8 @@ from urllib3.util import make_headers, parse_url
 from yarl import URL
 
 from download import address
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 KEPT = 2.0
 """Seconds that a connection without work stays open: a host's next turn comes sooner, and a thousand hosts a second

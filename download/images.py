@@ -24,7 +24,9 @@ from download.plan import Plan, reasons_named, shard_named
 from download.report import report
 from download.scratch import alone_in
 from visavis import images
-from visavis.command import InputError, Seconds, say
+from visavis.commands.commandline import Seconds
+from visavis.errors import InputError
+from visavis.messages import say
 
 
 @dataclass

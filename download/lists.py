@@ -17,7 +17,8 @@ from tyro.conf import Positional
 
 from dataset import tables
 from download import names, sources
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 REASONS: dict[str, str] = {
     "wrong_fields": "not the nine fields `id url left top right bottom pose score curation`, or too long a line",

@@ -19,7 +19,8 @@ from download.report import report
 from download.scratch import alone_in, rewrite
 from download.tally import Tally
 from visavis import images
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 _RANK = {"failed": 1, "refused": 2, "ok": 3}  # of two rows for an image, the one that says most
 

@@ -10,7 +10,7 @@ from dataset import tables
 from download.photos import Photos
 from download.scratch import rewrite
 from download.tally import Tally
-from visavis.command import say
+from visavis.messages import say
 
 REASON = "placeholder"
 

@@ -16,7 +16,7 @@ from download.reasons import REASONS
 from download.schedule import Job
 from download.scratch import rewrite
 from download.tally import Tally
-from visavis.command import InputError
+from visavis.errors import InputError
 
 _HOST = re.compile(r"https?://([A-Za-z0-9._\-]+)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\\\x00-\x1f:]|(?:^|/)(?:[./]|$)|//")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from download.reasons import REASONS
 from download.tally import Tally
-from visavis.command import say
+from visavis.messages import say
 
 CHART = "downloads.png"
 

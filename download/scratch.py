@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dataset import tables
-from visavis.command import InputError
+from visavis.errors import InputError
 
 NAME = ".download"
 

@@ -26,7 +26,8 @@ from download import address, names
 from download.connections import proxies_from_environment
 from download.http import Client
 from download.reasons import Failure, reason_of
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.messages import say
 
 OFFICIAL = "https://www.robots.ox.ac.uk/~vgg/data/vgg_face/vgg_face_dataset.tar.gz"
 

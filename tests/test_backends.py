@@ -12,10 +12,11 @@ import torch
 from skimage import data
 
 from visavis import checkpoint, load_detector
-from visavis.command import InputError
-from visavis.detectors import SHIPPED, backends, exported, openvino_cache
-from visavis.detectors.eager import of_model
-from visavis.detectors.faster_rcnn import build, norm_eps
+from visavis.checkpoint import SHIPPED
+from visavis.detectors.faster_rcnn import backends, exported, openvino_cache
+from visavis.detectors.faster_rcnn.architectures import build, norm_eps
+from visavis.detectors.faster_rcnn.eager import of_model
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import resize
 
@@ -35,7 +36,7 @@ def test_all_back_ends_find_the_same_and_heed_threshold_and_size():
     found = {}
     for name in BACKENDS:
         detector = load_detector("shipped", "cpu", backend=name, size=320)
-        assert name in detector.runs
+        assert name in detector.about.runs
         assert detector.detect([]) == []
         found[name] = detector.detect(pictures)
         detector.threshold = 1e-6
@@ -54,7 +55,7 @@ def test_the_default_starts_without_torch_and_is_the_fastest():
         "import sys, visavis; from skimage import data\n"
         "detector = visavis.load_detector(device='cpu')\n"
         "assert len(detector.detect([data.astronaut()])[0]) == 1\n"
-        "assert detector.runs.startswith(sys.argv[1]), detector.runs\n"
+        "assert detector.about.runs.startswith(sys.argv[1]), detector.about.runs\n"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", program, backends.FASTEST[0]], capture_output=True, text=True)
@@ -66,9 +67,9 @@ def test_a_package_that_is_missing_is_named_or_passed_over(monkeypatch):
     monkeypatch.setattr(backends, "find_spec", lambda name: None if name in missing else object())
     with pytest.raises(InputError, match="pip install onnxruntime"):
         load_detector("shipped", "cpu", backend="onnxruntime")
-    assert load_detector("shipped", "cpu").runs.startswith("openvino")
+    assert load_detector("shipped", "cpu").about.runs.startswith("openvino")
     missing.add("openvino")
-    assert load_detector("shipped", "cpu").runs.startswith("torch")
+    assert load_detector("shipped", "cpu").about.runs.startswith("torch")
 
 
 def test_a_checkpoint_is_exported_once_when_asked_for(cache, tmp_path, capsys):
@@ -78,7 +79,7 @@ def test_a_checkpoint_is_exported_once_when_asked_for(cache, tmp_path, capsys):
     checkpoint.save(path, model.state_dict(), {"arch": arch, "norm_eps": norm_eps(model), "threshold": 0.0})
     picture = data.astronaut()[:120, :160]
     plain = load_detector(path, "cpu")
-    assert plain.runs.startswith("torch") and not cache.exists()  # nothing is made unasked
+    assert plain.about.runs.startswith("torch") and not cache.exists()  # nothing is made unasked
     expected = plain.detect([picture])[0]
     cache.mkdir(parents=True)
     (cache / f"{checkpoint.fingerprint(path)}-{exported.MADE}.onnx").write_bytes(b"cut off")  # is no such file
@@ -101,7 +102,7 @@ def test_an_onnx_file_of_another_checkpoint_is_passed_over(tmp_path):
     copy.with_suffix(".onnx").write_bytes(made)
     checkpoint.relabel(copy, checkpoint.metadata(copy) | {"temperature": 2.0})
     assert exported.beside(copy) is None
-    assert load_detector(copy, "cpu").runs.startswith("torch")
+    assert load_detector(copy, "cpu").about.runs.startswith("torch")
     for other in (b"some other program's", b"", b"123", b"[]", b'{"made": 4'):
         copy.with_suffix(".onnx").write_bytes(other)
         assert exported.beside(copy) is None
@@ -123,7 +124,7 @@ def test_what_cannot_be_honoured_is_said():
         ({"precision": "int4"}, "there are fp32"),
         ({"precision": "fp16", "backend": "torch"}, "take bf16 or fp32"),
         ({"precision": "bf16", "backend": "onnxruntime"}, "fp32 on a CPU"),
-        ({"size": 3}, "--size"),
+        ({"size": 3}, "`size`"),
     ):
         with pytest.raises(InputError, match=told):
             load_detector("shipped", "cpu", **options)
@@ -137,9 +138,9 @@ def test_what_cannot_be_honoured_is_said():
 
 def test_sixteen_bits_find_the_same_face_within_pixels():
     exact = load_detector("shipped", "cpu").detect([data.astronaut()])[0]
-    for name in ("torch", "auto"):
+    for name in ("torch", "auto"):  # auto is OpenVINO where that has 16 bits on this CPU
         detector = load_detector("shipped", "cpu", backend=name, precision="bf16")
-        assert "bf16" in detector.runs
+        assert "bf16" in detector.about.runs
         faces = detector.detect([data.astronaut()])[0]
         np.testing.assert_allclose(faces.boxes, exact.boxes, atol=4)
         assert faces.boxes.tolist() != exact.boxes.tolist()  # it is not fp32 under another name
@@ -169,7 +170,7 @@ threads = [threading.Thread(target=look, args=(first,)) for first in range(2)]
 for number, picture in enumerate(pictures):
     faces = detector.detect([picture])[0]
     assert (faces.boxes == found[number].boxes).all() and (faces.scores == found[number].scores).all()
-print(detector.at_once, sum(map(len, found.values())))
+print(detector.about.at_once, sum(map(len, found.values())))
 """
 
 

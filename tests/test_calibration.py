@@ -11,14 +11,14 @@ import skimage.data
 import torch
 from PIL import Image
 
-import evaluate
 from dataset import tables
 from visavis import calibration, checkpoint, load_detector
 from visavis.calibration import Calibration
-from visavis.command import InputError
-from visavis.detectors import SHIPPED
-from visavis.detectors.eager import of_model
-from visavis.detectors.faster_rcnn import build, norm_eps
+from visavis.checkpoint import SHIPPED
+from visavis.commands import evaluate
+from visavis.detectors.faster_rcnn.architectures import build, norm_eps
+from visavis.detectors.faster_rcnn.eager import of_model
+from visavis.errors import InputError
 
 
 def test_reliability_by_hand():
@@ -125,7 +125,7 @@ def test_a_calibration_in_the_checkpoint_changes_scores_and_keeps_what_is_found(
     assert after.boxes.tolist() == chosen.boxes.tolist()
     assert after.scores == pytest.approx(stored.apply(chosen.scores), abs=1e-6)
     assert calibrated.threshold == pytest.approx(float(stored.apply(np.array(threshold))), abs=1e-6)
-    assert calibrated.calibration == stored
+    assert calibrated.about.calibration == stored
 
 
 def test_storing_again_replaces_and_moves_thresholds_from_where_they_are(weights: Path):

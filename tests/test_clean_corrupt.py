@@ -9,7 +9,7 @@ from PIL.JpegPresets import presets
 
 from clean import corrupt
 from visavis import images
-from visavis.images import ImageError
+from visavis.errors import ImageError
 
 ASTRONAUT = skimage.data.astronaut()
 

@@ -10,7 +10,7 @@ import skimage.data
 from clean import faceless, finders, search
 from clean.faceless import Found
 from visavis.boxes import as_boxes, iou
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.images import decode_reduced, encode, resize
 
 ASTRONAUT = skimage.data.astronaut()

@@ -5,8 +5,8 @@ import pytest
 from skimage.measure import label, regionprops
 
 from visavis.boxes import as_boxes
-from visavis.detectors.sizing import Sizing
-from visavis.detectors.trained import TrainedDetector
+from visavis.detectors.faster_rcnn.sizing import Sizing
+from visavis.detectors.faster_rcnn.trained import TrainedDetector
 from visavis.faces import Faces
 
 SIZING = Sizing(512, 1280, enlarge=1.25, closer=1.6)
@@ -148,7 +148,7 @@ def test_a_large_photo_is_seen_with_no_more_pixels_than_the_closer_look_has():
     found, shown = looked(picture)
     assert shown == [(512, 767), (819, 1228)]
     np.testing.assert_allclose(found, [60, 60, 250], atol=4)
-    seen = TrainedDetector(Squares(), SIZING, 0.5).sight.size(2000, 3000)
+    seen = TrainedDetector(Squares(), SIZING, 0.5).about.sight.size(2000, 3000)
     assert seen == shown[1]
 
 

@@ -28,8 +28,8 @@ COMMANDS = {
     "train.py": "train:Options",
     "evaluate.py": "evaluate:Options",
     "predict.py": "predict:Options",
-    "-m visavis.export": "visavis.export:Options",
-    "-m visavis.slim": "visavis.slim:Options",
+    "-m visavis.export": "visavis.commands.export:Options",
+    "-m visavis.slim": "visavis.commands.slim:Options",
     "-m demo.site": "demo.site:Options",
     "-m demo": "demo.__main__:Options",  # after demo.site, which it imports: runpy warns of a module loaded before
 }

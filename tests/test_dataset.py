@@ -15,7 +15,7 @@ from dataset.faces import FaceDataset, load_photos
 from dataset.loader import collate
 from dataset.split import Shares, sides, split_of
 from dataset.transforms import PRESETS, preset
-from visavis.command import InputError
+from visavis.errors import InputError
 
 FACE = (175.0, 70.0, 280.0, 205.0)  # of skimage's astronaut
 

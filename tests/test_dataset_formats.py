@@ -11,7 +11,7 @@ from dataset import formats, tables
 from dataset.formats.labelled import Wanted
 from dataset.photos import Photo, load_photos
 from dataset.split import Shares
-from visavis.command import InputError
+from visavis.errors import InputError
 
 PHOTOS = {"a/same.jpg": (211, 307), "b/same.jpg": (400, 123), "b/nested/deep name.png": (333, 77), "none.jpg": (90, 90)}
 """Name -> height, width."""

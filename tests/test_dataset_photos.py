@@ -24,8 +24,8 @@ from dataset.photos import Photo, Photos, load_photos
 from dataset.split import Shares
 from dataset.transforms import PRESETS, preset
 from visavis.boxes import as_boxes
-from visavis.command import InputError
-from visavis.detectors.faster_rcnn import build
+from visavis.detectors.faster_rcnn.architectures import build
+from visavis.errors import InputError
 from visavis.images import header, read_reduced
 
 FACE = {"x1": 175, "y1": 70, "x2": 280, "y2": 205}  # of skimage's astronaut, 512 x 512

@@ -7,11 +7,12 @@ from skimage import data
 from torchvision.models import mobilenet_v2
 
 from visavis import checkpoint
-from visavis.command import InputError
-from visavis.detectors import faster_rcnn, load_detector
-from visavis.detectors.eager import of_model
-from visavis.detectors.faster_rcnn import ARCHS, build, norm_eps, set_norm_eps
-from visavis.detectors.incomplete_labels import in_ignored
+from visavis.detectors import load_detector
+from visavis.detectors.faster_rcnn import architectures as faster_rcnn
+from visavis.detectors.faster_rcnn.architectures import ARCHS, build, norm_eps, set_norm_eps
+from visavis.detectors.faster_rcnn.eager import of_model
+from visavis.detectors.faster_rcnn.incomplete_labels import in_ignored
+from visavis.errors import InputError
 
 LIGHT = "mobilenet_v2_fpnlite"
 
@@ -39,7 +40,7 @@ def test_every_arch_predicts_the_same_after_saving_and_loading(arch, tmp_path):
     before = detector.detect([picture])[0]
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), {"arch": arch, "norm_eps": norm_eps(model)})
     loaded = load_detector(tmp_path / "w.safetensors", "cpu", 0.0)
-    loaded.sizing = detector.sizing
+    loaded.detector.sizing = detector.sizing
     after = loaded.detect([picture])[0]
     np.testing.assert_allclose(after.boxes, before.boxes, atol=1e-3)
     np.testing.assert_allclose(after.scores, before.scores, atol=1e-5)
@@ -130,7 +131,7 @@ def test_weights_that_cannot_be_fetched_are_named_with_the_way_out(hub):
     with pytest.raises(InputError) as told:
         build("resnet50_fpn", "coco")
     assert "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth" in str(told.value)
-    assert str(hub) in str(told.value) and "--init" in str(told.value)
+    assert str(hub) in str(told.value) and "`init`" in str(told.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 nor a zip"])
@@ -159,18 +160,18 @@ def test_wrong_names_are_told():
         build("resnet51")
     with pytest.raises(InputError, match="no such file"):
         build(LIGHT, "nowhere.pth")
-    with pytest.raises(InputError, match="no COCO weights for mobilenet_v2_fpnlite; pass --init imagenet or a path"):
+    with pytest.raises(InputError, match="no COCO weights for mobilenet_v2_fpnlite; pass `init` imagenet or a path"):
         build(LIGHT, "coco")
     for init in ("coco", "imagenet"):
-        with pytest.raises(InputError, match=r"pass --init PATH of weights that python -m visavis\.slim made"):
+        with pytest.raises(InputError, match=r"pass `init` PATH of weights that python -m visavis\.slim made"):
             build("mobilenet_v2_slim_fpnlite", init)
 
 
 def test_options_that_no_detector_can_have_are_told():
     for options, told in (
-        ({"threshold": 2}, "--threshold 2: a score lies between 0 and 1"),
-        ({"threshold": float("nan")}, "--threshold nan"),
-        ({"at_once": 0}, "at_once = 0: give at least 1"),
+        ({"threshold": 2}, "`threshold` must lie between 0 and 1, and is 2"),
+        ({"threshold": float("nan")}, "`threshold` must lie between 0 and 1, and is nan"),
+        ({"at_once": 0}, "`at_once` must be 1 or more, and is 0"),
     ):
         with pytest.raises(InputError, match=told):
             load_detector(device="cpu", **options)

@@ -25,7 +25,7 @@ from dataset import tables
 from download import images
 from download.http import Outcome
 from download.reasons import REASONS
-from visavis.command import InputError
+from visavis.errors import InputError
 
 
 def encoded(format: str, mode: str = "RGB") -> bytes:

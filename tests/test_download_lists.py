@@ -14,7 +14,7 @@ from typed import typed
 from dataset import tables
 from download import lists, names, sources
 from download.lists import Label, Rejected, parse
-from visavis.command import InputError
+from visavis.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 LINE = "00000001 http://a.test/1.jpg 1.50 2.00 30.00 40.00 3.00 2.27 1"

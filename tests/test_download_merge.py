@@ -15,7 +15,7 @@ from typed import ROOT, typed
 from dataset import tables
 from download import images, merge
 from download.plan import host_of, in_shard, shard_named
-from visavis.command import InputError
+from visavis.errors import InputError
 
 
 @pytest.fixture

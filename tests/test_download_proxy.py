@@ -11,7 +11,7 @@ from test_download_images import PHOTO, downloads, labels, options
 from waiting import Waiting
 
 from download import address, images
-from visavis.command import InputError
+from visavis.errors import InputError
 
 CERTIFICATE = str(Path(__file__).with_name("photos.test.pem"))
 

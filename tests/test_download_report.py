@@ -8,7 +8,7 @@ from test_download_images import PHOTO, downloads, labels, options
 from download import images, report
 from download.reasons import REASONS
 from download.tally import Tally
-from visavis.command import InputError
+from visavis.errors import InputError
 
 
 def tally(**counts: tuple[int, str]) -> Tally:

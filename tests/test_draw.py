@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from visavis import Faces, draw
+from visavis import Faces, drawing
 
 ASTRONAUT = skimage.data.astronaut()
 FACE = Faces([[175, 70, 280, 205]], [0.97])
@@ -14,7 +14,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def test_boxes_are_drawn_on_a_copy():
     before = ASTRONAUT.copy()
-    drawn = draw.boxes_on(ASTRONAUT, FACE)
+    drawn = drawing.boxes_on(ASTRONAUT, FACE)
     assert (before == ASTRONAUT).all()
     assert (drawn.dtype, drawn.shape) == (np.uint8, ASTRONAUT.shape)
     touched = changed(ASTRONAUT, drawn)
@@ -25,17 +25,17 @@ def test_boxes_are_drawn_on_a_copy():
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
-@pytest.mark.parametrize("kind", draw.COLOURS)
+@pytest.mark.parametrize("kind", drawing.COLOURS)
 def test_lines_show_on_any_ground(kind: str, shade: int):
     ground = np.full((200, 200, 3), shade, np.uint8)
-    row = draw.boxes_on(ground, Faces([[50, 50, 150, 150]]), kind)[100, 40:60].astype(int).sum(axis=1)
+    row = drawing.boxes_on(ground, Faces([[50, 50, 150, 150]]), kind)[100, 40:60].astype(int).sum(axis=1)
     assert row.max() - row.min() > 200
 
 
 @pytest.mark.parametrize("scale", [1, 4])
 def test_line_and_letters_grow_with_the_picture(scale: int):
     ground = np.zeros((500 * scale, 500 * scale, 3), np.uint8)
-    touched = changed(ground, draw.boxes_on(ground, Faces(np.array([[100, 100, 300, 300]]) * scale, [0.5])))
+    touched = changed(ground, drawing.boxes_on(ground, Faces(np.array([[100, 100, 300, 300]]) * scale, [0.5])))
     assert 2 * scale <= touched[200 * scale, : 200 * scale].sum() <= 6 * scale
     assert 15 * scale <= touched[: 100 * scale, 110 * scale].sum() <= 30 * scale
 
@@ -44,27 +44,27 @@ def test_line_and_letters_grow_with_the_picture(scale: int):
 def test_pictures_of_any_size(size: tuple[int, int]):
     ground = np.zeros((*size, 3), np.uint8)
     whole = Faces([[0, 0, size[1], size[0]]], [0.5])
-    for kind in draw.COLOURS:
-        assert draw.boxes_on(ground, whole, kind, ["text"]).shape == ground.shape
+    for kind in drawing.COLOURS:
+        assert drawing.boxes_on(ground, whole, kind, ["text"]).shape == ground.shape
 
 
 def test_neighbours_are_told_apart():
     row = Faces([[10 + 60 * n, 50, 60 + 60 * n, 100] for n in (2, 0, 5, 3, 1, 4)])
-    drawn = draw.boxes_on(np.zeros((150, 400, 3), np.uint8), row, colours=draw.APART)
+    drawn = drawing.boxes_on(np.zeros((150, 400, 3), np.uint8), row, colours=drawing.APART)
     sides = [tuple(int(value) for value in drawn[75, 10 + 60 * n]) for n in range(6)]
-    assert sides == list(draw.APART)
-    differ = [np.abs(np.subtract(one, two)).max() for one in draw.APART for two in draw.APART if one != two]
+    assert sides == list(drawing.APART)
+    differ = [np.abs(np.subtract(one, two)).max() for one in drawing.APART for two in drawing.APART if one != two]
     assert min(differ) >= 45
 
 
 def test_nothing_to_draw_changes_nothing():
     outside = Faces([[600, 600, 700, 700], [-50, -50, -1, -1], [10, 10, 10, 10]])
     for faces in (Faces(), outside):
-        assert (draw.boxes_on(ASTRONAUT, faces) == ASTRONAUT).all()
+        assert (drawing.boxes_on(ASTRONAUT, faces) == ASTRONAUT).all()
 
 
 def test_boxes_that_reach_outside_are_drawn_inside():
-    touched = changed(ASTRONAUT, draw.boxes_on(ASTRONAUT, Faces([[-100, 300, 900, 900]]), "label"))
+    touched = changed(ASTRONAUT, drawing.boxes_on(ASTRONAUT, Faces([[-100, 300, 900, 900]]), "label"))
     assert touched[400, :3].any()
     assert touched[400, -3:].any()
     assert touched[-3:, 256].any()
@@ -72,30 +72,30 @@ def test_boxes_that_reach_outside_are_drawn_inside():
 
 def test_a_text_never_hides_a_small_face_at_the_upper_edge():
     ground = np.zeros((60, 300, 3), np.uint8)
-    touched = changed(ground, draw.boxes_on(ground, Faces([[100, 0, 116, 12]], [0.5])))
+    touched = changed(ground, drawing.boxes_on(ground, Faces([[100, 0, 116, 12]], [0.5])))
     assert not touched[4:8, 106:110].any()
 
 
 def test_a_text_never_hides_the_eyes_in_a_tiny_picture():
     ground = np.zeros((48, 40, 3), np.uint8)
-    touched = changed(ground, draw.boxes_on(ground, Faces([[6, 5, 31, 36]], [0.998])))
+    touched = changed(ground, drawing.boxes_on(ground, Faces([[6, 5, 31, 36]], [0.998])))
     assert not touched[12:30, 12:26].any()
 
 
 def test_wrong_kinds_and_texts_are_refused():
     with pytest.raises(ValueError, match="there are found, label"):
-        draw.boxes_on(ASTRONAUT, FACE, "face")
+        drawing.boxes_on(ASTRONAUT, FACE, "face")
     with pytest.raises(ValueError, match="2 texts for 1 faces"):
-        draw.boxes_on(ASTRONAUT, FACE, texts=["a", "b"])
+        drawing.boxes_on(ASTRONAUT, FACE, texts=["a", "b"])
     with pytest.raises(ValueError, match="uint8 RGB"):
-        draw.boxes_on(ASTRONAUT / 255, FACE)
+        drawing.boxes_on(ASTRONAUT / 255, FACE)
 
 
 def test_a_sheet_has_equal_cells():
     pictures = [ASTRONAUT, ASTRONAUT[:100], ASTRONAUT[:, :50], ASTRONAUT[:4, :4], ASTRONAUT]
-    plain = draw.contact_sheet(pictures, columns=3, cell=100)
+    plain = drawing.contact_sheet(pictures, columns=3, cell=100)
     assert plain.shape == (2 * 105 + 5, 3 * 105 + 5, 3)
-    captioned = draw.contact_sheet(pictures, ["one", "", "Pénélope\nCruz", "四", "long " * 50], columns=3, cell=100)
+    captioned = drawing.contact_sheet(pictures, ["one", "", "Pénélope\nCruz", "四", "long " * 50], columns=3, cell=100)
     assert captioned.shape[1] == plain.shape[1]
     assert captioned.shape[0] > plain.shape[0]
     assert off(plain[5:105, 5:105], ASTRONAUT) < 12
@@ -109,17 +109,17 @@ def off(picture: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_a_long_caption_stays_in_its_cell():
-    sheet = draw.contact_sheet([ASTRONAUT], ["A.J._Buckley/00000001" * 20], cell=120)
+    sheet = drawing.contact_sheet([ASTRONAUT], ["A.J._Buckley/00000001" * 20], cell=120)
     margin = sheet[0, 0]
     assert (sheet[:, :6] == margin).all()
     assert (sheet[:, -6:] == margin).all()
 
 
 def test_sheets_of_one_and_of_none():
-    assert draw.contact_sheet([ASTRONAUT], cell=100).shape == (110, 110, 3)
-    empty = draw.contact_sheet([], cell=100)
+    assert drawing.contact_sheet([ASTRONAUT], cell=100).shape == (110, 110, 3)
+    empty = drawing.contact_sheet([], cell=100)
     assert empty.shape[1] == 110
     assert len(np.unique(empty)) > 1  # it says something
     for captions, columns in ((["a"], 2), (["a", "b"], 0)):
         with pytest.raises(ValueError, match=r"captions|column"):
-            draw.contact_sheet([ASTRONAUT] * 2, captions, columns)
+            drawing.contact_sheet([ASTRONAUT] * 2, captions, columns)

@@ -9,13 +9,14 @@ import pytest
 import skimage.data
 from PIL import Image
 
-import evaluate
 import visavis
 from dataset import tables
 from dataset.faces import Photo, labels_within
 from visavis import Faces, boxes, images
-from visavis.command import InputError
-from visavis.detectors import SHIPPED, Detector
+from visavis.checkpoint import SHIPPED
+from visavis.commands import evaluate
+from visavis.detectors import Detector
+from visavis.errors import InputError
 from visavis.evaluation import mistakes
 from visavis.evaluation.contest import Contestant, Labelled, figures
 from visavis.evaluation.scoreboard import DETECTION, table

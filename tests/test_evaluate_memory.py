@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.evaluation import memory
 
 

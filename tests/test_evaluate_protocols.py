@@ -10,10 +10,10 @@ import skimage.data
 from PIL import Image
 from scipy.io import savemat
 
-import evaluate
 from visavis import Faces
 from visavis.boxes import Boxes, as_boxes
-from visavis.command import InputError
+from visavis.commands import evaluate
+from visavis.errors import InputError
 from visavis.evaluation.protocols import PROTOCOLS, fddb, wider
 
 A, B, C = [10, 10, 49, 49], [100, 10, 139, 49], [200, 10, 239, 49]

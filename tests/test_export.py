@@ -15,7 +15,8 @@ from skimage import data
 from typed import typed
 
 from visavis import checkpoint, load_detector
-from visavis.detectors import SHIPPED, exported
+from visavis.checkpoint import SHIPPED
+from visavis.detectors.faster_rcnn import exported
 from visavis.images import Picture
 
 PHOTOS = 200
@@ -143,7 +144,7 @@ def test_the_file_is_valid_and_says_what_it_is_of(written):
 def test_the_shipped_file_is_of_the_shipped_checkpoint(written):
     shipped = exported.beside(SHIPPED)
     assert shipped is not None, (
-        "weights/ holds an ONNX file of another checkpoint: python -m visavis.export --overwrite"
+        "visavis/weights holds an ONNX file of another checkpoint: python -m visavis.export --overwrite"
     )
     ours, new = onnx.load(shipped), onnx.load(written)
     # Versions of torch give other names, and another order.

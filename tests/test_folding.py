@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from visavis import checkpoint
-from visavis.detectors.faster_rcnn import ARCHS, build, norm_eps
-from visavis.detectors.folding import NORMS, folded, merge
+from visavis.detectors.faster_rcnn.architectures import ARCHS, build, norm_eps
+from visavis.detectors.faster_rcnn.folding import NORMS, folded, merge
 
 
 def with_statistics(model: nn.Module) -> nn.Module:

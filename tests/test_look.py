@@ -17,8 +17,8 @@ from PIL import Image
 import visavis
 from visavis import Faces
 from visavis.boxes import as_boxes
-from visavis.command import InputError
-from visavis.look import Entry, mistakes
+from visavis.errors import InputError
+from visavis.page import Entry, mistakes
 
 FACE = [175, 70, 280, 205]  # of skimage's astronaut
 

@@ -9,9 +9,9 @@ import pytest
 from skimage import data
 
 from visavis.boxes import as_boxes, iou
-from visavis.command import InputError
 from visavis.detectors import DETECTORS, load_detector
 from visavis.detectors.dlib_face_recognition import DlibHog
+from visavis.errors import InputError
 
 NEEDED = {
     "opencv_haar": ("cv2",),
@@ -59,7 +59,7 @@ def test_it_finds_the_astronaut_as_ours_would(name: str):
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_package_that_is_not_there_is_told_with_what_to_do(name: str):
     code = (
-        "import sys; from visavis.detectors import load_detector; from visavis.command import InputError\n"
+        "import sys; from visavis.detectors import load_detector; from visavis.errors import InputError\n"
         f"sys.modules.update(dict.fromkeys({NEEDED[name]!r}))\n"
         f"try: load_detector({name!r})\nexcept InputError as error: print(error)"
     )

@@ -12,6 +12,7 @@ import skimage.data
 from PIL import Image
 
 from visavis import Faces
+from visavis.detectors.protocol import About
 from visavis.prediction import results
 from visavis.prediction.copies import Copies
 from visavis.prediction.pipeline import Pipeline, Task
@@ -42,7 +43,7 @@ class Blind:
     threshold = 0.5
 
     def __init__(self, sight: Sight) -> None:
-        self.sight = sight
+        self.about = About(sight=sight)
 
     def detect(self, images) -> list[Faces]:
         return [Faces() for _ in images]
@@ -51,10 +52,9 @@ class Blind:
 class Pair(Blind):
     """A detector that answers a call only once it is at two."""
 
-    at_once = 2
-
     def __init__(self) -> None:
         super().__init__(Sight())
+        self.about = About(at_once=2)
         self.both = threading.Barrier(2)
 
     def detect(self, images) -> list[Faces]:
@@ -89,8 +89,9 @@ def test_what_nobody_foresaw_is_told_and_costs_its_photo_alone(where: str, tmp_p
 class Knowing(Blind):
     """A detector that tells the age and the mood of faces, and where their eyes are: two of them, or none."""
 
-    attributes = ("age", "mood")
-    keypoints = ("left_eye", "right_eye")
+    def __init__(self, sight: Sight) -> None:
+        super().__init__(sight)
+        self.about = About(sight=sight, attributes=("age", "mood"), keypoints=("left_eye", "right_eye"))
 
     def detect(self, images) -> list[Faces]:
         eyes = np.float32([[[12, 14], [18.126, 14]], [[32, 34], [38, 34]]])

@@ -15,12 +15,12 @@ import skimage.data
 from PIL import Image
 from typed import started, typed
 
-import predict
 import visavis
 from visavis import images, sources
 from visavis.boxes import Boxes, as_boxes, iou
-from visavis.command import InputError
-from visavis.detectors import SHIPPED
+from visavis.checkpoint import SHIPPED
+from visavis.commands import predict
+from visavis.errors import InputError
 from visavis.prediction.results import FACE_COLUMNS, FILE_COLUMNS
 
 ASTRONAUT = skimage.data.astronaut()
@@ -155,7 +155,7 @@ def test_results_are_replaced_only_when_asked(photos: Path, tmp_path: Path):
     assert predict.predict(predict.Options((photos / "a",), **again)) == 0
     before = snapshot(out)
     for kept in ("files.csv", "faces.csv", "drawn"):
-        with pytest.raises(InputError, match=f"already holds {kept}.*--overwrite"):
+        with pytest.raises(InputError, match=f"already holds {kept}.*`overwrite`"):
             predict.predict(predict.Options((photos / "b",), **again))
         assert snapshot(out) == before
         (out / kept).rename(tmp_path / f"was-{kept}")
@@ -185,13 +185,13 @@ def test_photos_and_results_are_kept_apart(photos: Path, tmp_path: Path):
     [
         ({"photos": (Path("nowhere.jpg"),)}, "nowhere.jpg is not there"),
         ({"photos": ()}, "give photos, videos or folders to look at"),
-        ({"threshold": 1.5}, "--threshold 1.5"),
-        ({"threshold": float("nan")}, "--threshold nan"),
+        ({"threshold": 1.5}, "`threshold` must lie between 0 and 1, and is 1.5"),
+        ({"threshold": float("nan")}, "`threshold` must lie between 0 and 1, and is nan"),
         ({"batch_size": 0}, "--batch-size 0"),
         ({"min_size": -1.0}, "--min-size -1"),
         ({"detector": __file__}, "is not a checkpoint"),
         ({"detector": "nowhere.safetensors"}, "no weights at"),
-        ({"device": "cuda:99"}, "--device cuda:99"),
+        ({"device": "cuda:99"}, "`device` cuda:99"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_written(

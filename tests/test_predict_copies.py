@@ -13,12 +13,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
-import predict
 import visavis
 from visavis import images
 from visavis.boxes import as_boxes, iou
-from visavis.command import InputError
+from visavis.commands import predict
 from visavis.effects.redaction import Redaction
+from visavis.errors import InputError
 from visavis.prediction.crops import Crops
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[20:270, 100:400])
@@ -178,7 +178,7 @@ def test_a_killed_run_goes_on_to_the_same_pictures(photos: Path, tmp_path: Path)
 def test_pictures_of_faces_are_not_written_over_or_asked_for_in_vain(photos: Path, tmp_path: Path):
     for name in ("redacted", "crops", "sheets"):
         (tmp_path / name / name).mkdir(parents=True)
-        with pytest.raises(InputError, match=f"already holds {name}; give another --out, or --overwrite"):
+        with pytest.raises(InputError, match=f"already holds {name}; give another `out`, or `overwrite`"):
             run(photos, tmp_path / name, redact="blur")
     for options, words in (
         ({"keep_largest": True}, "--redact"),
@@ -199,5 +199,5 @@ def test_pictures_of_faces_are_not_written_over_or_asked_for_in_vain(photos: Pat
 
 def test_a_picture_that_cannot_be_written_is_told_by_name(photos: Path, tmp_path: Path):
     (tmp_path / "out/redacted/1.png").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"cannot write .*1\.png.*--resume"):
+    with pytest.raises(InputError, match=r"cannot write .*1\.png.*`resume`"):
         run(photos / "1.png", tmp_path / "out", redact="blur", overwrite=True)

@@ -12,11 +12,11 @@ import skimage.data
 from PIL import Image
 from typed import typed
 
-import predict
 import visavis
 from dataset.photos import load_photos
 from visavis import images
 from visavis.boxes import Boxes, as_boxes
+from visavis.commands import predict
 from visavis.prediction import results
 from visavis.prediction.records import Record
 from visavis.sources import Input

@@ -14,8 +14,8 @@ import skimage.data
 from PIL import Image
 from typed import started, typed
 
-import predict
-from visavis.command import InputError
+from visavis.commands import predict
+from visavis.errors import InputError
 from visavis.prediction import runs
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])
@@ -120,7 +120,7 @@ def test_what_can_be_gone_on_with(photos: Path, tmp_path: Path, monkeypatch, cap
     with pytest.raises(KeyboardInterrupt):
         predict.predict(options)
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"a run was stopped in .*--resume"):
+    with pytest.raises(InputError, match=r"a run was stopped in .*`resume`"):
         predict.predict(options)
     options.resume = True
     options.min_size = 40

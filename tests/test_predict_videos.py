@@ -16,11 +16,11 @@ from clips import FACE, STEP, clip, sounds
 from PIL import Image
 from typed import typed
 
-import predict
 from visavis import Faces, images, load_detector
 from visavis.boxes import as_boxes, iou
-from visavis.command import InputError
+from visavis.commands import predict
 from visavis.effects.redaction import Redaction
+from visavis.errors import InputError
 from visavis.prediction import frames as frames_of
 from visavis.prediction.copies import Copies
 from visavis.prediction.frames import copy_name
@@ -238,7 +238,8 @@ def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest
 
 
 CAMERA = """
-import signal, sys, predict
+import signal, sys
+from visavis.commands import predict
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
 from visavis.video.recording import CAMERAS
 CAMERAS[sys.platform] = ("lavfi", f"movie={sys.argv[1]}:loop=0,setpts=N/25/TB,realtime")

@@ -14,7 +14,7 @@ from scipy.ndimage import maximum_filter
 
 from visavis import Faces, images
 from visavis.effects.redaction import Redaction
-from visavis.images import ImageError
+from visavis.errors import ImageError
 from visavis.rewriting import jpeg
 from visavis.rewriting.metadata import safe_exif
 from visavis.rewriting.repainting import repainted

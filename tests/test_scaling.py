@@ -6,9 +6,9 @@ import torch
 from skimage import data
 
 import visavis
-from visavis.detectors.faster_rcnn import build
-from visavis.detectors.scaling import Scaling
-from visavis.detectors.sizing import Sizing
+from visavis.detectors.faster_rcnn.architectures import build
+from visavis.detectors.faster_rcnn.scaling import Scaling
+from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.images import resize
 
 
@@ -82,5 +82,5 @@ def test_a_large_photo_gives_the_faces_of_a_small_one_in_its_own_pixels():
     np.testing.assert_allclose(huge / 4, face, atol=5)
     plain = torch.tensor(large).permute(2, 0, 1).float() / 255
     with torch.inference_mode():  # torchvision's way in, for which the network scales by itself
-        direct = detector.network.model([plain])[0]["boxes"][:1].numpy()[0]
+        direct = detector.detector.network.model([plain])[0]["boxes"][:1].numpy()[0]
     np.testing.assert_allclose(direct / 4, face, atol=5)

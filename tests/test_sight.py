@@ -10,7 +10,7 @@ from PIL import Image
 
 import visavis
 from visavis import boxes, images
-from visavis.images import ImageError
+from visavis.errors import ImageError
 from visavis.sight import SPARE, Sight, glimpse
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())
@@ -35,8 +35,8 @@ def test_what_is_seen_is_what_the_closer_look_takes():
     detector: Any = visavis.load_detector(device="cpu")
     for height in range(900, 6000, 11):
         for width in (height, height + 1, height * 4 // 3, height * 3):
-            seen = detector.sight.size(height, width)
-            assert detector.sight.size(*seen) == detector.sizing.closely().size(*seen) == seen
+            seen = detector.about.sight.size(height, width)
+            assert detector.about.sight.size(*seen) == detector.detector.sizing.closely().size(*seen) == seen
 
 
 @pytest.mark.parametrize("side", [900, 2047, 2301, 4503])

@@ -20,7 +20,7 @@ from demo.portraits import CACHE, NAMES, fetch
 from demo.site import FAULTS, Site, read_labels
 from visavis import images
 from visavis.boxes import as_boxes
-from visavis.command import InputError
+from visavis.errors import InputError
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 

@@ -13,8 +13,8 @@ from torchvision.ops import FrozenBatchNorm2d
 from typed import typed
 
 from visavis import checkpoint
-from visavis.command import InputError
-from visavis.detectors.faster_rcnn import build, norm_eps, of_checkpoint
+from visavis.detectors.faster_rcnn.architectures import build, norm_eps, of_checkpoint
+from visavis.errors import InputError
 from visavis.training import slimming
 
 WIDE, THIN = "mobilenet_v2_fpnlite", "mobilenet_v2_slim_fpnlite"

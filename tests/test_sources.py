@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from visavis import sources
-from visavis.command import InputError
+from visavis.errors import InputError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dataset import tables
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.files import replaced
 
 ODD = ['comma, "quote"', "line\nfeed", "carriage\rreturn", "both\r\n", "", " padded ", "\N{GRINNING FACE}"]

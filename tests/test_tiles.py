@@ -8,6 +8,7 @@ from skimage import data
 from visavis import load_detector
 from visavis.boxes import iou
 from visavis.detectors.merging import merged
+from visavis.detectors.protocol import About
 from visavis.detectors.tiles import Tiles, pieces
 from visavis.faces import Faces
 
@@ -50,13 +51,13 @@ def test_tiles_find_small_faces_once_and_the_large_one_still(crowd):
     assert (np.diff(found[0].scores) <= 0).all()
     assert len(found[1]) == 1
     assert tiled.detect([]) == []
-    assert "tiles" in tiled.runs
+    assert "tiles" in tiled.about.runs
 
 
 def test_around_another_detector(crowd):
     photo, boxes = crowd
     tiled = load_detector("dlib_hog", "cpu", tiles=True)
-    assert tiled.side == 640
+    assert tiled.detector.side == 640
     assert hits(tiled.detect([photo[400:1500, 1000:2300]])[0], boxes[:1] - [1000, 400, 1000, 400])[0] == 1
 
 
@@ -137,7 +138,7 @@ def test_a_face_that_no_piece_has_whole_is_found_cut(face, kept):
 
 def test_what_a_detector_tells_besides_goes_along_though_some_pieces_have_no_face():
     class Knowing(Seen):
-        attributes = ("age",)
+        about = About(attributes=("age",))
 
         def detect(self, images):
             some = [Faces(one.boxes, one.scores, one.boxes[:, None, :2], {"age": one.boxes[:, 3]}) if len(one) else one
@@ -147,4 +148,4 @@ def test_what_a_detector_tells_besides_goes_along_though_some_pieces_have_no_fac
     detector = Tiles(Knowing([30, 20, 90, 90]), side=400)
     found = detector.detect([photo_of_places(900)])[0]
     assert found.keypoints.tolist() == [[[30, 20]]] and found.attributes["age"].tolist() == [90]
-    assert detector.attributes == ("age",) and not hasattr(detector, "keypoints")
+    assert detector.about.attributes == ("age",) and detector.about.keypoints == ()

@@ -10,7 +10,7 @@ from training import make_folder, options
 import train
 from dataset import tables
 from visavis import checkpoint, load_detector
-from visavis.command import InputError
+from visavis.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_step_changes_what_should_learn_and_nothing_else(folder, tmp_path):
 
 
 def train_weights(init):
-    from visavis.detectors.faster_rcnn import build
+    from visavis.detectors.faster_rcnn.architectures import build
 
     return {name: value.clone() for name, value in build("mobilenet_v2_fpnlite", init, 1).state_dict().items()}
 
@@ -102,7 +102,7 @@ def test_a_strip_in_the_first_batch_does_not_settle_where_the_regions_of_all_are
         ({"transforms": "wild"}, "unknown --transforms"),
         ({"epochs": 0}, "--epochs must be at least 1"),
         ({"val": 0.0}, "no photo in the split 'val'"),
-        ({"device": "cuda:77"}, "--device cuda:77"),
+        ({"device": "cuda:77"}, "`device` cuda:77"),
         ({"init": "nowhere.pth"}, "no such file"),
     ],
 )

@@ -15,7 +15,7 @@ from typed import ROOT, started
 import train
 from dataset.samplers import Batches
 from visavis import checkpoint
-from visavis.detectors import SHIPPED
+from visavis.checkpoint import SHIPPED
 from visavis.training import state
 
 # SGD: Adam divides by the gradient's size, and makes a step of what is noise in the last bit.

@@ -17,10 +17,10 @@ from dataset import tables
 from dataset.loader import collate
 from dataset.photos import load_photos
 from visavis import checkpoint, load_detector
-from visavis.command import InputError
-from visavis.detectors import SHIPPED
-from visavis.detectors.eager import of_model
-from visavis.detectors.faster_rcnn import ARCHS, build, freeze, norm_eps
+from visavis.checkpoint import SHIPPED
+from visavis.detectors.faster_rcnn.architectures import ARCHS, build, freeze, norm_eps
+from visavis.detectors.faster_rcnn.eager import of_model
+from visavis.errors import InputError
 from visavis.training import precision, schedule
 from visavis.training.distributed import World
 from visavis.training.stopping import Stop
@@ -196,7 +196,7 @@ def test_where_torch_cannot_compile_that_is_said(folder, tmp_path):
 
     with (
         config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}),
-        pytest.raises(InputError, match="--compile: torch cannot compile here"),
+        pytest.raises(InputError, match="`compile`: torch cannot compile here"),
     ):
         train.train(options(folder, tmp_path / "run", compile=True))
     assert not (tmp_path / "run").exists()
@@ -275,7 +275,7 @@ def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_p
     run.keep("last.safetensors", None)
     assert not same(weights(out), checkpoint.load(Path(begun))[0])
     kept = of_model(run.learner.kept, 0.0, torch.device("cpu"))
-    models = kept.network.model, load_detector(out / "last.safetensors", "cpu", 0.0).network.model
+    models = kept.network.model, load_detector(out / "last.safetensors", "cpu", 0.0).detector.network.model
     picture = [torch.rand(3, 70, 90)]
     found = []
     for model in models:

@@ -11,7 +11,7 @@ from training import make_folder, options, same, start, weights
 
 import train
 from visavis import checkpoint
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.training import config, state
 from visavis.training.record import Record
 

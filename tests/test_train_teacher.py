@@ -10,9 +10,9 @@ from training import make_folder, options, same, weights
 
 import train
 from visavis import checkpoint
-from visavis.command import InputError
-from visavis.detectors import SHIPPED
-from visavis.detectors.faster_rcnn import build, norm_eps
+from visavis.checkpoint import SHIPPED
+from visavis.detectors.faster_rcnn.architectures import build, norm_eps
+from visavis.errors import InputError
 from visavis.training.teacher import Teacher
 
 ARCH = "mobilenet_v2_fpnlite"

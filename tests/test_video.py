@@ -14,9 +14,8 @@ from clips import FACE, STEP, clip, sounds
 
 from visavis import Faces, load_detector
 from visavis.boxes import as_boxes, covered, iou
-from visavis.command import InputError
 from visavis.effects.redaction import Redaction
-from visavis.images import ImageError
+from visavis.errors import ImageError, InputError
 from visavis.video.copying import Copy
 from visavis.video.filming import ROOM, Look, Making, watched
 from visavis.video.recording import CAMERAS, Camera, Frame, Video
@@ -423,12 +422,12 @@ def test_a_camera_is_read_through_its_input_format(tmp_path: Path, monkeypatch: 
     with Video.camera(Camera.of("0")) as camera:
         pictures = [part.picture for part in camera.parts() if isinstance(part, Frame)]
     assert len(pictures) == 20 and np.abs(pictures[0].astype(int) - FACE).mean() < 6
-    with pytest.raises(InputError, match="--webcam 7: no camera at movie="):
+    with pytest.raises(InputError, match="`webcam` 7: no camera at movie="):
         Video.camera(Camera.of("7"))
 
 
 def test_no_camera_is_one_clear_line():
-    with pytest.raises(InputError, match=r"--webcam 77: no camera at /dev/video77 .*; give another number"):
+    with pytest.raises(InputError, match=r"`webcam` 77: no camera at /dev/video77 .*; give another number"):
         Video.camera(Camera.of("77"))
 
 

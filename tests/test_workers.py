@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from visavis.command import InputError
-from visavis.images import ImageError, read
+from visavis.errors import ImageError, InputError
+from visavis.images import read
 from visavis.workers import WorkerDied, Workers
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,16 +1,39 @@
 """visavis: find faces in photos with a Faster R-CNN, and train your own.
 
     import visavis
-    detector = visavis.load_detector()
-    faces = detector.detect([visavis.images.read("photo.jpg")])[0]
 
-The library knows faces and models; it knows nothing of the project's data folder, whose tables
-belong to the package ``dataset``. Importing it loads no torch: that waits until a detector is made.
+    detector = visavis.load_detector()
+    faces = detector.detect("photo.jpg")               # faces.boxes, faces.scores
+    visavis.draw("photo.jpg", faces).save("boxed.jpg")
+    visavis.redact("photo.jpg", faces, "blur").save("redacted.jpg")
+
+`detect` takes one picture or a list: paths, Pillow images, or (height, width, 3) uint8 RGB arrays. docs/library.md has
+more examples. Importing visavis loads no torch, and the detector that comes with it needs none.
 """
 
 from visavis import boxes, images
 from visavis.detectors import DETECTORS, load_detector
+from visavis.detectors.protocol import Detector
+from visavis.effects.redaction import Redaction
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
-from visavis.look import look
+from visavis.library import draw, redact
+from visavis.page import look
 
-__all__ = ["DETECTORS", "Faces", "boxes", "images", "load_detector", "look"]
+__version__ = "0.1.0"
+
+__all__ = [
+    "DETECTORS",
+    "Detector",
+    "Faces",
+    "ImageError",
+    "InputError",
+    "Redaction",
+    "__version__",
+    "boxes",
+    "draw",
+    "images",
+    "load_detector",
+    "look",
+    "redact",
+]

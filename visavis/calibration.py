@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import checkpoint
-from visavis.command import InputError
+from visavis.errors import InputError
 
 BINS = 15
 """As in the paper."""
@@ -127,7 +127,7 @@ def store(path: Path, calibration: Calibration, record: dict[str, Any], threshol
     """
     if not calibration.temperature > 0:
         raise InputError(f"a temperature of {calibration.temperature:g}: give a number above 0")
-    _, metadata = checkpoint.load(path)
+    metadata = checkpoint.metadata(path)
     before = of_checkpoint(metadata)
 
     def moved(threshold: float) -> float:

@@ -8,11 +8,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.files import replaced
 
 if TYPE_CHECKING:
     import torch
+
+SHIPPED = Path(__file__).with_name("weights") / "mobilenet_v2_slim_fpnlite.safetensors"
+"""The checkpoint of the detector that comes with visavis."""
 
 KEY = "visavis"
 """The safetensors metadata entry (strings only) that our JSON lies under."""
@@ -70,9 +73,9 @@ def fingerprint(path: Path) -> str:
 def relabel(path: Path, metadata: dict[str, Any]) -> None:
     """Give the checkpoint at `path` other metadata; its tensors stay as they are stored, 16 bit or 32."""
     from safetensors import safe_open
-    from safetensors.torch import save as to_bytes
+    from safetensors.numpy import save as to_bytes
 
-    with safe_open(path, framework="pt") as file:
+    with safe_open(path, framework="np") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     data = to_bytes(weights, {KEY: json.dumps(metadata)})
     with replaced(path, "wb") as file:

@@ -2,9 +2,12 @@
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from visavis.command import InputError, say
+from visavis.errors import InputError
+from visavis.extras import needed
+from visavis.messages import say
 
 if TYPE_CHECKING:
     import torch
@@ -16,8 +19,7 @@ def choose(name: str = "auto") -> tuple["torch.device", str]:
     name: `auto` (a CUDA GPU where torch sees one, else the CPU), or any torch device such as `cuda:1`, `mps`.
     Raises InputError where it is not to be had.
     """
-    import torch
-
+    torch: Any = needed("torch", f"device {name}", "pip install 'visavis[train]'")
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
@@ -31,8 +33,19 @@ def choose(name: str = "auto") -> tuple["torch.device", str]:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
         reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise InputError(f"--device {name}: {reason}; try --device auto") from None
+        raise InputError(f"`device` {name}: {reason}; try `device` auto") from None
     return device, f"{device} (as asked)"
+
+
+def named(name: str = "auto") -> tuple[str, str]:
+    """The device that `name` asks for, and one sentence on why it is that one; without torch, that is the CPU.
+
+    Raises InputError where it is not to be had.
+    """
+    if name in ("auto", "cpu") and find_spec("torch") is None:
+        return "cpu", "cpu (torch is not installed)" if name == "auto" else "cpu (as asked)"
+    device, why = choose(name)
+    return str(device), why
 
 
 def gpu() -> bool:

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from visavis.errors import ImageError
+
 Picture = NDArray[np.uint8]  # (height, width, 3) uint8, RGB
 
 EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
@@ -33,29 +35,6 @@ SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".jpe", ".jfif", ".tiff", 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 500_000_000
 """Of a file: what `MAX_PIXELS` of 16-bit colours take, and some more."""
-
-
-class ImageError(ValueError):
-    """A picture that cannot be used. `reason` is a stable keyword:
-
-    missing      there is no such file
-    unreadable   the file is there and the system does not let us read it
-    empty        no bytes
-    not_image    the bytes are not a picture in one of `EXTENSIONS`' formats
-    truncated    a picture that begins well and does not decode to its end
-    unwritable   a picture that cannot be saved in its own format
-    too_large    more pixels or bytes than the limit, judged before decoding
-    changed      it is no longer the file that was looked at before
-    crashed      a decoder or what draws failed in a way that nobody foresaw
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-
-    def __reduce__(self) -> tuple[type["ImageError"], tuple[str, str]]:  # it goes through pipes
-        return ImageError, (self.reason, self.detail)
 
 
 @dataclass(frozen=True)
@@ -192,10 +171,10 @@ def fit(picture: Picture, longest: int) -> tuple[Picture, float]:
     return resize(picture, (max(1, round(height * factor)), max(1, round(width * factor)))), factor
 
 
-def encode(picture: Picture, format: str = "JPEG", quality: int = 90) -> bytes:
-    """The bytes of a file of that format."""
+def encode(picture: Picture, format: str = "JPEG", quality: int = 90, comment: str = "") -> bytes:
+    """The bytes of a file of that format. comment: a text in its metadata."""
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, format, quality=quality)
+    Image.fromarray(picture).save(stream, format, quality=quality, **({"comment": comment} if comment else {}))
     return stream.getvalue()
 
 
@@ -291,3 +270,16 @@ def as_picture(value: Any) -> Picture:
         return value
     kind = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
     raise ValueError(f"a picture is a (height, width, 3) uint8 RGB array, not {kind}; see visavis.images.read")
+
+
+def taken(image: "Picture | Image.Image | str | os.PathLike[str]") -> Picture:
+    """A picture from whatever programs hold one in: an array as it is, a Pillow image, the path of a photo.
+
+    Pillow images and photos are taken as displayed: EXIF orientation applied, transparency on white.
+    Raises ImageError where a path holds no photo, ValueError for what is no picture.
+    """
+    if isinstance(image, str | os.PathLike):
+        return read(os.fspath(image))
+    if isinstance(image, Image.Image):
+        return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+    return as_picture(image)

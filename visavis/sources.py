@@ -15,8 +15,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from visavis.command import InputError, say
+from visavis.errors import InputError
 from visavis.images import SUFFIXES
+from visavis.messages import say
 from visavis.video import recording
 
 NAME_BYTES = 255
@@ -106,9 +107,9 @@ def _keep_apart(name: str, out: str | os.PathLike[str]) -> None:
     """Raise InputError where results in `out` would land on or among what `name` stands for."""
     place, results = Path(os.path.realpath(name)), Path(os.path.realpath(out))
     if os.path.isdir(place) and results.is_relative_to(place):
-        raise InputError(f"--out {out} lies inside {name}, whose photos are only read; give another place")
+        raise InputError(f"`out` {out} lies inside {name}, whose photos are only read; give another place")
     if place.is_relative_to(results) and (os.path.isdir(place) or place.parent != results):
-        raise InputError(f"{name} lies inside {out}, where results go; give another --out")
+        raise InputError(f"{name} lies inside {out}, where results go; give another `out`")
 
 
 def shown(path: str) -> str:

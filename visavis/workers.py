@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from types import ModuleType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from visavis.command import InputError
+from visavis.errors import InputError
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -68,7 +68,7 @@ class Workers:
         self, function: Callable[Arguments, Answer], *arguments: Arguments.args, **named: Arguments.kwargs
     ) -> "Future[Answer]":
         """Call the function in the next worker that is free. The future raises what it raises, or WorkerDied; and
-        visavis.command.InputError where no worker can start, which is no call's fault."""
+        visavis.errors.InputError where no worker can start, which is no call's fault."""
         return self._threads.submit(self._call, function, arguments, named)
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dataset.formats.labelled import Labelled, Wanted, take_in
 from dataset.photos import Photos
-from visavis.command import InputError
+from visavis.errors import InputError
 
 __all__ = ["FORMATS", "export", "guess", "import_csv", "import_labels"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from dataset import tables
 from dataset.formats.labelled import Labelled, Wanted, exported, image_id_of, linked, located
 from dataset.photos import Photos
-from visavis.command import InputError
+from visavis.errors import InputError
 
 SIDES = ("x1", "y1", "x2", "y2")
 COLUMNS = ("image", *SIDES)

@@ -8,7 +8,7 @@ from typing import Any
 from dataset.formats import labelled
 from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.formats import coco
 
 

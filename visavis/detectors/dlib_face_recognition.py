@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from visavis.boxes import as_boxes
-from visavis.command import InputError
 from visavis.device import only_cpu
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture, resize
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from visavis import device as devices
-from visavis.detectors import needed
+from visavis.detectors.protocol import About
+from visavis.extras import needed
 from visavis.faces import FIVE_POINTS, Faces
 from visavis.images import Picture
 
@@ -20,7 +21,7 @@ class Mtcnn:
     Gives the five keypoints (eyes, nose, corners of the mouth) with each face.
     """
 
-    keypoints = FIVE_POINTS
+    about = About(keypoints=FIVE_POINTS)
 
     def __init__(self, threshold: float, device: str) -> None:
         package: Any = needed("facenet_pytorch", "mtcnn", INSTALL)

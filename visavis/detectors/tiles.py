@@ -7,15 +7,15 @@ whole photo either, the largest of the cut finds stands for it.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, covered
-from visavis.detectors import Detector
 from visavis.detectors.merging import Place, merged, placed, together
+from visavis.detectors.protocol import About, Detector, about
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
 from visavis.sight import Sight
@@ -37,9 +37,10 @@ class Tiles:
 
     def __init__(self, detector: Detector, side: int | None = None) -> None:
         self.detector = detector
-        self.side = side or getattr(detector, "sight", Sight()).shortest or SIDE
-        self.sight = Sight()
-        self.runs = f"{getattr(detector, 'runs', type(detector).__name__)}, tiles of {self.side} pixels"
+        known = about(detector)
+        self.side = side or known.sight.shortest or SIDE
+        runs = f"{known.runs or type(detector).__name__}, tiles of {self.side} pixels"
+        self.about = replace(known, runs=runs, sight=Sight(), shape=About.shape)
 
     @property
     def threshold(self) -> float:
@@ -49,11 +50,6 @@ class Tiles:
     @threshold.setter
     def threshold(self, value: float) -> None:
         self.detector.threshold = value
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("calibration", "attributes", "keypoints", "at_once"):  # what else a detector may tell of itself
-            return getattr(self.detector, name)
-        raise AttributeError(name)
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""

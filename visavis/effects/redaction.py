@@ -16,7 +16,7 @@ Learning", 2016). `fill` leaves nothing at all.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,10 @@ class Redaction:
     effect: Effect = "blur"
     grow: float = 0.2
     keep_largest: bool = False
+
+    def __post_init__(self) -> None:
+        if self.effect not in get_args(Effect):
+            raise ValueError(f"there is no effect {self.effect!r}; there are {', '.join(get_args(Effect))}")
 
     def __call__(self, image: Picture, faces: Faces) -> Picture:
         """A copy of `image`, (height, width, 3) uint8, with all `faces` redacted; boxes may reach outside it."""

@@ -13,7 +13,7 @@ import numpy as np
 from visavis import calibration, metrics
 from visavis.boxes import Boxes
 from visavis.calibration import Calibration
-from visavis.detectors import Detector
+from visavis.detectors.protocol import Detector
 from visavis.evaluation import bootstrap, conventions, memory
 from visavis.faces import Faces
 from visavis.metrics import Judged

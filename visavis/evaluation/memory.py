@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from visavis.command import InputError
+from visavis.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from visavis import boxes, metrics
 from visavis.boxes import Boxes
-from visavis.draw import boxes_on, contact_sheet
+from visavis.drawing import boxes_on, contact_sheet
 from visavis.faces import Faces
 from visavis.images import Picture, fit, read
-from visavis.look import Entry, look
+from visavis.page import Entry, look
 
 SHOWN, CELL = 24, 360
 """How many photos a sheet shows, and how large."""

@@ -1,5 +1,6 @@
 """The pictures that are written of a photo once its faces are known. It runs in worker processes."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Literal
 import numpy as np
 
 from visavis import images
-from visavis.command import InputError
-from visavis.draw import APART, boxes_on
+from visavis.drawing import APART, Colour, boxes_on
 from visavis.effects.redaction import Redaction
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError, Picture
+from visavis.images import Picture
 from visavis.prediction import frames, sheets
+from visavis.prediction.analysis import Analysis, captions
 from visavis.prediction.crops import Crops
 from visavis.prediction.frames import Kept
 from visavis.rewriting.repainting import repainted
@@ -31,7 +33,7 @@ class Copies:
     out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
     made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of
     the faces, for visavis.prediction.sheets. frames: of a video, which of those looked at are files of their own: all,
-    or some of those with faces.
+    or some of those with faces. analysis: what is asked of each face first; captions show it.
     """
 
     out: Path
@@ -40,13 +42,17 @@ class Copies:
     crops: Crops | None = None
     sheet: bool = False
     frames: Literal["", "some", "all"] = ""
+    analysis: Analysis = Analysis()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to write of a photo."""
-        return self.drawn or self.sheet or self.redaction is not None or self.crops is not None
+        """Whether a photo is needed once more, at full size."""
+        pictures = self.drawn or self.sheet or self.redaction is not None or self.crops is not None
+        return pictures or bool(self.analysis)
 
-    def write(self, path: str, place: str, faces: Faces, seen: bytes, max_pixels: int, small: Faces) -> None:
+    def write(self, path: str, place: str, faces: Faces, seen: bytes, max_pixels: int, small: Faces) -> Faces:
         """Write them of the photo at `path`, below folders of their own under the name `place`.
+
+        Returns the faces with what was asked of them.
 
         seen: digest of the file in which the faces were found. small: faces that are too small to be told of, but are
         redacted. Raises ImageError where the photo is no longer that or cannot be saved in its format, and InputError
@@ -56,6 +62,7 @@ class Copies:
         if digest(data) != seen:
             raise ImageError("changed", "the file changed while it was looked at")
         picture = images.decode(data, max_pixels)
+        faces = self.analysis(picture, faces)
         try:
             if self.redaction is not None:
                 every = Faces(np.concatenate([faces.boxes, small.boxes]))
@@ -63,7 +70,7 @@ class Copies:
                 redacted = repainted(data, self.redaction(picture, every), mask, max_pixels)
                 _write(self.out / REDACTED / (place + _own_ending(path, place)), redacted)
             if self.drawn:
-                _write(self.out / DRAWN / f"{place}.jpg", images.encode(boxes_on(picture, faces, colours=APART)))
+                _write(self.out / DRAWN / f"{place}.jpg", images.encode(self.boxes_on(picture, faces, APART)))
             if self.crops is not None:
                 self._cut(picture, faces, place, self.crops)
             if self.sheet:
@@ -71,8 +78,13 @@ class Copies:
         except OSError as error:  # a full disk, a name that this file system does not take
             where = error.filename2 or error.filename or self.out
             raise InputError(
-                f"cannot write {where}: {error.strerror}; mend that and give --resume, or another --out"
+                f"cannot write {where}: {error.strerror}; mend that and give `resume`, or another `out`"
             ) from None
+        return faces
+
+    def boxes_on(self, picture: Picture, faces: Faces, colours: Sequence[Colour] | None = None) -> Picture:
+        """A copy of the picture with boxes, and with what is known of each face."""
+        return boxes_on(picture, faces, texts=captions(faces), colours=colours)
 
     def forget_frames(self, place: str) -> None:
         """Remove what an earlier run wrote of a video's frames: it may have looked at others."""
@@ -86,21 +98,26 @@ class Copies:
         elif self.frames == "some" and len(faces):
             kept.write(self.out, place, frame, picture)
         if self.crops is not None:
-            for face, box in enumerate(faces.boxes):
-                path = self.out / CROPS / place / f"{frame}-{face}.jpg"
-                _write(path, images.encode(self.crops.cut(picture, box), quality=95))
+            for face, data in enumerate(_crops(picture, faces, self.crops)):
+                _write(self.out / CROPS / place / f"{frame}-{face}.jpg", data)
         if self.sheet:
             sheets.keep(self.out, place, picture, faces, number)
 
     def _cut(self, picture: Picture, faces: Faces, place: str, crops: Crops) -> None:
         """crops/PLACE/0.jpg, 1.jpg ...; those of an earlier run that found more faces are removed."""
         folder = self.out / CROPS / place
-        for number, box in enumerate(faces.boxes):
-            _write(folder / f"{number}.jpg", images.encode(crops.cut(picture, box), quality=95))
+        for number, data in enumerate(_crops(picture, faces, crops)):
+            _write(folder / f"{number}.jpg", data)
         for number in count(len(faces)):
             if not (folder / f"{number}.jpg").exists():
                 break
             (folder / f"{number}.jpg").unlink()
+
+
+def _crops(picture: Picture, faces: Faces, crops: Crops) -> Iterator[bytes]:
+    """A JPEG file of each face; its comment says what is known of it."""
+    for box, (text, *_) in zip(faces.boxes, captions(faces), strict=True):
+        yield images.encode(crops.cut(picture, box), quality=95, comment=text)
 
 
 def _own_ending(path: str, place: str) -> str:

@@ -6,11 +6,12 @@ Its frames come from a worker process (projector.py), of which no step may take 
 import time
 from collections.abc import Callable
 
+from visavis.errors import ImageError
 from visavis.faces import Faces
-from visavis.images import MAX_PIXELS, ImageError
+from visavis.images import MAX_PIXELS
 from visavis.prediction import projector
 from visavis.prediction.copies import Copies
-from visavis.prediction.projector import Reel, State
+from visavis.prediction.projector import Reel, Shown, State
 from visavis.prediction.records import Face, Record, face_rows, unreadable
 from visavis.sight import Glimpse, Sight
 from visavis.sources import Input, shown
@@ -51,10 +52,11 @@ def filmed(
         try:
             worker.submit(projector.begin, reel).result()
             while (seen := worker.submit(projector.step, one.path).result()) is not State.ENDED:
-                if isinstance(seen, State):
+                if not isinstance(seen, Shown):
                     continue
                 found = find(seen.glimpse)
-                worker.submit(projector.step, one.path, found).result()  # what is told of has its pictures by then
+                answer = worker.submit(projector.step, one.path, found).result()  # its pictures are written by then
+                found = answer if isinstance(answer, Faces) else found
                 height, width = seen.glimpse.height, seen.glimpse.width
                 if seen.told:
                     when = {"frame": seen.number, "time": seen.seconds}

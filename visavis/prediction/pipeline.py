@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import boxes
-from visavis.command import InputError
-from visavis.detectors import Detector
+from visavis.detectors.protocol import Detector, about
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
-from visavis.images import MAX_PIXELS, ImageError
+from visavis.images import MAX_PIXELS
 from visavis.prediction.copies import Copies
 from visavis.prediction.footage import EVERY, MODULES, filmed
 from visavis.prediction.records import Record, crashed, face_rows, unopened, unreadable
@@ -71,23 +71,19 @@ class _Looked:
 
 
 class Pipeline:
-    """A detector at work. It may tell `sight` (see visavis.sight), the most pixels that it has use for,
-    `network_shape(height, width)`, what photos must have in common to go through it together, `at_once`, how many
-    batches to give it at the same time, and what has columns in the tables: `attributes` and `keypoints`, their names.
-    """
+    """A detector at work, as it says itself that it is to be used (`visavis.detectors.protocol.About`)."""
 
     def __init__(self, detector: Detector, workers: Workers, task: Task) -> None:
         self.workers, self.task = workers, task
-        self.sight: Sight = getattr(detector, "sight", Sight())
-        self._shape: Callable[[int, int], object] = getattr(detector, "network_shape", lambda *size: size)
+        known = about(detector)
+        self.sight, self._shape, self._at_once = known.sight, known.shape, known.at_once
         self._detector = detector
-        self._at_once: int = getattr(detector, "at_once", 1)
         self.network = Aside(self._at_once)
 
     def records(self, inputs: Sequence[Input], done: int = 0) -> Iterator[Record]:
         """The record of each input from number `done` on. Raises InputError where a copy cannot be written."""
         again = done - done % self.task.window  # the windows are those of a run from the start
-        finishing: deque[tuple[Record, Future[None] | None]] = deque()
+        finishing: deque[tuple[Record, Future[Faces] | None]] = deque()
         with Workers(1, self.task.seconds, MODULES) as projector:  # it starts with the first video
             for looked in islice(self._looked_at(inputs[again:]), done - again, None):
                 if looked.input.is_video:
@@ -160,7 +156,7 @@ class Pipeline:
         self.network.rests(within=60)  # Ctrl-C leaves a camera in the middle of a look; an exit then would be a crash
         return record
 
-    def _copied(self, looked: _Looked) -> "Future[None] | None":
+    def _copied(self, looked: _Looked) -> "Future[Faces] | None":
         copies, seen, faces, small = self.task.copies, looked.glimpse, looked.faces, looked.small
         if not copies or seen is None or faces is None or small is None:
             return None
@@ -244,10 +240,10 @@ def _look(path: str, sight: Sight, max_pixels: int, again: bool) -> tuple[Glimps
     return seen, time.perf_counter() - began
 
 
-def _copy(copies: Copies, path: str, *more: Any) -> None:
+def _copy(copies: Copies, path: str, *more: Any) -> Faces:
     """In a worker: `Copies.write`, whose failures that nobody foresaw are the photo's matter alone, too."""
     try:
-        copies.write(path, *more)
+        return copies.write(path, *more)
     except (ImageError, InputError):
         raise
     except Exception as error:  # see above
@@ -275,15 +271,16 @@ def _opened(one: Input, job: "Future[tuple[Glimpse | ImageError, float]] | None"
     return _Looked(one, Record(shown(one.path), "ok", note, seen.width, seen.height, seconds), seen)
 
 
-def _is_done(copying: "Future[None] | None") -> bool:
+def _is_done(copying: "Future[Faces] | None") -> bool:
     return copying is None or copying.done()
 
 
-def _finished(record: Record, copying: "Future[None] | None") -> Record:
-    """The record once the photo's copies are written; one that could not be read again is unreadable after all."""
+def _finished(record: Record, copying: "Future[Faces] | None") -> Record:
+    """The record once the photo's copies are written, with all that is known of its faces by then; a photo that could
+    not be read again is unreadable after all."""
     try:
         if copying is not None:
-            copying.result()
+            return replace(record, faces=face_rows(copying.result()))
     except ImageError as error:
         return _unreadable(record.path, error, record.seconds)
     except WorkerDied:

@@ -14,11 +14,10 @@ import numpy as np
 
 from visavis import images
 from visavis.boxes import Boxes
-from visavis.command import InputError
-from visavis.draw import boxes_on
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError, Picture
+from visavis.images import Picture
 from visavis.prediction.copies import DRAWN, REDACTED, Copies
 from visavis.prediction.frames import Kept, copy_name
 from visavis.prediction.records import crashed
@@ -63,7 +62,7 @@ class State(Enum):
     ENDED = "it is at its end, and its copies have their names"
 
 
-_Film = Generator[Shown | None, Faces | None, None]
+_Film = Generator[Shown | Faces | None, Faces | None, None]
 _under_way: dict[str, _Film] = {}  # a worker's calls have nothing else in common; by the path, and one at most
 
 
@@ -73,8 +72,9 @@ def begin(reel: Reel) -> None:
     _under_way[reel.path] = _film(reel)
 
 
-def step(path: str, faces: Faces | None = None) -> Shown | State:
-    """Go on to the next look, or for a while. faces: those of the look before, in the frame's pixels.
+def step(path: str, faces: Faces | None = None) -> Shown | Faces | State:
+    """Go on to the next look, or for a while. faces: those of the look before, in the frame's pixels; the answer to
+    them are the same with what was asked of each.
 
     Raises ImageError, and InputError where a copy cannot be written or there is no such camera.
     """
@@ -106,7 +106,7 @@ def _explained(path: str) -> Iterator[None]:
     except (ImageError, InputError):
         raise
     except OSError as error:  # a full disk, a name that this file system does not take
-        raise InputError(f"cannot write the copy of {shown(path)}: {error}; give another --out") from None
+        raise InputError(f"cannot write the copy of {shown(path)}: {error}; give another `out`") from None
     except Exception as error:  # whatever a decoder fails with, memory too, is this video's matter alone
         raise crashed(path, error) from error
 
@@ -134,11 +134,13 @@ def _film(reel: Reel) -> _Film:
                     continue
                 glimpse = _glimpse(look.picture, reel.sight)
                 faces = yield Shown(look.frame.number, round(look.frame.seconds, 3), look.told, glimpse)
+                if faces is not None and reel.copies is not None and (look.told or reel.copies.drawn):
+                    faces = reel.copies.analysis(look.picture, faces)
                 if faces is not None and look.told and reel.copies is not None:
                     some = large(faces, reel.min_size)
                     reel.copies.write_frame(reel.place, look.frame.number, told, look.picture, some, kept)
                     told += len(some)
-                yield None  # what is told of has its pictures now, whether or not there is anything behind it
+                yield faces  # what is told of has its pictures now, whether or not there is anything behind it
         except StopIteration:
             return
         except GeneratorExit:
@@ -164,9 +166,12 @@ def _makings(reel: Reel, video: Video, stack: ExitStack) -> list[Making]:
         file = stack.enter_context(replaced(reel.copies.out / folder / name, "wb", durable=False))
         return Making(file, ending, paint, private)
 
+    def paint_boxes(picture: Picture, faces: Faces, _: Boxes) -> Picture:
+        return reel.copies.boxes_on(picture, large(faces, reel.min_size)) if reel.copies is not None else picture
+
     makings = []
     if reel.copies.drawn:
-        makings.append(made(DRAWN, lambda picture, faces, _: boxes_on(picture, large(faces, reel.min_size)), False))
+        makings.append(made(DRAWN, paint_boxes, False))
     if reel.copies.redaction is not None:
         redact = reel.copies.redaction
         makings.append(made(REDACTED, lambda picture, _, covered: redact(picture, Faces(covered)), True))

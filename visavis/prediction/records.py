@@ -12,10 +12,10 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from visavis.command import InputError, say
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError
+from visavis.messages import say
 from visavis.sources import Input, shown
 
 SIDES = ("x1", "y1", "x2", "y2")

@@ -10,11 +10,13 @@ from itertools import count, groupby, islice
 from pathlib import Path
 from typing import IO, Any, Self
 
-from visavis.command import InputError
+from visavis.detectors.protocol import Detector, about
+from visavis.errors import InputError
 from visavis.files import csv_rows, replaced
 from visavis.formats import coco, voc, yolo
-from visavis.look import Entry, look
+from visavis.page import Entry, look
 from visavis.prediction import frames
+from visavis.prediction.analysis import Analysis
 from visavis.prediction.records import SIDES, Face, Record
 from visavis.prediction.shots import Shot, root, shots
 from visavis.sources import Input, shown
@@ -41,9 +43,10 @@ class Told:
     keypoints: Sequence[str] = ()
 
     @classmethod
-    def by(cls, detector: object) -> Self:
-        """What it says of itself, if anything."""
-        return cls(getattr(detector, "attributes", ()), getattr(detector, "keypoints", ()))
+    def by(cls, detector: Detector, analysis: Analysis = Analysis()) -> Self:
+        """What the detector, and after it the analysers, say of themselves."""
+        known, more = about(detector), analysis.loaded()
+        return cls((*known.attributes, *more.attributes), more.keypoints or known.keypoints)
 
     @property
     def columns(self) -> list[str]:
@@ -302,4 +305,4 @@ def _link(shot: Shot, folder: Path) -> None:
     try:
         os.symlink(os.path.abspath(shot.file), goal)
     except OSError as error:
-        raise InputError(f"cannot make the link {goal}: {error.strerror}; leave out --format yolo and voc") from None
+        raise InputError(f"cannot make the link {goal}: {error.strerror}; leave out `format` yolo and voc") from None

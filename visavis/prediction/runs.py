@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from visavis.command import InputError, say
+from visavis.errors import InputError
 from visavis.files import sweep
+from visavis.messages import say
 from visavis.prediction import results, sheets
 from visavis.prediction.copies import CROPS, DRAWN, REDACTED
 from visavis.prediction.frames import FRAMES
@@ -25,14 +26,14 @@ NAMES += tuple(results.WRITTEN.values())
 def check(out: Path, may_hold_results: bool) -> None:
     """Raise InputError where `out` cannot be a run's folder, or holds results that nobody said may be touched."""
     if os.path.lexists(out) and not out.is_dir():
-        raise InputError(f"--out {out} is a file; give a folder")
+        raise InputError(f"`out` {out} is a file; give a folder")
     if may_hold_results:
         return
     if Journal.exists(out / JOURNAL):
-        raise InputError(f"a run was stopped in {out}; give --resume to go on, or --overwrite to begin anew")
+        raise InputError(f"a run was stopped in {out}; give `resume` to go on, or `overwrite` to begin anew")
     for name in NAMES:
         if os.path.lexists(out / name):
-            raise InputError(f"{out} already holds {name}; give another --out, or --overwrite")
+            raise InputError(f"{out} already holds {name}; give another `out`, or `overwrite`")
 
 
 def begin(out: Path, settings: dict[str, Any], inputs: Sequence[Input]) -> Journal:
@@ -54,8 +55,8 @@ def go_on(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     """Make ready to go on with a run that was stopped. Raises InputError where it had other settings."""
     for name, value in journal.settings.items():
         if settings.get(name) != value:
-            raise InputError(f"--resume: the run in {out} had {name} = {value}, this one has {settings.get(name)}; "
-                             "give the same again, or --overwrite to begin anew")  # fmt: skip
+            raise InputError(f"`resume`: the run in {out} had {name} = {value}, this one has {settings.get(name)}; "
+                             "give the same again, or `overwrite` to begin anew")  # fmt: skip
     sweep(out)
     say(f"{journal.done} of {len(journal.inputs)} inputs were done before")
 
@@ -83,7 +84,7 @@ def ended(out: Path) -> bool:
     if (out / JOURNAL).exists():
         return False
     if not (out / results.FILES).exists():
-        raise InputError(f"--resume: no run was stopped in {out}; leave --resume out")
+        raise InputError(f"`resume`: no run was stopped in {out}; leave `resume` out")
     sheets.tidy(out)
     say(
         f"the run in {out} came to its end before: nothing is left to do (other options: --overwrite, or another --out)"
@@ -101,6 +102,6 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --out") from None
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another `out`") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"--out {folder} cannot be written to; give another")
+        raise InputError(f"`out` {folder} cannot be written to; give another")

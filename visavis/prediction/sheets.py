@@ -10,7 +10,7 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 
 from visavis import images
-from visavis.draw import contact_sheet
+from visavis.drawing import contact_sheet
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from visavis.faces import Faces
 from visavis.prediction import frames
 from visavis.prediction.records import SIDES, Face, Record
 from visavis.sources import Input, ending
+
+NO_ATTRIBUTES = {*SIDES, "score", "keypoints", "frame", "time"}
+"""What a face's row has besides its attributes."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,20 @@ class Shot:
 
     @property
     def faces(self) -> Faces:
-        """Boxes and scores."""
-        return Faces(as_boxes(self.boxes), np.array([face["score"] for face in self.rows], np.float32))
+        """Boxes, scores and attributes."""
+        names = dict.fromkeys(name for face in self.rows for name in face if name not in NO_ATTRIBUTES)
+        attributes = {name: np.array([_value(face.get(name)) for face in self.rows]) for name in names}
+        scores = np.array([face["score"] for face in self.rows], np.float32)
+        return Faces(as_boxes(self.boxes), scores, attributes=attributes)
 
     @property
     def name(self) -> str:
         """Of its file in a folder of such files: its place with the file's own ending, so that no two share one."""
         return self.place + ending(self.file)
+
+
+def _value(value: Any) -> Any:
+    return np.nan if value is None else value
 
 
 def shots(seen: Iterable[tuple[Input, Record]], out: Path) -> Iterator[Shot]:

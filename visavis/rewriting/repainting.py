@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
-from visavis.images import MAX_PIXELS, ImageError, Picture, opened
+from visavis.errors import ImageError
+from visavis.images import MAX_PIXELS, Picture, opened
 from visavis.rewriting import jpeg
 from visavis.rewriting.metadata import ORIENTATION, safe_exif
 
@@ -42,7 +43,7 @@ def repainted(source: bytes, picture: Picture, mask: NDArray[np.bool_], max_pixe
     """The file `source` with the pixels of `picture` where `mask` is set.
 
     source: the bytes of a photo. picture: (height, width, 3) uint8 RGB, and mask: (height, width) bool, both as
-    displayed. Raises visavis.images.ImageError where the photo does not decode to its end (nothing of it is passed on),
+    displayed. Raises visavis.errors.ImageError where the photo does not decode to its end (nothing of it is passed on),
     and where it cannot be saved in its own format.
     """
     with opened(source, max_pixels) as image:

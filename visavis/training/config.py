@@ -10,8 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
-from visavis.command import InputError, say
+from visavis.errors import InputError
 from visavis.files import replaced
+from visavis.messages import say
 
 NAME = "config.json"
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "safetensors")
@@ -46,10 +47,10 @@ def read(folder: Path) -> dict[str, Any]:
         return dict(json.loads((folder / NAME).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise InputError(
-            f"--resume: {folder} holds no run ({NAME} is not there); give the run's folder as --out"
+            f"`resume`: {folder} holds no run ({NAME} is not there); give the run's folder as `out`"
         ) from None
     except ValueError as error:
-        raise InputError(f"--resume: {folder / NAME} is no JSON: {error}") from None
+        raise InputError(f"`resume`: {folder / NAME} is no JSON: {error}") from None
 
 
 def hold(options: Any, limits: dict[str, tuple[float, float]]) -> None:

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN
 
-from visavis.command import InputError
+from visavis.errors import InputError
 
 PATIENCE = timedelta(minutes=30)
 """How long the others are waited for: longer than any validation by one process takes."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visavis.draw import boxes_on, contact_sheet
+from visavis.drawing import boxes_on, contact_sheet
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture, encode, read

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from visavis.command import InputError
+from visavis.errors import InputError
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -20,9 +20,9 @@ def choose(name: Precision, on: torch.device) -> tuple[str, str]:
             return "bf16", "bf16 where torch's autocast holds it safe; the weights stay fp32"
         return "fp32", f"fp32 (auto takes bf16 only on a CUDA GPU that has it; this is {on})"
     if name == "fp16" and on.type != "cuda":
-        raise InputError(f"--precision fp16 needs a CUDA GPU, for its small numbers need loss scaling; {on} has bf16")
+        raise InputError(f"`precision` fp16 needs a CUDA GPU, for its small numbers need loss scaling; {on} has bf16")
     if name == "bf16" and on.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise InputError(f"--precision bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")
+        raise InputError(f"`precision` bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")
     return name, f"{name} (as asked)"
 
 
@@ -46,7 +46,7 @@ def compile_backbone(backbone: nn.Module, on: torch.device) -> None:
             backbone(torch.zeros(1, 3, 64, 64, device=on))
     except (RuntimeError, OSError) as error:  # no C++ compiler, no Triton, a graph that breaks its back end
         reason = str(error).strip().split("\n")[0]
-        raise InputError(f"--compile: torch cannot compile here ({reason}); leave it out") from None
+        raise InputError(f"`compile`: torch cannot compile here ({reason}); leave it out") from None
     backbone.train(training)
 
 

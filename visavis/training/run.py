@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from visavis.command import say
 from visavis.faces import Faces
+from visavis.messages import say
 from visavis.metrics import Judged, Scores, or_none
 from visavis.training.pace import Pace
 from visavis.training.pictures import draw_finds
@@ -131,17 +131,16 @@ class Run:
 
     def keep(self, name: str, scores: Scores | None) -> None:
         """Write a checkpoint of that name; scores: what the weights are worth, if they were validated."""
-        from visavis import checkpoint
-        from visavis.detectors.faster_rcnn import norm_eps
+        from visavis import checkpoint, kinds
 
         figures = {key: or_none(round(value, 4)) for key, value in asdict(scores).items()} if scores else {}
         metadata = self.metadata | {
             "boxes": "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on",
-            "norm_eps": norm_eps(self.learner.kept),
             "threshold": round(scores.best_threshold if scores else self.threshold, 4),
             "epoch": -(-self.learner.done // self.batches.steps),
             "validation": figures,
         }
+        metadata |= kinds.of(metadata).described(self.learner.kept)
         checkpoint.save(self.out / name, self.learner.kept.state_dict(), metadata)
 
     def tell(self, message: str) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.mobilenetv2 import InvertedResidual
 
-from visavis.command import InputError
-from visavis.detectors.graph import LIKELY
-from visavis.detectors.strides import settle
+from visavis.detectors.faster_rcnn.graph import LIKELY
+from visavis.detectors.faster_rcnn.strides import settle
+from visavis.errors import InputError
 
 PLACES = 512
 """Of a layer's places in each picture, how many are looked at, picked at random."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.files import replaced
 
 NAME = "state.pt"
@@ -34,7 +34,7 @@ def load(path: Path) -> dict[str, Any]:
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"{path} is no training state that can be loaded safely: {reason}") from None
     if not isinstance(state, dict) or "random" not in state:
-        raise InputError(f"{path} is no training state; start anew with another --out")
+        raise InputError(f"{path} is no training state; start anew with another `out`")
     _put_back(state.pop("random"))
     return state
 

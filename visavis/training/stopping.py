@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from visavis.command import say
+from visavis.messages import say
 
 GRACE = 4.0
 """Seconds that the training loop has to end by itself."""

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 
 from visavis import checkpoint
-from visavis.command import InputError
-from visavis.detectors import faster_rcnn
-from visavis.detectors.folding import folded
+from visavis.detectors.faster_rcnn import architectures as faster_rcnn
+from visavis.detectors.faster_rcnn.folding import folded
+from visavis.errors import InputError
 
 WEIGHT = 10.0
 """Of this loss beside the detector's own four, which come to some 0.3 together at the end of a training."""
@@ -38,7 +38,7 @@ class Teacher:
         self._seen: tuple[Tensor, dict[str, Tensor]] | None = None
         shapes = [_shapes(backbone, on) for backbone in (self.backbone, pupil.backbone)]
         if shapes[0] != shapes[1]:
-            raise InputError(f"--teacher {path}: its pyramid has other levels or channels than the network that learns")
+            raise InputError(f"`teacher` {path}: its pyramid has other levels or channels than the network that learns")
         pupil.backbone.register_forward_hook(self._note)
 
     def loss(self) -> Tensor:

@@ -13,7 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from visavis.images import ImageError, Picture
+from visavis.errors import ImageError
+from visavis.images import Picture
 from visavis.video.recording import Frame, Sound, Video
 
 _WRITTEN = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".wmv": "asf"}

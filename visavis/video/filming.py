@@ -56,7 +56,7 @@ def watched(
 
     Each `Look` is answered by its faces (`send`). None says that some of the work is done: one frame or packet more.
     Where a copy is made, the last frame is looked at, too, for the sake of those before it, and those that come when
-    `room` bytes of frames wait. Raises visavis.images.ImageError where the video cannot be read to its end: the files
+    `room` bytes of frames wait. Raises visavis.errors.ImageError where the video cannot be read to its end: the files
     of `makings` are then no good.
     """
     waiting = _Waiting(video, makings)

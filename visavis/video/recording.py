@@ -13,8 +13,8 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from visavis.command import InputError
-from visavis.images import MAX_PIXELS, ImageError, Picture
+from visavis.errors import ImageError, InputError
+from visavis.images import MAX_PIXELS, Picture
 from visavis.video.clock import Clock
 
 SUFFIXES = frozenset(
@@ -85,10 +85,10 @@ class Camera:
         """On this platform. On Windows, `number` is a name. Raises InputError where cameras are not read, and where
         there is none of that number, if that can be told without opening it."""
         if sys.platform not in CAMERAS:
-            raise InputError(f"--webcam: cameras are not read on {sys.platform}")
+            raise InputError(f"`webcam`: cameras are not read on {sys.platform}")
         format, name = CAMERAS[sys.platform][0], CAMERAS[sys.platform][1].format(number)
         if format == "v4l2" and not os.path.exists(name):
-            raise InputError(f"--webcam {number}: no camera at {name} (no such device); give another number")
+            raise InputError(f"`webcam` {number}: no camera at {name} (no such device); give another number")
         return cls(number, format, name)
 
 
@@ -127,7 +127,7 @@ class Video:
         try:
             video._open(camera.name, camera.format, {}, max_pixels)
         except ImageError as error:
-            where = f"--webcam {camera.number}: no camera at {camera.name} ({error.detail})"
+            where = f"`webcam` {camera.number}: no camera at {camera.name} ({error.detail})"
             raise InputError(f"{where}; give another number") from None
         return video
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes
 from visavis.charts import Line, curves
-from visavis.command import InputError
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.metrics import or_none
 

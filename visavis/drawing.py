@@ -47,13 +47,14 @@ def boxes_on(
     picture: Picture,
     faces: Faces,
     kind: str = "found",
-    texts: Sequence[str] | None = None,
+    texts: Sequence[str | tuple[str, ...]] | None = None,
     colours: Sequence[Colour] | None = None,
 ) -> Picture:
     """A copy of `picture` (height, width, 3) uint8 RGB with the faces' boxes.
 
     kind: one of `COLOURS`. colours: to take turns from left to right, instead of the kind's one.
-    texts: one a face, "" for none; by default the scores of what was found, and nothing for the other kinds.
+    texts: one a face, "" for none, or several, of which the first that has room is taken; by default the scores of
+    what was found, and nothing for the other kinds.
     Lines and letters grow with the picture and shrink with the face; a text that is too wide for its face, or would
     cover a surer one's, is left out. Call again for boxes of another kind.
     Raises ValueError for an unknown kind and where texts and faces differ in number.
@@ -77,8 +78,10 @@ def boxes_on(
         _frame(pen, boxes[index], colour[index], size)
     tags: list[_Rectangle] = []
     for index in reversed(visible):  # after all frames, so that none runs through a text
-        if texts[index]:
-            _tag(pen, boxes[index], texts[index], colour[index], size, tags)
+        text = texts[index]
+        for one in filter(None, (text,) if isinstance(text, str) else text):
+            if _tag(pen, boxes[index], one, colour[index], size, tags):
+                break
     return np.asarray(canvas)
 
 
@@ -137,17 +140,17 @@ def _line(box: np.ndarray, size: tuple[int, int]) -> int:
 
 def _tag(
     pen: ImageDraw.ImageDraw, box: np.ndarray, text: str, colour: Colour, size: tuple[int, int], tags: list[_Rectangle]
-) -> None:
+) -> bool:
     """The text on a ground of the box's colour: above its left corner, or in it where there is no room.
 
-    tags: those that are there already; this one joins them, or is left out.
+    tags: those that are there already; this one joins them, or is left out. Returns whether it is there.
     """
     height, width = size
     letters = round(min(max(size) / 32, max(_SMALLEST_TEXT, (box[2] - box[0]) / 4)))
     if letters < _SMALLEST_TEXT:
         letters = min(_SMALLEST_TEXT, min(size) // 4)
     if letters < 6:
-        return
+        return False
     text, font = _plain(text), _font(letters)
     pad = max(1, letters // 4)
     wide, high = round(font.getlength(text)) + 2 * pad, letters + 2 * pad
@@ -156,14 +159,15 @@ def _tag(
     if top < 0:
         top = min(round(float(box[1])), height - high)
         if high > (box[3] - box[1]) / 3:
-            return  # better no text than no eyes
+            return False  # better no text than no eyes
     right, bottom = left + wide - 1, top + high - 1
     hides = any(left <= x2 and x1 <= right and top <= y2 and y1 <= bottom for x1, y1, x2, y2 in tags)
     if hides or wide > 3 * (box[2] - box[0]):
-        return
+        return False
     tags.append((left, top, right, bottom))
     pen.rectangle((left, top, right, bottom), fill=colour)
     pen.text((left + wide / 2, top + high / 2), text, _EDGE, font, anchor="mm")
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,8 @@
 """Faster R-CNN for one class, face, by the name of its architecture.
 
 Ren et al., "Faster R-CNN" (2015), with feature pyramids, Lin et al. (2017); torchvision's parts
-throughout. `build` gives the network to train, `of_checkpoint` that of a checkpoint; visavis.detectors.eager makes a
-detector of either, visavis.detectors.stored one of a checkpoint's file.
+throughout. `build` gives the network to train, `of_checkpoint` that of a checkpoint. Beside this file, eager.py makes
+a detector of either, and stored.py one of a checkpoint's file.
 """
 
 import math
@@ -27,16 +27,16 @@ from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from visavis import checkpoint
-from visavis.command import InputError
-from visavis.detectors.folding import NORMS
-from visavis.detectors.incomplete_labels import respect_ignored
-from visavis.detectors.scaling import Scaling
+from visavis.detectors.faster_rcnn.folding import NORMS
+from visavis.detectors.faster_rcnn.incomplete_labels import respect_ignored
+from visavis.detectors.faster_rcnn.scaling import Scaling
+from visavis.errors import InputError
 
 CLASSES = 2  # background, face
 PREDICTOR = "roi_heads.box_predictor."
 STAGES_RESNET = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
-INITS = "coco, imagenet, none, or the path of a file"
-MADE_BY_SLIM = "--init PATH of weights that python -m visavis.slim made of a larger network's"
+INITS = "shipped, coco, imagenet, none, or the path of a file"
+MADE_BY_SLIM = "`init` PATH of weights that python -m visavis.slim made of a larger network's"
 
 SLIM = [
     [1, 16, 1, 1],
@@ -209,7 +209,8 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
     in training, `{boxes, labels, scores}` a picture in evaluation. Targets may carry `ignore` boxes.
 
     init: `coco` (torchvision's detector but for the last layer), `imagenet` (its backbone), `none`
-    (random), or a path: a checkpoint of ours, or a torchvision detector's or classifier's .pth.
+    (random), `shipped` (the checkpoint that comes with visavis), or a path: a checkpoint of ours, or the .pth of a
+    detector or classifier of torchvision's.
     trainable_layers: backbone stages, counted from the output, that learn; all do where init is `none`.
 
     Raises InputError for an unknown arch, and for weights that are not to be had or do not fit.
@@ -227,7 +228,7 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
         _freeze_norms(model)
     if init == "coco":
         if described.coco is None:
-            or_else = "--init imagenet or a path" if described.imagenet else MADE_BY_SLIM
+            or_else = "`init` imagenet or a path" if described.imagenet else MADE_BY_SLIM
             raise InputError(f"torchvision has no COCO weights for {arch}; pass {or_else}")
         set_norm_eps(model, described.coco_eps)
         _load_detector(model, _fetch(described.coco), str(described.coco))
@@ -236,7 +237,7 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
             raise InputError(f"there are no ImageNet weights for {arch}; pass {MADE_BY_SLIM}")
         _load_backbone(model, _fetch(described.imagenet), str(described.imagenet))
     else:
-        _load_file(model, arch, Path(init))
+        _load_file(model, arch, checkpoint.SHIPPED if init == "shipped" else Path(init))
     for stage in described.stages[: max(0, len(described.stages) - trainable_layers)]:
         for name in stage:
             for parameter in getattr(model.backbone.body, name).parameters():
@@ -294,18 +295,18 @@ def _fetch(weights: Any) -> Weights:
         reason = str(error).strip().split("\n")[0]
         raise InputError(
             f"cannot get {name} ({reason}); torch looks for it in {folder} and downloads it from "
-            f"{weights.url}: put the file there, or pass --init none or --init PATH"
+            f"{weights.url}: put the file there, or pass `init` none or `init` PATH"
         ) from None
     return state
 
 
 def _load_file(model: zoo.FasterRCNN, arch: str, path: Path) -> None:
     if not path.is_file():
-        raise InputError(f"--init {path}: no such file, nor one of {INITS}")
+        raise InputError(f"`init` {path}: no such file, nor one of {INITS}")
     if path.suffix == ".safetensors":
         weights, metadata = checkpoint.load(path)
         if metadata.get("arch") != arch:
-            raise InputError(f"{path} holds a {metadata.get('arch')}, not a {arch}; pass --arch {metadata.get('arch')}")
+            raise InputError(f"{path} holds a {metadata.get('arch')}, not a {arch}; pass `arch` {metadata.get('arch')}")
         set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
         _load_exactly(model, weights, str(path))
         return

@@ -1,13 +1,12 @@
-"""Detectors that lie on disk as checkpoints, ours and the user's. What runs them is for visavis.detectors.backends."""
+"""Detectors made of checkpoints on disk, the shipped one and the user's. What runs them is for backends.py."""
 
 from pathlib import Path
-from typing import Any
 
 from visavis import checkpoint
 from visavis.calibration import of_checkpoint
-from visavis.command import InputError
-from visavis.detectors import SHIPPED, backends
-from visavis.detectors.trained import TrainedDetector
+from visavis.detectors.faster_rcnn import backends
+from visavis.detectors.faster_rcnn.trained import TrainedDetector
+from visavis.errors import InputError
 
 SMALLEST = 32
 """Pixels of a photo's shorter side below which nothing is left to see."""
@@ -28,15 +27,10 @@ def load(
     that cannot be had.
     """
     if size is not None and size < SMALLEST:
-        raise InputError(f"--size {size}: give {SMALLEST} pixels or more")
+        raise InputError(f"`size` {size}: give {SMALLEST} pixels or more")
     metadata = checkpoint.metadata(path)
     network, sizing = backends.network(path, metadata, device, backend, precision, at_once)
     own = metadata.get("threshold", 0.5)
     if size or once:
         sizing = sizing.resized(size or sizing.shorter)
     return TrainedDetector(network, sizing, own if threshold is None else threshold, of_checkpoint(metadata), own)
-
-
-def shipped(device: str = "auto", threshold: float | None = None, **options: Any) -> TrainedDetector:
-    """The detector that comes with the project; options: as for `load`."""
-    return load(SHIPPED, device, threshold, **options)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataset import tables
-from dataset.split import Shares, sides
-from visavis.command import InputError
+from visavis.data import tables
+from visavis.data.split import Shares, sides
+from visavis.errors import InputError
 from visavis.images import SUFFIXES
 
 Box = tuple[float, float, float, float]
@@ -43,7 +43,7 @@ def read(folder: Path, shares: Shares, dropped: bool = False) -> list[Row]:
     Raises InputError with file and row.
     """
     if not folder.is_dir():
-        raise InputError(f"no data folder at {folder}; make one with `python -m download lists` or give --data")
+        raise InputError(f"no data folder at {folder}; make one with `python -m download lists` or give `data`")
     labels, identities = _labels(folder / "labels.csv")
     paths, sizes, named = _paths(folder, identities)
     known = identities.keys() | named

@@ -1,7 +1,7 @@
 """One self-contained HTML page to look through thousands of photos, with their boxes and facts.
 
 `look` writes it: thumbnails and a table of facts inside one file, which a browser opens with no server and no
-network. It is for looking, not for keeping: the photos themselves stay where they are. The page is look.html.
+network. It is for looking, not for keeping: the photos themselves stay where they are. The page is page.html.
 """
 
 import base64
@@ -19,11 +19,11 @@ from PIL import Image
 
 from visavis import boxes, metrics
 from visavis.boxes import Boxes, as_boxes
-from visavis.command import InputError
-from visavis.draw import COLOURS
+from visavis.drawing import COLOURS
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import ImageError, Picture, fit, header, read_reduced
+from visavis.images import Picture, fit, header, read_reduced
 
 LARGEST = 29_000_000
 """Bytes of a page, unless asked otherwise: what a browser opens at once, and a mail or a chat still takes."""
@@ -73,7 +73,7 @@ def look(
     out = Path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a page, such as look.html")
-    page = Path(__file__).with_name("look.html").read_text(encoding="utf-8")
+    page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     colours = {kind: "#%02x%02x%02x" % colour for kind, colour in COLOURS.items()}  # noqa: UP031
     head = {
         "title": title,
@@ -136,10 +136,21 @@ def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
     drawn += [[*_corners(box), "ignore"] for box in entry.ignore]
     scores = np.asarray(found.scores)
     drawn += [
-        [*_corners(box), kind, round(float(score), 3)]
-        for box, kind, score in zip(found.boxes, finds, scores, strict=True)
+        [*_corners(box), kind, round(float(score), 3), told]
+        for box, kind, score, told in zip(found.boxes, finds, scores, _attributes(found), strict=True)
     ]
     return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}}
+
+
+def _attributes(faces: Faces) -> list[dict[str, float | str]]:
+    """What each face tells, by name; what is not known of a face is left out."""
+    columns = {name: values.tolist() for name, values in faces.attributes.items()}
+    told = [{name: column[number] for name, column in columns.items()} for number in range(len(faces))]
+    return [{name: _short(value) for name, value in one.items() if value == value and value != ""} for one in told]
+
+
+def _short(value: Any) -> float | str:
+    return round(value, 3) if isinstance(value, float) else value if isinstance(value, int) else str(value)
 
 
 def _corners(box: np.ndarray) -> list[float]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from visavis import checkpoint
 from visavis.calibration import of_checkpoint
-from visavis.command import InputError, say
-from visavis.detectors import needed
-from visavis.detectors.sizing import Sizing
+from visavis.detectors.faster_rcnn.sizing import Sizing
+from visavis.errors import InputError
+from visavis.extras import needed
 from visavis.files import replaced
+from visavis.messages import say
 
 MADE = 4
 """Counts up when what is written changes, so that older files are passed over."""
@@ -24,7 +25,7 @@ FIRST = "made"
 """The first name in it."""
 LONGEST = 4096
 """Bytes at the file's end among which the metadata are."""
-INSTALL = "pip install onnx onnxscript"
+INSTALL = "pip install 'visavis[train]'"
 
 
 def file(path: Path) -> Path:
@@ -38,7 +39,7 @@ def file(path: Path) -> Path:
         try:
             write(path, cached)
         except OSError as error:
-            where = "set XDG_CACHE_HOME to a folder that can be written to, or take --backend torch"
+            where = "set XDG_CACHE_HOME to a folder that can be written to, or take `backend` torch"
             raise InputError(f"cannot write {cached}: {error.strerror}; {where}") from None
     return cached
 
@@ -75,9 +76,10 @@ def write(path: Path, out: Path) -> None:
     """Export the checkpoint at `path` to the ONNX file `out`, which it replaces. Raises InputError where it is no
     checkpoint or a package is missing, and OSError where the file cannot be written.
     """
-    for package in ("onnx", "onnxscript"):
+    for package in ("torch", "torchvision", "onnx", "onnxscript"):
         needed(package, "exporting", INSTALL)
-    from visavis.detectors import faster_rcnn, onnx_file
+    from visavis.detectors.faster_rcnn import architectures as faster_rcnn
+    from visavis.detectors.faster_rcnn import onnx_file
 
     weights, known = checkpoint.load(path)
     model = faster_rcnn.of_checkpoint(weights, known, str(path))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis.checkpoint import fingerprint
-from visavis.detectors import exported
+from visavis.detectors.faster_rcnn import exported
 from visavis.files import replaced
 
 MOST = 8

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes, clip, covered, grow, scale
 from visavis.calibration import Calibration
+from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.detectors.merging import Place, merged, placed
-from visavis.detectors.sizing import Sizing
+from visavis.detectors.protocol import About
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture, resize
 from visavis.sight import Sight
@@ -35,7 +36,7 @@ that the network was trained with."""
 
 
 class Network(Protocol):
-    """What runs a network: one of visavis.detectors.backends."""
+    """What runs a network: one of visavis.detectors.faster_rcnn.backends."""
 
     runs: str
     """What it is, and on what, for people."""
@@ -67,11 +68,10 @@ class TrainedDetector:
         self.threshold = threshold
         self.calibration = calibration
         self.sure = sure
-        self.runs, self.at_once = network.runs, network.at_once
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
-        seen = [_resized(as_picture(image), self.sight.size(*image.shape[:2])) for image in images]
+        seen = [_resized(as_picture(image), self.about.sight.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
             found = self._look(seen, self.threshold)
         else:
@@ -80,15 +80,11 @@ class TrainedDetector:
         return [_back(*each) for each in zip(found, seen, images, strict=True)]
 
     @property
-    def sight(self) -> Sight:
-        """How large a picture it has use for."""
-        sizing = self.sizing.closely()
-        return Sight(sizing.shorter, sizing.longest)
-
-    def network_shape(self, height: int, width: int) -> tuple[int, int]:
-        """What the network is given of a picture of that size: pictures with one shape go through it together as
-        they do alone."""
-        return self.sizing.padded(height, width)
+    def about(self) -> About:
+        """What runs the network, how large a picture it has use for, and which pictures go through it together."""
+        network, closer = self.network, self.sizing.closely()
+        sight = Sight(closer.shorter, closer.longest)
+        return About(network.runs, network.at_once, sight, self.sizing.padded, calibration=self.calibration)
 
     def _look(self, pictures: list[Picture], threshold: float) -> list[Faces]:
         fitted = [_resized(picture, self.sizing.size(*picture.shape[:2])) for picture in pictures]

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
-from visavis.detectors.sizing import Sizing
+from visavis.detectors.faster_rcnn.sizing import Sizing
 
 
 class Scaling(GeneralizedRCNNTransform):
@@ -28,7 +28,7 @@ class Scaling(GeneralizedRCNNTransform):
     enlarge: float = math.inf
     """In prediction, no picture is enlarged by more than this."""
     closer: float = 1.0
-    """In prediction, how many times as large a picture of small faces is shown again; see visavis.detectors.trained."""
+    """In prediction, how many times as large a picture of small faces is shown again; see trained.py."""
 
     @property
     def sizing(self) -> Sizing:

@@ -6,7 +6,7 @@ Inputs: `photo` (height, width, 3) uint8 RGB; `threshold` () float32, the score 
 metadata under the key `visavis` are JSON, and say the detector's own threshold and size.
 
 One file for everything, rather than a network with programs around it: whoever runs it in C++ or on a telephone has
-nothing to write anew, and nothing to get wrong. The network (visavis.detectors.graph) is exported from PyTorch; what
+nothing to write anew, and nothing to get wrong. The network (graph.py) is exported from PyTorch; what
 comes before and after it is written here, for torch's shapes are not data and a photo's are.
 """
 
@@ -23,8 +23,8 @@ from torch.export import Dim
 from torchvision.models.detection import FasterRCNN
 
 from visavis.calibration import Calibration
-from visavis.detectors.graph import Graph
-from visavis.detectors.strides import settle
+from visavis.detectors.faster_rcnn.graph import Graph
+from visavis.detectors.faster_rcnn.strides import settle
 
 OPSET, IR = 18, 10
 LARGE = 1024

@@ -10,11 +10,11 @@ from torchvision.models.detection.image_list import ImageList
 
 from visavis.boxes import clip
 from visavis.calibration import Calibration
-from visavis.command import InputError
-from visavis.detectors.folding import folded
-from visavis.detectors.graph import LIKELY
-from visavis.detectors.strides import settle
-from visavis.detectors.trained import TrainedDetector
+from visavis.detectors.faster_rcnn.folding import folded
+from visavis.detectors.faster_rcnn.graph import LIKELY
+from visavis.detectors.faster_rcnn.strides import settle
+from visavis.detectors.faster_rcnn.trained import TrainedDetector
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 
@@ -51,7 +51,7 @@ class TorchNetwork:
             _lower(self.model, on.type, FLOATS[precision])
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        """See visavis.detectors.trained.Network. Those of one shape go through together; padded to the shape of larger
+        """See `Network` in trained.py. Pictures of one shape go through together; padded to the shape of larger
         ones, a face at the edge would get another box than alone.
         """
         multiple = self.model.transform.size_divisible
@@ -123,6 +123,6 @@ def _named(on: torch.device) -> str:
 
 def _check(precision: str, on: torch.device) -> None:
     if precision == "fp16" and on.type == "cpu":
-        raise InputError("--precision fp16: a CPU does not compute in it any faster; take bf16 or fp32")
+        raise InputError("`precision` fp16: a CPU does not compute in it any faster; take bf16 or fp32")
     if precision == "bf16" and on.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise InputError(f"--precision bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")
+        raise InputError(f"`precision` bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")

@@ -25,7 +25,7 @@ BACKGROUND, LEFT_OUT = 0, -1
 def respect_ignored(model: FasterRCNN) -> FasterRCNN:
     """Make `model` heed `target["ignore"]` ((M, 4) boxes, optional) when it computes losses.
 
-    Its `transform` must hand them on at the network's scale, as visavis.detectors.scaling's does.
+    Its `transform` must hand them on at the network's scale, as visavis.detectors.faster_rcnn.scaling's does.
     """
     model.rpn.__class__ = _RegionProposalNetwork
     model.roi_heads.__class__ = _RoIHeads

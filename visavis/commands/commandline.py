@@ -11,24 +11,26 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, TypeVar
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import tyro
 
+from visavis.errors import InputError, StillBusy
+
 Options = TypeVar("Options")
-
-
-class InputError(ValueError):
-    """What the user gave cannot be used. The message says what, where, and what to do about it."""
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No room on the disk, none left of the user's share, and the largest file that is allowed."""
 
 
-def main(run: Callable[[Options], int | None], options: type[Options]) -> NoReturn:
-    """Parse the command line into `options`, run, and exit with the status that fits."""
-    prog = _command_name()
+def main(run: Callable[[Options], int | None], options: type[Options], prog: str | None = None) -> NoReturn:
+    """Parse the command line into `options`, run, and exit with the status that fits.
+
+    prog: what the command is called in help and messages; by default as Python was started.
+    """
+    prog = prog or _command_name()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # from here on it can be told
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
@@ -36,7 +38,9 @@ def main(run: Callable[[Options], int | None], options: type[Options]) -> NoRetu
         status = run(tyro.cli(options, prog=prog))
         sys.stdout.flush()  # here, where a reader that left is dealt with
     except InputError as error:
-        fail(prog, str(error))
+        fail(prog, _with_dashes(str(error), options))
+    except StillBusy:
+        os._exit(130)
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         sys.exit(130)
@@ -51,15 +55,23 @@ def main(run: Callable[[Options], int | None], options: type[Options]) -> NoRetu
     sys.exit(status or 0)
 
 
+def _with_dashes(message: str, options: type[Options]) -> str:
+    """The library names parameters, as `max_pixels`; on a command line the same are --max-pixels."""
+    names = {field.name for one in _dataclasses(options) for field in fields(one)}
+    return re.sub(
+        r"`(\w+)`", lambda found: f"--{found[1].replace('_', '-')}" if found[1] in names else found[0], message
+    )
+
+
+def _dataclasses(options: Any) -> list[Any]:
+    """`options`, or those that it is a choice between."""
+    return [options] if is_dataclass(options) else [one for part in get_args(options) for one in _dataclasses(part)]
+
+
 def fail(prog: str, message: str) -> NoReturn:
     """Print one line on stderr, whatever line breaks a library's words in `message` have, and exit with status 2."""
     print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
-
-
-def say(message: str) -> None:
-    """Tell the user something that is no result: stderr, so that stdout stays for pipes."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def seconds(text: str) -> float:

@@ -16,10 +16,10 @@ import numpy as np
 
 from visavis import device as devices
 from visavis.boxes import clip
-from visavis.command import InputError
 from visavis.cores import cores
-from visavis.detectors import exported, openvino_cache
-from visavis.detectors.sizing import Sizing
+from visavis.detectors.faster_rcnn import exported, openvino_cache
+from visavis.detectors.faster_rcnn.sizing import Sizing
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 
@@ -27,6 +27,7 @@ BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
 PRECISIONS = ("fp32", "bf16", "fp16")
 FASTEST = ("onnxruntime", "openvino")
 """On a CPU, the fastest first: OpenVINO prepares itself anew for each size of photo, on each core."""
+INSTALL = "pip install 'visavis[train]'"
 SMALLEST = 32
 """Pixels of a side of the smallest picture."""
 
@@ -34,7 +35,7 @@ SMALLEST = 32
 def network(
     path: Path, metadata: dict[str, Any], device: str, backend: str, precision: str, at_once: int = 1
 ) -> tuple[Any, Sizing]:
-    """What runs the network of a checkpoint (see visavis.detectors.trained.Network), and the size it is to be shown.
+    """What runs the network of a checkpoint (see `Network` in trained.py), and the size of picture that it takes.
 
     Raises InputError for what is not known, not installed, or not to be had together.
     """
@@ -46,11 +47,11 @@ def network(
     if backend == "torch":
         return _torch(path, metadata, device, precision)
     if find_spec(backend) is None:
-        raise InputError(f"--backend {backend} needs a package that is not there; pip install {backend}")
+        raise InputError(f"`backend` {backend} needs a package that is not there; pip install {backend}")
     if device not in ("auto", "cpu"):
-        raise InputError(f"--backend {backend} runs on the CPU here, not on {device}; leave one of the two out")
+        raise InputError(f"`backend` {backend} runs on the CPU here, not on {device}; leave one of the two out")
     if backend == "onnxruntime" and precision != "fp32":
-        raise InputError(f"--precision {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
+        raise InputError(f"`precision` {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
     file = exported.file(path)
     sizing = exported.sizing(file)
     at_once = min(at_once, _threads())
@@ -76,7 +77,7 @@ class OnnxRuntime:
         self.runs = "onnxruntime on cpu, fp32"
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        """See visavis.detectors.trained.Network. One picture after the other: on a CPU, a batch is no faster."""
+        """See `Network` in trained.py. One picture after the other: on a CPU, a batch is no faster."""
         return [_faces(self._session.run(None, _inputs(picture, threshold)), picture) for picture in pictures]
 
 
@@ -99,7 +100,7 @@ class OpenVino:
         self.runs = f"openvino on cpu, {precision}"
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        """See visavis.detectors.trained.Network. One picture after the other: on a CPU, a batch is no faster."""
+        """See `Network` in trained.py. One picture after the other: on a CPU, a batch is no faster."""
         try:
             request = self._free.get_nowait()
         except queue.Empty:  # there are as many as there are calls at once
@@ -114,9 +115,21 @@ def _core(precision: str) -> Any:
     import openvino
 
     core = openvino.Core()
-    if precision.upper() not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise InputError(f"--precision {precision}: openvino has it not on this CPU; take fp32")
+    if not _able(core, precision):
+        raise InputError(f"`precision` {precision}: openvino has it not on this CPU; take fp32")
     return core
+
+
+def _able(core: Any, precision: str) -> bool:
+    return precision.upper() in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _computes(precision: str) -> bool:
+    """Whether OpenVINO computes in this precision on this CPU."""
+    import openvino
+
+    with ThreadPoolExecutor(1) as elsewhere:  # see OpenVino
+        return elsewhere.submit(lambda: _able(openvino.Core(), precision)).result()
 
 
 def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
@@ -145,18 +158,23 @@ def _looked(request: Any, picture: Picture, threshold: float) -> Faces:
 
 
 def _fastest(path: Path, device: str, precision: str) -> str:
-    accelerated = device != "cpu" and (device != "auto" or devices.gpu()) and devices.choose(device)[0].type != "cpu"
-    if accelerated or exported.beside(path) is None:
+    wanted = device != "cpu" and (device != "auto" or (devices.gpu() and find_spec("torch")))
+    if (wanted and devices.choose(device)[0].type != "cpu") or exported.beside(path) is None:
         return "torch"
-    able = FASTEST if precision == "fp32" else ("openvino",)
-    return next((name for name in able if find_spec(name)), "torch")
+    if precision == "fp32":
+        return next((name for name in FASTEST if find_spec(name)), "torch")
+    return "openvino" if find_spec("openvino") and _computes(precision) else "torch"
 
 
 def _torch(path: Path, metadata: dict[str, Any], device: str, precision: str) -> tuple[Any, Sizing]:
     from visavis import checkpoint
     from visavis.calibration import of_checkpoint
-    from visavis.detectors import faster_rcnn
-    from visavis.detectors.eager import TorchNetwork
+    from visavis.extras import needed
+
+    has_file = exported.beside(path) is not None
+    needed("torch", "`backend` torch" if has_file else f"{path}, which has no ONNX file beside it,", INSTALL)
+    from visavis.detectors.faster_rcnn import architectures as faster_rcnn
+    from visavis.detectors.faster_rcnn.eager import TorchNetwork
 
     model = faster_rcnn.of_checkpoint(checkpoint.load(path)[0], metadata, str(path))
     made = TorchNetwork(model, devices.choose(device)[0], of_checkpoint(metadata), precision)

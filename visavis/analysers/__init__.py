@@ -1,0 +1,29 @@
+"""What faces tell: the analysers, one file each, and how to get one by its name.
+
+To add one is to add a file that has a function which makes an `Analyser`, and a line in `ANALYSERS`. What it says of
+each face is then in every table, format, caption and page by itself.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from visavis.analysers.protocol import Analyser
+from visavis.errors import InputError
+
+__all__ = ["ANALYSERS", "Analyser", "load_analyser"]
+
+ANALYSERS: dict[str, str] = {
+    "sharpness": "visavis.analysers.sharpness:Sharpness",
+}
+"""Name -> `module:function`, which makes an Analyser."""
+
+
+def load_analyser(name: str) -> Analyser:
+    """An analyser of `ANALYSERS`, by its name. Raises InputError where there is none of that name, or its package or
+    weights are not installed.
+    """
+    if name not in ANALYSERS:
+        raise InputError(f"no analyser {name!r}; there are {', '.join(ANALYSERS)}")
+    module, function = ANALYSERS[name].split(":")
+    make: Callable[[], Analyser] = getattr(import_module(module), function)
+    return make()

@@ -1,0 +1,42 @@
+"""What an analyser is, and several of them as one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from visavis.faces import Faces
+from visavis.images import Picture
+
+
+class Analyser(Protocol):
+    """Says more about faces that were found."""
+
+    attributes: tuple[str, ...]
+    """Names of the attributes that it gives: one value a face, a number (NaN where it cannot tell) or a text ("")."""
+    keypoints: tuple[str, ...]
+    """Names of the keypoints that it gives, in their order; none where it leaves keypoints as they are."""
+
+    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+        """The same faces, in their order, with its attributes and keypoints as well.
+
+        picture: (height, width, 3) uint8 RGB, at full size; boxes are in its pixels and may reach outside it.
+        """
+        ...
+
+
+class Analysers:
+    """Several analysers, one after the other, as one."""
+
+    def __init__(self, several: Sequence[Analyser]) -> None:
+        self._several = list(several)
+        self.attributes = tuple(name for one in several for name in one.attributes)
+        self.keypoints = next((one.keypoints for one in reversed(self._several) if one.keypoints), ())
+
+    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+        """The faces with what all of them say. Raises ValueError where one gives back other faces."""
+        for one in self._several:
+            told = one.analyse(picture, faces)
+            if len(told) != len(faces) or not set(one.attributes) <= told.attributes.keys():
+                raise ValueError(f"{type(one).__name__} must give back its {len(faces)} faces, with its attributes")
+            faces = replace(faces, keypoints=told.keypoints, attributes=faces.attributes | told.attributes)
+        return faces

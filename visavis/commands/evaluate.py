@@ -1,0 +1,282 @@
+"""Score one or several detectors on labelled photos: `python evaluate.py --detector shipped dlib_hog`.
+
+What it prints is a table, on stdout. What it writes, in --out: evaluation.json (all figures), pr.png
+(precision over recall), reliability.png (how far scores can be believed), mistakes.jpg and mistakes.html (the worst
+false finds and missed faces, at a glance and to look through; one of each a detector if several).
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tqdm import tqdm
+
+import visavis
+from visavis import calibration, charts, metrics
+from visavis.checkpoint import SHIPPED
+from visavis.data.photos import Photo, labels_within, load_photos
+from visavis.data.split import Shares
+from visavis.detectors import DETECTORS
+from visavis.detectors.protocol import about
+from visavis.errors import ImageError, InputError
+from visavis.evaluation import mistakes
+from visavis.evaluation.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
+from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
+from visavis.files import replaced
+from visavis.images import Picture, encode, read
+from visavis.messages import say
+
+LOWEST_SCORE = 0.05
+"""Down to here, before any calibration, finds are asked for: AP is over the whole curve, not from a threshold on."""
+
+LOWEST_OF_PROTOCOLS = 0.01
+"""The same, for the published benchmarks, whose curves go on where nobody would use a detector."""
+
+
+@dataclass
+class Options:
+    """Score one or several detectors on the labelled photos of a data folder, all on the same photos."""
+
+    detector: tuple[str, ...] = ("shipped",)
+    """The project's own (shipped), others (opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface), and paths of
+    checkpoints that train.py wrote: one or several."""
+    data: Path = Path("data")
+    """Data folder, as download and clean (or `python -m dataset import`) make it."""
+    split: Literal["val", "train", "test", "all"] = "val"
+    """Which part of the photos; by identity, as training parts them."""
+    val: float = 0.1
+    """Share of the identities in val: as given to train.py."""
+    test: float = 0.1
+    """Share of the identities in test: as given to train.py."""
+    protocol: Literal["labels", "wider", "fddb"] = "labels"
+    """labels: those of the data folder. wider, fddb: a published benchmark by its own rules, as it is unpacked in
+    --data (docs/train-your-own.md); its easy, medium and hard part, or its discrete and continuous score."""
+    out: Path = Path("evaluation")
+    """Folder for evaluation.json, the charts and the mistakes; what it holds of these is replaced."""
+    threshold: float | None = None
+    """Score, 0 to 1, at which precision, recall and mistakes are shown; by default each detector's own."""
+    device: str = "auto"
+    """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
+    backend: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    """What runs networks of ours: auto is the fastest that is installed, with the same boxes."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the arithmetic of networks of ours."""
+    size: int | None = None
+    """Pixels that a photo's shorter side has in networks of ours; by default their own."""
+    tiles: bool = False
+    """Have each detector look at large photos in overlapping pieces as well."""
+    batch_size: int = 1
+    """Photos that go through the network together; times are then the batch's, divided by its photos."""
+    calibrate: bool = False
+    """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
+    in its checkpoint: from then on they can."""
+    rethreshold: bool = False
+    """With --calibrate: its threshold becomes that of the best F1 on these photos."""
+
+
+def evaluate(options: Options) -> int:
+    """Score the detectors, print the table, write the files. Returns the exit status: 0, or 3 where some photo
+    could not be read. Raises InputError, before anything is written, for options that cannot be used.
+    """
+    from visavis import device
+
+    names = _check(options)
+    protocol = (
+        import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
+    )
+    annotated = {one.name: one for one in protocol.read(options.data)} if protocol else {}
+    if protocol:
+        photos = [Photo(one.name, "", one.path, one.boxes) for one in annotated.values()]
+    else:
+        photos = load_photos(options.data, options.split, Shares(options.val, options.test))
+    on, chosen = device.named(options.device)
+    lowest = LOWEST_SCORE if protocol is None else LOWEST_OF_PROTOCOLS
+    how = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
+    contestants = [
+        _contestant(name, source, on, lowest, options.threshold, how)
+        for name, source in zip(names, options.detector, strict=True)
+    ]
+    part = options.split if protocol is None else options.protocol
+    say(f"device: {chosen}; {len(photos)} photos of {options.data} ({part})")
+
+    labelled = look(contestants, photos, options.batch_size)
+    if not labelled.paths:
+        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
+    results: list[dict[str, Any]] = []
+    for contestant in contestants:
+        if protocol:
+            known = [annotated[name] for name in labelled.ids]
+            values = protocol.figures(known, labelled.sizes, contestant.found)
+        else:
+            values = figures(contestant, labelled)
+        costs = cost(contestant, labelled, on, options.batch_size)
+        results.append({"name": contestant.name, "source": contestant.source} | values | costs)
+    compared = [] if protocol else differences(contestants, labelled)
+    print(table((protocol.ROWS if protocol else DETECTION) + COST, results))
+    for row in compared:
+        print(sentence(row))
+    _write(options, chosen, contestants, labelled, {"detectors": results, "differences": compared})
+    if protocol:
+        protocol.chart(results, options.out / f"{options.protocol}.png")
+    else:
+        _charts(options.out, contestants, labelled)
+    if labelled.unreadable:
+        say(f"{len(labelled.unreadable)} of {len(photos)} photos could not be read (named in evaluation.json)")
+    say(f"figures, curves and mistakes: {options.out}")
+    if options.calibrate:
+        for contestant in contestants:
+            say(calibrate(contestant, labelled, options))
+    return 3 if labelled.unreadable else 0
+
+
+def _contestant(
+    name: str, source: str, on: str, lowest: float, threshold: float | None, how: dict[str, Any]
+) -> Contestant:
+    """Load a detector once: it says its own threshold, and is then asked for more."""
+    detector = visavis.load_detector(source, on, **how)
+    own = detector.threshold
+    has = about(detector).calibration
+    # As low as without a calibration, which may well move 0.5 to 0.05: the curve is to be as long.
+    detector.threshold = min(own, float(has.apply(np.array(lowest))))
+    return Contestant(name, source, detector, own if threshold is None else threshold, has, how)
+
+
+def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> Labelled:
+    """Decode each photo once and show it to every detector, whose `found`, `aligned` and `milliseconds` grow."""
+    labelled = Labelled()
+    warm = False
+    for batch in _batches(_readable(photos, labelled), batch_size):
+        for contestant in contestants:
+            if not warm:
+                contestant.detector.detect(batch)  # the first time costs what no later one does
+            began = time.perf_counter()
+            contestant.found += contestant.detector.detect(batch)
+            spent = (time.perf_counter() - began) * 1000 / len(batch)
+            contestant.milliseconds += [spent] * len(batch)
+        warm = True
+    for contestant in contestants:
+        contestant.aligned = aligned(contestant, labelled)
+    return labelled
+
+
+def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> str:
+    """Store in the detector's checkpoint the calibration that these photos fit; says what it did."""
+    judged = ranked(contestant, labelled)
+    raw = contestant.calibration.undo(judged.scores)
+    fitted = calibration.fit(raw, judged.right)
+    if fitted is None:
+        raise InputError(f"{contestant.name}: no calibration can be fitted without a right find and a false one")
+    errors = calibrated(contestant, judged)
+    record = {"data": options.data.name, "split": options.split, "photos": judged.photos, "finds": len(raw)}
+    record |= {"ece_before": errors["ece_raw"], "ece_after": errors["ece_fitted"]}
+    path = _checkpoint(contestant.source)
+    best = metrics.best_threshold(judged)[0] if options.rethreshold else None
+    threshold = calibration.store(path, fitted, record, best)
+    how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
+    return f"{path}: {how} stored; its threshold is now {threshold:.3f}"
+
+
+def _readable(photos: list[Photo], labelled: Labelled) -> Iterator[Picture]:
+    """The pictures that decode, while `labelled` takes in what is known of each photo."""
+    for photo in tqdm(photos, unit="photo", disable=None):
+        try:
+            picture = read(photo.path)
+        except ImageError as error:
+            say(f"left out: {photo.path}: {error}")
+            labelled.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
+            continue
+        size = (picture.shape[0], picture.shape[1])
+        truth, ignore = labels_within(photo, size)
+        labelled.ids.append(photo.image_id)
+        labelled.paths.append(photo.path)
+        labelled.sizes.append(size)
+        labelled.truth.append(truth)
+        labelled.ignore.append(ignore)
+        yield picture
+
+
+def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
+    batch: list[Picture] = []
+    for picture in pictures:
+        batch.append(picture)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _write(
+    options: Options, chosen: str, contestants: list[Contestant], labelled: Labelled, results: dict[str, Any]
+) -> None:
+    """evaluation.json and the mistakes."""
+    for contestant in contestants:
+        mark = f"-{contestant.name.replace('/', '_')}" if len(contestants) > 1 else ""
+        counted = [found.above(contestant.threshold) for found in contestant.found]
+        judged = labelled.paths, labelled.ids, labelled.truth, counted, labelled.ignore
+        with replaced(options.out / f"mistakes{mark}.jpg", "wb") as file:
+            file.write(encode(mistakes.sheet(*judged)))
+        title = f"{contestant.name}: the worst mistakes, from a score of {contestant.threshold:.3f} on"
+        mistakes.page(*judged, options.out / f"mistakes{mark}.html", title)
+    record = {
+        "data": str(options.data),
+        "protocol": options.protocol,
+        "split": options.split,
+        "photos": len(labelled.paths),
+        "faces": sum(map(len, labelled.truth)),
+        "ignored": sum(map(len, labelled.ignore)),
+        "unreadable": labelled.unreadable,
+        "device": chosen,
+        "runs": {one.name: about(one.detector).runs or one.name for one in contestants},
+        "batch_size": options.batch_size,
+        "lowest_score": LOWEST_SCORE if options.protocol == "labels" else LOWEST_OF_PROTOCOLS,
+    }
+    with replaced(options.out / "evaluation.json") as file:
+        json.dump(record | results, file, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def _charts(folder: Path, contestants: list[Contestant], labelled: Labelled) -> None:
+    names = [contestant.name for contestant in contestants]
+    judged = [ranked(contestant, labelled) for contestant in contestants]
+    charts.precision_recall(names, judged, [one.threshold for one in contestants], folder / "pr.png")
+    charts.reliability(names, judged, folder / "reliability.png")
+
+
+def _checkpoint(source: str) -> Path:
+    return SHIPPED if source == "shipped" else Path(source)
+
+
+def _check(options: Options) -> list[str]:
+    """A name for each detector. Raises InputError for options that cannot be used."""
+    if options.batch_size < 1:
+        raise InputError(f"--batch-size {options.batch_size}: give at least 1")
+    if options.threshold is not None and not LOWEST_SCORE <= options.threshold <= 1:
+        raise InputError(f"--threshold {options.threshold:g}: give a score from {LOWEST_SCORE} to 1")
+    usual = {field.name: field.default for field in fields(Options)}
+    for name in ("split", "val", "test", "calibrate") if options.protocol != "labels" else ():
+        if getattr(options, name) != usual[name]:
+            raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
+    if options.rethreshold and not options.calibrate:
+        raise InputError("--rethreshold goes with --calibrate, which writes to the checkpoint; give both or none")
+    if options.out.exists() and not options.out.is_dir():
+        raise InputError(f"--out {options.out} is a file; give a folder")
+    if not options.detector:
+        raise InputError("--detector: give at least one")
+    for source in options.detector if options.calibrate else ():
+        if source in DETECTORS and source != "shipped":
+            raise InputError(f"--calibrate: {source} has no checkpoint to store a calibration in; leave it out")
+    stems = [Path(source).with_suffix("") for source in options.detector]
+    for names in (
+        [stem.name for stem in stems],
+        ["/".join(stem.parts[-2:]) for stem in stems],
+        [str(stem) for stem in stems],
+    ):
+        if len(set(names)) == len(names):
+            return names
+    raise InputError("--detector: the same one is named twice")

@@ -1,0 +1,168 @@
+"""The CSV tables of the data folder: their columns, reading, atomic writing, appending.
+
+A table is either replaced as a whole (`write`) or appended to row by row (`Appender`). Both ways a
+reader never sees half a row: a replaced table appears under its name when it is complete, and a
+torn last row of an appended one is dropped when read and cut off before the next append.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from visavis.errors import InputError
+from visavis.files import csv_rows, replaced
+from visavis.messages import say
+
+__all__ = ["COLUMNS", "Appender", "Row", "box", "number", "replaced", "rows", "write"]
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "labels.csv": ("image_id", "identity", "url", "x1", "y1", "x2", "y2", "pose", "score", "curated"),
+    "labels_rejected.csv": ("file", "line", "reason", "text"),
+    "downloads.csv": (
+        ("image_id", "status", "reason", "http_status", "path", "width", "height", "bytes", "sha256")
+        + ("attempts", "seconds")
+    ),
+    "clean.csv": ("image_id", "keep", "reason", "detail"),
+    "faces.csv": ("image_id", "x1", "y1", "x2", "y2", "source", "use"),
+    "groups.csv": ("image_id", "group"),
+}
+"""The tables of the data folder; README.md says what a row of each is, docs/reasons.md what the reasons mean."""
+
+Row = dict[str, str]
+
+
+def rows(path: Path, columns: Iterable[str] = ()) -> Iterator[Row]:
+    """Yield each row as strings, by column name; a torn last row is left out.
+
+    columns: those that must be there; by default what `COLUMNS` has for a file of that name.
+    Raises InputError where there is no such file, or a column is missing, or a row is of the wrong length.
+    """
+    needed = tuple(columns) or COLUMNS.get(path.name, ())
+    try:
+        # utf-8-sig: spreadsheets put a mark before the header. newline: a carriage return in a field is no line end.
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            reader = csv.reader(_whole_lines(file, path), strict=True)
+            header = next(reader, [])
+            missing = [column for column in needed if column not in header]
+            if missing:
+                raise InputError(f"{path}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
+            for number, values in enumerate(reader, start=2):
+                if len(values) != len(header):
+                    raise InputError(f"{path} row {number}: {len(values)} fields, the header has {len(header)}")
+                yield dict(zip(header, values, strict=True))
+    except FileNotFoundError:
+        raise InputError(f"{path} is not there; {_where_from(path)}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a CSV table in UTF-8: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def write(path: Path, values: Iterable[dict[str, Any]], columns: Iterable[str] = ()) -> int:
+    """Replace the table at `path`; return the number of rows. What was there stays until all is written."""
+    header = list(columns) or list(COLUMNS[path.name])
+    count = 0
+    with replaced(path) as file:
+        writer = csv_rows(file, header)
+        writer.writeheader()
+        for row in values:
+            writer.writerow(row)
+            count += 1
+    return count
+
+
+class Appender:
+    """Adds whole rows to a table, each flushed as it comes. Use as a context manager.
+
+    A torn last row, as a killed run leaves it, is cut off first. Raises InputError where the file
+    has another header than `COLUMNS` says.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns = COLUMNS[path.name]
+
+    def __enter__(self) -> "Appender":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and (whole := _length_in_whole_lines(self.path)):
+            with self.path.open(encoding="utf-8-sig", newline="\n") as file:
+                header = file.readline().strip()
+            if header != ",".join(self.columns):
+                raise InputError(f"{self.path}: the header is {header!r}, not {','.join(self.columns)!r}; move it away")
+            os.truncate(self.path, whole)
+            self._file = self.path.open("a", encoding="utf-8", newline="")
+            self._writer = csv_rows(self._file, self.columns)
+        else:
+            self._file = self.path.open("w", encoding="utf-8", newline="")
+            self._writer = csv_rows(self._file, self.columns)
+            self._writer.writeheader()
+            self._file.flush()
+        return self
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Write one row and flush it. Line breaks in a text turn into spaces: a torn row is one without its own."""
+        self._writer.writerow({name: " ".join(v.splitlines()) if isinstance(v, str) else v for name, v in row.items()})
+        self._file.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def number(row: Row, column: str, path: Path, line: int) -> float:
+    """The value of a numeric column. Raises InputError with file and row where it is none or not finite."""
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = float("nan")
+    if value != value or value in (float("inf"), float("-inf")):
+        raise InputError(f"{path.name} row {line}: {column} is {row[column]!r}, not a number; mend or drop the row")
+    return value
+
+
+def box(row: Row, path: Path, line: int) -> tuple[float, float, float, float]:
+    """The row's x1, y1, x2, y2. Raises InputError where one is no number or the box is empty or upside down."""
+    x1, y1, x2, y2 = (number(row, column, path, line) for column in ("x1", "y1", "x2", "y2"))
+    if x2 <= x1 or y2 <= y1:
+        raise InputError(f"{path.name} row {line}: the box ({x1:g}, {y1:g}, {x2:g}, {y2:g}) is empty; drop the row")
+    return x1, y1, x2, y2
+
+
+def _whole_lines(file: IO[str], path: Path) -> Iterator[str]:
+    """Lines that end with a line break: the last one of a killed run may not."""
+    for line in file:
+        if line.endswith("\n"):
+            yield line
+        else:
+            say(f"{path}: the last row has no line break at its end and is left out, for it may be half a row")
+
+
+def _length_in_whole_lines(path: Path) -> int:
+    """Bytes up to and including the last line break."""
+    with path.open("rb") as file:
+        position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            start = max(0, position - 65536)
+            file.seek(start)
+            found = file.read(position - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            position = start
+    return 0
+
+
+def _where_from(path: Path) -> str:
+    makers = {
+        "labels.csv": "make it with `python -m download lists` or `python -m dataset import`",
+        "downloads.csv": "make it with `python -m download images`",
+        "clean.csv": "make it with `python -m clean`",
+        "faces.csv": "make it with `python -m clean`",
+        "groups.csv": "make it with `python -m clean`",
+    }
+    return makers.get(path.name, "check the name")

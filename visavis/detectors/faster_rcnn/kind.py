@@ -1,0 +1,66 @@
+"""What visavis.kinds has to know of Faster R-CNN: from a checkpoint to a detector or an ONNX file, and what learns.
+
+Torch is loaded by what needs it, when it is called.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torchvision.models.detection import FasterRCNN
+
+    from visavis.detectors.faster_rcnn.trained import TrainedDetector
+
+ARCHS = (
+    "resnet50_fpn",
+    "resnet50_fpn_v2",
+    "mobilenet_v3_large_320_fpn",
+    "mobilenet_v2_fpn",
+    "mobilenet_v2_fpnlite",
+    "mobilenet_v2_slim_fpnlite",
+)
+"""The names of `ARCHS` in architectures.py, which needs torch."""
+
+
+def load(
+    path: Path, metadata: dict[str, Any], device: str, threshold: float | None, **options: Any
+) -> "TrainedDetector":
+    """The detector of a checkpoint; options: those of `visavis.load_detector`. Raises InputError."""
+    from visavis.detectors.faster_rcnn.stored import load
+
+    return load(path, device, threshold, **options)
+
+
+def export(path: Path, out: Path) -> None:
+    """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError, and OSError where that fails."""
+    from visavis.detectors.faster_rcnn.exported import write
+
+    write(path, out)
+
+
+def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None) -> "FasterRCNN":
+    """The network that learns. init: where its weights come from; freeze: what stays as it is, in place of
+    `trainable_layers` (see `build` and `freeze` in architectures.py). Raises InputError."""
+    from visavis.detectors.faster_rcnn import architectures
+    from visavis.detectors.faster_rcnn.folding import merge
+
+    model = architectures.build(arch, init, trainable_layers)
+    if freeze is not None:
+        architectures.freeze(model, freeze)
+    merge(model)
+    return model
+
+
+def detector(model: "FasterRCNN", threshold: float, on: "torch.device") -> "TrainedDetector":
+    """The detector of a network as it is now, for validation while it learns."""
+    from visavis.detectors.faster_rcnn.eager import of_model
+
+    return of_model(model, threshold, on)
+
+
+def described(model: "FasterRCNN") -> dict[str, Any]:
+    """What the metadata of a checkpoint say of the network besides its architecture."""
+    from visavis.detectors.faster_rcnn.architectures import norm_eps
+
+    return {"norm_eps": norm_eps(model)}

@@ -1,0 +1,51 @@
+"""What visavis.load_detector returns: any detector, for whatever a program holds its pictures in."""
+
+import os
+from collections.abc import Sequence
+from typing import overload
+
+from PIL import Image
+
+from visavis.detectors.protocol import About, Detector, about
+from visavis.faces import Faces
+from visavis.images import Picture, taken
+
+OneImage = Picture | Image.Image | str | os.PathLike[str]
+
+
+class LoadedDetector:
+    """A detector ready for use. `detector` is the one of visavis.detectors that does the work."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+
+    @overload
+    def detect(self, images: OneImage) -> Faces: ...
+    @overload
+    def detect(self, images: Sequence[OneImage]) -> list[Faces]: ...
+    def detect(self, images: OneImage | Sequence[OneImage]) -> Faces | list[Faces]:
+        """The faces of one picture, or a list of them for a list of pictures; surest first, in each picture's pixels.
+
+        images: (height, width, 3) uint8 RGB arrays, Pillow images, or paths of photos. What is in one list is in
+        memory at the same time. Raises ImageError for a path that holds no photo, ValueError for what is no picture.
+        """
+        if isinstance(images, list | tuple):
+            return self.detector.detect([taken(image) for image in images])
+        return self.detector.detect([taken(images)])[0]  # type: ignore[bad-argument-type]
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a find is returned. It can be set; nothing is loaded again."""
+        return self.detector.threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self.detector.threshold = value
+
+    @property
+    def about(self) -> About:
+        """What the detector tells about itself."""
+        return about(self.detector)
+
+    def __repr__(self) -> str:
+        return f"<{self.about.runs or type(self.detector).__name__}, threshold {self.threshold:.3g}>"

@@ -1,0 +1,40 @@
+"""Kinds of checkpoints: which module makes a detector, an ONNX file, or something that learns of each kind.
+
+A checkpoint's metadata name its `kind`; those written before there were several are Faster R-CNNs. To add a kind is to
+add its module and a line here. Nothing that reads this loads torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from visavis.errors import InputError
+
+KINDS: dict[str, str] = {"faster_rcnn": "visavis.detectors.faster_rcnn.kind"}
+"""Kind -> its module. What a module of a kind has:
+
+ARCHS           names of its architectures
+load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
+export          (path, out): write the checkpoint as an ONNX file
+network         (arch, init, trainable_layers, freeze) -> the network that train.py trains
+detector        (network, threshold, device) -> a detector of a network in training, for validation
+described       (network) -> what a checkpoint's metadata say of this kind of network besides its arch
+"""
+
+
+def of(metadata: dict[str, Any], source: object = "the checkpoint") -> Any:
+    """The module of a checkpoint's kind, by its metadata. Raises InputError for a kind that is not known."""
+    kind = metadata.get("kind", "faster_rcnn")
+    if kind not in KINDS:
+        raise InputError(f"{source} is of the kind {kind!r}; this version of visavis knows {', '.join(KINDS)}")
+    return import_module(KINDS[kind])
+
+
+def of_arch(arch: str) -> tuple[str, Any]:
+    """The kind that has this architecture, and its module. Raises InputError for an architecture that is not known."""
+    known: list[str] = []
+    for kind, module in KINDS.items():
+        archs = import_module(module).ARCHS
+        if arch in archs:
+            return kind, import_module(module)
+        known += archs
+    raise InputError(f"unknown arch {arch!r}; there are {', '.join(known)}")
