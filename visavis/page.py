@@ -136,7 +136,7 @@ def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
     drawn += [[*_corners(box), "ignore"] for box in entry.ignore]
     scores = np.asarray(found.scores)
     drawn += [
-        [*_corners(box), kind, round(float(score), 3), told]
+        [*_corners(box), kind, round(float(score), 3), *([told] if told else [])]
         for box, kind, score, told in zip(found.boxes, finds, scores, _attributes(found), strict=True)
     ]
     return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}}
