@@ -148,6 +148,8 @@ def sheet(options: Sheet) -> int:
     from visavis.images import encode
 
     _no_folder(options.out, "--out", "sheet.jpg")
+    _at_least(1, count=options.count)
+    _at_least(64, mosaic=options.mosaic)
     photos = Photos.load(options.data, options.split, Shares(options.val, options.test))
     some = chosen(photos, options.count, options.seed)
     drawn = contact(some, options.transforms, options.seed, options.mosaic)
@@ -164,6 +166,7 @@ def look(options: Look) -> int:
     from dataset.pictures import chosen, entries
 
     _no_folder(options.out, "--out", "look.html")
+    _at_least(1, count=options.count)
     photos = Photos.load(options.data, options.split, Shares(options.val, options.test), options.dropped)
     some = photos if options.count is None else chosen(photos, options.count, options.seed)
     shown = entries(options.data, some, options.found)
@@ -197,6 +200,13 @@ def export(options: Export) -> int:
     count, faces = formats.export(options.kind, photos, options.out)
     say(f"{count} photos with {faces} faces as {options.kind}: {options.out}")
     return 0
+
+
+def _at_least(least: int, **given: int | None) -> None:
+    """Raise InputError for an option that was given and is below `least`."""
+    for name, value in given.items():
+        if value is not None and value < least:
+            raise InputError(f"`{name}` must be {least} or more, and is {value}")
 
 
 def _no_folder(path: Path, option: str, such_as: str) -> None:

@@ -141,7 +141,7 @@ def test_classes_that_are_no_faces_stay_out(folder: Path) -> None:
     held["categories"] = [{"id": 1, "name": "head"}, {"id": 2, "name": "car"}]
     held["annotations"][0]["category_id"] = 2
     path.write_text(json.dumps(held))
-    with pytest.raises(InputError, match="no class 'face' among head, car; name it by --category"):
+    with pytest.raises(InputError, match="no class 'face' among head, car; name it by `category`"):
         formats.import_labels("coco", path, folder / "back")
     assert formats.import_labels("coco", path, folder / "back", None, Wanted(category="Head"))[1] == 2
 
@@ -186,7 +186,7 @@ BAD = {
     ("coco", '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], "annotations": [], '
      '"categories": [{"id": 1}]}'): r"images\[1\]: two photos with the id 1",
     ("coco", '{"images": [], "annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4]}], '
-     '"categories": [{"id": 1}]}'): r"annotations\[0\]: no image has the id 7",
+     '"categories": [{"id": 1}]}'): r"annotations\[0\]: no image has the id '7'",
     ("coco", '{"images": [{"id": 7, "file_name": "a"}], "annotations": [{"image_id": 7, "category_id": 1, '
      '"bbox": [1, "x", 3, 4]}], "categories": [{"id": 1}]}'): r"annotations\[0\]: .* are no numbers",
     ("wider", "a.jpg\n2\n1 2 3 4\n"): "row 1: the file ends before the 2 faces of a.jpg",

@@ -53,7 +53,7 @@ def test_orientation_is_applied(format: str, orientation: int, tmp_path: Path):
         stored = stored.transpose(Image.Transpose(transposition))
     data = saved(stored, format, exif=exif, **FORMATS[format])
     assert off(images.decode(data), PHOTO) < 6
-    assert images.inspect(data) == images.Header(format, 200, 300)
+    assert images.inspect(data) == images.Header(format, 200, 300, orientation if format != "TIFF" else 1)
     reduced = images.decode_reduced(data, lambda height, width: None)
     assert (reduced.height, reduced.width) == reduced.picture.shape[:2] == (200, 300)
     (tmp_path / "photo").write_bytes(data)
@@ -201,3 +201,40 @@ def test_as_picture():
             images.as_picture(wrong)
     with pytest.raises(ValueError, match="0 x 5 pixels has nothing"):
         images.as_picture(PHOTO[:0, :5])
+
+
+def bmp(pixels: np.ndarray) -> bytes:
+    """A BMP of 32 bits with masks for all four channels (BITMAPV4HEADER), as graphics programs write it."""
+    height, width = pixels.shape[:2]
+    data = pixels[::-1, :, [2, 1, 0, 3]].tobytes()
+    head = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(data), 2835, 2835, 0, 0)
+    head += struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(data), 0, 0, 14 + len(head)) + head + data
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 255])
+def test_a_bmp_whose_alpha_nobody_wrote_is_opaque(alpha: int):
+    data = bmp(np.dstack([PHOTO, np.full(PHOTO.shape[:2], alpha, np.uint8)]))
+    with Image.open(io.BytesIO(data)) as opened:
+        assert opened.mode == "RGBA"
+    picture = images.decode(data)
+    if alpha == 1:  # of 255: somebody wrote it, and it is nearly white
+        assert picture.min() > 250
+    else:
+        assert (picture == PHOTO).all()
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_one_odd_value_of_a_float_picture_costs_that_pixel_alone(odd: float):
+    values = np.asarray(Image.fromarray(PHOTO).convert("L"), np.float32)
+    values = values / values.max()
+    plain = images.decode(saved(Image.fromarray(values), "TIFF"))
+    values[3, 4] = odd
+    picture = images.decode(saved(Image.fromarray(values), "TIFF"))
+    assert picture[3, 4].tolist() == [255 if odd == np.inf else 0] * 3
+    picture[3, 4] = plain[3, 4]
+    assert (picture == plain).all() and plain.max() == 255
+
+
+def test_a_float_picture_of_nothing_but_nan_is_black():
+    assert images.decode(saved(Image.fromarray(np.full((8, 8), np.nan, np.float32)), "TIFF")).max() == 0

@@ -54,11 +54,13 @@ class Reduced:
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says of itself: format as in `EXTENSIONS`, size as displayed."""
+    """What a picture says of itself: format as in `EXTENSIONS`, size as displayed, and EXIF's orientation, 1 to 8, by
+    which the pixels that are stored are turned and mirrored for that."""
 
     format: str
     height: int
     width: int
+    orientation: int = 1
 
 
 def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -129,7 +131,7 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         picture.load()
         height, width = _displayed(picture)
         # A JPEG that carries a second picture, as many telephones write it, is MPO to Pillow.
-        return Header("JPEG" if picture.format == "MPO" else str(picture.format), height, width)
+        return Header("JPEG" if picture.format == "MPO" else str(picture.format), height, width, _orientation(picture))
 
 
 def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
@@ -143,12 +145,31 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float32)
-        top = 65535 if picture.mode.startswith("I") else max(float(values.max(initial=0)), 1.0)
-        return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
+        top = white(picture)
+        values = np.nan_to_num(values / top * 255, nan=0, posinf=255, neginf=0).clip(0, 255)
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+    picture = as_meant(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def white(picture: Image.Image) -> float:
+    """The value that stands for white in a picture of integers (mode I) or floats (F): of floats the largest that is
+    finite, and 1 at least."""
+    if picture.mode.startswith("I"):
+        return 65535.0
+    values = np.asarray(picture)
+    return max(float(values.max(initial=0, where=np.isfinite(values))), 1.0)
+
+
+def as_meant(picture: Image.Image) -> Image.Image:
+    """A BMP of 32 bits whose alpha is 0 everywhere without its alpha: whoever wrote it left those bytes unused, and
+    every other program shows it as opaque. Any other picture as it is."""
+    if picture.format in ("BMP", "DIB") and picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
+        return picture.convert("RGB")
+    return picture
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -198,8 +219,13 @@ def _formats() -> list[str]:
 def _displayed(picture: Image.Image) -> tuple[int, int]:
     """Height and width with the EXIF orientation applied."""
     width, height = picture.size
-    turned = picture.format != "TIFF" and picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # Pillow turns a TIFF itself
-    return (width, height) if turned else (height, width)
+    return (width, height) if _orientation(picture) >= 5 else (height, width)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's, where it is one; of a TIFF, which Pillow turns itself, 1."""
+    known = picture.getexif().get(0x0112, 1) if picture.format != "TIFF" else 1
+    return known if known in range(1, 9) else 1
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dataset.formats.labelled import Labelled, Wanted, take_in
+from dataset.formats.intake import take_in
+from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
 from visavis.errors import InputError
 
@@ -22,6 +23,10 @@ FORMATS: dict[str, str] = {
     "csv": "dataset.formats.boxes_csv",
 }
 """Name -> module with `read(source, wanted) -> iterator of Labelled` and, but for wider, `write(photos, out)`."""
+
+
+YOLO_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.data")
+"""What a folder in one of YOLO's layouts holds."""
 
 
 def import_labels(
@@ -59,7 +64,7 @@ def guess(source: Path) -> str:
     """Which of `FORMATS` a source most likely is, by its name. Raises InputError where nothing tells."""
     by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider"}
     if source.is_dir():
-        return "voc"
+        return "yolo" if any((source / name).is_file() for name in YOLO_FILES) else "voc"
     if source.suffix.lower() not in by_ending:
         raise InputError(f"{source}: which format is it? Say `import csv {source}`, or {', '.join(FORMATS)}")
     return by_ending[source.suffix.lower()]

@@ -1,12 +1,15 @@
 """A CSV of boxes, image,x1,y1,x2,y2[,identity][,use], one row a face: the simplest format there is."""
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from dataset import tables
-from dataset.formats.labelled import Labelled, Wanted, exported, image_id_of, linked, located
+from dataset.formats.labelled import Labelled, Wanted, exported, image_id_of, linked, located, numbers
 from dataset.photos import Photos
 from visavis.errors import InputError
+from visavis.texts import read_text
 
 SIDES = ("x1", "y1", "x2", "y2")
 COLUMNS = ("image", *SIDES)
@@ -21,11 +24,12 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     """
     folders = [wanted.images] if wanted.images else [source.parent, source.parent / "images"]
     photos: dict[str, Labelled] = {}
-    for line, row in enumerate(tables.rows(source, COLUMNS), start=2):
+    for line, row in enumerate(_rows(source), start=2):
         where = f"{source} row {line}"
         image_id = image_id_of(row["image"], where)
         identity = row.get("identity", "")
-        fresh = Labelled(row["image"].replace("\\", "/"), located(row["image"], folders), where, identity)
+        name = row["image"].replace("\\", "/")
+        fresh = Labelled(name, located(name, folders), where, identity, size=_size(row, where))
         one = photos.setdefault(image_id, fresh)
         if one.image != fresh.image:
             raise InputError(f"{where}: {fresh.image} and {one.image} differ only in their ending; rename one")
@@ -36,6 +40,43 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                 raise InputError(f"{where}: use is {row['use']!r}; it must be train or ignore")
             (one.ignore if row.get("use") == "ignore" else one.boxes).append(tables.box(row, source, line))
     yield from photos.values()
+
+
+def _rows(source: Path) -> Iterator[tables.Row]:
+    """The rows of a CSV as spreadsheets and other programs write it: in UTF-8 or with a byte order mark, with commas,
+    semicolons or tabs between, spaces after them, and names of columns in any case. Raises InputError."""
+    try:
+        text = read_text(source)
+    except FileNotFoundError:
+        raise InputError(f"{source} is not there; check the name") from None
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is not in UTF-8 ({error}); save it as CSV UTF-8") from None
+    first = text.partition("\n")[0]
+    between = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        missing = [column for column in COLUMNS if column not in header]
+        if missing:
+            raise InputError(f"{source}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
+        for line, values in enumerate(reader, start=2):
+            if not values:  # an empty line at the end, as a rule
+                continue
+            if len(values) != len(header):
+                raise InputError(f"{source} row {line}: {len(values)} fields, the header has {len(header)}")
+            yield dict(zip(header, (value.strip() for value in values), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{source} is not a CSV table: {error}") from None
+
+
+def _size(row: tables.Row, where: str) -> tuple[int, int] | None:
+    """Height and width that the row says the photo has, if it does."""
+    if not row.get("width") or not row.get("height"):
+        return None
+    width, height = numbers([row["width"], row["height"]], where)
+    return round(height), round(width)
 
 
 def write(photos: Photos, out: Path) -> None:

@@ -1,21 +1,23 @@
-"""What every format is turned into on its way in, `Labelled`, and the way from there into a data folder and out."""
+"""What every format is turned into on its way in, `Labelled`, and what its readers and writers share."""
 
-import hashlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from tqdm import tqdm
-
-from dataset import tables
 from dataset.photos import Photo
-from visavis.errors import ImageError, InputError
-from visavis.images import EXTENSIONS, find, header, inspect, read_bytes
+from visavis.errors import InputError
+from visavis.images import SUFFIXES, header
 from visavis.messages import say
 
 Box = tuple[float, float, float, float]
+Key = TypeVar("Key")
+_PREFIX = re.compile(r"^[0-9a-f]{8}-")
+"""What Label Studio puts before the names of files that are uploaded to it."""
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Labelled:
     boxes: list[Box] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     ignore: list[Box] = field(default_factory=list)
+    size: tuple[int, int] | None = None  # height, width that the labels say the photo has
 
 
 @dataclass(frozen=True)
@@ -49,41 +52,6 @@ class Wanted:
     ignore_heavy: bool = False
 
 
-def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path | None) -> tuple[int, int, int]:
-    """Make the data folder `out` of what `read` gives. Returns photos, faces to learn, and photos that failed.
-
-    Photos are linked (copied where the file system cannot). Each is decoded first; one that cannot be
-    is a row with its reason. Raises InputError for bad rows, missing photos, and where `out` holds a data folder.
-    """
-    if (out / "labels.csv").exists():
-        raise InputError(f"{out} holds labels already; give another --out")
-    taken: dict[str, Labelled] = {}
-    for one in read():
-        image_id = image_id_of(one.image, one.where)
-        if image_id in taken and taken[image_id].image != one.image:  # 1.jpg and 1.png: the second keeps its ending
-            image_id = PurePosixPath(one.image).as_posix()
-        if image_id in taken:
-            raise InputError(f"{one.where}: {one.image} and {taken[image_id].image} ({taken[image_id].where}) are two "
-                             "photos with one name; rename one")  # fmt: skip
-        taken[image_id] = one
-    for path in _photos_in(negatives):
-        image = f"negatives/{path.relative_to(negatives or path).as_posix()}"
-        image_id = image_id_of(image, f"--negatives {negatives}")
-        if image_id in taken:
-            raise InputError(f"--negatives {negatives}: {path.name} and {taken[image_id].path} are two photos with "
-                             "one name, but for their ending; rename one")  # fmt: skip
-        taken[image_id] = Labelled(image, path, "")
-    if not taken:
-        raise InputError("the source names no photo")
-    rows = [_take(image_id, one.path, out) for image_id, one in tqdm(taken.items(), desc="import", unit="photo")]
-    tables.write(out / "downloads.csv", rows)
-    if any(one.ignore or any(one.flags) for one in taken.values()):
-        tables.write(out / "faces.csv", _face_rows(taken))
-    tables.write(out / "labels.csv", _label_rows(taken))
-    count = sum(len(one.boxes) for one in taken.values())
-    return len(rows), count, sum(row["status"] != "ok" for row in rows)
-
-
 def image_id_of(image: str, where: str) -> str:
     """A path as an image_id: without its ending. Raises InputError for one that leads elsewhere."""
     path = PurePosixPath(image.replace("\\", "/"))
@@ -98,15 +66,47 @@ def located(image: str, folders: Iterable[Path]) -> Path:
     return next((place for place in places if place.exists()), places[0])
 
 
-def face_category(names: dict[int, str], wanted: str | None, where: str) -> int:
+def found_elsewhere(image: str, folders: Iterable[Path]) -> Path | None:
+    """The photo that a name most likely means where it is not there itself: the one of the same name in one of the
+    folders, without the path or the prefix of the tool that labelled it, or of the same stem; None where no photo, or
+    more than one, fits."""
+    name = PurePosixPath(image.replace("\\", "/")).name
+    stems = [PurePosixPath(one).stem.lower() for one in (name, _PREFIX.sub("", name))]
+    parent = PurePosixPath(image.replace("\\", "/")).parent
+    for folder in folders:
+        for place in dict.fromkeys([folder / parent, folder] if not parent.is_absolute() else [folder]):
+            for stem in stems:
+                alike = [
+                    path for path in _files(place) if path.stem.lower() == stem and path.suffix.lower() in SUFFIXES
+                ]
+                if len(alike) == 1:
+                    return alike[0]
+    return None
+
+
+@lru_cache(maxsize=64)
+def _files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.iterdir())) if folder.is_dir() else ()
+
+
+def face_category(names: dict[Key, str], wanted: str | None, where: str) -> Key:
     """The number of the class that is a face, of number -> name. Raises InputError where that is not clear."""
     by_name = {name.lower(): number for number, name in names.items()}
     asked = (wanted or "face").lower()
     if asked in by_name:
         return by_name[asked]
     if wanted is None and len(names) == 1:
-        return next(iter(names))
-    raise InputError(f"{where}: no class {asked!r} among {', '.join(names.values()) or 'none'}; name it by --category")
+        only = next(iter(names))
+        say(f"{where}: the only class, {names[only]!r}, is taken for faces")
+        return only
+    raise InputError(f"{where}: no class {asked!r} among {', '.join(names.values()) or 'none'}; name it by `category`")
+
+
+def say_some(what: str, places: list[str], most: int = 10) -> None:
+    """Say how many there are, if any, and the first ones."""
+    if places:
+        more = f" and {len(places) - most} more" if len(places) > most else ""
+        say(f"{len(places)} {what} {'; '.join(places[:most])}{more}")
 
 
 def usable(box: Box, where: str, left_out: list[str]) -> bool:
@@ -121,9 +121,7 @@ def usable(box: Box, where: str, left_out: list[str]) -> bool:
 
 def tell_left_out(left_out: list[str]) -> None:
     """Say how many boxes had no area, and the rows of the first ones."""
-    if left_out:
-        more = f" and {len(left_out) - 10} more" if len(left_out) > 10 else ""
-        say(f"{len(left_out)} boxes of no size are left out: {'; '.join(left_out[:10])}{more}")
+    say_some("boxes of no size are left out:", left_out)
 
 
 def numbers(texts: Iterable[str], where: str) -> list[float]:
@@ -156,56 +154,3 @@ def linked(path: Path, goal: Path) -> None:
 def exported(photo: Photo) -> str:
     """The name of an exported photo: its image_id with the ending of its file."""
     return photo.image_id + photo.path.suffix
-
-
-def _photos_in(folder: Path | None) -> Iterator[Path]:
-    if folder is None:
-        return
-    if not folder.is_dir():
-        raise InputError(f"--negatives {folder} is no folder")
-    yield from find(folder)
-
-
-def _sides(box: Box) -> dict[str, object]:
-    """Rounded to a thousandth: exact to 0.01 pixel, and short in the table."""
-    return {side: round(value, 3) for side, value in zip(("x1", "y1", "x2", "y2"), box, strict=True)}
-
-
-def _label_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
-    """labels.csv: the boxes to learn from. Where there are none, those to ignore stand there for the identity's sake:
-    of such a photo faces.csv says all."""
-    for image_id, one in taken.items():
-        for box in one.boxes or (one.ignore if one.identity else []):
-            yield {"image_id": image_id, "identity": one.identity, **_sides(box)}
-
-
-def _face_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
-    """faces.csv: every box of the photos that have something to ignore, or flags."""
-    for image_id, one in taken.items():
-        if not one.ignore and not any(one.flags):
-            continue
-        for box, flag in zip(one.boxes, one.flags or [""] * len(one.boxes), strict=True):
-            yield {"image_id": image_id, **_sides(box), "source": f"import {flag}".strip(), "use": "train"}
-        for box in one.ignore:
-            yield {"image_id": image_id, **_sides(box), "source": "import", "use": "ignore"}
-
-
-def _take(image_id: str, path: Path, out: Path) -> dict[str, object]:
-    """Link one photo into the data folder; its row of downloads.csv."""
-    try:
-        data = read_bytes(path)
-        seen = inspect(data)
-    except ImageError as error:
-        return {"image_id": image_id, "status": "failed", "reason": error.reason}
-    goal = out / "images" / f"{image_id}{EXTENSIONS[seen.format]}"
-    linked(path, goal)
-    return {
-        "image_id": image_id,
-        "status": "ok",
-        "path": goal.relative_to(out).as_posix(),
-        "width": seen.width,
-        "height": seen.height,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "attempts": 0,
-    }

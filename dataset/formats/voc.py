@@ -1,6 +1,7 @@
 """Pascal VOC: an XML file a photo. Pixels count from 1 and the last one is inside; `difficult` is our `ignore`."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
@@ -25,16 +26,22 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     if not files:
         raise InputError(f"{below} holds no XML file; give a folder in the layout of Pascal VOC")
     left_out: list[str] = []
-    for path in files:
-        root = _parsed(path)
+    elsewhere: list[str] = []
+    roots = {path: _parsed(path) for path in files}
+    category = _category(roots, wanted.category, str(below))
+    for path, root in roots.items():
         name = PurePosixPath((root.findtext("filename") or "").replace("\\", "/")).name
         if not name:
             raise InputError(f"{path} has no <filename>; add it")
         image = (PurePosixPath(path.relative_to(below).parent.as_posix()) / name).as_posix()
-        one = Labelled(image, labelled.located(image, folders), str(path), root.findtext("identity") or "")
+        place = labelled.located(image, folders)
+        if not place.exists() and (other := labelled.found_elsewhere(image, folders)) is not None:
+            elsewhere.append(f"{path} names {name}, and {other.name} is taken")
+            place, image = other, (PurePosixPath(image).parent / other.name).as_posix()
+        one = Labelled(image, place, str(path), root.findtext("identity") or "", size=_size(root))
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
-            if (entry.findtext("name") or "").strip().lower() != (wanted.category or "face").lower():
+            if _name(entry) != category:
                 continue
             frame = entry.find("bndbox")
             texts = [(frame.findtext(corner) or "") if frame is not None else "" for corner in CORNERS]
@@ -44,6 +51,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                 difficult = (entry.findtext("difficult") or "0").strip() not in ("", "0")
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
+    labelled.say_some("annotations name a photo that is not there:", elsewhere)
     labelled.tell_left_out(left_out)
 
 
@@ -64,8 +72,32 @@ def write(photos: Photos, out: Path) -> None:
         )
 
 
-def _parsed(path: Path) -> ElementTree.Element:
+def _name(entry: ElementTree.Element) -> str:
+    return (entry.findtext("name") or "").strip().lower()
+
+
+def _category(roots: Mapping[Path, ElementTree.Element], wanted: str | None, where: str) -> str:
+    """The class that is a face, in lower case, of those in the annotations. Raises InputError as face_category."""
+    names = {_name(entry): _name(entry) for root in roots.values() for entry in root.iter("object")}
+    return labelled.face_category(names, wanted, where) if names else "face"
+
+
+def _size(root: ElementTree.Element) -> tuple[int, int] | None:
+    """Height and width by the annotation; None where it says none that can be."""
     try:
-        return ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError) as error:
-        raise InputError(f"{path} is no XML: {error}") from None
+        return int(float(root.findtext("size/height") or 0)), int(float(root.findtext("size/width") or 0))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parsed(path: Path) -> ElementTree.Element:
+    """The XML, in whatever encoding it declares: Python knows more of them than its XML parser does."""
+    try:
+        data = path.read_bytes()
+        declared = re.match(rb"""<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["'][^>]*?\?>""", data)
+        if declared is None:
+            return ElementTree.fromstring(data)
+        text = data[declared.end() :].decode(declared[1].decode())
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, OSError, LookupError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no XML that can be read: {error}") from None

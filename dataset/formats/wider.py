@@ -4,11 +4,13 @@ A line is x y width height blur expression illumination invalid occlusion pose. 
 0 and a line of zeros.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats.labelled import Labelled, Wanted, located, numbers, tell_left_out, usable
 from visavis.errors import InputError
+from visavis.texts import read_text
 
 FIELDS = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 HEAVY = 2
@@ -51,6 +53,8 @@ def _add(one: Labelled, text: str, where: str, wanted: Wanted, left_out: list[st
     if len(values) < 4:
         raise InputError(f"{where}: {text!r} is no face: x y width height and flags; mend or drop it")
     x, y, width, height = values[:4]
+    if not all(map(math.isfinite, values)):
+        raise InputError(f"{where}: {text!r} holds what is no finite number; mend or drop it")
     flags = {name: int(value) for name, value in zip(FIELDS, values[4:], strict=False)}
     box = (x, y, x + width, y + height)
     if not usable(box, where, left_out):
@@ -66,7 +70,7 @@ def _add(one: Labelled, text: str, where: str, wanted: Wanted, left_out: list[st
 def _lines(source: Path) -> list[tuple[int, str]]:
     """Number and text of each line that is not empty."""
     try:
-        text = source.read_text(encoding="utf-8")
+        text = read_text(source)
     except FileNotFoundError:
         raise InputError(f"{source} is not there; give wider_face_train_bbx_gt.txt") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -16,17 +16,21 @@ from visavis.formats import yolo
 from visavis.formats.yolo import PARTS
 from visavis.images import find, header
 from visavis.messages import say
+from visavis.texts import read_text
+
+LARGEST_SHARE = 1.5
+"""A box may reach out of the photo; a number beyond this one counts pixels."""
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
-    """The photos of all parts that a data.yaml names. One without a label file, or with an empty one, has no face.
+    """The photos of all parts that a data.yaml names, or of a folder with classes.txt (Label Studio) or obj.data
+    (CVAT's YOLO 1.1). One without a label file, or with an empty one, has no face.
 
     image_ids are paths below the folder that the parts have in common, without its images/; our own split decides
     which part a photo is in.
     """
-    held = _parsed(source)
-    names = held["names"]
-    names = dict(enumerate(names)) if isinstance(names, list) else {int(number): str(n) for number, n in names.items()}
+    source, held = _described(source)
+    names = _names(held["names"], source)
     category = labelled.face_category(names, wanted.category, str(source))
     root = _plain(source.parent / str(held.get("path") or "."))
     if not root.is_dir():
@@ -42,11 +46,10 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                 where = f"{labels} row {line}"
                 if not fields:
                     continue
-                if len(fields) != 5:
-                    raise InputError(f"{where}: {len(fields)} fields, not class x y width height; mend or drop it")
-                number, x, y, width, height = labelled.numbers(fields, where)
+                number, *values = labelled.numbers(fields, where)
                 if number not in names:
                     raise InputError(f"{where}: {source} names no class {fields[0]}; mend the row or the names")
+                x, y, width, height = _shares(values, where)
                 if number != category or size is None:  # without a size it cannot be read, and is told as that
                     continue
                 high, wide = size
@@ -82,14 +85,18 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
     paths: dict[Path, None] = {}
     for part in PARTS:
         entries = held.get(part) or []
-        for entry in [entries] if isinstance(entries, str) else entries:
+        entries = [entries] if isinstance(entries, str) else entries
+        if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+            raise InputError(f"{source}: {part} is {entries!r}; it must name a folder, a list of photos, or several")
+        for entry in entries:
             place = _plain((wanted.images or root) / entry)
             if not place.exists():  # some tools write ../train/images where they mean train/images
                 place = root / str(entry).removeprefix("../")
             if place.is_dir():
                 paths |= dict.fromkeys(find(place))
             elif place.suffix == ".txt" and place.exists():
-                paths |= dict.fromkeys(_plain(place.parent / line) for line in _text(place).splitlines() if line)
+                lines = [line.strip() for line in _text(place).splitlines() if line.strip()]
+                paths |= dict.fromkeys(_listed(place.parent, line) for line in lines)
             else:
                 raise InputError(f"{source}: {part} is {entry!r}, and there is no folder or list at {place}")
     if not paths:
@@ -105,6 +112,64 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
         ).as_posix()
         images[name] = path
     return images
+
+
+def _listed(folder: Path, line: str) -> Path:
+    """A photo in a list of names; CVAT's begin with data/ where its archive has no such folder."""
+    path = _plain(folder / line)
+    other = _plain(folder / line.removeprefix("data/"))
+    return other if not path.exists() and other.exists() else path
+
+
+def _shares(values: list[float], where: str) -> list[float]:
+    """x y width height of a row, as shares of the photo's width and height: a box, with or without a score behind it,
+    or the corners of a polygon, which lies in a box. Raises InputError for another number of them, and for pixels."""
+    if any(abs(value) > LARGEST_SHARE for value in values[:4] if len(values) <= 5) or any(
+        abs(value) > LARGEST_SHARE for value in values if len(values) > 5
+    ):
+        raise InputError(f"{where}: {values} are pixels, as it seems; YOLO has shares of the photo's sides, 0 to 1")
+    if len(values) in (4, 5):
+        return values[:4]
+    if len(values) < 6 or len(values) % 2:
+        raise InputError(f"{where}: {1 + len(values)} fields, not class x y width height or a polygon; mend or drop it")
+    across, down = values[::2], values[1::2]
+    (left, right), (top, bottom) = (min(across), max(across)), (min(down), max(down))
+    return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+
+
+def _names(names: list[Any] | dict[Any, Any], source: Path) -> dict[float, str]:
+    """Number -> name of each class. Raises InputError."""
+    if isinstance(names, list):
+        return {number: str(name) for number, name in enumerate(names)}
+    if all(isinstance(name, int) for name in names.values()):  # the other way round, as some write it
+        return {number: str(name) for name, number in names.items()}
+    try:
+        return {int(number): str(name) for number, name in names.items()}
+    except (TypeError, ValueError):
+        raise InputError(f"{source}: names is {names!r}; it must be a list, or number: name for each class") from None
+
+
+def _described(source: Path) -> tuple[Path, dict[str, Any]]:
+    """What a data.yaml holds, or what another tool's folder says in its place; and the file that says it."""
+    if not source.is_dir():
+        return source, _parsed(source)
+    for name in ("data.yaml", "dataset.yaml"):
+        if (source / name).is_file():
+            return source / name, _parsed(source / name)
+    if (source / "obj.data").is_file():
+        pairs = (line.partition("=") for line in _text(source / "obj.data").splitlines())
+        held: dict[str, Any] = {key.strip(): value.strip().removeprefix("data/") for key, _, value in pairs}
+        return source / "obj.data", held | {
+            "names": _lines(source / held.get("names", "obj.names")),
+            "val": held.get("valid"),
+        }
+    if (source / "classes.txt").is_file():
+        return source / "classes.txt", {"names": _lines(source / "classes.txt"), "train": "images"}
+    raise InputError(f"{source} has no data.yaml, classes.txt or obj.data; give a folder in one of YOLO's layouts")
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in _text(path).splitlines() if line.strip()]
 
 
 def _plain(path: Path) -> Path:
@@ -126,7 +191,7 @@ def _parsed(source: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         raise InputError(f"{path} is not there; give YOLO's data.yaml") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -31,11 +31,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """The tables of the data folder; README.md says what a row of each is, docs/reasons.md what the reasons mean."""
 
+APPENDED = ("downloads.csv",)
+"""Tables that grow row by row; all others appear when they are whole."""
+
 Row = dict[str, str]
 
 
 def rows(path: Path, columns: Iterable[str] = ()) -> Iterator[Row]:
-    """Yield each row as strings, by column name; a torn last row is left out.
+    """Yield each row as strings, by column name; a torn last row is left out: one without its line break, of a table
+    that a killed run may have been appending to, or with too few fields.
 
     columns: those that must be there; by default what `COLUMNS` has for a file of that name.
     Raises InputError where there is no such file, or a column is missing, or a row is of the wrong length.
@@ -44,12 +48,16 @@ def rows(path: Path, columns: Iterable[str] = ()) -> Iterator[Row]:
     try:
         # utf-8-sig: spreadsheets put a mark before the header. newline: a carriage return in a field is no line end.
         with path.open(encoding="utf-8-sig", newline="\n") as file:
-            reader = csv.reader(_whole_lines(file, path), strict=True)
+            lines = _Lines(file)
+            reader = csv.reader(lines, strict=True)
             header = next(reader, [])
             missing = [column for column in needed if column not in header]
             if missing:
                 raise InputError(f"{path}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
-            for number, values in enumerate(reader, start=2):
+            for number, values in enumerate(_until_torn(reader, lines), start=2):
+                if lines.open_end and (path.name in APPENDED or len(values) != len(header)):
+                    say(f"{path}: the last row has no line break at its end and is left out, for it may be half a row")
+                    return
                 if len(values) != len(header):
                     raise InputError(f"{path} row {number}: {len(values)} fields, the header has {len(header)}")
                 yield dict(zip(header, values, strict=True))
@@ -134,13 +142,26 @@ def box(row: Row, path: Path, line: int) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
-def _whole_lines(file: IO[str], path: Path) -> Iterator[str]:
-    """Lines that end with a line break: the last one of a killed run may not."""
-    for line in file:
-        if line.endswith("\n"):
+def _until_torn(reader: Iterator[list[str]], lines: "_Lines") -> Iterator[list[str]]:
+    """What the reader gives; a last row that ends in the middle of a quoted field is no field at all."""
+    try:
+        yield from reader
+    except csv.Error:
+        if not lines.open_end:
+            raise
+        yield []
+
+
+class _Lines:
+    """The lines of a file. open_end: the one that came last has no line break."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file, self.open_end = file, False
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self.open_end = not line.endswith("\n")
             yield line
-        else:
-            say(f"{path}: the last row has no line break at its end and is left out, for it may be half a row")
 
 
 def _length_in_whole_lines(path: Path) -> int:

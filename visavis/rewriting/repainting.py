@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
 from visavis.errors import ImageError
-from visavis.images import MAX_PIXELS, Picture, opened
+from visavis.images import MAX_PIXELS, Picture, as_meant, opened, white
 from visavis.rewriting import jpeg
 from visavis.rewriting.metadata import ORIENTATION, safe_exif
 
@@ -52,7 +52,7 @@ def repainted(source: bytes, picture: Picture, mask: NDArray[np.bool_], max_pixe
             return _jpeg(source, image, picture, mask)
         format, options = str(image.format), _options(source, image)
         ImageOps.exif_transpose(image, in_place=True)
-        painted = _painted(image, picture, mask)
+        painted = _painted(as_meant(image), picture, mask)
     stream = io.BytesIO()
     try:
         painted.save(stream, format, **options)
@@ -90,7 +90,7 @@ def _painted(image: Image.Image, picture: Picture, mask: NDArray[np.bool_]) -> I
     """A picture in the mode of `image`, with `picture` where `mask` is set, and no more of its `info` than is meant."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.array(image)
-        top = 65535 if image.mode.startswith("I") else max(float(values.max(initial=0)), 1.0)  # as images.to_rgb has it
+        top = white(image)
         grey = np.asarray(Image.fromarray(picture).convert("L"), dtype=np.float64)
         values[mask] = (grey[mask] / 255 * top).astype(values.dtype)
         painted = Image.fromarray(values)

@@ -1,0 +1,136 @@
+"""The way in: photos with the labels of any format into a data folder."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from dataset import tables
+from dataset.formats.labelled import Box, Labelled, image_id_of, linked, say_some
+from dataset.formats.sizes import fitted
+from visavis.errors import ImageError, InputError
+from visavis.images import EXTENSIONS, find, inspect, read_bytes
+
+
+def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path | None) -> tuple[int, int, int]:
+    """Make the data folder `out` of what `read` gives. Returns photos, faces to learn, and photos that failed.
+
+    Photos are linked (copied where the file system cannot). Each is decoded first; one that cannot be
+    is a row with its reason. Raises InputError for bad rows, missing photos, and where `out` holds a data folder.
+    """
+    if (out / "labels.csv").exists():
+        raise InputError(f"{out} holds labels already; give another --out")
+    taken: dict[str, Labelled] = {}
+    for one in read():
+        image_id = image_id_of(one.image, one.where)
+        if image_id in taken and taken[image_id].image != one.image:  # 1.jpg and 1.png: the second keeps its ending
+            image_id = PurePosixPath(one.image).as_posix()
+        if image_id in taken:
+            raise InputError(f"{one.where}: {one.image} and {taken[image_id].image} ({taken[image_id].where}) are two "
+                             "photos with one name; rename one")  # fmt: skip
+        taken[image_id] = one
+    for path in _photos_in(negatives):
+        image = f"negatives/{path.relative_to(negatives or path).as_posix()}"
+        image_id = image_id_of(image, f"--negatives {negatives}")
+        if image_id in taken:
+            raise InputError(f"--negatives {negatives}: {path.name} and {taken[image_id].path} are two photos with "
+                             "one name, but for their ending; rename one")  # fmt: skip
+        taken[image_id] = Labelled(image, path, "")
+    if not taken:
+        raise InputError("the source names no photo")
+    twice, resized = [], []
+    for one in taken.values():
+        if count := drop_repeated(one):
+            twice.append(f"{one.image} ({count})")
+    rows = []
+    for image_id, one in tqdm(taken.items(), desc="import", unit="photo"):
+        rows.append(_take(image_id, one, out, resized))
+    say_some("faces are labelled twice on one spot, and count once, in", twice)
+    say_some("labels are of another size than their photos:", resized)
+    tables.write(out / "downloads.csv", rows)
+    if any(one.ignore or any(one.flags) for one in taken.values()):
+        tables.write(out / "faces.csv", _face_rows(taken))
+    tables.write(out / "labels.csv", _label_rows(taken))
+    count = sum(len(one.boxes) for one in taken.values())
+    return len(rows), count, sum(row["status"] != "ok" for row in rows)
+
+
+def drop_repeated(one: Labelled) -> int:
+    """Keep one of the boxes that lie on the same spot, to half a pixel; returns how many went. A box that is learnt
+    from is not ignored as well."""
+    flags = one.flags or [""] * len(one.boxes)
+    before = len(one.boxes) + len(one.ignore)
+    kept: list[tuple[Box, str]] = []
+    for box, flag in zip(one.boxes, flags, strict=True):
+        if not any(_same_spot(box, other) for other, _ in kept):
+            kept.append((box, flag))
+    ignored: list[Box] = []
+    for box in one.ignore:
+        if not any(_same_spot(box, other) for other in [*ignored, *(other for other, _ in kept)]):
+            ignored.append(box)
+    one.boxes = [box for box, _ in kept]
+    one.flags = [flag for _, flag in kept] if one.flags else []
+    one.ignore = ignored
+    return before - len(one.boxes) - len(ignored)
+
+
+def _same_spot(one: Box, other: Box) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 0.5
+
+
+def _photos_in(folder: Path | None) -> Iterator[Path]:
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise InputError(f"--negatives {folder} is no folder")
+    yield from find(folder)
+
+
+def _sides(box: Box) -> dict[str, object]:
+    """Rounded to a thousandth: exact to 0.01 pixel, and short in the table."""
+    return {side: round(value, 3) for side, value in zip(("x1", "y1", "x2", "y2"), box, strict=True)}
+
+
+def _label_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
+    """labels.csv: the boxes to learn from. Where there are none, those to ignore stand there for the identity's sake:
+    of such a photo faces.csv says all."""
+    for image_id, one in taken.items():
+        for box in one.boxes or (one.ignore if one.identity else []):
+            yield {"image_id": image_id, "identity": one.identity, **_sides(box)}
+
+
+def _face_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
+    """faces.csv: every box of the photos that have something to ignore, or flags."""
+    for image_id, one in taken.items():
+        if not one.ignore and not any(one.flags):
+            continue
+        for box, flag in zip(one.boxes, one.flags or [""] * len(one.boxes), strict=True):
+            yield {"image_id": image_id, **_sides(box), "source": f"import {flag}".strip(), "use": "train"}
+        for box in one.ignore:
+            yield {"image_id": image_id, **_sides(box), "source": "import", "use": "ignore"}
+
+
+def _take(image_id: str, one: Labelled, out: Path, resized: list[str]) -> dict[str, object]:
+    """Link one photo into the data folder; its row of downloads.csv. Boxes of another size are brought to the photo's,
+    and `resized` gets what was wrong."""
+    path = one.path
+    try:
+        data = read_bytes(path)
+        seen = inspect(data)
+    except ImageError as error:
+        return {"image_id": image_id, "status": "failed", "reason": error.reason}
+    if said := fitted(one, (seen.height, seen.width), seen.orientation):
+        resized.append(said)
+    goal = out / "images" / f"{image_id}{EXTENSIONS[seen.format]}"
+    linked(path, goal)
+    return {
+        "image_id": image_id,
+        "status": "ok",
+        "path": goal.relative_to(out).as_posix(),
+        "width": seen.width,
+        "height": seen.height,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "attempts": 0,
+    }

@@ -1,0 +1,20 @@
+"""Text files as other programs write them, as text."""
+
+import codecs
+from pathlib import Path
+
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+"""What editors and spreadsheets begin a file with, and the encoding that it stands for."""
+
+
+def read_text(path: Path) -> str:
+    """A file of text in UTF-8, or in what its byte order mark says; the mark is left out, line breaks stay.
+
+    Raises OSError, and UnicodeDecodeError where it is neither.
+    """
+    return decoded(path.read_bytes())
+
+
+def decoded(data: bytes) -> str:
+    """The same for the bytes of a file. Raises UnicodeDecodeError."""
+    return data.decode(next((encoding for mark, encoding in MARKS if data.startswith(mark)), "utf-8"))
