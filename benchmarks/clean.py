@@ -30,6 +30,7 @@ from dataset.split import split_of
 from visavis import images
 from visavis.boxes import area, as_boxes, iou
 from visavis.commands import commandline
+from visavis.cores import cores
 from visavis.errors import ImageError
 from visavis.evaluation.conventions import meets
 from visavis.files import replaced
@@ -92,7 +93,7 @@ def run(options: Options) -> int:
             began = time.monotonic()
             load = os.getloadavg()[0]
             figures[name] = measure()
-            figures[name]["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, load {load:.1f} when it began"
+            figures[name]["machine"] = f"{cores()} cores, {platform.machine()}, load {load:.1f} when it began"
             say(f"{name}: {time.monotonic() - began:.0f} s")
             with replaced(options.out) as file:  # after each part: a stopped run keeps what it has
                 file.write(json.dumps(figures, indent=2) + "\n")

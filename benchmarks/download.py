@@ -29,6 +29,7 @@ from benchmarks.rivals import IMG2DATASET, PLAIN
 from dataset import tables
 from visavis import images
 from visavis.commands import commandline
+from visavis.cores import cores
 from visavis.errors import InputError
 from visavis.messages import say
 
@@ -63,7 +64,7 @@ def run(options: Options) -> int:
     if options.img2dataset is None:
         say("no --img2dataset: it is left out")
     photos = sorted(path.relative_to(options.photos).as_posix() for path in images.find(options.photos))
-    figures: dict[str, Any] = {"photos": options.count, "cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
+    figures: dict[str, Any] = {"photos": options.count, "cores": cores(), "load_before": os.getloadavg()[0]}
     rounds: dict[str, list[dict[str, float]]] = {}
     # In memory where there is such a place: deleting what one fetched keeps a disk busy while the next is measured.
     place = MEMORY if os.path.isdir(MEMORY) else None

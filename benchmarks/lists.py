@@ -27,6 +27,7 @@ from typing import Any
 
 from dataset import tables
 from visavis.commands import commandline
+from visavis.cores import cores
 from visavis.messages import say
 
 IDENTITIES, LINES = 2_622, 2_604_849  # of the official list
@@ -47,7 +48,7 @@ class Options:
 def run(options: Options) -> int:
     """Make the list, measure, print and keep the figures."""
     real = [line for _, lines in _real(options.source) for line in lines]
-    figures: dict[str, Any] = {"lines": options.lines, "cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
+    figures: dict[str, Any] = {"lines": options.lines, "cores": cores(), "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         _make(real, options.lines, Path(folder) / "lists.tar.gz")

@@ -25,6 +25,7 @@ from PIL import Image
 from dataset.photos import Photo, Photos
 from visavis.boxes import as_boxes
 from visavis.commands.commandline import main
+from visavis.cores import cores
 from visavis.messages import say
 
 SECONDS = 4.0
@@ -68,7 +69,7 @@ def measure(options: Options) -> int:
         memory = {"arrays": _memory(options.rows, Photos), "objects": _memory(options.rows, list)}
         for name, held in memory.items():
             print(f"{options.rows:,} rows as {name}: a process comes to own {held:.0f} MB while it reads them all")
-    figures = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0], "count": options.count, "size": options.size,
+    figures = {"cores": cores(), "load_before": os.getloadavg()[0], "count": options.count, "size": options.size,
                "images_a_second": speeds, "rows": options.rows, "own_memory_mb": memory}  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(figures, indent=2) + "\n")

@@ -22,6 +22,7 @@ import skimage.data
 from PIL import Image
 
 from visavis.commands.commandline import main
+from visavis.cores import cores
 
 STRETCHES = 20
 WRITTEN = 10.0
@@ -76,7 +77,7 @@ def measure(options: Options) -> int:
     shape = f"{options.width} x {options.height}"
     print(f"{rows} photos of {shape} in {seconds:.0f} s, {drawn} copies drawn, status {run.returncode}")
     given = {name: value for name, value in asdict(options).items() if name != "out"}
-    record: dict[str, Any] = {"cores": os.cpu_count(), "options": given, "seconds": round(seconds), "curve": curve}
+    record: dict[str, Any] = {"cores": cores(), "options": given, "seconds": round(seconds), "curve": curve}
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
     kept[f"{options.photos} photos, {'drawn' if options.draw else 'not drawn'}, {options.backend}"] = record
     options.out.write_text(json.dumps(kept, indent=2) + "\n")

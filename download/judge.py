@@ -20,6 +20,7 @@ from typing import Any
 
 from download.photos import Photos
 from visavis import images
+from visavis.cores import cores
 
 PATIENCE = 60.0
 """Seconds that a picture may take to decode."""
@@ -60,7 +61,7 @@ class Judges:
 
     def __init__(self, data: Path, max_pixels: int, count: int | None = None) -> None:
         self._words = ["-m", "download.judge", str(data.resolve()), str(max_pixels)]
-        self._count = count or max(2, os.cpu_count() or 1)
+        self._count = count or max(2, cores())  # a picture that keeps one busy does not hold up the rest
         self._waiting: asyncio.Queue[_Asked] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -19,7 +19,7 @@ MAY: dict[str, set[str]] = {
     "evaluate": {"dataset", "visavis"},
     "predict": {"visavis"},
     "serve": {"visavis"},
-    "download": {"download", "dataset.tables", "visavis.images"},
+    "download": {"download", "dataset.tables", "visavis.images", "visavis.cores", "visavis.locking", "visavis.workers"},
     "clean": {"clean", "dataset.tables", "visavis"},
     "dataset": {"dataset", "visavis"},
     "visavis": {"visavis"},

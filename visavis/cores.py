@@ -1,8 +1,9 @@
-"""How many of the machine's cores this program may use."""
-
-import os
+"""How many CPU cores this program may use."""
 
 
 def cores() -> int:
-    """Those that the system lets this process run on; all there are where it cannot say (macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The machine's cores, less those that an affinity mask (taskset, SLURM) or a cgroup's CPU quota (containers) keeps
+    from this process; at least 1. The variable LOKY_MAX_CPU_COUNT lowers it further."""
+    from loky import cpu_count  # os.process_cpu_count (Python 3.13) knows no quota
+
+    return int(cpu_count())

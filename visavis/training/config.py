@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import subprocess
 from dataclasses import asdict, fields, replace
@@ -10,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
+from visavis.cores import cores
 from visavis.errors import InputError
 from visavis.files import replaced
 from visavis.messages import say
@@ -29,7 +29,7 @@ def surroundings() -> dict[str, Any]:
     """Versions, machine and the commit of the code (None where git does not know it)."""
     return {
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
-        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
         "commit": _commit(),
     }
 

@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN
 
+from visavis.cores import cores
 from visavis.errors import InputError
 
 PATIENCE = timedelta(minutes=30)
@@ -53,8 +54,8 @@ class World:
         return name
 
     def cores(self) -> int:
-        """This process's share of the machine's cores, at most 16: so many others may load photos for it."""
-        return min((os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", self.size)), 16)
+        """This process's share of the cores that may be used, at most 16: so many others may load photos for it."""
+        return min(cores() // int(os.environ.get("LOCAL_WORLD_SIZE", self.size)), 16)
 
     def sum(self, values: Tensor) -> Tensor:
         """`values` added up over all processes, in place."""
