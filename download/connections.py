@@ -18,15 +18,13 @@ from urllib3.util import make_headers, parse_url
 from yarl import URL
 
 from download import address
+from download.heads import LONGEST, BadHeadError, Head
 from visavis.errors import InputError
 from visavis.messages import say
 
 KEPT = 2.0
 """Seconds that a connection without work stays open: a host's next turn comes sooner, and a thousand hosts a second
 would fill the table of open files."""
-
-INTERIM = 16
-"""Answers (1xx: early hints and the like) that may come before the one that counts."""
 
 
 class Connections:
@@ -101,13 +99,16 @@ class Connections:
             socket_factory=opened,
         )
         assert connector._factory.func is ResponseHandler, "aiohttp makes its ends of connections in another way now"
-        connector._factory = functools.partial(_Impatient, loop=asyncio.get_running_loop())
+        connector._factory = functools.partial(_Lenient, loop=asyncio.get_running_loop())
         session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=self.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=["Accept-Encoding"],
+            max_line_size=LONGEST,
+            max_field_size=LONGEST,
+            max_headers=LONGEST,
         )
         # aiohttp asks a second time by itself where a server hangs up; how often we ask is the schedule's matter.
         session._retry_connection = False
@@ -140,20 +141,31 @@ def _address_of(parsed: Any) -> URL:
         raise address.AddressError("bad_url", str(error)) from None
 
 
-class _Impatient(ResponseHandler):
-    """aiohttp's end of a connection, but it hangs up on a server that only ever says that the answer is to come:
-    aiohttp reads and keeps all of that, thirty megabytes a second, until the deadline."""
+class _Lenient(ResponseHandler):
+    """aiohttp's end of a connection, with the head of each answer cleaned first (`heads.py`)."""
 
-    _interim = 0
+    _head: Head | None = None
 
-    def feed_data(self, data: Any, size: int = 0) -> None:
-        """Takes the head of an answer, parsed, and the stream of its body."""
-        self._interim = self._interim + 1 if data[0].code < 200 else 0
-        if self._interim <= INTERIM:
-            super().feed_data(data, size)
-        elif self.transport is not None:
+    def set_response_params(self, **params: Any) -> None:
+        """aiohttp calls this before it waits for an answer."""
+        self._head = Head()
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came from the server."""
+        if self._head is None or self._parser is None or not data:
+            super().data_received(data)
+            return
+        self._reschedule_timeout()  # of silence
+        try:
+            ready = self._head.feed(data)
+        except BadHeadError as error:
             self.close()  # first: it forgets exceptions
-            self.set_exception(aiohttp.ServerDisconnectedError(f"more than {INTERIM} interim answers"))
+            self.set_exception(aiohttp.ServerDisconnectedError(str(error)))
+            return
+        if ready is not None:
+            self._head = None
+            super().data_received(ready)
 
 
 class _Judged(AbstractResolver):

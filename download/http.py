@@ -214,13 +214,23 @@ def _suspended(limit: asyncio.Timeout) -> Iterator[None]:
 
 def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
     """(piece, at most so many bytes and a few) -> the piece unpacked. We ask for none, and some pack all the same."""
-    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+    encoding = encoding.strip().lower()
+    if encoding not in ("gzip", "x-gzip", "deflate"):
         return lambda piece, most: piece
-    unpacker = zlib.decompressobj(wbits=47)  # gzip's and zlib's headers, told apart by themselves
+    unpacker = zlib.decompressobj(wbits=47)  # the headers of gzip and of zlib, told apart by themselves
+    begin = b""
 
     def unpack(piece: bytes, most: int) -> bytes:
+        nonlocal unpacker, begin
         if unpacker.eof:  # zlib would keep all that follows
             return b""
+        if encoding == "deflate" and len(begin) < 2:  # its header has two bytes, and some servers leave it out
+            begin += piece
+            if len(begin) < 2:
+                return b""
+            if begin[0] & 15 != 8 or int.from_bytes(begin[:2]) % 31:  # RFC 1950, section 2.2
+                unpacker = zlib.decompressobj(wbits=-15)
+            piece = begin
         try:
             return unpacker.decompress(piece, max(1, most))
         except zlib.error as error:
