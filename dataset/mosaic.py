@@ -1,4 +1,4 @@
-"""Training pictures put together from photos, so that faces of every size come in every one of them.
+"""Training pictures put together from photos, so that faces of every size and angle come in every one of them.
 
 A mosaic (Bochkovskiy et al., "YOLOv4", 2020, section 3.4) of photos, or parts of them, on a square canvas. Their
 scales are drawn so that the heights of faces are spread evenly on a logarithmic scale: photos of one large face teach
@@ -7,6 +7,7 @@ on a CPU saves as much again: nothing is padding, and each new size would make o
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -20,7 +21,17 @@ SCALED = (1, 2, 4, 8, 16)
 
 FACE = 10.0
 """Height of the smallest face that a scale is drawn for, pixels; the largest is as high as its room."""
-ENLARGED, REDUCED = 2.0, 0.08
+CLOSE_UP = 0.2
+"""Share of the canvases that show one photo so close that a face fills it, or more than that."""
+CLOSE = (0.4, 1.2)
+"""Height of the face in a close-up, as a share of the canvas's: least and most."""
+UPRIGHT = 0.45
+"""Share of the photos that are not turned at all."""
+QUARTER = 0.2
+"""Share of the photos that lie on a side or stand on their heads, as cameras that were held so leave them."""
+TILT = 40.0
+"""The other photos are turned by up to so many degrees either way."""
+ENLARGED, REDUCED = 3.0, 0.08
 """No photo is enlarged, or made smaller, by more than this."""
 STRETCH = 1.15
 """A photo is stretched by up to this much, in width against height."""
@@ -42,11 +53,14 @@ def compose(
     canvas = np.empty((side, side, 3), np.uint8)
     canvas[:] = GREY
     learn, ignore = [as_boxes([])], [as_boxes([])]
-    scaled = int(random.choice(SCALED))
+    close = bool(random.random() < CLOSE_UP)
+    scaled = 1 if close else int(random.choice(SCALED))
     free: list[Room] = [(0, 0, side, side)]
     while free:
         room = free.pop(0)
-        part, faces, unsure = _part(*next(photos), room[2:], scaled > 0, random)
+        photo, picture = turned(*next(photos), random)
+        part, faces, unsure = _part(photo, picture, room[2:], scaled > 0, random, close)
+        close = False
         top, left, rest = _place(part.shape[:2], room, random)
         canvas[top : top + part.shape[0], left : left + part.shape[1]] = part
         corner = np.array([left, top, left, top], np.float32)
@@ -56,6 +70,45 @@ def compose(
             free += [one for one in rest if min(one[2:]) >= ROOM]
         scaled -= 1
     return canvas, np.concatenate(learn), np.concatenate(ignore)
+
+
+def turned(photo: Photo, picture: Picture, random: np.random.Generator) -> tuple[Photo, Picture]:
+    """A photo upright, by quarter turns, or tilted by up to `TILT` degrees; what it leaves free of its new corners is
+    grey. The box of a tilted face is that of the ellipse in its box before, for a face fills no corners."""
+    chance = random.random()
+    if chance < UPRIGHT:
+        return photo, picture
+    if chance < UPRIGHT + QUARTER:
+        quarters = int(random.integers(1, 4))
+        size = picture.shape[:2]
+        boxes, ignore = (_quarters(boxes, size, quarters) for boxes in (photo.boxes, photo.ignore))
+        return replace(photo, boxes=boxes, ignore=ignore), np.ascontiguousarray(np.rot90(picture, quarters))
+    angle = random.uniform(-TILT, TILT)
+    image = Image.fromarray(picture).rotate(angle, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
+    sizes = picture.shape[:2], (image.height, image.width)
+    boxes, ignore = (_tilted(boxes, *sizes, angle) for boxes in (photo.boxes, photo.ignore))
+    return replace(photo, boxes=boxes, ignore=ignore), np.asarray(image)
+
+
+def _quarters(boxes: Boxes, size: tuple[int, int], quarters: int) -> Boxes:
+    """Boxes of a picture of `size` (height, width) after so many quarter turns against the clock, as np.rot90's."""
+    height, width = size
+    for _ in range(quarters):
+        x1, y1, x2, y2 = boxes.T
+        boxes = np.stack([y1, width - x2, y2, width - x1], axis=1)
+        height, width = width, height
+    return boxes
+
+
+def _tilted(boxes: Boxes, before: tuple[int, int], after: tuple[int, int], angle: float) -> Boxes:
+    """Boxes of the ellipses in `boxes` after a turn of `angle` degrees against the clock about the middle of a picture
+    of the size `before` (height, width), which has the size `after` then."""
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2 - before[1] / 2, (boxes[:, 1] + boxes[:, 3]) / 2 - before[0] / 2
+    across, down = (boxes[:, 2] - boxes[:, 0]) / 2, (boxes[:, 3] - boxes[:, 1]) / 2
+    x, y = x * cosine + y * sine + after[1] / 2, y * cosine - x * sine + after[0] / 2
+    across, down = np.hypot(across * cosine, down * sine), np.hypot(across * sine, down * cosine)
+    return np.stack([x - across, y - down, x + across, y + down], axis=1).astype(np.float32)
 
 
 def _place(size: tuple[int, ...], room: Room, random: np.random.Generator) -> tuple[int, int, list[Room]]:
@@ -73,14 +126,19 @@ def _place(size: tuple[int, ...], room: Room, random: np.random.Generator) -> tu
 
 
 def _part(
-    photo: Photo, picture: Picture, room: tuple[int, ...], scaled: bool, random: np.random.Generator
+    photo: Photo,
+    picture: Picture,
+    room: tuple[int, ...],
+    scaled: bool,
+    random: np.random.Generator,
+    close: bool = False,
 ) -> tuple[Picture, Boxes, Boxes]:
     """As much of a photo as goes into `room` (height, width), and its faces there: to learn from, to ignore.
 
-    scaled: at a scale drawn for a face of it; otherwise so that it fills the room.
+    scaled: at a scale drawn for a face of it; otherwise so that it fills the room. close: a face of it fills the room.
     """
     face = photo.boxes[random.integers(len(photo.boxes))] if len(photo.boxes) else None
-    down = _scale(face, picture.shape[:2], room, scaled, random)
+    down = _scale(face, picture.shape[:2], room, scaled, random, CLOSE if close else None)
     across = down * STRETCH ** random.uniform(-1, 1)
     height = min(room[0], max(1, round(picture.shape[0] * down)))
     width = min(room[1], max(1, round(picture.shape[1] * across)))
@@ -102,16 +160,24 @@ def _part(
 
 
 def _scale(
-    face: np.ndarray | None, photo: tuple[int, ...], room: tuple[int, ...], scaled: bool, random: np.random.Generator
+    face: np.ndarray | None,
+    photo: tuple[int, ...],
+    room: tuple[int, ...],
+    scaled: bool,
+    random: np.random.Generator,
+    close: tuple[float, float] | None = None,
 ) -> float:
-    """How much larger or smaller a photo (height, width) is to be shown in a room (height, width)."""
+    """How much larger or smaller a photo (height, width) is to be shown in a room (height, width). close: shares of the
+    room's height between which the face's is to be."""
     fills = max(room[0] / photo[0], room[1] / photo[1])
     if not scaled:
         factor = fills * STRETCH * random.uniform(1.0, 1.5)
     elif face is None:
         factor = fills * np.exp(random.uniform(np.log(0.5), np.log(4.0)))
     else:
-        factor = np.exp(random.uniform(np.log(FACE), np.log(room[0]))) / max(1.0, face[3] - face[1])
+        least, most = close or (FACE / room[0], 1.0)
+        height = room[0] * (random.uniform(least, most) if close else (most / least) ** random.random() * least)
+        factor = height / max(1.0, face[3] - face[1])
     return float(np.clip(factor, REDUCED, ENLARGED))
 
 

@@ -1,15 +1,19 @@
 """Mosaics and what is drawn over faces: boxes stay with what they frame."""
 
 from itertools import cycle
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from skimage.measure import label, regionprops
 
+from dataset import mosaic
 from dataset.faces import FaceDataset, Photo
-from dataset.mosaic import ENLARGED, compose
+from dataset.mosaic import ENLARGED, QUARTER, compose, turned
 from dataset.occluders import SMALLEST, occlude
 from dataset.transforms import preset
 from visavis.boxes import as_boxes
@@ -47,7 +51,8 @@ def composed(photos, seed, side):
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 4), side=st.sampled_from([96, 320]))
 def test_a_mosaics_boxes_frame_its_faces(photos, seed, index, side):
-    picture, learn, ignore = composed(photos[index:] + photos[:index], seed, side)
+    with mock.patch.object(mosaic, "UPRIGHT", 1 - QUARTER):  # none is tilted: these faces fill their boxes
+        picture, learn, ignore = composed(photos[index:] + photos[:index], seed, side)
     assert picture.shape == (side, side, 3) and picture.dtype == np.uint8
     every = np.concatenate([learn, ignore])
     assert (every >= 0).all() and (every <= side).all() and (every[:, 2:] > every[:, :2]).all()
@@ -59,6 +64,42 @@ def test_a_mosaics_boxes_frame_its_faces(photos, seed, index, side):
         edges += 2 * (x2 - x1 + y2 - y1) + 8
     # Enlarging blurs an edge over as many pixels as it enlarges, half of them each side.
     assert np.abs(red - framed).sum() <= ENLARGED * edges
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_turned_photos_boxes_frame_its_faces(seed):
+    """Faces as ellipses, upright, by quarter turns, or tilted."""
+    picture = np.zeros((300, 400, 3), np.uint8)
+    boxes = as_boxes([[40, 60, 120, 180], [200, 100, 260, 140]])
+    down, across = np.mgrid[:300, :400] + 0.5
+    for x1, y1, x2, y2 in boxes:
+        inside = ((across - (x1 + x2) / 2) / (x2 - x1)) ** 2 + ((down - (y1 + y2) / 2) / (y2 - y1)) ** 2 <= 0.25
+        picture[inside] = RED
+    photo, seen = turned(Photo("", "", Path(), boxes, boxes[:1]), picture, np.random.default_rng(seed))
+    red = (seen[..., 0] > 127) & (seen[..., 1] < 60)
+    for number, found in enumerate(sorted(regionprops(label(red)), key=lambda one: -one.area)):
+        y1, x1, y2, x2 = found.bbox
+        np.testing.assert_allclose(photo.boxes[number], [x1, y1, x2, y2], atol=2)
+    assert number == 1 and (photo.ignore == photo.boxes[:1]).all()
+
+
+def test_photos_are_turned_as_often_as_is_said(photos):
+    shapes = []
+    picture = np.zeros((100, 150, 3), np.uint8)
+    for seed in range(400):
+        photo, seen = turned(Photo("", "", Path(), as_boxes([[10, 10, 30, 40]])), picture, np.random.default_rng(seed))
+        shapes.append(("upright" if (photo.boxes == [[10, 10, 30, 40]]).all() else "turned", seen.shape[:2]))
+    upright = sum(kind == "upright" for kind, _ in shapes) / 400
+    quarters = sum(kind == "turned" and shape in ((100, 150), (150, 100)) for kind, shape in shapes) / 400
+    assert 0.38 < upright < 0.52 and 0.14 < quarters < 0.26
+
+
+def test_a_fifth_of_the_canvases_are_close_ups(photos):
+    largest = []
+    for seed in range(150):
+        _, learn, ignore = composed([photos[3], *photos[:3]], seed, 320)
+        largest.append(max((box[3] - box[1] for box in np.concatenate([learn, ignore])), default=0))
+    assert 0.15 < np.mean(np.array(largest) > 200) < 0.5
 
 
 def test_the_first_photo_is_in_it_and_the_seed_decides(photos):
