@@ -9,7 +9,7 @@ predictions.png (validation photos with finds). docs/training.md has the rest.
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,7 @@ from visavis import kinds
 from visavis.commands.commandline import Seconds, main
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.training import config
+from visavis.training import config, start
 from visavis.training.pictures import SHOWN, Items, draw_batches, set_aside
 from visavis.training.run import Run
 
@@ -48,12 +48,14 @@ class Options:
     """Data folder, as download and clean (or `python -m dataset import`) make it."""
     out: Path = Path("runs/faces")
     """Folder for the weights and the record of the run. Without --resume, it must not hold one."""
-    arch: str = "resnet50_fpn"
-    """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn, mobilenet_v2_fpn,
-    mobilenet_v2_fpnlite (the one for a CPU), or mobilenet_v2_slim_fpnlite (python -m visavis.slim makes it of that)."""
-    init: str = "coco"
-    """Weights to start from: shipped (those that come with visavis), coco, imagenet, none, or a file (.safetensors of
-    ours, .pth of torchvision's)."""
+    arch: str | None = None
+    """resnet50_fpn, resnet50_fpn_v2, mobilenet_v3_large_320_fpn, mobilenet_v2_fpn, mobilenet_v2_fpnlite (light enough
+    for a CPU), or mobilenet_v2_slim_fpnlite (lighter still; the shipped weights are of it). By default that of the
+    weights to start from; without --init, resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."""
+    init: str | None = None
+    """Weights to start from: shipped (those that come with visavis), coco, imagenet, none (random ones), or a file
+    (a .safetensors file that train.py wrote, or a .pth file of torchvision's). By default coco, and shipped for the
+    architecture of the shipped weights."""
     teacher: Path | None = None
     """A checkpoint of a better network with the same pyramid: learn to see what that sees, too."""
     trainable_layers: int = 3
@@ -116,6 +118,8 @@ class Options:
 LIMITS: dict[str, tuple[float, float]] = {  # least and most that may be asked for
     **dict.fromkeys(("epochs", "batch_size", "accumulate", "patience", "limit", "size"), (1, math.inf)),
     **dict.fromkeys(("lr", "weight_decay", "seed"), (0, math.inf)),
+    "workers": (0, math.inf),
+    "trainable_layers": (0, 6),
     "ema": (0, 1 - 1e-9),
     "mosaic": (64, 4096),
 }
@@ -132,7 +136,7 @@ def train(options: Options) -> int:
             if options.resume:
                 options = config.resumed(options, ANEW, tell=world.first)
             with precision.deterministic(options.deterministic):
-                return _train(options, world)
+                return _train(_settled(options, world), world)
     except distributed.PeerLost as error:
         rank = os.environ.get("RANK", "0")
         say(f"process {rank} ends: {error}; go on with python train.py --resume --out {options.out}")
@@ -177,23 +181,26 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
 
     from dataset.loader import loader
     from visavis import device
-    from visavis.training import precision
+    from visavis.training import cost, precision
     from visavis.training.stopping import in_worker
 
     photos = photos if isinstance(photos, Photos) else Photos(photos)
+    named, kind = kinds.of_arch(str(options.arch))
     on, chosen = device.choose(world.device(options.device))
     if on.type == "cuda" and world.size > 1:
         torch.cuda.set_device(on)
     arithmetic, why = precision.choose(options.precision, on)
     batches = _batches(options, photos, world)
     learner = _learner(options, world, on, arithmetic, batches)
+    if on.type == "cpu" and world.first and not options.resume and options.arch not in kind.LIGHT:
+        cost.say_what_a_step_takes(learner.model, str(options.arch), batches.sizes, options.mosaic is not None)
     spare = SPARE[options.transforms] if options.mosaic is None else 2.0
     needed = math.ceil(spare * learner.model.transform.largest)
+    scoring, threshold = start.scoring(str(_weights(options)))
     augmented = preset(options.transforms, reframe=options.mosaic is None)
     dataset = FaceDataset(photos, augmented, options.mosaic, needed, options.seed, as_bytes=True)
     workers = world.cores() if options.workers == "auto" else options.workers
     # A checkpoint travels: names, not the folders of the machine that made it.
-    kind, _ = kinds.of_arch(options.arch)
     paths = {name: getattr(options, name) for name in ("data", "out", "init", "teacher")}
     names = {name: path and Path(path).name for name, path in paths.items()} | {"resume": False}
     run = Run(
@@ -201,12 +208,14 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
         learner,
         batches,
         loader(dataset, batches, workers, in_worker),
-        validate=lambda model, stop: evaluate(model, held_out, on, world, stop, kind),
+        validate=lambda model, stop: evaluate(model, held_out, on, world, stop, named, scoring),
         held_out=held_out,
         epochs=options.epochs,
         patience=options.patience,
         save_every=options.save_every,
-        metadata={"kind": kind, "arch": options.arch, "options": config.plain(options) | names},
+        threshold=threshold,
+        metadata={"kind": named, "arch": options.arch, "options": config.plain(options) | names}
+        | (asdict(scoring) if scoring else {}),
         described={
             "device": chosen,
             "precision": arithmetic,
@@ -214,7 +223,7 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
             "processes": world.size,
             "teacher": learner.teacher and learner.teacher.fingerprint,
         },
-        told=dataset.tell_unreadable,
+        epoch_over=dataset.tell_unreadable,
     )
     if batches.batch_size < options.batch_size:
         run.tell(f"--batch-size {options.batch_size} is more than there are photos: {len(photos)} a step")
@@ -236,16 +245,14 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     import torch
 
     from visavis.detectors.faster_rcnn.strides import settle
-    from visavis.training import distributed, draws, schedule, state
+    from visavis.training import distributed, draws, schedule
     from visavis.training.learner import Learner
     from visavis.training.precision import compile_backbone
     from visavis.training.teacher import Teacher
 
     torch.manual_seed(options.seed)
-    init, last = options.init, options.out / "last.safetensors"
-    if options.resume and init != "none" and last.exists() and (options.out / state.NAME).exists():
-        init = str(last)  # the state will replace its weights, and what the run began from may be gone
-    model = kinds.of_arch(options.arch)[1].network(options.arch, init, options.trainable_layers, options.freeze)
+    arch, init = str(options.arch), _weights(options)
+    model = kinds.of_arch(arch)[1].network(arch, init, options.trainable_layers, options.freeze)
     model.transform.in_training = options.size or options.mosaic
     settle(model.to(on))
     if options.channels_last:
@@ -264,6 +271,28 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     return Learner(
         model, called, optimiser, course, averaged, drawn, batches.sizes, on, precision, world, teacher=teacher
     )
+
+
+def _settled(options: Options, world: "World") -> Options:
+    """The options with an architecture and weights to start from, also where none were given; says which, and why."""
+    from visavis import device
+
+    on, _ = device.choose(world.device(options.device))
+    arch, init = start.settle(options.arch, options.init, on.type != "cpu")
+    if world.first and options.arch is None:
+        where = "on a CPU" if on.type == "cpu" else f"on {on.type}"
+        say(f"no --arch was given: {where}, that is {arch}, from {init}")
+    return replace(options, arch=arch, init=init)
+
+
+def _weights(options: Options) -> str:
+    """The weights to load. Of a resumed run those that it left, which its state will replace: the ones that it began
+    from may be gone."""
+    from visavis.training import state
+
+    init, last = str(options.init), options.out / "last.safetensors"
+    left = options.resume and init != "none" and last.exists() and (options.out / state.NAME).exists()
+    return str(last) if left else init
 
 
 def _batches(options: Options, photos: Photos, world: "World") -> "Batches":

@@ -1,13 +1,15 @@
-"""Before a training: are the photos there, and by what to know, later, whether the data is still the same?"""
+"""Before a training: can the photos and their labels be used, and how to tell, later, whether the data is the same."""
 
 import hashlib
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from dataset import tables
-from dataset.photos import Photos
-from visavis.errors import InputError
+from dataset.photos import Photo, Photos, worthwhile
+from visavis.errors import ImageError, InputError
+from visavis.images import header, read
 from visavis.messages import say
 
 
@@ -23,19 +25,55 @@ def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any
 
 
 def check(folder: Path, photos: Photos, held_out: Photos) -> None:
-    """Say which photos are not there; refuse to train where none is, and where a part has no face."""
+    """Say which photos are not there; refuse to train where one of the two parts has no photo with a usable face."""
     for split, some in (("train", photos), ("val", held_out)):
         if not some.faces:
             raise InputError(f"{folder}: none of the {len(some)} photos in the split {split!r} has a labelled face")
     gone = [photo for photo in chain(photos, held_out) if not photo.path.is_file()]
-    if not gone:
-        return
-    first = f"the first is {gone[0].path}"
-    listed = folder / "downloads.csv"
-    if listed.exists():
-        lines = {row["image_id"]: line for line, row in enumerate(tables.rows(listed), start=2)}
-        first = f"downloads.csv row {lines[gone[0].image_id]} names {gone[0].path}"
     count = len(photos) + len(held_out)
+    first = _first_gone(folder, gone[0]) if gone else ""
     if len(gone) == count:
         raise InputError(f"{folder}: none of the {count} photos is there; {first}; get them, or give another --data")
-    say(f"{len(gone)} of {count} photos are not there, and others stand in for them; {first}")
+    for split, some in (("train", photos), ("val", held_out)):
+        if not any(map(_usable, some)):
+            raise InputError(_nothing_to_learn(folder, split, some))
+    if gone:
+        say(f"{len(gone)} of {count} photos are not there, and others stand in for them; {first}")
+
+
+def _usable(photo: Photo) -> bool:
+    """Whether the photo can be read and shows a labelled face."""
+    return len(photo.boxes) > 0 and _fault(photo) is None
+
+
+def _fault(photo: Photo) -> str | None:
+    """Why nothing can be learnt from the labels of a photo; None where something can."""
+    size = photo.size if min(photo.size) > 0 else header(photo.path)
+    try:
+        if size is None or worthwhile(photo.boxes, size).any():
+            picture = read(photo.path)  # the header is of the first bytes alone
+            size = (picture.shape[0], picture.shape[1])
+    except ImageError as error:
+        return "that are not there" if error.reason == "missing" else "that cannot be decoded"
+    if not worthwhile(photo.boxes, size).any():
+        return "with labels outside of the picture or of too few pixels"
+    return None
+
+
+def _nothing_to_learn(folder: Path, split: str, photos: Photos) -> str:
+    """Why no photo of a part can be used, and what to do."""
+    counts = Counter(str(_fault(photo)) for photo in photos if len(photo.boxes))
+    reasons = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
+    return (
+        f"{folder}: none of the {photos.faces} labelled faces in the split {split!r} can be used; of the photos that "
+        f"have one: {reasons}. See them with `python -m dataset sheet --data {folder} --split {split}`; boxes are in "
+        "pixels of the photo, x1 y1 x2 y2"
+    )
+
+
+def _first_gone(folder: Path, photo: Photo) -> str:
+    listed = folder / "downloads.csv"
+    if not listed.exists():
+        return f"the first is {photo.path}"
+    lines = {row["image_id"]: line for line, row in enumerate(tables.rows(listed), start=2)}
+    return f"downloads.csv row {lines[photo.image_id]} names {photo.path}"

@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from dataset.photos import Photo, labels_within
 from visavis import kinds
 from visavis.boxes import Boxes
+from visavis.calibration import Calibration
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import read
@@ -32,10 +36,12 @@ def evaluate(
     world: "World | None" = None,
     stop: "Stop | None" = None,
     kind: str = "faster_rcnn",
+    scoring: Calibration = Calibration(),
 ) -> Validation | None:
     """Score the model on labelled photos, each seen by one process of `world`; None where `stop` came in between.
 
-    kind: of network, one of visavis.kinds. Photos that cannot be read are said and left out.
+    kind: of network, one of visavis.kinds. scoring: the calibration of its scores. Photos that cannot be read are named
+    on stderr and left out. Raises InputError where no photo can be read, and where none of those that can shows a face.
     """
     from tqdm import tqdm
 
@@ -54,7 +60,9 @@ def evaluate(
         except ImageError as error:
             say(f"left out: {photo.path}: {error}")
             continue
-        seen[photo.image_id] = (detector.detect([picture])[0], *labels_within(photo, picture.shape[:2]))
+        found = detector.detect([picture])[0]
+        found = replace(found, scores=scoring.apply(np.asarray(found.scores)))
+        seen[photo.image_id] = (found, *labels_within(photo, picture.shape[:2]))
     gathered = world.gather((seen, stop is not None and stop.wanted))
     if any(stopped for _, stopped in gathered):
         return None
@@ -63,6 +71,11 @@ def evaluate(
     if not ordered:
         raise InputError(f"none of the {len(photos)} photos for validation can be read; run `python -m clean`")
     finds, truth, ignore = (list(column) for column in zip(*ordered.values(), strict=True))
+    if not any(map(len, truth)):
+        raise InputError(
+            f"none of the {len(ordered)} photos for validation that can be read has a face that can be used, so there "
+            "is nothing to score by; look at their labels with `python -m dataset sheet`"
+        )
     return Validation(
         score(truth, finds, ignore), judge(truth, finds, 0.5, ignore), dict(zip(ordered, finds, strict=True))
     )

@@ -12,7 +12,7 @@ from visavis.errors import InputError
 KINDS: dict[str, str] = {"faster_rcnn": "visavis.detectors.faster_rcnn.kind"}
 """Kind -> its module. What a module of a kind has:
 
-ARCHS           names of its architectures
+ARCHS, LIGHT    names of its architectures, and of those that a CPU can train
 load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
 export          (path, out): write the checkpoint as an ONNX file
 network         (arch, init, trainable_layers, freeze) -> the network that train.py trains

@@ -24,6 +24,10 @@ COVERED = 0.5
 IOUS = tuple(step / 100 for step in range(50, 100, 5))
 """The overlaps that COCO's AP is the mean over."""
 
+FEW = 100
+"""Faces: fewer than that are too few to choose a threshold by, or to tell much about a detector. With 100 faces, one
+that is found or missed by chance moves recall by a hundredth."""
+
 ANY_SIZE = (0.0, inf)
 SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, inf)}
 """COCO's sizes: least and greatest area of a box, in square pixels of the photo."""
@@ -208,6 +212,18 @@ def at_threshold(judged: Judged, threshold: float) -> tuple[float, float, float]
         correct / judged.truths if judged.truths else nan,
         2 * correct / (wrong_or_right + judged.truths) if judged.truths else nan,
     )
+
+
+def doubtful(judged: Judged, threshold: float) -> int:
+    """How many of the false finds from this score on are surer than half of the right ones.
+
+    A detector is rarely so sure of what is no face: many of these are faces that nobody labelled. 0 without a right
+    find.
+    """
+    if not judged.right.any():
+        return 0
+    middle = float(np.median(judged.scores[judged.right]))
+    return int((~judged.right & (judged.scores >= threshold) & (judged.scores > middle)).sum())
 
 
 def score(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes] | None = None) -> Scores:

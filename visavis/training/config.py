@@ -30,7 +30,7 @@ def surroundings() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
-        "commit": _commit(),
+        "commit": commit(Path(__file__)),
     }
 
 
@@ -92,16 +92,23 @@ def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options
     return taken
 
 
-def _commit() -> str | None:
-    """The commit that is checked out where this file lies, with `+` where files were changed since."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+def commit(code: Path) -> str | None:
+    """The commit that is checked out where the file `code` lies, with `+` where tracked files were changed since.
+
+    None where git is not installed, and where `code` is not among the files of the repository that its folder belongs
+    to: installed beneath somebody's project, say, whose commits tell nothing about this code.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's repository
+
+    def git(*arguments: str) -> str | None:
+        asked = ["git", "-C", str(code.parent), *arguments]
+        done = subprocess.run(asked, capture_output=True, text=True, env=own)
+        return None if done.returncode else done.stdout.strip()
+
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True
-        )
+        if git("ls-files", "--error-unmatch", code.name) is None:
+            return None
+        head, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
     except OSError:  # no git on this machine
         return None
-    if head.returncode:
-        return None
-    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return None if head is None else head + ("+" if changed else "")

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from visavis import metrics
 from visavis.faces import Faces
 from visavis.messages import say
-from visavis.metrics import Judged, Scores, or_none
+from visavis.metrics import FEW, Judged, Scores, or_none
 from visavis.training.pace import Pace
 from visavis.training.pictures import draw_finds
 from visavis.training.record import Record, draw_precision_recall
@@ -45,8 +46,9 @@ class Run:
     """What learns, from which batches, how far it is, and the folder that it writes to.
 
     loader: a DataLoader of (images, targets), those that are left of the epoch that `batches` was started on.
-    validate: gives the network's worth on `held_out`; None where it was to stop. told: called at the end of an epoch.
-    metadata: of the checkpoints. described: what a resumed run records of itself.
+    validate: scores the network on `held_out`; returns None where it was asked to stop. threshold: the score from which
+    on a find counts, which stays where `held_out` shows too few faces to choose another (`metrics.FEW`).
+    metadata: of the checkpoints. described: what a resumed run records of itself. epoch_over: called after each epoch.
     """
 
     def __init__(
@@ -60,18 +62,19 @@ class Run:
         epochs: int,
         patience: int | None,
         save_every: float,
+        threshold: float,
         metadata: Figures,
         described: Figures,
-        told: Callable[[], object],
+        epoch_over: Callable[[], object],
     ) -> None:
         self.out, self.learner, self.batches, self.loader = out, learner, batches, loader
-        self.validate, self.held_out, self.told = validate, held_out, told
+        self.validate, self.held_out, self.epoch_over = validate, held_out, epoch_over
         self.epochs, self.patience, self.metadata, self.described = epochs, patience, metadata, described
         self.pace = Pace(save_every)
         self.steps = epochs * batches.steps
         self.first = learner.world.first
         self.record: Record | None = None
-        self.evaluated, self.worse, self.best, self.threshold = 0, 0, -1.0, 0.5
+        self.evaluated, self.worse, self.best, self.threshold = 0, 0, -1.0, threshold
 
     def go(self, stop: "Stop") -> int:
         """All that is left to do of the run. Returns the exit status. Raises NotFinite."""
@@ -96,10 +99,22 @@ class Run:
                 return stop.status or 1
         if self.enough:
             self.tell(f"no better AP in {self.worse} epochs: stopped, as --patience asks")
-        weights = self.out / "best.safetensors"
-        self.tell(f"best AP {self.best:.3f}: {weights}; curves in {self.out / 'curves.png'}")
-        self.tell(f"find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed")
+        self._conclude()
         return 0
+
+    def _conclude(self) -> None:
+        """Say what came of the run, naming only files that are there."""
+        weights = [self.out / name for name in ("best.safetensors", "last.safetensors")]
+        weights = [path for path in weights if path.exists()]
+        if not weights:
+            self.tell(f"best AP {self.best:.3f}; {self.out} holds no weights any more")
+            return
+        curves = self.out / "curves.png"
+        self.tell(f"best AP {self.best:.3f}: {weights[0]}" + (f"; curves in {curves}" if curves.exists() else ""))
+        if self.best > 0:
+            self.tell(f"find the faces in your photos: python predict.py PHOTOS --detector {weights[0]} --out boxed")
+        else:
+            self.tell("it finds none of the validation faces yet: train for more epochs, or start from trained weights")
 
     @property
     def enough(self) -> bool:
@@ -136,12 +151,16 @@ class Run:
         figures = {key: or_none(round(value, 4)) for key, value in asdict(scores).items()} if scores else {}
         metadata = self.metadata | {
             "boxes": "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on",
-            "threshold": round(scores.best_threshold if scores else self.threshold, 4),
+            "threshold": round(self._threshold(scores), 4),
             "epoch": -(-self.learner.done // self.batches.steps),
             "validation": figures,
         }
         metadata |= kinds.of(metadata).described(self.learner.kept)
         checkpoint.save(self.out / name, self.learner.kept.state_dict(), metadata)
+
+    def _threshold(self, scores: Scores | None) -> float:
+        """The threshold that goes with these scores, if they are of enough faces; else the one that it has."""
+        return scores.best_threshold if scores and scores.faces >= FEW else self.threshold
 
     def tell(self, message: str) -> None:
         """Say it, of several processes in one."""
@@ -176,7 +195,7 @@ class Run:
                     return False
                 if self.pace.due():
                     self.save()
-        self.told()
+        self.epoch_over()
         return True
 
     def _validate(self, stop: "Stop") -> bool:
@@ -186,6 +205,7 @@ class Run:
         if validation is None:
             return False
         scores, epoch = validation.scores, self.evaluated + 1
+        threshold = self._threshold(scores)
         with self.learner.guard:
             self.worse = 0 if scores.ap > self.best else self.worse + 1
             if self.record:
@@ -193,15 +213,31 @@ class Run:
                 self.record.add({"epoch": epoch, "step": self.learner.done} | figures)
                 if scores.ap > self.best:
                     self.keep("best.safetensors", scores)
-                    draw_finds(self.out / "predictions.png", self.held_out, validation.finds, scores.best_threshold)
-                    draw_precision_recall(self.out / "pr.png", validation.judged, scores.best_threshold)
+                    draw_finds(self.out / "predictions.png", self.held_out, validation.finds, threshold)
+                    draw_precision_recall(self.out / "pr.png", validation.judged, threshold)
                 self.record.chart()
             if scores.ap > self.best:
-                self.best, self.threshold = scores.ap, scores.best_threshold
+                self.best, self.threshold = scores.ap, threshold
             self.evaluated = epoch
             self.save(scores)
         self.tell(
             f"epoch {epoch}: AP {scores.ap:.3f}, AP50 {scores.ap50:.3f}, best F1 {scores.best_f1:.3f} at a score of "
             f"{scores.best_threshold:.2f}, on {scores.photos} photos with {scores.faces} faces"
         )
+        self._reservations(validation, threshold)
         return True
+
+    def _reservations(self, validation: Validation, threshold: float) -> None:
+        """Say, once, what the figures cannot bear: too few faces, and false finds that may be faces."""
+        if self.evaluated < self.epochs and not self.enough:
+            return
+        if validation.scores.faces < FEW:
+            self.tell(
+                f"{validation.scores.faces} faces for validation are too few to choose a threshold by ({FEW} or more "
+                f"are needed): it stays {threshold:.2f}, and AP may be off by much"
+            )
+        if doubtful := metrics.doubtful(validation.judged, threshold):
+            self.tell(
+                f"{doubtful} false finds in the validation photos are surer than half of the right ones: they may be "
+                f"faces that nobody labelled. See {self.out / 'predictions.png'}; python -m clean looks for such faces"
+            )

@@ -293,9 +293,11 @@ def _fetch(weights: Any) -> Weights:
         state: Weights = weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError, UnpicklingError) as error:  # no network, a wrong hash, a damaged file
         reason = str(error).strip().split("\n")[0]
+        shipped = checkpoint.metadata(checkpoint.SHIPPED)["arch"]
         raise InputError(
-            f"cannot get {name} ({reason}); torch looks for it in {folder} and downloads it from "
-            f"{weights.url}: put the file there, or pass `init` none or `init` PATH"
+            f"cannot get {name} ({reason}); start from the weights that come with visavis, which need no network: "
+            f"`arch` {shipped} with `init` shipped. Or put {name} into {folder} (it is at {weights.url}), or pass the "
+            "path of another file of weights, or none, as `init`"
         ) from None
     return state
 

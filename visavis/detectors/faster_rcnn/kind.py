@@ -21,6 +21,8 @@ ARCHS = (
     "mobilenet_v2_slim_fpnlite",
 )
 """The names of `ARCHS` in architectures.py, which needs torch."""
+LIGHT = tuple(name for name in ARCHS if name.startswith("mobilenet"))
+"""Those that a CPU trains in a second or two a step."""
 
 
 def load(

@@ -1,0 +1,112 @@
+"""What a step of training takes on a CPU, measured on one picture before the training begins."""
+
+import copy
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.models.detection import FasterRCNN
+
+from visavis.messages import say
+from visavis.training import draws
+
+SLOW = 10.0
+"""Seconds a step from which on a lighter network is suggested."""
+LONG = 3.0
+"""Seconds for one picture beside which those that kernels take to compile do not count."""
+COPIES = 5
+"""Times that a weight is held while it learns: itself, its gradient, AdamW's two means, and the running mean."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a step takes, at least: seconds, and bytes of memory."""
+
+    seconds: float
+    memory: int
+
+
+def say_what_a_step_takes(model: FasterRCNN, arch: str, parts: list[tuple[int, float]], square: bool) -> None:
+    """Measure a step and say what it takes, and what to do where that is too much.
+
+    parts: how many pictures go through the network together, and their share of the batch, for each part of it.
+    square: whether pictures are as wide as they are high, as mosaics are; else they are 4 to 3.
+    """
+    say(f"measuring what a step of {arch} takes on this CPU")
+    counts = [count for count, _ in parts]
+    cost, free = of_a_step(model, sum(counts), max(counts), square), free_memory()
+    left = "" if free is None else f"; {free / 1e9:.1f} GB are free"
+    say(
+        f"{arch} on a CPU: a step of {sum(counts)} photos takes about {cost.seconds:.0f} seconds and "
+        f"{cost.memory / 1e9:.1f} GB of memory{left}"
+    )
+    if free is not None and cost.memory > free:
+        say(
+            "that is more memory than is free, so the system will end the run: raise --accumulate, lower --batch-size "
+            "or --size, or leave out --arch and --init, which trains the light network that comes with visavis"
+        )
+    elif cost.seconds > SLOW:
+        say("leave out --arch and --init to train the light network that comes with visavis: it is made for a CPU")
+
+
+def of_a_step(model: FasterRCNN, photos: int, at_once: int, square: bool) -> Cost:
+    """Put one picture of the largest training size through a copy of `model`, forwards and backwards. Where that is
+    quick, a second time, for the first one includes the compilation of kernels.
+
+    photos: of a step; at_once: how many of them go through the network together. square: as mosaics are, else 4 to 3.
+    """
+    network = copy.deepcopy(model).train()
+    drawn = draws.from_seeds(network)
+    side = network.transform.largest
+    wide = side if square else side * 4 // 3
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    box = torch.tensor([[0.25 * wide, 0.25 * side, 0.75 * wide, 0.75 * side]])
+    target: dict[str, Any] = {"boxes": box, "labels": torch.ones(1, dtype=torch.int64), "ignore": torch.zeros(0, 4)}
+    picture = torch.zeros(3, side, wide)
+    with torch.random.fork_rng(devices=[]):
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            spent = _seconds(network, drawn, picture, dict(target))
+        if spent < LONG:
+            spent = _seconds(network, drawn, picture, dict(target))
+    held = sum(parameter.nbytes for parameter in network.parameters())
+    return Cost(spent * photos, sum(kept.values()) * at_once + held * COPIES)
+
+
+def _seconds(network: FasterRCNN, drawn: draws.Draws, picture: Tensor, target: dict[str, Any]) -> float:
+    began = time.perf_counter()
+    drawn.begin([0])
+    losses = network([picture], [target])
+    torch.stack(list(losses.values())).sum().backward()
+    return time.perf_counter() - began
+
+
+def free_memory() -> int | None:
+    """Bytes of main memory that this process may still take, by Linux's and the container's account; None elsewhere."""
+    left = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                left.append(int(line.split()[1]) * 1024)
+    except OSError:  # no Linux
+        return None
+    for most, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            limits = [int((Path("/sys/fs/cgroup") / name).read_text()) for name in (most, used)]
+        except (OSError, ValueError):  # another version of control groups, or no limit ("max")
+            continue
+        left.append(max(0, limits[0] - limits[1]))
+    return min(left, default=None)

@@ -1,0 +1,46 @@
+"""What a training starts from: an architecture, its weights, and the threshold and calibration that come with these."""
+
+from pathlib import Path
+
+from visavis import calibration, checkpoint
+from visavis.calibration import Calibration
+
+FULL = "resnet50_fpn"
+"""The architecture for a GPU."""
+LIGHT = "mobilenet_v2_fpnlite"
+"""The architecture for a CPU, where the weights to start from are not ours."""
+THRESHOLD = 0.5
+"""The score from which on a find counts, where the weights to start from come without a threshold."""
+
+
+def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
+    """The architecture and the weights (names or paths) to start from, where None leaves the choice to us.
+
+    Without either, a GPU gets torchvision's ResNet-50 from COCO, and a CPU the light network that comes with visavis,
+    with its weights: nothing has to be fetched, and a step takes a second or two. An architecture that is not given is
+    that of the checkpoint to start from, where it is one of ours. Raises InputError where that cannot be read.
+    """
+    shipped = str(checkpoint.metadata(checkpoint.SHIPPED)["arch"])
+    if arch is not None:
+        return arch, init or ("shipped" if arch == shipped else "coco")
+    if init is None:
+        return (FULL, "coco") if gpu else (shipped, "shipped")
+    if (path := _checkpoint(init)) is not None:
+        return checkpoint.metadata(path)["arch"], init
+    return FULL if gpu or init == "coco" else LIGHT, init
+
+
+def scoring(init: str) -> tuple[Calibration, float]:
+    """The calibration of the scores and the threshold of the weights to start from; none and `THRESHOLD` without."""
+    if (path := _checkpoint(init)) is None:
+        return Calibration(), THRESHOLD
+    metadata = checkpoint.metadata(path)
+    return calibration.of_checkpoint(metadata), float(metadata.get("threshold", THRESHOLD))
+
+
+def _checkpoint(init: str) -> Path | None:
+    """The checkpoint of ours that `init` stands for, if it stands for one."""
+    if init == "shipped":
+        return checkpoint.SHIPPED
+    path = Path(init)
+    return path if path.suffix == ".safetensors" and path.is_file() else None
