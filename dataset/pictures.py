@@ -59,7 +59,7 @@ def entries(folder: Path, photos: Sequence[Photo], found: Path | None = None) ->
         made.append(Entry(photo.image_id, photo.path, Faces(photo.boxes), faces, photo.ignore, shown))
     if found is not None and all(entry.found is None for entry in made):
         raise InputError(
-            f"--found {found}: none of these {len(made)} photos is among those that it looked at; "
+            f"`found` {found}: none of these {len(made)} photos is among those that it looked at; "
             f"run `python predict.py {folder / 'images'} --out {found} --overwrite`, here in this folder"
         )
     return made
@@ -67,6 +67,12 @@ def entries(folder: Path, photos: Sequence[Photo], found: Path | None = None) ->
 
 def _finds(folder: Path) -> dict[Path, Faces]:
     """Photo -> what predict.py found in it, none included."""
+    for name in ("faces.csv", "files.csv"):
+        if not (folder / name).is_file():
+            raise InputError(
+                f"`found` {folder}: there is no {name}; give a folder that predict.py wrote to "
+                f"(python predict.py PHOTOS --out {folder})"
+            )
     boxes: dict[str, list[list[float]]] = {}
     for line, row in enumerate(tables.rows(folder / "faces.csv", ("path", "x1", "y1", "x2", "y2", "score")), start=2):
         box = tables.box(row, folder / "faces.csv", line)

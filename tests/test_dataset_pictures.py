@@ -108,6 +108,10 @@ def test_the_page_of_a_data_folder(folder: Path) -> None:
     (folder / "boxed/files.csv").write_text("path,status,reason,width,height,faces,seconds\nother.png,ok,,1,1,0,0\n")
     done = typed(*common, "--found", folder / "boxed")
     assert done.returncode == 2 and "none of these 8 photos is among those that it looked at" in done.stderr
+    (folder / "nothing").mkdir()
+    done = typed(*common, "--found", folder / "nothing")
+    assert done.returncode == 2 and "there is no faces.csv; give a folder that predict.py wrote to" in done.stderr
+    assert "clean" not in done.stderr.partition("--found")[2]
 
 
 def on_page(path: Path) -> list[dict]:

@@ -67,6 +67,15 @@ def test_the_page_holds_thumbnails_boxes_and_reasons(tmp_path: Path) -> None:
     assert photos[0]["r"]["reason"] == "</script><b>&" and "</script><b>" not in path.read_text()
 
 
+def test_a_photo_is_a_path_a_text_a_pillow_image_or_an_array(tmp_path: Path) -> None:
+    array = skimage.data.coffee()
+    Image.fromarray(array).save(tmp_path / "a.png")
+    given = (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(array), array)
+    photos = photos_in(visavis.look([Entry("a", one) for one in given], tmp_path / "page.html"))
+    assert [(photo["h"], photo["w"]) for photo in photos] == [(400, 600)] * 4
+    assert [photo.get("f") for photo in photos] == ["a.png", "a.png", None, None]
+
+
 def test_boxes_are_in_the_pixels_of_the_whole_photo(tmp_path: Path) -> None:
     Image.fromarray(skimage.data.astronaut()).resize((3000, 2001)).save(tmp_path / "large.jpg")
     entry = Entry("large", tmp_path / "large.jpg", faces([1000, 300, 1600, 800]))

@@ -23,7 +23,7 @@ from visavis.drawing import COLOURS
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import Picture, fit, header, read_reduced
+from visavis.images import Picture, fit, header, read_reduced, taken
 
 LARGEST = 29_000_000
 """Bytes of a page, unless asked otherwise: what a browser opens at once, and a mail or a chat still takes."""
@@ -42,13 +42,13 @@ _BYTES_A_PIXEL = 0.06
 class Entry:
     """A photo on the page.
 
-    picture: its path, or (height, width, 3) uint8 RGB. truth: the labels, None where there are none to show.
+    picture: its path, a Pillow image, or (height, width, 3) uint8 RGB. truth: the labels, None where there are none.
     found: what a detector found, None where none looked: without it nothing is missed or false.
     ignore: (M, 4), pixels. row: facts to show, name -> text; `identity` and `reason` can be filtered by.
     """
 
     name: str
-    picture: Path | Picture
+    picture: str | os.PathLike[str] | Image.Image | Picture
     truth: Faces | None = None
     found: Faces | None = None
     ignore: Boxes = field(default_factory=lambda: as_boxes([]))
@@ -82,15 +82,16 @@ def look(
         "judged": any(entry.found is not None and entry.truth is not None for entry in entries),
     }
     rows = [_row(entry, threshold, iou) for entry in entries]
-    paths = sum(3 * len(os.path.relpath(one.picture, out.parent)) for one in entries if isinstance(one.picture, Path))
+    places = [Path(one.picture) if isinstance(one.picture, str | os.PathLike) else None for one in entries]
+    paths = sum(3 * len(os.path.relpath(place, out.parent)) for place in places if place is not None)
     facts = len(page) + sum(len(_json(row)) for row in rows) + paths + 1000
     share = (largest - facts) // max(1, len(rows)) - 50  # bytes in base64; 50 for the size and the fields' names
     if rows and share < 200:
         raise InputError(f"{len(rows)} photos are too many for a page of {largest:,} bytes; show fewer")
-    for row, entry in zip(rows, entries, strict=True):
-        _add_picture(row, entry, share * 3 // 4)
-        if isinstance(entry.picture, Path):  # a link to follow, from the page's folder; never fetched by itself
-            row["f"] = quote(os.fsencode(Path(os.path.relpath(entry.picture, out.parent)).as_posix()))
+    for row, entry, place in zip(rows, entries, places, strict=True):
+        _add_picture(row, entry.picture if place is None else place, share * 3 // 4)
+        if place is not None:  # a link to follow, from the page's folder; never fetched by itself
+            row["f"] = quote(os.fsencode(Path(os.path.relpath(place, out.parent)).as_posix()))
     with replaced(out) as file:
         before, after = page.split("{{photos}}")
         file.write(before.replace("{{head}}", _json(head)))
@@ -116,8 +117,8 @@ def mistakes(truth: Faces, found: Faces, ignore: Boxes, iou: float = 0.5) -> tup
     for number in np.delete(missed, near[near >= 0]):
         labels[number] = "missed"
     finds = ["neither" if match == metrics.NEITHER else "found" for match in matches]
-    for number, taken in zip(false, near, strict=True):
-        finds[number] = "false" if taken < 0 else "placed"
+    for number, face in zip(false, near, strict=True):
+        finds[number] = "false" if face < 0 else "placed"
     return labels, finds
 
 
@@ -157,18 +158,18 @@ def _corners(box: np.ndarray) -> list[float]:
     return [round(float(value), 1) for value in box]
 
 
-def _add_picture(row: dict[str, Any], entry: Entry, most: int) -> None:
+def _add_picture(row: dict[str, Any], photo: Path | Image.Image | Picture, most: int) -> None:
     """The photo's size and its thumbnail (WebP, base64) of at most `most` bytes, or why there is none."""
     side = int(np.clip(np.sqrt(most / _BYTES_A_PIXEL), *_SIDES))
-    if isinstance(entry.picture, Path):
+    if isinstance(photo, Path):
         try:
-            picture, _ = read_reduced(entry.picture, side)
+            picture, _ = read_reduced(photo, side)
         except ImageError as error:
             row |= {"h": 3, "w": 4, "x": str(error)}
             return
-        height, width = header(entry.picture) or picture.shape[:2]  # of the whole photo: boxes are in its pixels
+        height, width = header(photo) or picture.shape[:2]  # of the whole photo: boxes are in its pixels
     else:
-        picture = entry.picture
+        picture = taken(photo)
         height, width = picture.shape[:2]
     row |= {"h": height, "w": width}
     row["t"] = base64.b64encode(_thumbnail(picture, side, most)).decode()
