@@ -37,7 +37,7 @@ STOREYS = [
     {"video", "rewriting"},
     {"faces"},
     {"boxes", "images"},
-    {"cores", "device", "extras", "files", "formats", "workers"},  # these know neither faces nor models
+    {"cores", "device", "extras", "files", "formats", "texts", "workers"},  # these know neither faces nor models
     {"errors", "messages"},
 ]
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from visavis import Faces
 from visavis.detectors.protocol import About
-from visavis.prediction import results
 from visavis.prediction.copies import Copies
+from visavis.prediction.formats import load_format
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.records import SIDES
 from visavis.prediction.results import Tables, Told
@@ -122,7 +122,7 @@ def test_attributes_and_keypoints_are_columns_and_in_every_format_that_has_room(
         ["3", "", "so, so", "64.00", "68.00", "76.00", "68.00"],
     ]
     for format in ("json", "coco", "voc"):
-        results.FORMATS[format](out, lambda: zip(inputs, records, strict=True))
+        load_format(format).write(out, lambda: zip(inputs, records, strict=True))
     one, none, _ = json.loads((out / "faces.json").read_text())
     told = {"score": 0.8, "age": None, "mood": "so, so", "secret": 2, "keypoints": [[32.0, 34.0], [38.0, 34.0]]}
     assert one["faces"][1] == dict(zip(SIDES, (30.0, 30.0, 40.0, 44.0), strict=True)) | told

@@ -17,7 +17,7 @@ from dataset.photos import load_photos
 from visavis import images
 from visavis.boxes import Boxes, as_boxes
 from visavis.commands import predict
-from visavis.prediction import results
+from visavis.prediction import pages as prediction_pages
 from visavis.prediction.records import Record
 from visavis.sources import Input
 
@@ -172,12 +172,12 @@ def test_names_in_coco_are_below_one_folder_however_the_inputs_were_given(
 
 def test_many_photos_have_several_pages(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     records = [Record(**json.loads(line)) for line in (place / "out/faces.jsonl").read_text().splitlines()]
-    monkeypatch.setattr(results, "PAGE_PHOTOS", 3)
+    monkeypatch.setattr(prediction_pages, "PAGE_PHOTOS", 3)
     for numbers, pages in (((), [0]), ((0, 1), [2]), ((0, 1, 2, 3, 4), [3, 1]), ((0, 1, 2), [3])):
         some = [(Input(records[number].path), records[number]) for number in numbers]
         folder = tmp_path / "pages"  # those of a larger run before go
         folder.mkdir(exist_ok=True)
-        results.write_page(folder, lambda some=some: iter(some))
+        prediction_pages.write_page(folder, lambda some=some: iter(some))
         names = ["look.html", "look-2.html"][: len(pages)]
         assert sorted(path.name for path in folder.iterdir()) == sorted(names)
         assert [(folder / name).read_text().count('"t":"') for name in names] == pages

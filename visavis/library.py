@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from visavis.drawing import boxes_on
-from visavis.effects.redaction import Effect, Redaction
+from visavis.effects.redaction import Redaction
 from visavis.faces import Faces
 from visavis.images import Picture, taken
 
@@ -23,11 +23,12 @@ def draw(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, **
 
 
 def redact(
-    image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, effect: Effect = "blur", **how: Any
+    image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, effect: str = "blur", **how: Any
 ) -> Image.Image:
     """A copy of the picture in which nobody recognises the faces.
 
-    image: as for `draw`. effect: `blur`, `pixelate`, `fill` (black) or `oval-blur`. how: `grow` and `keep_largest` of
-    visavis.Redaction. Raises ValueError for another effect, and as `draw` does.
+    image: as for `draw`. effect: one of visavis.effects.redaction.EFFECTS: `blur`, `pixelate`, `fill` (black),
+    `oval-blur`. how: `grow` and `keep_largest` of visavis.Redaction. Raises ValueError for another effect, and as
+    `draw` does.
     """
     return Image.fromarray(np.asarray(Redaction(effect, **how)(taken(image), faces)))

@@ -21,16 +21,18 @@ from visavis.analysers import ANALYSERS
 from visavis.checkpoint import SHIPPED
 from visavis.commands.commandline import Seconds
 from visavis.cores import cores
+from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import Detector, about
-from visavis.effects.redaction import Effect, Redaction
+from visavis.effects.redaction import EFFECTS, Redaction
 from visavis.errors import InputError, StillBusy
 from visavis.images import MAX_PIXELS
 from visavis.messages import say
-from visavis.prediction import footage, results, runs
+from visavis.prediction import footage, runs
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.copies import Copies
 from visavis.prediction.crops import Crops
 from visavis.prediction.footage import EVERY
+from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.pipeline import Pipeline, Task, ready
 from visavis.prediction.results import Report, Tables, Told
 from visavis.sources import Input
@@ -56,9 +58,10 @@ class Options:
     """The number of a camera to look at, until Ctrl-C; on Windows its name."""
     recurse: bool = True
     """Search through the folders in a folder, too."""
-    detector: str = "shipped"
-    """The project's own (shipped), another of its detectors (opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface),
-    or the path of a checkpoint that train.py wrote."""
+    detector: Annotated[
+        str,
+        tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
+    ] = "shipped"
     weights: Path | None = None
     """The path of a checkpoint, as for --detector."""
     threshold: float | None = None
@@ -67,8 +70,9 @@ class Options:
     """Of videos and cameras: look at every so many frames; in between, redaction covers wherever a face may be."""
     min_size: float = 20
     """Leave out faces whose shorter side is below this, in pixels of the photo."""
-    format: str = "csv"
-    """What the faces are written as, with commas between: csv, json, jsonl, coco, yolo, voc."""
+    format: Annotated[
+        str, tyro.conf.arg(help=f"What the faces are written as, with commas between: csv, {', '.join(FORMATS)}.")
+    ] = "csv"
     analyse: Annotated[
         str,
         tyro.conf.arg(
@@ -78,9 +82,15 @@ class Options:
     ] = ""
     draw: bool = True
     """Write drawn/: a copy of each photo as a JPEG file, with boxes and scores."""
-    redact: Effect | None = None
-    """Write redacted/: a copy of each photo in its own format, with every face found made unrecognisable (those below
-    --min-size, too) and without places, thumbnails and previews in its metadata. fill leaves nothing of a face."""
+    redact: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar=f"{{{','.join(EFFECTS)}}}",
+            help="Write redacted/: a copy of each photo in its own format, with every face found made unrecognisable "
+            "(those below --min-size, too) and without places, thumbnails and previews in its metadata. fill leaves "
+            "nothing of a face.",
+        ),
+    ] = None
     grow: float = 0.2
     """With --redact: share of a face's width and height that is redacted beyond it at each side."""
     keep_largest: bool = False
@@ -136,7 +146,13 @@ class Options:
         """What is written of each photo in the folder `out`."""
         redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
         crops = Crops(self.margin, self.square) if self.crops else None
-        frames = "all" if set(self.formats) & set(results.OF_PICTURES) else "some" if self.look else ""
+        frames = (
+            "all"
+            if any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
+            else "some"
+            if self.look
+            else ""
+        )
         return Copies(out, self.draw, redaction, crops, self.sheet, frames, self.analysis)
 
 
@@ -260,6 +276,8 @@ def _check(options: Options) -> None:
         raise InputError(f"--every {options.every}: give at least 1")
     if not options.min_size >= 0:
         raise InputError(f"--min-size {options.min_size:g}: give 0 or more pixels")
+    if options.redact is not None and options.redact not in EFFECTS:
+        raise InputError(f"--redact {options.redact}: there are {', '.join(EFFECTS)}")
     if options.redact is None and (options.keep_largest or options.grow != Options.grow):
         raise InputError("--keep-largest and --grow say how to --redact; give that, too")
     if not options.crops and (options.square or options.margin != Options.margin):
@@ -270,9 +288,9 @@ def _check(options: Options) -> None:
         raise InputError("--max-pixels and --timeout must be more than 0")
     if options.weights is not None and options.detector != "shipped":
         raise InputError("--weights and --detector both name a detector; give one of them")
-    unknown = set(options.formats) - {"csv", *results.FORMATS}
+    unknown = set(options.formats) - {"csv", *FORMATS}
     if unknown or not options.formats:
-        raise InputError(f"--format {options.format}: there are {', '.join(['csv', *results.FORMATS])}")
+        raise InputError(f"--format {options.format}: there are {', '.join(['csv', *FORMATS])}")
     if options.out is None:
         if options.stdout is None:
             raise InputError("give --out, a folder for the results, or --stdout jsonl")

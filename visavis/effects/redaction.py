@@ -14,9 +14,8 @@ Learning", 2016). `fill` leaves nothing at all.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +25,36 @@ from visavis.boxes import area, grow
 from visavis.faces import Faces
 from visavis.images import Picture
 
-Effect = Literal["blur", "pixelate", "fill", "oval-blur"]
-
 CELLS = 4
 """Averages along the longer side of a region: so many at most, whatever the photo's size."""
 
 SMALLEST_CELL = 4
 """Pixels along a cell's side at least: what is smaller than a few cells is averaged to fewer of them."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How a region is shown. It is given nothing of it but averages, so that no effect can leave more.
+
+    show: an image of the averages, and (width, height) of the region -> an image of that size. oval: only the ellipse
+    in the face's grown box is changed, not the rectangle.
+    """
+
+    show: Callable[[Image.Image, tuple[int, int]], Image.Image]
+    oval: bool = False
+
+
+def _smooth(averages: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return averages.resize(size, Image.Resampling.BICUBIC)
+
+
+EFFECTS: dict[str, Effect] = {
+    "blur": Effect(_smooth),
+    "pixelate": Effect(lambda averages, size: averages.resize(size, Image.Resampling.NEAREST)),
+    "fill": Effect(lambda averages, size: Image.new("RGB", size)),
+    "oval-blur": Effect(_smooth, oval=True),
+}
+"""Name -> effect. To add one is to add a line."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +67,27 @@ class Redaction:
     keep_largest: leave the face of the largest box as it is, where no other face's region reaches into it.
     """
 
-    effect: Effect = "blur"
+    effect: str = "blur"
     grow: float = 0.2
     keep_largest: bool = False
 
     def __post_init__(self) -> None:
-        if self.effect not in get_args(Effect):
-            raise ValueError(f"there is no effect {self.effect!r}; there are {', '.join(get_args(Effect))}")
+        if self.effect not in EFFECTS:
+            raise ValueError(f"there is no effect {self.effect!r}; there are {', '.join(EFFECTS)}")
 
     def __call__(self, image: Picture, faces: Faces) -> Picture:
         """A copy of `image`, (height, width, 3) uint8, with all `faces` redacted; boxes may reach outside it."""
         redacted = Image.fromarray(image).copy()
         for region in self._regions((image.shape[0], image.shape[1]), faces):
             before = redacted.crop(region.place)
-            redacted.paste(self._averaged(before, region.cell), region.place, region.shape(self.effect))
+            redacted.paste(self._averaged(before, region.cell), region.place, region.shape(EFFECTS[self.effect].oval))
         return np.asarray(redacted)
 
     def mask(self, size: tuple[int, int], faces: Faces) -> NDArray[np.bool_]:
         """(height, width) bool: the pixels of a picture of `size` that may have changed."""
         mask = Image.new("1", (size[1], size[0]))
         for region in self._regions(size, faces):
-            mask.paste(1, region.place, region.shape(self.effect))
+            mask.paste(1, region.place, region.shape(EFFECTS[self.effect].oval))
         return np.asarray(mask)
 
     def _regions(self, size: tuple[int, int], faces: Faces) -> Iterator["_Region"]:
@@ -78,12 +100,9 @@ class Redaction:
 
     def _averaged(self, before: Image.Image, cell: float) -> Image.Image:
         """A region as its effect shows it, made of averages over squares of `cell` pixels alone."""
-        if self.effect == "fill":
-            return Image.new("RGB", before.size)
         across, down = (max(1, round(side / cell)) for side in before.size)
         averages = before.resize((across, down), Image.Resampling.BOX)
-        between = Image.Resampling.NEAREST if self.effect == "pixelate" else Image.Resampling.BICUBIC
-        return averages.resize(before.size, between)
+        return EFFECTS[self.effect].show(averages, before.size)
 
 
 @dataclass(frozen=True)
@@ -99,10 +118,10 @@ class _Region:
         x1, y1, x2, y2 = self.box
         return max(max(x2 - x1, y2 - y1) / CELLS, SMALLEST_CELL)
 
-    def shape(self, effect: Effect) -> Image.Image:
+    def shape(self, oval: bool) -> Image.Image:
         """The part of `place` that is redacted, as a mask: all of it, or what the ellipse in the box covers."""
         left, top, right, bottom = self.place
-        if effect != "oval-blur":
+        if not oval:
             return Image.new("1", (right - left, bottom - top), 1)
         x1, y1, x2, y2 = self.box
         across = (np.arange(left, right) + 0.5 - (x1 + x2) / 2) / ((x2 - x1) / 2)

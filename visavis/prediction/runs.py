@@ -9,8 +9,9 @@ from typing import Any
 from visavis.errors import InputError
 from visavis.files import sweep
 from visavis.messages import say
-from visavis.prediction import results, sheets
+from visavis.prediction import pages, results, sheets
 from visavis.prediction.copies import CROPS, DRAWN, REDACTED
+from visavis.prediction.formats import FORMATS, load_format, written
 from visavis.prediction.frames import FRAMES
 from visavis.prediction.records import Journal, Record
 from visavis.sources import Input
@@ -18,8 +19,8 @@ from visavis.sources import Input
 JOURNAL = ".predict.jsonl"
 """What a run has done so far; it goes when all is done."""
 
-NAMES = (results.FILES, results.FACES, results.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS)
-NAMES += tuple(results.WRITTEN.values())
+NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS)
+NAMES += tuple(written())
 """All that a run may leave in its folder."""
 
 
@@ -41,7 +42,7 @@ def begin(out: Path, settings: dict[str, Any], inputs: Sequence[Input]) -> Journ
     made."""
     _make(out)
     journal = Journal.begin(out / JOURNAL, settings, inputs)
-    results.forget(out)
+    _forget(out)
     sweep(out)
     return journal
 
@@ -68,10 +69,10 @@ def conclude(out: Path, held: Journal, formats: Iterable[str], page: bool, sheet
         return zip(held.inputs, held.records(), strict=True)
 
     for name in formats:
-        if name in results.FORMATS:
-            results.FORMATS[name](out, seen)
+        if name in FORMATS:
+            load_format(name).write(out, seen)
     if page:
-        results.write_page(out, seen)
+        pages.write_page(out, seen)
     if sheet:
         sheets.write_sheets(out, seen)
     sweep(out)  # what a worker was at when it died
@@ -105,3 +106,10 @@ def _make(folder: Path) -> None:
         raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another `out`") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"`out` {folder} cannot be written to; give another")
+
+
+def _forget(out: Path) -> None:
+    """Remove the tables and pages of an earlier run, before one that may write others."""
+    names = (results.FACES, pages.PAGE, *(name for name in written() if "." in name))
+    for path in (*(out / name for name in names), *out.glob("look-[0-9]*.html")):
+        path.unlink(missing_ok=True)

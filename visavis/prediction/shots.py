@@ -60,6 +60,11 @@ class Shot:
         return self.place + ending(self.file)
 
 
+def besides(face: Face) -> dict[str, Any]:
+    """Score and attributes of a face, and of a video's its frame and time."""
+    return {name: value for name, value in face.items() if name not in (*SIDES, "keypoints")}
+
+
 def _value(value: Any) -> Any:
     return np.nan if value is None else value
 

@@ -1,0 +1,63 @@
+"""COCO's JSON of object detection, as coco.json: what its own API reads."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from visavis.files import replaced
+from visavis.formats import coco
+from visavis.prediction.formats.protocol import Seen
+from visavis.prediction.records import Face
+from visavis.prediction.shots import Shot, besides, root, shots
+from visavis.sources import shown
+
+WRITES = "coco.json"
+OF_PICTURES = True
+
+
+def write(out: Path, seen: Seen) -> None:
+    """coco.json: names of files below `info.root`, a folder that starts from the one of coco.json itself. Images have a
+    `path`, the input's as in files.csv, annotations a `score`; a video's frames say which of which video they are."""
+    above = root(shots(seen(), out))
+    info = {"root": shown(os.path.relpath(os.path.realpath(above), os.path.realpath(out)))}
+    videos = {record.path: number for number, (_, record) in enumerate(seen(), start=1) if record.frames is not None}
+
+    def image(number: int, shot: Shot) -> dict[str, Any]:
+        name = shown(os.path.relpath(os.path.abspath(shot.file), above))
+        entry = {"id": number, "file_name": name, "width": shot.width, "height": shot.height, "path": shot.told}
+        return entry | ({"video_id": videos[shot.told], "frame_id": shot.frame} if shot.frame is not None else {})
+
+    def annotations() -> Iterator[dict[str, Any]]:
+        faces = count(1)
+        for number, shot in enumerate(shots(seen(), out), start=1):
+            for face, box in zip(shot.rows, shot.boxes, strict=True):
+                yield coco.annotation(next(faces), number, box, **besides(face), **points(face))
+
+    with replaced(out / WRITES) as file:
+        file.write(f'{{"info": {json.dumps(info)},\n"images": ')
+        write_list(file, (image(number, shot) for number, shot in enumerate(shots(seen(), out), start=1)))
+        file.write(',\n"annotations": ')
+        write_list(file, annotations())
+        if videos:
+            file.write(',\n"videos": ')
+            write_list(file, ({"id": number, "name": name} for name, number in videos.items()))
+        file.write(f',\n"categories": {json.dumps(coco.CATEGORIES)}}}\n')
+
+
+def points(face: Face) -> dict[str, Any]:
+    """Keypoints as COCO has them: x, y and 2, which means visible."""
+    points = face.get("keypoints")
+    return {} if points is None else {
+        "keypoints": [value for x, y in points for value in (x, y, 2)], "num_keypoints": len(points)
+    }  # fmt: skip
+
+
+def write_list(file: IO[str], entries: Iterable[object]) -> None:
+    """JSON, an entry a line."""
+    file.write("[")
+    for number, entry in enumerate(entries):
+        file.write((",\n" if number else "\n") + json.dumps(entry))
+    file.write("\n]")

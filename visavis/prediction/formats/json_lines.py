@@ -1,0 +1,15 @@
+"""faces.jsonl: a record a line."""
+
+from pathlib import Path
+
+from visavis.files import replaced
+from visavis.prediction.formats.protocol import Seen
+
+WRITES = "faces.jsonl"
+OF_PICTURES = False
+
+
+def write(out: Path, seen: Seen) -> None:
+    """See visavis.prediction.formats.protocol.Format."""
+    with replaced(out / WRITES) as file:
+        file.writelines(record.as_json() + "\n" for _, record in seen())
