@@ -91,7 +91,7 @@ def test_the_only_class_is_taken_and_said(photo: Path, capsys: pytest.CaptureFix
 
 def test_a_class_that_is_nowhere_is_refused(photo: Path):
     (photo / "a.xml").write_text(voc(label="head"))
-    with pytest.raises(InputError, match="no class 'person' among head; name it by `category`"):
+    with pytest.raises(InputError, match="no class 'person' among head \\(1\\); name it by `category`"):
         boxes("voc", photo, Wanted(category="person"))
 
 
@@ -171,6 +171,10 @@ def test_labels_of_another_shape_are_refused_and_those_of_no_size_are_taken_as_t
         b'Image ,X1,Y1,X2,Y2\n"a.jpg",180,68,272,186\n\n',
         b"image,x1,y1,x2,y2\n" + b"a.jpg,180,68,272,186\n" * 3,  # one face, three times
         b"image,width,height,x1,y1,x2,y2\na.jpg,256,256,90,34,136,93\n",
+        b"image;x1;y1;x2;y2\r\na.jpg;180,0;68,0;272,0;186,0\r\n;;;;\r\n",  # decimal commas, an empty row
+        b"image,x1,y1,x2,y2\na.jpg,180,68,272,186,\n",
+        rb"image,x1,y1,x2,y2" + b"\n" + rb"C:\photos\a.JPG,180,68,272,186" + b"\n",
+        b"image,x1,y1,x2,y2\r0a1b2c3d-a.png,180,68,272,186\r",
     ],
 )
 def test_a_csv_as_spreadsheets_write_it(photo: Path, table: bytes):
@@ -184,9 +188,10 @@ def test_a_face_labelled_three_times_is_one_and_it_is_said(photo: Path, capsys: 
     assert "labelled twice on one spot, and count once, in a.jpg (2)" in capsys.readouterr().err
 
 
-def test_two_faces_beside_each_other_stay_two(photo: Path):
-    (photo / "boxes.csv").write_text("image,x1,y1,x2,y2\na.jpg,100,100,200,200\na.jpg,101,100,201,200\n")
-    assert len(boxes("csv", photo / "boxes.csv")) == 2
+@pytest.mark.parametrize(("by", "count"), [(1, 1), (2, 1), (4, 2)])
+def test_faces_beside_each_other_stay_two_and_rounding_makes_none(photo: Path, by: int, count: int):
+    (photo / "boxes.csv").write_text(f"image,x1,y1,x2,y2\na.jpg,100,100,200,200\na.jpg,{100 + by},100,{200 + by},200\n")
+    assert len(boxes("csv", photo / "boxes.csv")) == count
 
 
 def test_a_hand_edited_table_keeps_its_last_row_and_a_torn_one_loses_it(tmp_path: Path):
@@ -279,3 +284,131 @@ def test_counts_that_cannot_be_are_refused_by_name(photo: Path, words: str):
     done = typed("-m", "dataset", *words.split(), "--data", photo / "out", "--out", photo / "new")
     name = words.split()[1]
     assert done.returncode == 2 and f"{name} must be" in done.stderr and not (photo / "new").exists()
+
+
+@pytest.mark.parametrize("kind", ["coco", "csv"])
+def test_shares_where_pixels_belong_are_refused_by_row(photo: Path, kind: str):
+    (photo / "a.csv").write_text("image,x1,y1,x2,y2\na.jpg,0.35,0.13,0.53,0.36\n")
+    (photo / "a.coco").write_text(coco({}, {"bbox": [0.35, 0.13, 0.18, 0.23]}))
+    with pytest.raises(InputError, match=r"(row 2|annotations\[0\]): the box .* lies within one pixel"):
+        boxes(kind, photo / f"a.{kind}")
+
+
+def test_what_of_a_source_is_not_taken_is_said(photo: Path, capsys: pytest.CaptureFixture[str]):
+    held = json.loads(coco({}, {}))
+    held["categories"].append({"id": 2, "name": "car"})
+    held["annotations"].append(held["annotations"][0] | {"id": 2, "category_id": "2"})
+    held["images"].append({"id": 2, "file_name": "gone.jpg"})
+    held["annotations"].append(held["annotations"][0] | {"id": 3, "image_id": 2})
+    (photo / "a.json").write_text(json.dumps(held))
+    assert formats.import_labels("coco", photo / "a.json", photo / "out") == (2, 1, 1)
+    err = capsys.readouterr().err
+    assert "boxes of other classes are left out: car (1)" in err
+    assert f"1 photos cannot be used: {photo / 'gone.jpg'}: missing" in err
+
+
+def test_a_class_without_a_box_is_not_a_set_without_faces(photo: Path):
+    held = json.loads(coco({}, {"category_id": 2}))
+    held["categories"].append({"id": 2, "name": "person"})
+    (photo / "a.json").write_text(json.dumps(held))
+    with pytest.raises(InputError, match=r"no class 'face' among face \(0\), person \(1\)"):
+        boxes("coco", photo / "a.json")
+    held["categories"][0]["name"] = "vehicle"  # nor is it what the boxes are of
+    (photo / "a.json").write_text(json.dumps(held))
+    assert boxes("coco", photo / "a.json") == [list(FACE)]
+
+
+def test_boxes_beside_their_photo_are_said(photo: Path, capsys: pytest.CaptureFixture[str]):
+    (photo / "boxes.csv").write_text("image,x1,y1,x2,y2\na.jpg,1180,68,1272,186\n")
+    boxes("csv", photo / "boxes.csv")
+    assert "boxes.csv row 2: (1180, 68, 1272, 186), the photo is 512 x 512" in capsys.readouterr().err
+
+
+def label_studio(photos: list[dict], annotations: list[dict]) -> str:
+    """result.json as Label Studio's converter (label-studio-sdk 2.1) writes it."""
+    common = {"id": 0, "image_id": 0, "category_id": 0, "segmentation": [], "ignore": 0, "iscrowd": 0, "area": 1.0}
+    return json.dumps(
+        {
+            "images": photos,
+            "categories": [{"id": 0, "name": "face"}],
+            "annotations": [common | one for one in annotations],
+            "info": {
+                "year": 2026, "version": "1.0", "description": "", "contributor": "Label Studio", "url": "",
+                "date_created": "2026-11-29 06:00:00.000000",
+            },
+        },
+        indent=2,
+    )  # fmt: skip
+
+
+def test_label_studios_coco_of_a_rotated_photo_and_two_annotators(photo: Path, capsys: pytest.CaptureFixture[str]):
+    """It has the size of the file as stored, and boxes of the photo as the browser displays it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(data.astronaut()[:300]).save(photo / "images/a.jpg", exif=exif)  # displayed: 300 x 512
+    one = {"width": 512, "height": 300, "id": 0, "file_name": "images/0a1b2c3d-a.jpg"}
+    found = [{"bbox": [80.0, 67.0, 94.0, 119.0]}, {"image_id": 1, "id": 1, "bbox": [80.2, 67.0, 94.0, 119.0]}]
+    (photo / "result.json").write_text(label_studio([one, one | {"id": 1}], found))
+    assert boxes("coco", photo / "result.json") == [[80, 67, 174, 186]]
+    err = capsys.readouterr().err
+    assert "0a1b2c3d-a.jpg is taken to be a.jpg" in err and "photos are listed again" in err
+
+
+def test_label_studios_yolo_without_its_photos(photo: Path, capsys: pytest.CaptureFixture[str]):
+    """The photos are where they always were; the one that was not labelled does not come in as one without a face."""
+    (photo / "images").rename(photo / "mine")
+    Image.fromarray(data.coffee()).save(photo / "mine/b.c.jpg")
+    Image.fromarray(data.rocket()).save(photo / "mine/other.jpg")
+    export = photo / "project-1"
+    (export / "labels").mkdir(parents=True)
+    (export / "images").mkdir()
+    (export / "classes.txt").write_text("face\n")
+    (export / "notes.json").write_text('{"categories": [{"id": 0, "name": "face"}], "info": {"version": "1.0"}}')
+    (export / "labels/0a1b2c3d-a.txt").write_text(YOLO_FACE + "\n")
+    (export / "labels/4e5f6a7b-b.c.txt").write_text("")
+    with pytest.raises(InputError, match="say with `images` where the photos are"):
+        formats.import_labels("yolo", export, photo / "out")
+    assert formats.import_labels("yolo", export, photo / "out", None, Wanted(photo / "mine")) == (2, 1, 0)
+    counts = {one.image_id: len(one.boxes) for one in load_photos(photo / "out")}
+    assert counts == {"a": 1, "b.c": 0}
+    assert formats.import_labels("yolo", export / "classes.txt", photo / "again", None, Wanted(photo / "mine"))[1] == 1
+
+
+def test_cvats_coco_with_polygons_and_photos_in_a_subset(photo: Path):
+    """annotations/instances_default.json and images/default/ as COCO 1.0 has them; a polygon without its bbox."""
+    (photo / "images/default").mkdir()
+    (photo / "images/a.jpg").rename(photo / "images/default/a.jpg")
+    (photo / "annotations").mkdir()
+    polygon = {"segmentation": [[180, 100, 225.5, 68, 272, 120, 230, 186]], "bbox": [], "iscrowd": 0, "area": 5000.0}
+    attributes = {"occluded": False, "rotation": 0.0}
+    image = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
+    path = photo / "annotations/instances_default.json"
+    path.write_text(coco(image, polygon | {"attributes": attributes}, {"id": 1, "name": "face", "supercategory": ""}))
+    assert formats.import_labels("coco", path, photo / "out") == (1, 1, 0)
+    assert load_photos(photo / "out")[0].boxes.tolist() == [list(FACE)]
+
+
+def test_cvats_yolo_without_its_photos(photo: Path):
+    (photo / "images").rename(photo / "mine")
+    export = photo / "export"
+    (export / "obj_train_data").mkdir(parents=True)
+    (export / "obj.data").write_text("classes = 1\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n")
+    (export / "obj.names").write_text("face\n")
+    (export / "train.txt").write_text("data/obj_train_data/a.jpg\n")
+    (export / "obj_train_data/a.txt").write_text(YOLO_FACE + "\n")
+    assert formats.guess(export / "obj.data") == "yolo"
+    assert formats.import_labels("yolo", export, photo / "out", None, Wanted(photo / "mine")) == (1, 1, 0)
+
+
+def test_a_label_file_without_a_photo_is_said(photo: Path, capsys: pytest.CaptureFixture[str]):
+    (photo / "labels").mkdir()
+    (photo / "classes.txt").write_text("face\n")
+    for name in ("a", "gone"):
+        (photo / f"labels/{name}.txt").write_text(YOLO_FACE)
+    boxes("yolo", photo)
+    assert f"label files belong to no photo and are left out: {photo / 'labels/gone.txt'}" in capsys.readouterr().err
+
+
+def test_an_annotation_renamed_with_its_photo_finds_it(photo: Path):
+    (photo / "a.xml").write_text(voc("IMG_0815.jpg"))
+    assert boxes("voc", photo) == [list(FACE)]

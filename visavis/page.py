@@ -158,7 +158,7 @@ def _corners(box: np.ndarray) -> list[float]:
     return [round(float(value), 1) for value in box]
 
 
-def _add_picture(row: dict[str, Any], photo: Path | Image.Image | Picture, most: int) -> None:
+def _add_picture(row: dict[str, Any], photo: str | os.PathLike[str] | Image.Image | Picture, most: int) -> None:
     """The photo's size and its thumbnail (WebP, base64) of at most `most` bytes, or why there is none."""
     side = int(np.clip(np.sqrt(most / _BYTES_A_PIXEL), *_SIDES))
     if isinstance(photo, Path):

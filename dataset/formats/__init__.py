@@ -63,6 +63,8 @@ def export(kind: str, photos: Photos, out: Path) -> tuple[int, int]:
 def guess(source: Path) -> str:
     """Which of `FORMATS` a source most likely is, by its name. Raises InputError where nothing tells."""
     by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider"}
+    if source.name in YOLO_FILES or source.suffix.lower() in (".data", ".names"):
+        return "yolo"
     if source.is_dir():
         return "yolo" if any((source / name).is_file() for name in YOLO_FILES) else "voc"
     if source.suffix.lower() not in by_ending:

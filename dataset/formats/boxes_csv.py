@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset import tables
-from dataset.formats.labelled import Labelled, Wanted, exported, image_id_of, linked, located, numbers
+from dataset.formats.labelled import (
+    Labelled,
+    Wanted,
+    exported,
+    image_id_of,
+    linked,
+    numbers,
+    resolved,
+    say_some,
+    usable,
+)
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.texts import read_text
@@ -24,21 +34,29 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     """
     folders = [wanted.images] if wanted.images else [source.parent, source.parent / "images"]
     photos: dict[str, Labelled] = {}
+    called: dict[str, str] = {}
+    elsewhere: dict[str, None] = {}
     for line, row in enumerate(_rows(source), start=2):
         where = f"{source} row {line}"
-        image_id = image_id_of(row["image"], where)
-        identity = row.get("identity", "")
-        name = row["image"].replace("\\", "/")
-        fresh = Labelled(name, located(name, folders), where, identity, size=_size(row, where))
-        one = photos.setdefault(image_id, fresh)
-        if one.image != fresh.image:
-            raise InputError(f"{where}: {fresh.image} and {one.image} differ only in their ending; rename one")
+        identity, name = row.get("identity", ""), row["image"].replace("\\", "/")
+        image, place, other = resolved(name, folders)
+        if other:
+            elsewhere[f"{name} is taken to be {place.name}"] = None
+        image_id = image_id_of(image, where)
+        one = photos.setdefault(image_id, Labelled(image, place, where, identity, size=_size(row, where)))
+        if called.setdefault(image_id, name) != name:
+            raise InputError(
+                f"{where}: {name} and {called[image_id]} differ only in their ending or folder; rename one"
+            )
         if one.identity != identity:
-            raise InputError(f"{where}: {fresh.image} is {identity!r}, and {one.identity!r} above; mend the row")
+            raise InputError(f"{where}: {name} is {identity!r}, and {one.identity!r} above; mend the row")
         if any(row[side] for side in SIDES):
             if row.get("use", "") not in ("", "train", "ignore"):
                 raise InputError(f"{where}: use is {row['use']!r}; it must be train or ignore")
-            (one.ignore if row.get("use") == "ignore" else one.boxes).append(tables.box(row, source, line))
+            box = tables.box(row, source, line)
+            if usable(box, where, []):
+                (one.ignore if row.get("use") == "ignore" else one.boxes).append(box)
+    say_some("names of photos are not those of files:", list(elsewhere))
     yield from photos.values()
 
 
@@ -62,11 +80,16 @@ def _rows(source: Path) -> Iterator[tables.Row]:
         if missing:
             raise InputError(f"{source}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
         for line, values in enumerate(reader, start=2):
-            if not values:  # an empty line at the end, as a rule
+            if not any(value.strip() for value in values):  # at the end, as a rule
                 continue
+            while len(values) > len(header) and not values[-1].strip():
+                values.pop()
             if len(values) != len(header):
                 raise InputError(f"{source} row {line}: {len(values)} fields, the header has {len(header)}")
-            yield dict(zip(header, (value.strip() for value in values), strict=True))
+            row = dict(zip(header, (value.strip() for value in values), strict=True))
+            if between != ",":  # where commas are for decimals
+                row |= {side: row[side].replace(",", ".") for side in SIDES}
+            yield row
     except csv.Error as error:
         raise InputError(f"{source} is not a CSV table: {error}") from None
 

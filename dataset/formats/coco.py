@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,54 +18,77 @@ from visavis.texts import read_text
 def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     """The photos of an instances file. Those without any annotation are photos without a face."""
     held = _parsed(source)
-    category = labelled.face_category(
-        {
-            _id(entry["id"], f"{source} categories[{number}]"): str(entry.get("name", entry["id"]))
-            for number, entry in enumerate(held["categories"])
-        },
-        wanted.category,
-        str(source),
-    )
-    above = source.parent.parent
+    names = {
+        _id(entry["id"], f"{source} categories[{number}]"): str(entry.get("name", entry["id"]))
+        for number, entry in enumerate(held["categories"])
+    }
+    photos = _photos(held, source, wanted)
+    kinds = [_kind(entry, names, f"{source} annotations[{number}]") for number, entry in enumerate(held["annotations"])]
+    classes = labelled.face_classes(Counter(kinds), names, wanted.category, str(source)) if names or kinds else set()
+    left_out: list[str] = []
+    for number, (entry, kind) in enumerate(zip(held["annotations"], kinds, strict=True)):
+        where = f"{source} annotations[{number}]"
+        image = _id(entry["image_id"], where)
+        if image not in photos:
+            raise InputError(f"{where}: no image has the id {image!r}; mend or drop the annotation")
+        if kind in classes and labelled.usable(box := _upright(_box(entry, where), entry), where, left_out):
+            one = photos[image]
+            (one.ignore if entry.get("iscrowd") or entry.get("ignore") else one.boxes).append(box)
+    labelled.say_left_out(left_out)
+    yield from {id(one): one for one in photos.values()}.values()
+
+
+def _photos(held: dict[str, Any], source: Path, wanted: Wanted) -> dict[str, Labelled]:
+    """The photos by id, without boxes. One that is listed twice, as Label Studio does for two annotators, is one."""
+    above, part = source.parent.parent, source.stem.rpartition("_")[2]
     folders = [wanted.images] if wanted.images else [
         *_root(held, source), source.parent, source.parent / "images",
-        above / "images", above / source.stem.rpartition("_")[2], above,
+        above / "images" / part, above / "images", above / part, above,
     ]  # fmt: skip
-    kinds = {_id(entry["id"], str(source)) for entry in held["categories"]}
+    info = held.get("info")
+    # Its sizes are those of the file as stored, its boxes those of the photo as the browser displays it.
+    displayed = isinstance(info, dict) and info.get("contributor") == "Label Studio"
     photos: dict[str, Labelled] = {}
-    elsewhere: list[str] = []
+    listed: dict[str, Labelled] = {}
+    elsewhere, twice = [], []
     for number, entry in enumerate(held["images"]):
         where = f"{source} images[{number}]"
         key = _id(entry["id"], where)
         if key in photos:
             raise InputError(f"{where}: two photos with the id {key}; give each its own")
         name = str(entry["file_name"]).replace("\\", "/")
-        place = labelled.located(name, folders)
-        if not place.exists() and (other := labelled.found_elsewhere(name, folders)) is not None:
-            elsewhere.append(f"{name} is taken to be {other.name}")
-            name, place = other.name, other
-        identity, size = str(entry.get("identity", "")), _size(entry)
-        photos[key] = Labelled(name, place, where, identity, size=size)
-    left_out: list[str] = []
-    for number, entry in enumerate(held["annotations"]):
-        where = f"{source} annotations[{number}]"
-        image, kind = _id(entry["image_id"], where), _id(entry["category_id"], where)
-        if image not in photos:
-            raise InputError(f"{where}: no image has the id {image!r}; mend or drop the annotation")
-        if kind not in kinds:
-            raise InputError(f"{where}: no category has the id {kind!r}; mend or drop the annotation")
-        if kind != category:
+        if name in listed:
+            twice.append(f"{where} ({name})")
+            photos[key] = listed[name]
             continue
-        if not isinstance(entry["bbox"], list) or len(entry["bbox"]) != 4:
-            raise InputError(f"{where}: bbox is {entry['bbox']!r}, not [x, y, width, height]; mend or drop it")
-        x, y, width, height = labelled.numbers(map(str, entry["bbox"]), where)
-        box = _upright((x, y, x + width, y + height), entry)
-        if labelled.usable(box, where, left_out):
-            one = photos[image]
-            (one.ignore if entry.get("iscrowd") or entry.get("ignore") else one.boxes).append(box)
+        image, place, other = labelled.resolved(name, folders)
+        if other:
+            elsewhere.append(f"{name} is taken to be {place.name}")
+        identity = str(entry.get("identity", ""))
+        photos[key] = listed[name] = Labelled(image, place, where, identity, size=_size(entry), displayed=displayed)
     labelled.say_some("names of photos are not those of files:", elsewhere)
-    labelled.tell_left_out(left_out)
-    yield from photos.values()
+    labelled.say_some("photos are listed again, and their boxes are put together:", twice)
+    return photos
+
+
+def _kind(entry: dict[str, Any], names: dict[str, str], where: str) -> str:
+    kind = _id(entry["category_id"], where)
+    if kind not in names:
+        raise InputError(f"{where}: no category has the id {kind!r}; mend or drop the annotation")
+    return kind
+
+
+def _box(entry: dict[str, Any], where: str) -> labelled.Box:
+    """The annotation's bbox or, where it has none, the box around its polygons. Raises InputError."""
+    corners, polygons = entry.get("bbox"), entry.get("segmentation")
+    if not corners and isinstance(polygons, list) and polygons and all(isinstance(one, list) for one in polygons):
+        values = labelled.numbers((str(value) for one in polygons for value in one), where)
+        if len(values) >= 6 and len(values) % 2 == 0:
+            return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
+    if not isinstance(corners, list) or len(corners) != 4:
+        raise InputError(f"{where}: bbox is {corners!r}, not [x, y, width, height]; mend or drop it")
+    x, y, width, height = labelled.numbers(map(str, corners), where)
+    return x, y, x + width, y + height
 
 
 def _id(value: Any, where: str) -> str:
@@ -122,7 +146,7 @@ def _parsed(source: Path) -> dict[str, Any]:
     """The file's three lists, their entries with what is needed. Raises InputError."""
     needed = {
         "images": ("id", "file_name"),
-        "annotations": ("image_id", "category_id", "bbox"),
+        "annotations": ("image_id", "category_id"),
         "categories": ("id",),
     }
     try:

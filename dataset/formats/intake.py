@@ -7,10 +7,14 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from dataset import tables
-from dataset.formats.labelled import Box, Labelled, image_id_of, linked, say_some
+from dataset.formats.labelled import Box, Labelled, forget_folders, image_id_of, linked, say_some
 from dataset.formats.sizes import fitted
+from visavis.boxes import area, as_boxes, clip, iou
 from visavis.errors import ImageError, InputError
 from visavis.images import EXTENSIONS, find, inspect, read_bytes
+
+SAME = 0.95
+"""IoU from which two boxes of a photo are one face that is labelled twice; no two faces overlap so far."""
 
 
 def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path | None) -> tuple[int, int, int]:
@@ -22,6 +26,7 @@ def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path |
     if (out / "labels.csv").exists():
         raise InputError(f"{out} holds labels already; give another --out")
     taken: dict[str, Labelled] = {}
+    forget_folders()
     for one in read():
         image_id = image_id_of(one.image, one.where)
         if image_id in taken and taken[image_id].image != one.image:  # 1.jpg and 1.png: the second keeps its ending
@@ -48,16 +53,31 @@ def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path |
         rows.append(_take(image_id, one, out, resized))
     say_some("faces are labelled twice on one spot, and count once, in", twice)
     say_some("labels are of another size than their photos:", resized)
+    say_some("boxes lie outside of their photos:", _outside(taken, rows))
+    failed = [row for row in rows if row["status"] != "ok"]
+    say_some("photos cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed])
     tables.write(out / "downloads.csv", rows)
     if any(one.ignore or any(one.flags) for one in taken.values()):
         tables.write(out / "faces.csv", _face_rows(taken))
     tables.write(out / "labels.csv", _label_rows(taken))
-    count = sum(len(one.boxes) for one in taken.values())
-    return len(rows), count, sum(row["status"] != "ok" for row in rows)
+    count = sum(len(taken[str(row["image_id"])].boxes) for row in rows if row["status"] == "ok")
+    return len(rows), count, len(failed)
+
+
+def _outside(taken: dict[str, Labelled], rows: list[dict[str, object]]) -> list[str]:
+    """Of each photo whose boxes have no part in it: where it is from, its size, and the first of them."""
+    found = []
+    for row in rows:
+        one, size = taken[str(row["image_id"])], (row.get("height"), row.get("width"))
+        beside = [box for box in one.boxes if row["status"] == "ok" and not area(clip(as_boxes([box]), size))[0]]  # type: ignore[bad-argument-type]
+        if beside:
+            shown = ", ".join(f"{side:g}" for side in beside[0])
+            found.append(f"{one.where or one.image}: ({shown}), the photo is {size[1]} x {size[0]}")
+    return found
 
 
 def drop_repeated(one: Labelled) -> int:
-    """Keep one of the boxes that lie on the same spot, to half a pixel; returns how many went. A box that is learnt
+    """Keep one of the boxes that lie on the same spot (`SAME`); returns how many are left out. A box that is learnt
     from is not ignored as well."""
     flags = one.flags or [""] * len(one.boxes)
     before = len(one.boxes) + len(one.ignore)
@@ -76,14 +96,17 @@ def drop_repeated(one: Labelled) -> int:
 
 
 def _same_spot(one: Box, other: Box) -> bool:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 0.5
+    """Whether two boxes are the same but for rounding: to half a pixel, or to an IoU of `SAME`."""
+    if max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 0.5:
+        return True
+    return bool(iou(as_boxes([one]), as_boxes([other]))[0, 0] >= SAME)
 
 
 def _photos_in(folder: Path | None) -> Iterator[Path]:
     if folder is None:
         return
     if not folder.is_dir():
-        raise InputError(f"--negatives {folder} is no folder")
+        raise InputError(f"--negatives {folder} is not a folder")
     yield from find(folder)
 
 

@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -25,7 +26,9 @@ class Labelled:
     """A photo as a format has it.
 
     image: its path as the format says it, with /; without its ending it is the image_id. path: where it lies.
-    where: file and row, for messages. flags: what the format says of each of `boxes`, or "".
+    where: file and row, for messages. flags: what the format says of each of `boxes`, or "". size: height and width
+    that the labels say the photo has, pixels. displayed: boxes are in pixels of the photo as displayed even where the
+    size is the one before its EXIF orientation.
     """
 
     image: str
@@ -35,7 +38,8 @@ class Labelled:
     boxes: list[Box] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     ignore: list[Box] = field(default_factory=list)
-    size: tuple[int, int] | None = None  # height, width that the labels say the photo has
+    size: tuple[int, int] | None = None
+    displayed: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def image_id_of(image: str, where: str) -> str:
 
 
 def located(image: str, folders: Iterable[Path]) -> Path:
-    """The photo in the first of `folders` that has it; else in the first, where it will be told as missing."""
+    """The photo in the first of `folders` that has it; else in the first, where it is missing."""
     places = [folder / image for folder in folders]
     return next((place for place in places if place.exists()), places[0])
 
@@ -71,7 +75,7 @@ def found_elsewhere(image: str, folders: Iterable[Path]) -> Path | None:
     folders, without the path or the prefix of the tool that labelled it, or of the same stem; None where no photo, or
     more than one, fits."""
     name = PurePosixPath(image.replace("\\", "/")).name
-    stems = [PurePosixPath(one).stem.lower() for one in (name, _PREFIX.sub("", name))]
+    stems = [_stem(one).lower() for one in (name, _PREFIX.sub("", name))]
     parent = PurePosixPath(image.replace("\\", "/")).parent
     for folder in folders:
         for place in dict.fromkeys([folder / parent, folder] if not parent.is_absolute() else [folder]):
@@ -84,22 +88,58 @@ def found_elsewhere(image: str, folders: Iterable[Path]) -> Path | None:
     return None
 
 
+def resolved(image: str, folders: list[Path]) -> tuple[str, Path, bool]:
+    """A photo's name and place, and whether the source has another name for it: see `found_elsewhere`."""
+    place = located(image, folders)
+    if place.exists() or (other := found_elsewhere(image, folders)) is None:
+        return image, place, False
+    inside = (PurePosixPath(image).parent / other.name).as_posix()
+    return (inside if any(folder / inside == other for folder in folders) else other.name), other, True
+
+
+def forget_folders() -> None:
+    """Look into folders anew: what they hold is remembered during an import."""
+    _files.cache_clear()
+
+
+def _stem(name: str) -> str:
+    """A name without the ending of a photo's file; `2026.11.29` has none."""
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in SUFFIXES else name
+
+
 @lru_cache(maxsize=64)
 def _files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.iterdir())) if folder.is_dir() else ()
 
 
-def face_category(names: dict[Key, str], wanted: str | None, where: str) -> Key:
-    """The number of the class that is a face, of number -> name. Raises InputError where that is not clear."""
-    by_name = {name.lower(): number for number, name in names.items()}
-    asked = (wanted or "face").lower()
-    if asked in by_name:
-        return by_name[asked]
-    if wanted is None and len(names) == 1:
-        only = next(iter(names))
-        say(f"{where}: the only class, {names[only]!r}, is taken for faces")
-        return only
-    raise InputError(f"{where}: no class {asked!r} among {', '.join(names.values()) or 'none'}; name it by `category`")
+def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str | None, where: str) -> set[Key]:
+    """The classes that are faces: those called `wanted` (by default `face`, in any case), or the only one.
+
+    used: how many boxes each class has. names: of every class. It is said where the only class has another name, and
+    how many boxes of other classes are left out. Raises InputError where it is not clear which class is meant, and
+    where the one asked for has no box while others have.
+    """
+    asked = (wanted or "face").strip().casefold()
+    called = {number for number, name in names.items() if name.strip().casefold() == asked}
+    boxes = Counter(dict.fromkeys(names.values(), 0))
+    for number, count in used.items():
+        boxes[names[number]] += count
+    if wanted is None and not called:
+        only = {names[number] for number in used if used[number]} or set(names.values())
+        if len(only) == 1:
+            (name,) = only
+            say(f"{where}: the only class, {name!r}, is taken for faces")
+            called = {number for number, one in names.items() if one == name}
+    found = sum(used.get(number, 0) for number in called)
+    if not called or (not found and sum(used.values())):
+        listed = ", ".join(f"{name} ({count})" for name, count in boxes.items()) or "none"
+        raise InputError(f"{where}: no class {asked!r} among {listed}; name it by `category` (in brackets: boxes)")
+    others = {name: count for name, count in boxes.items() if count and name not in {names[one] for one in called}}
+    if others:
+        listed = ", ".join(f"{name} ({count})" for name, count in others.items())
+        say(f"{where}: boxes of other classes are left out: {listed}")
+    return called
 
 
 def say_some(what: str, places: list[str], most: int = 10) -> None:
@@ -110,16 +150,24 @@ def say_some(what: str, places: list[str], most: int = 10) -> None:
 
 
 def usable(box: Box, where: str, left_out: list[str]) -> bool:
-    """Whether a box has an area; if not, `left_out` gets its row. Raises InputError where it is not finite."""
+    """Whether a box has an area; if not, `left_out` gets its row.
+
+    Raises InputError where it is not finite, and where all of it lies within one pixel.
+    """
     if any(value != value or abs(value) == float("inf") for value in box):
-        raise InputError(f"{where}: the box {box} has a side that is no finite number; mend or drop it")
-    if box[2] > box[0] and box[3] > box[1]:
-        return True
-    left_out.append(where)
-    return False
+        raise InputError(f"{where}: the box {box} has a side that is not a finite number; mend or drop it")
+    if box[2] <= box[0] or box[3] <= box[1]:
+        left_out.append(where)
+        return False
+    if min(box) >= 0 and max(box) <= 1:
+        raise InputError(
+            f"{where}: the box {box} lies within one pixel; this format has pixels, not shares of the photo's sides: "
+            "multiply x by its width and y by its height"
+        )
+    return True
 
 
-def tell_left_out(left_out: list[str]) -> None:
+def say_left_out(left_out: list[str]) -> None:
     """Say how many boxes had no area, and the rows of the first ones."""
     say_some("boxes of no size are left out:", left_out)
 

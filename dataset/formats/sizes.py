@@ -12,13 +12,17 @@ Size = tuple[int, int]  # height, width
 
 
 def fitted(one: Labelled, displayed: Size, orientation: int) -> str:
-    """Bring the boxes to the photo as displayed; returns what was wrong with them, "" where nothing was.
+    """Bring the boxes to the photo as displayed; returns what was wrong with them, or an empty text.
 
     orientation: EXIF's, 1 to 8. Raises InputError where the labels cannot be of this photo.
     """
     if one.size is None or min(one.size) <= 0 or one.size == displayed:
         return ""
     stored = displayed[::-1] if orientation >= 5 else displayed
+    if one.displayed and orientation >= 5 and _same_shape(one.size, stored):
+        one.size = one.size[::-1]
+        if one.size == displayed:
+            return ""
     found = f"{one.where}: labels of {_named(one.size)} pixels for a photo of {_named(displayed)}"
     if orientation >= 5 and _same_shape(one.size, stored):
         _change(one, lambda box: turned(_scaled(box, one.size, stored), stored, orientation))

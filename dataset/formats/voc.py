@@ -1,7 +1,8 @@
 """Pascal VOC: an XML file a photo. Pixels count from 1 and the last one is inside; `difficult` is our `ignore`."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
@@ -28,20 +29,25 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     left_out: list[str] = []
     elsewhere: list[str] = []
     roots = {path: _parsed(path) for path in files}
-    category = _category(roots, wanted.category, str(below))
+    used = Counter(_name(entry) for root in roots.values() for entry in root.iter("object"))
+    classes = labelled.face_classes(used, {name: name for name in used}, wanted.category, str(below)) if used else set()
     for path, root in roots.items():
         name = PurePosixPath((root.findtext("filename") or "").replace("\\", "/")).name
         if not name:
             raise InputError(f"{path} has no <filename>; add it")
         image = (PurePosixPath(path.relative_to(below).parent.as_posix()) / name).as_posix()
         place = labelled.located(image, folders)
-        if not place.exists() and (other := labelled.found_elsewhere(image, folders)) is not None:
+        own = path.relative_to(below).with_suffix("").as_posix()  # files are renamed with their photos, but not inside
+        other = None
+        if not place.exists():
+            other = labelled.found_elsewhere(image, folders) or labelled.found_elsewhere(own, folders)
+        if other is not None:
             elsewhere.append(f"{path} names {name}, and {other.name} is taken")
             place, image = other, (PurePosixPath(image).parent / other.name).as_posix()
         one = Labelled(image, place, str(path), root.findtext("identity") or "", size=_size(root))
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
-            if _name(entry) != category:
+            if _name(entry) not in classes:
                 continue
             frame = entry.find("bndbox")
             texts = [(frame.findtext(corner) or "") if frame is not None else "" for corner in CORNERS]
@@ -52,7 +58,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
     labelled.say_some("annotations name a photo that is not there:", elsewhere)
-    labelled.tell_left_out(left_out)
+    labelled.say_left_out(left_out)
 
 
 def write(photos: Photos, out: Path) -> None:
@@ -76,12 +82,6 @@ def _name(entry: ElementTree.Element) -> str:
     return (entry.findtext("name") or "").strip().lower()
 
 
-def _category(roots: Mapping[Path, ElementTree.Element], wanted: str | None, where: str) -> str:
-    """The class that is a face, in lower case, of those in the annotations. Raises InputError as face_category."""
-    names = {_name(entry): _name(entry) for root in roots.values() for entry in root.iter("object")}
-    return labelled.face_category(names, wanted, where) if names else "face"
-
-
 def _size(root: ElementTree.Element) -> tuple[int, int] | None:
     """Height and width by the annotation; None where it says none that can be."""
     try:
@@ -97,7 +97,10 @@ def _parsed(path: Path) -> ElementTree.Element:
         declared = re.match(rb"""<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["'][^>]*?\?>""", data)
         if declared is None:
             return ElementTree.fromstring(data)
-        text = data[declared.end() :].decode(declared[1].decode())
+        encoding = declared[1].decode()
+        if encoding.lower() in ("gb2312", "gbk"):  # characters of the larger set often come under these names
+            encoding = "gb18030"
+        text = data[declared.end() :].decode(encoding)
         return ElementTree.fromstring(text)
     except (ElementTree.ParseError, OSError, LookupError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no XML that can be read: {error}") from None

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataset.formats.labelled import Labelled, Wanted, located, numbers, tell_left_out, usable
+from dataset.formats.labelled import Labelled, Wanted, located, numbers, say_left_out, usable
 from visavis.errors import InputError
 from visavis.texts import read_text
 
@@ -45,7 +45,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         place += 2 + len(faces)
         if not faces and place < len(lines) and set(lines[place][1].split()) == {"0"}:
             place += 1
-    tell_left_out(left_out)
+    say_left_out(left_out)
 
 
 def _add(one: Labelled, text: str, where: str, wanted: Wanted, left_out: list[str]) -> None:

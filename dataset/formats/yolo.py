@@ -4,6 +4,7 @@ It has no place for boxes to ignore, nor for identities: an export loses both, a
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,33 +32,38 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     """
     source, held = _described(source)
     names = _names(held["names"], source)
-    category = labelled.face_category(names, wanted.category, str(source))
     root = _plain(source.parent / str(held.get("path") or "."))
     if not root.is_dir():
         root = _plain(source.parent)
+    photos = []
+    for image, (path, labels) in _images(held, root, wanted, source).items():
+        photos.append((Labelled(image, path, str(path)), _rows(labels, names, source)))
+    used = Counter(number for _, rows in photos for number, _, _ in rows)
+    classes = labelled.face_classes(used, names, wanted.category, str(source))
     left_out: list[str] = []
-    for image, path in _images(held, root, wanted, source).items():
-        one = Labelled(image, path, str(path))
-        labels = yolo.labels_of(path)
-        if labels.exists():
-            size = header(path)
-            for line, text in enumerate(_text(labels).splitlines(), start=1):
-                fields = text.split()
-                where = f"{labels} row {line}"
-                if not fields:
-                    continue
-                number, *values = labelled.numbers(fields, where)
-                if number not in names:
-                    raise InputError(f"{where}: {source} names no class {fields[0]}; mend the row or the names")
-                x, y, width, height = _shares(values, where)
-                if number != category or size is None:  # without a size it cannot be read, and is told as that
-                    continue
-                high, wide = size
-                box = ((x - width / 2) * wide, (y - height / 2) * high, (x + width / 2) * wide, (y + height / 2) * high)
-                if labelled.usable(box, where, left_out):
-                    one.boxes.append(box)
+    for one, rows in photos:
+        size = header(one.path) if rows else None  # without a size it cannot be read, which downloads.csv will say
+        for number, (x, y, width, height), where in rows if size else ():
+            high, wide = size or (0, 0)
+            box = ((x - width / 2) * wide, (y - height / 2) * high, (x + width / 2) * wide, (y + height / 2) * high)
+            if number in classes and labelled.usable(box, where, left_out):
+                one.boxes.append(box)
         yield one
-    labelled.tell_left_out(left_out)
+    labelled.say_left_out(left_out)
+
+
+def _rows(labels: Path, names: dict[float, str], source: Path) -> list[tuple[float, list[float], str]]:
+    """Class, shares x y width height, and file and row of each box of a photo. Raises InputError."""
+    rows = []
+    for line, text in enumerate(_text(labels).splitlines() if labels.exists() else (), start=1):
+        fields, where = text.split(), f"{labels} row {line}"
+        if not fields:
+            continue
+        number, *values = labelled.numbers(fields, where)
+        if number not in names:
+            raise InputError(f"{where}: {source} names no class {fields[0]}; mend the row or the names")
+        rows.append((number, _shares(values, where), where))
+    return rows
 
 
 def write(photos: Photos, out: Path) -> None:
@@ -80,8 +86,11 @@ def write(photos: Photos, out: Path) -> None:
         say(f"YOLO has no place for {ignored} boxes to ignore and the identities of {known} photos: they are not in it")
 
 
-def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> dict[str, Path]:
-    """Name (below images/) -> path of all photos of all parts."""
+def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> dict[str, tuple[Path, Path]]:
+    """Name (below images/) -> path and label file of all photos of all parts.
+
+    An export without its photos names them, or has label files alone: they are looked for in `wanted.images`.
+    """
     paths: dict[Path, None] = {}
     for part in PARTS:
         entries = held.get(part) or []
@@ -92,16 +101,21 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             place = _plain((wanted.images or root) / entry)
             if not place.exists():  # some tools write ../train/images where they mean train/images
                 place = root / str(entry).removeprefix("../")
-            if place.is_dir():
-                paths |= dict.fromkeys(find(place))
+            labels = place.parent / "labels"
+            if place.is_dir() and (found := list(find(place))):
+                paths |= dict.fromkeys(found)
             elif place.suffix == ".txt" and place.exists():
                 lines = [line.strip() for line in _text(place).splitlines() if line.strip()]
                 paths |= dict.fromkeys(_listed(place.parent, line) for line in lines)
-            else:
+            elif place.name == "images" and labels.is_dir() and wanted.images:
+                names = sorted(path.relative_to(labels) for path in labels.rglob("*.txt"))
+                paths |= dict.fromkeys(place / name.with_suffix("") for name in names)
+            elif not place.is_dir():
                 raise InputError(f"{source}: {part} is {entry!r}, and there is no folder or list at {place}")
     if not paths:
-        raise InputError(f"{source} names no photo under train, val or test")
-    images: dict[str, Path] = {}
+        raise InputError(f"{source} names no photo under train, val or test; say with `images` where the photos are")
+    images: dict[str, tuple[Path, Path]] = {}
+    elsewhere, labelled_by = [], set()
     for path in paths:
         try:
             parts = path.relative_to(root).parts
@@ -110,7 +124,21 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
         name = PurePosixPath(
             *(part for number, part in enumerate(parts) if number != yolo.images_folder(parts))
         ).as_posix()
-        images[name] = path
+        labels = yolo.labels_of(path)
+        whole = yolo.labels_of(path.with_name(f"{path.name}.jpg"))  # of a name with a dot and without an ending
+        if not labels.exists() and whole.exists():
+            labels = whole
+        labelled_by.add(labels)
+        if wanted.images and not path.exists():
+            image, place, other = labelled.resolved(path.name, [wanted.images])
+            if other:
+                elsewhere.append(f"{name} is taken to be {image}")
+            name, path = image, place
+        images[name] = path, labels
+    labelled.say_some("names of photos are not those of files:", elsewhere)
+    folders = {labels.parent for labels in labelled_by if "labels" in labels.parts}
+    alone = sorted(str(path) for folder in folders for path in folder.glob("*.txt") if path not in labelled_by)
+    labelled.say_some("label files belong to no photo and are left out:", alone)
     return images
 
 
@@ -118,7 +146,7 @@ def _listed(folder: Path, line: str) -> Path:
     """A photo in a list of names; CVAT's begin with data/ where its archive has no such folder."""
     path = _plain(folder / line)
     other = _plain(folder / line.removeprefix("data/"))
-    return other if not path.exists() and other.exists() else path
+    return other if not path.exists() and (other.exists() or yolo.labels_of(other).exists()) else path
 
 
 def _shares(values: list[float], where: str) -> list[float]:
@@ -151,6 +179,8 @@ def _names(names: list[Any] | dict[Any, Any], source: Path) -> dict[float, str]:
 
 def _described(source: Path) -> tuple[Path, dict[str, Any]]:
     """What a data.yaml holds, or what another tool's folder says in its place; and the file that says it."""
+    if source.name in ("classes.txt", "obj.data", "obj.names"):
+        source = source.parent
     if not source.is_dir():
         return source, _parsed(source)
     for name in ("data.yaml", "dataset.yaml"):
@@ -183,9 +213,9 @@ def _parsed(source: Path) -> dict[str, Any]:
     try:
         held = yaml.safe_load(_text(source))
     except yaml.YAMLError as error:
-        raise InputError(f"{source} is no YAML: {error}") from None
+        raise InputError(f"{source} is not YAML: {error}") from None
     if not isinstance(held, dict) or not isinstance(held.get("names"), dict | list):
-        raise InputError(f"{source} is no data.yaml of YOLO's: it has no names")
+        raise InputError(f"{source} is not a data.yaml of YOLO's: it has no names")
     return held
 
 
