@@ -7,6 +7,7 @@ from skimage.measure import label, regionprops
 from visavis.boxes import as_boxes
 from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.detectors.faster_rcnn.trained import TrainedDetector
+from visavis.detectors.merging import merged
 from visavis.faces import Faces
 
 SIZING = Sizing(512, 1280, enlarge=1.25, closer=1.6)
@@ -152,7 +153,65 @@ def test_a_large_photo_is_seen_with_no_more_pixels_than_the_closer_look_has():
     assert seen == shown[1]
 
 
-def test_a_size_that_is_asked_for_is_the_only_one():
+def test_a_size_that_is_asked_for_is_had_and_keeps_the_closer_look():
     found, shown = looked(picture_of(16, 8), sizing=SIZING.resized(320))
-    assert shown == [(320, 384)]
+    assert shown == [(320, 384), (131, 118)]
     np.testing.assert_allclose(found, [16], atol=2)
+    found, shown = looked(picture_of(16, 8), sizing=SIZING.resized(960))  # 2.4 times as large: more than `enlarge`
+    assert shown == [(960, 1152), (230, 292)]  # around that of 8 pixels, which are 19 here
+    np.testing.assert_allclose(found, [8, 16], atol=2)
+
+
+def test_two_neighbours_of_one_look_are_kept_though_it_looks_again():
+    one, other = (100, 100, 200, 200), (140, 100, 240, 200)  # IoU 0.43
+    first = {0.9: tuple(1.25 * side for side in one), 0.8: tuple(1.25 * side for side in other)}
+    small = (12.5, 375, 32.5, 395)
+    boxes, shown = told(first | {0.7: small}, {0.75: (20, 40, 52, 72)})
+    assert len(shown) == 2 and list(boxes) == [0.9, 0.8, 0.75]
+    assert list(boxes.values())[:2] == [list(one), list(other)]
+
+
+def test_of_two_neighbours_each_is_told_by_its_surest_find():
+    one, other = [100, 100, 200, 200], [140, 100, 240, 200]
+    looks = [Faces(np.array([one, other]), np.array([0.9, 0.7])), Faces(np.array([other, one]), np.array([0.8, 0.6]))]
+    assert merged(looks).boxes.tolist() == [one, other]
+    assert merged([looks[0][np.array([0])], looks[1]]).boxes.tolist() == [one, other]  # found by the second alone
+    assert merged([looks[0][np.array([0])], looks[1][np.array([0])]]).boxes.tolist() == [one]
+
+
+COARSE = Sizing(512, 1280, enlarge=1.25, coarse=160)
+
+
+class Within(Squares):
+    """The same, which takes squares up to 300 pixels of what it is shown for faces."""
+
+    def _squares(self, picture):
+        squares = super()._squares(picture)
+        return [(y1, x1, y2, x2) for y1, x1, y2, x2 in squares if max(y2 - y1, x2 - x1) <= 300]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9, 1.0])
+def test_a_face_is_found_however_much_of_the_photo_it_fills(share):
+    picture = np.zeros((1440, 1080, 3), np.uint8)
+    side = round(share * 1080)
+    picture[100 : 100 + side, :side] = 255
+    network = Within()
+    (faces,) = TrainedDetector(network, COARSE, 0.5).detect([picture])
+    assert network.shown == [(682, 512), (213, 160)]
+    np.testing.assert_allclose(faces.boxes, [[0, 100, side, 100 + side]], atol=8)
+
+
+def test_the_coarse_look_is_left_out_where_it_shows_nothing_else_and_small_finds_of_it_do_not_count():
+    network = Within()
+    (faces,) = TrainedDetector(network, COARSE, 0.5).detect([np.zeros((200, 240, 3), np.uint8)])
+    assert network.shown == [(250, 300)] and len(faces) == 0
+    looks = Told({0.9: (0, 0, 60, 60)}, {0.8: (60, 60, 100, 100), 0.7: (100, 100, 150, 150)})
+    (faces,) = TrainedDetector(looks, COARSE, 0.5).detect([np.zeros((512, 512, 3), np.uint8)])
+    assert looks.shown == [(512, 512), (160, 160)]
+    np.testing.assert_allclose(faces.boxes, [[0, 0, 60, 60], [320, 320, 480, 480]])
+
+
+def test_one_look_for_pieces():
+    detector = TrainedDetector(Within(), Sizing(512, 1280, closer=1.6, coarse=160), 0.4)
+    once = detector.once()
+    assert once.sizing == Sizing(512, 1280) and once.threshold == 0.4 and once.network is detector.network

@@ -66,8 +66,9 @@ def test_what_shrinks_is_a_mean_of_all_it_was():
     torch.testing.assert_close(image[..., 2:-2], torch.full((3, 96, 92), 0.25), atol=0.02, rtol=0)
 
 
-def test_another_size_has_another_longest_and_one_look():
-    assert Sizing(512, 1280, enlarge=1.25, closer=1.6).resized(256) == Sizing(256, 640, enlarge=1.25)
+def test_another_size_is_had_by_small_photos_too_and_has_another_longest():
+    other = Sizing(512, 1280, enlarge=1.25, closer=1.6, coarse=160).resized(256)
+    assert other == Sizing(256, 640, closer=1.6, coarse=160) and other.size(100, 150) == (256, 384)
 
 
 def test_every_architecture_scales_so():

@@ -73,11 +73,48 @@ def test_pieces_cover_a_photo_and_overlap():
 
 def test_the_same_face_twice_and_a_part_of_one_go():
     whole = Faces(np.array([[0, 0, 100, 100]]), np.array([0.8]))
-    again = Faces(np.array([[5, 5, 105, 100], [10, 10, 40, 40], [200, 0, 230, 30]]), np.array([0.9, 0.5, 0.4]))
-    beside = Faces(np.array([[209, 0, 242, 30], [220, 0, 260, 30]]), np.array([0.3, 0.2]))  # half of it, and a quarter
-    found = merged([whole, again, beside])
+    again = Faces(np.array([[5, 5, 105, 100], [200, 0, 230, 30]]), np.array([0.9, 0.4]))
+    part = Faces(np.array([[10, 10, 40, 40]]), np.array([0.5]))
+    beside = [
+        Faces(np.array([[209, 0, 242, 30]]), np.array([0.3])),
+        Faces(np.array([[220, 0, 260, 30]]), np.array([0.2])),
+    ]
+    found = merged([whole, again, part, *beside])  # half of it, and a quarter
     assert found.boxes[:, 0].tolist() == [5, 200, 220]
     assert len(merged([Faces(), Faces()])) == 0
+
+
+def test_two_neighbours_are_kept_in_pieces_as_in_the_whole():
+    class Neighbours:
+        threshold = 0.5
+
+        def detect(self, images):
+            """Both faces in the whole photo, in pieces none."""
+            boxes = np.array([[100, 100, 200, 200], [140, 100, 240, 200]])  # IoU 0.43
+            return [Faces(boxes, np.array([0.9, 0.8])) if image.shape[1] > 400 else Faces() for image in images]
+
+    found = Tiles(Neighbours(), side=400).detect([np.zeros((400, 900, 3), np.uint8)])[0]
+    assert found.boxes[:, 0].tolist() == [100, 140]
+
+
+def test_photos_up_to_a_size_are_left_whole_and_pieces_get_a_single_look():
+    class Several:
+        threshold = 0.5
+
+        def __init__(self, name, shown):
+            self.name, self.shown = name, shown
+
+        def detect(self, images):
+            self.shown += [(self.name, *image.shape[:2]) for image in images]
+            return [Faces() for _ in images]
+
+        def once(self):
+            return Several("once", self.shown)
+
+    shown = []
+    detector = Tiles(Several("several", shown), side=400, beyond=500)
+    detector.detect([np.zeros((500, 900, 3), np.uint8), np.zeros((501, 600, 3), np.uint8)])
+    assert shown == [("several", 500, 900), ("several", 501, 600)] + [("once", 400, 400)] * 4
 
 
 def test_what_an_inner_edge_cuts_is_left_to_the_neighbour():

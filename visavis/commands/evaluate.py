@@ -67,7 +67,7 @@ class Options:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of the arithmetic of networks of ours."""
     size: int | None = None
-    """Pixels that a photo's shorter side has in networks of ours; by default their own."""
+    """Pixels that a photo's shorter side has in networks of ours, small photos too; by default their own."""
     tiles: bool = False
     """Have each detector look at large photos in overlapping pieces as well."""
     batch_size: int = 1

@@ -118,8 +118,9 @@ class Options:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of the network's arithmetic. 16 bits are faster where the processor has them, and move boxes by a pixel."""
     size: int | None = None
-    """Pixels that a photo's shorter side has in the network; by default the detector's own (512 for shipped). Larger
-    finds smaller faces, smaller is faster."""
+    """Pixels that a photo's shorter side has in the network, smaller photos too, which are enlarged; by default the
+    detector's own (512 for shipped, and little enlargement). Larger finds smaller faces, smaller is faster. The coarse
+    and the closer look, where the detector has them, are taken as well."""
     tiles: bool = False
     """Look at large photos in overlapping pieces as well, for small faces; takes several times as long."""
     batch_size: int | Literal["auto"] = "auto"

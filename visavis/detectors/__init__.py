@@ -48,8 +48,8 @@ def load_detector(
     the best F1 on its validation photos. For a whole precision-recall curve give a low one (0.05).
     backend: what runs a network of ours: one of visavis.detectors.faster_rcnn.backends.BACKENDS.
     precision: what it computes in: `fp32`, `bf16`, `fp16`.
-    size: pixels that a photo's shorter side has in it, for small faces or for speed. By default its own, and where
-    faces turn out to be small, a second look with more.
+    size: pixels that a photo's shorter side has in it, for small faces or for speed; a small photo is enlarged to that.
+    By default its own, which enlarges little. Looks besides the first (visavis.detectors.faster_rcnn.trained) stay.
     tiles: look at large photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector.
     at_once: calls of `detect` that threads will make at the same time. On a CPU each has its share of the cores: more
     photos a second, of which each takes longer. The detector's own `at_once` says how many it has use for.
@@ -63,13 +63,13 @@ def load_detector(
     ours = {"backend": backend, "precision": precision, "size": size, "at_once": at_once}
     name = str(name_or_path)
     if name == "shipped":
-        detector = _of_checkpoint(SHIPPED, device, threshold, ours | {"once": tiles})
+        detector = _of_checkpoint(SHIPPED, device, threshold, ours)
     elif name in DETECTORS:
         module, function = DETECTORS[name].split(":")
         make: Callable[..., Detector] = getattr(import_module(module), function)
         detector = make(device, threshold, **_none_of(ours, name))
     else:
-        detector = _of_checkpoint(Path(name_or_path), device, threshold, ours | {"once": tiles})
+        detector = _of_checkpoint(Path(name_or_path), device, threshold, ours)
     return LoadedDetector(Tiles(detector) if tiles else detector)
 
 

@@ -9,6 +9,7 @@ whole photo either, the largest of the cut finds stands for it.
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +33,29 @@ TOUCHES = 0.2
 """A cut find with this share of it in another one is of the same face: two cut ones have the overlap in common."""
 
 
-class Tiles:
-    """A detector that looks at the pieces of a photo as well as at the whole. side: of a piece, pixels."""
+@runtime_checkable
+class SeveralLooks(Protocol):
+    """A detector that looks at a picture more than once."""
 
-    def __init__(self, detector: Detector, side: int | None = None) -> None:
+    def once(self) -> Detector:
+        """The same, which looks a single time."""
+        ...
+
+
+class Tiles:
+    """A detector that looks at the pieces of a photo as well as at the whole.
+
+    side: of a piece, pixels. beyond: photos whose shorter side has no more pixels are left whole.
+    A detector that looks several times at a picture may have a method `once`, which makes one that does not: it looks
+    at the pieces.
+    """
+
+    def __init__(self, detector: Detector, side: int | None = None, beyond: int = 0) -> None:
         self.detector = detector
+        self._of_pieces: Detector = detector.once() if isinstance(detector, SeveralLooks) else detector
+        self._beyond = beyond
         known = about(detector)
-        self.side = side or known.sight.shortest or SIDE
+        self.side = side or about(self._of_pieces).sight.shortest or SIDE
         runs = f"{known.runs or type(detector).__name__}, tiles of {self.side} pixels"
         self.about = replace(known, runs=runs, sight=Sight(), shape=About.shape)
 
@@ -49,7 +66,7 @@ class Tiles:
 
     @threshold.setter
     def threshold(self, value: float) -> None:
-        self.detector.threshold = value
+        self.detector.threshold = self._of_pieces.threshold = value
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
@@ -57,12 +74,14 @@ class Tiles:
         return [self._find(as_picture(image), whole) for image, whole in zip(images, wholes, strict=True)]
 
     def _find(self, image: Picture, whole: Faces) -> Faces:
+        if min(image.shape[:2]) <= self._beyond:
+            return whole
         places = list(pieces(image.shape[0], image.shape[1], self.side))
         parts, cuts = [whole], []
         for start in range(0, len(places), TOGETHER):
             some = places[start : start + TOGETHER]
             shown = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in some]
-            for place, found in zip(some, self.detector.detect(shown), strict=True):
+            for place, found in zip(some, self._of_pieces.detect(shown), strict=True):
                 moved, cut = placed(found, place, (image.shape[0], image.shape[1]), EDGE * self.side)
                 parts.append(moved[~cut])
                 cuts.append(moved[cut & ~_in_another(moved.boxes, place, places)])

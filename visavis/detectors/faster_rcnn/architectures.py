@@ -30,6 +30,7 @@ from visavis import checkpoint
 from visavis.detectors.faster_rcnn.folding import NORMS
 from visavis.detectors.faster_rcnn.incomplete_labels import respect_ignored
 from visavis.detectors.faster_rcnn.scaling import Scaling
+from visavis.detectors.faster_rcnn.sizing import COARSE
 from visavis.errors import InputError
 
 CLASSES = 2  # background, face
@@ -73,6 +74,8 @@ class Arch:
     """Most that a picture is enlarged by in prediction."""
     closer: float = 1.0
     """How many times as large it is shown again where its faces are small; 1: never."""
+    coarse: int = 0
+    """Pixels of the shorter side of the look for faces that fill a picture; 0: none."""
     slimmer: str = ""
     """The architecture of the same kind with fewer channels; see visavis.slim."""
 
@@ -192,6 +195,7 @@ ARCHS: dict[str, Arch] = {
         in_use=512,
         enlarge=1.25,
         closer=1.6,
+        coarse=COARSE,
         slimmer="mobilenet_v2_slim_fpnlite",
     ),
     "mobilenet_v2_slim_fpnlite": Arch(
@@ -200,6 +204,7 @@ ARCHS: dict[str, Arch] = {
         in_use=512,
         enlarge=1.25,
         closer=1.6,
+        coarse=COARSE,
     ),
 }
 
@@ -220,7 +225,7 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
     described = ARCHS[arch]
     model = respect_ignored(described.build())
     model.transform.__class__ = Scaling
-    for name in ("in_use", "enlarge", "closer"):
+    for name in ("in_use", "enlarge", "closer", "coarse"):
         setattr(model.transform, name, getattr(described, name))
     if init == "none":
         return model

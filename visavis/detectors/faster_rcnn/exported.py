@@ -11,7 +11,7 @@ from typing import Any
 
 from visavis import checkpoint
 from visavis.calibration import of_checkpoint
-from visavis.detectors.faster_rcnn.sizing import Sizing
+from visavis.detectors.faster_rcnn.sizing import COARSE, Sizing
 from visavis.errors import InputError
 from visavis.extras import needed
 from visavis.files import replaced
@@ -69,7 +69,9 @@ def metadata(file: Path) -> dict[str, Any]:
 def sizing(file: Path) -> Sizing:
     """How large a picture goes into the network by itself."""
     known = metadata(file)
-    return Sizing(known["shorter"], known["longest"], known["enlarge"] or math.inf, known["multiple"], known["closer"])
+    enlarge, closer = known["enlarge"] or math.inf, known["closer"]
+    coarse = known.get("coarse", COARSE if closer > 1 else 0)  # older files do not say it
+    return Sizing(known["shorter"], known["longest"], enlarge, known["multiple"], closer, coarse)
 
 
 def write(path: Path, out: Path) -> None:
@@ -94,6 +96,7 @@ def write(path: Path, out: Path) -> None:
         "enlarge": None if size.enlarge == math.inf else size.enlarge,
         "multiple": size.multiple,
         "closer": size.closer,
+        "coarse": size.coarse,
     }
     data = onnx_file.whole(model, of_checkpoint(known), {KEY: json.dumps(told)})
     with replaced(out, "wb") as opened:

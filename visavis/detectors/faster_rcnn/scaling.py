@@ -29,11 +29,14 @@ class Scaling(GeneralizedRCNNTransform):
     """In prediction, no picture is enlarged by more than this."""
     closer: float = 1.0
     """In prediction, how many times as large a picture of small faces is shown again; see trained.py."""
+    coarse: int = 0
+    """In prediction, pixels of the shorter side of the look for faces that fill a picture; 0: none."""
 
     @property
     def sizing(self) -> Sizing:
         """The rule in prediction."""
-        return Sizing(self.in_use or self.min_size[-1], self.max_size, self.enlarge, self.size_divisible, self.closer)
+        shorter = self.in_use or self.min_size[-1]
+        return Sizing(shorter, self.max_size, self.enlarge, self.size_divisible, self.closer, self.coarse)
 
     @property
     def largest(self) -> int:

@@ -20,17 +20,15 @@ def load(
     precision: str = "fp32",
     size: int | None = None,
     at_once: int = 1,
-    once: bool = False,
 ) -> TrainedDetector:
-    """The detector of a checkpoint; for the options see `visavis.load_detector`. once: it never looks a second time,
-    closer. Raises InputError where the file is no checkpoint, or is of an arch that is not known, and for options
-    that cannot be had.
+    """The detector of a checkpoint; for the options see `visavis.load_detector`. Raises InputError where the file is no
+    checkpoint, or is of an arch that is not known, and for options that cannot be had.
     """
     if size is not None and size < SMALLEST:
         raise InputError(f"`size` {size}: give {SMALLEST} pixels or more")
     metadata = checkpoint.metadata(path)
     network, sizing = backends.network(path, metadata, device, backend, precision, at_once)
     own = metadata.get("threshold", 0.5)
-    if size or once:
-        sizing = sizing.resized(size or sizing.shorter)
+    if size is not None:
+        sizing = sizing.resized(size)
     return TrainedDetector(network, sizing, own if threshold is None else threshold, of_checkpoint(metadata), own)
