@@ -12,7 +12,8 @@ more examples. Importing visavis loads no torch, and the detector that comes wit
 """
 
 from visavis import boxes, images
-from visavis.detectors import DETECTORS, load_detector
+from visavis.analysers import ANALYSERS, Analyser, load_analyser
+from visavis.detectors import DETECTORS, LoadedDetector, load_detector
 from visavis.detectors.protocol import Detector
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
@@ -23,16 +24,20 @@ from visavis.page import look
 __version__ = "0.1.0"
 
 __all__ = [
+    "ANALYSERS",
     "DETECTORS",
+    "Analyser",
     "Detector",
     "Faces",
     "ImageError",
     "InputError",
+    "LoadedDetector",
     "Redaction",
     "__version__",
     "boxes",
     "draw",
     "images",
+    "load_analyser",
     "load_detector",
     "look",
     "redact",

@@ -15,7 +15,7 @@ from visavis.detectors.protocol import Detector
 from visavis.detectors.tiles import Tiles
 from visavis.errors import InputError
 
-__all__ = ["DETECTORS", "Detector", "load_detector"]
+__all__ = ["DETECTORS", "Detector", "LoadedDetector", "load_detector"]
 
 DETECTORS: dict[str, str] = {
     "shipped": "visavis.checkpoint:SHIPPED",
