@@ -1,44 +1,43 @@
-"""What was seen so far, on disk: one JSON line a look, so that a stopped run goes on where it was.
+"""The journal of looks (clean/seen.jsonl), read: one JSON line a look, so that a stopped run goes on where it was.
 
-Looks stay there, and are read one at a time: a hundred thousand of them are not held in memory.
+visavis/journal.py writes it. Looks stay on disk and are read one at a time: a hundred thousand of them are not held in
+memory.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self, overload
+from typing import IO, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clean.look import Photo, Seen
+from visavis.journal import lines
 
 
 def entries(path: Path) -> Iterator[tuple[str, int]]:
     """image_id and where in the file it begins, in bytes, of each look; a later one replaces a former.
 
-    A line that is none of ours (torn by a kill, of another version) only costs another look.
+    A line that is none of ours (torn in the middle, of another version) only costs another look.
     """
     if not path.exists():
         return
     with path.open("rb") as file:
-        place = 0
-        for line in file:
+        for place, line in lines(file):
             with suppress(ValueError, TypeError):  # no JSON, or no UTF-8; other fields
                 yield Seen(**json.loads(line)).image_id, place
-            place += len(line)
 
 
 def places(path: Path, photos: Sequence[Photo]) -> NDArray[np.int64]:
     """(N,) for each photo where in the journal its last look begins; -1 where there is none."""
-    lines = np.fromiter(((hash(name), place) for name, place in entries(path)), np.dtype("i8, i8"))[::-1]
-    known, last = np.unique(lines["f0"], return_index=True)
+    looks = np.fromiter(((hash(name), place) for name, place in entries(path)), np.dtype("i8, i8"))[::-1]
+    known, last = np.unique(looks["f0"], return_index=True)
     names = np.fromiter((hash(photo.image_id) for photo in photos), np.int64, len(photos))
     _, here, there = np.intersect1d(names, known, return_indices=True)
     found = np.full(len(photos), -1, np.int64)
-    found[here] = lines["f1"][last[there]]
+    found[here] = looks["f1"][last[there]]
     return found
 
 
@@ -80,31 +79,3 @@ def read(path: Path, place: int) -> Seen:
 def _at(file: IO[bytes], place: int) -> Seen:
     file.seek(place)
     return Seen(**json.loads(file.readline()))
-
-
-class Journal:
-    """Adds looks to the file at `path`, each a flushed line. Use as a context manager."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a+b")
-        if self._file.seek(0, 2):
-            self._file.seek(-1, 2)
-            if self._file.read(1) != b"\n":  # a killed run's last line: ours must not grow on it
-                self._file.write(b"\n")
-        return self
-
-    def add(self, seen: Seen) -> int:
-        """Write one look; where it begins."""
-        place = self._file.seek(0, 2)
-        self._file.write(json.dumps(vars(seen)).encode() + b"\n")
-        self._file.flush()
-        return place
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()

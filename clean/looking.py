@@ -18,6 +18,7 @@ from tqdm import tqdm
 from clean import finders, journal
 from clean.look import Photo, Seen, Task, look, prepare
 from visavis.cores import cores
+from visavis.journal import Journal
 from visavis.messages import say
 from visavis.workers import WorkerDied, Workers
 
@@ -56,12 +57,12 @@ def look_at_all(photos: Sequence[Photo], task: Task, path: Path, workers: int | 
 
     with (
         Workers(max(1, count), SECONDS, _MODULES, partial(prepare, *task.finders)) as pool,
-        journal.Journal(path) as file,
+        Journal(path) as file,
         tqdm(total=len(waiting), desc="clean", unit=" photos", smoothing=0.05, disable=not waiting) as bar,
     ):
         for number, seen in zip(waiting, _looks(pool, jobs()), strict=True):
             before = journal.read(path, places[number]) if places[number] >= 0 else None
-            places[number] = file.add(before.joined(seen) if before else seen)
+            places[number] = file.add(vars(before.joined(seen) if before else seen))
             bar.update()
     return journal.Looks(photos, path, places)
 

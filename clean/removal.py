@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clean.journal import Journal
 from clean.look import Photo, Seen
 from clean.shelf import Shelf
 from clean.verdicts import Verdict
 from visavis.errors import InputError
+from visavis.journal import Journal
 from visavis.messages import say
 
 STAYS = frozenset({"missing", "unreadable", "crashed", "changed"})
@@ -47,7 +47,7 @@ def quarantine(some: Sequence[Rejected], data: Path, folder: Path, journal: Path
                 failed += 1
                 continue
             target = _free(folder / place)
-            file.add(replace(seen, removed=verdict.reason, detail=f"moved to {target}; {verdict.detail}"))
+            file.add(vars(replace(seen, removed=verdict.reason, detail=f"moved to {target}; {verdict.detail}")))
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(photo.path, target)
@@ -75,7 +75,7 @@ def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> in
             if _inside(photo.path, data) is None:
                 failed += 1
                 continue
-            file.add(replace(seen, removed=verdict.reason, detail=f"deleted; {verdict.detail}"))
+            file.add(vars(replace(seen, removed=verdict.reason, detail=f"deleted; {verdict.detail}")))
             try:
                 photo.path.unlink()
             except OSError as error:

@@ -1,7 +1,6 @@
 """A folder for what a run works with and nobody else needs: it is emptied by the next run, however this one ends."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from dataset import tables
 from visavis.errors import InputError
+from visavis.locking import lock
 
 NAME = ".download"
 
@@ -20,11 +20,9 @@ def alone_in(data: Path) -> Iterator[Path]:
     The system lets go of the lock when the process ends, however it ends.
     """
     with (data / f"{NAME}.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(file):
             file.seek(0)
-            raise InputError(f"another run downloads into {data} (process {file.read().strip() or '?'})") from None
+            raise InputError(f"another run downloads into {data} (process {file.read().strip() or '?'})")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -12,6 +12,7 @@ from clean.look import Photo, Seen, Task, look
 from clean.looking import look_at_all
 from dataset import tables
 from visavis import images
+from visavis.journal import Journal
 
 TASK = Task(finders=(), max_pixels=10**6, min_side=32)
 
@@ -99,13 +100,13 @@ def test_the_journal_survives_a_torn_line(tmp_path: Path):
     assert dict(journal.entries(path)) == {} and journal.places(path, [Photo("A/1", path)]).tolist() == [-1]
     assert list(journal.Looks([], path, [])) == []
     first = Seen("A/1", "s", finds={"hog": [[1.0, 2.0, 3.0, 4.0, 0.5]]}, keys={"hog": "1"})
-    with journal.Journal(path) as file:
-        assert file.add(first) == 0
+    with Journal(path) as file:
+        assert file.add(vars(first)) == 0
     with path.open("ab") as raw:
         raw.write(b'{"image_id": "A/2", "sett\xff')
-    with journal.Journal(path) as file:
-        third = file.add(Seen("A/3", "s"))
-        last = file.add(Seen("A/1", "s", reason="truncated"))
+    with Journal(path) as file:
+        third = file.add(vars(Seen("A/3", "s")))
+        last = file.add(vars(Seen("A/1", "s", reason="truncated")))
     places = dict(journal.entries(path))
     assert places == {"A/1": last, "A/3": third}
     photos = [Photo("A/3", path), Photo("A/1", path)]

@@ -37,7 +37,17 @@ STOREYS = [
     {"video", "rewriting"},
     {"faces"},
     {"boxes", "images"},
-    {"cores", "device", "extras", "files", "formats", "texts", "workers"},  # these know neither faces nor models
+    {
+        "cores",
+        "device",
+        "extras",
+        "files",
+        "formats",
+        "journal",
+        "locking",
+        "texts",
+        "workers",
+    },  # these know neither faces nor models
     {"errors", "messages"},
 ]
 

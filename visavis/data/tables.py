@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from visavis.errors import InputError
 from visavis.files import csv_rows, replaced
+from visavis.journal import cut_torn_end, whole_length
 from visavis.messages import say
 
 __all__ = ["COLUMNS", "Appender", "Row", "box", "number", "replaced", "rows", "write"]
@@ -95,12 +96,12 @@ class Appender:
 
     def __enter__(self) -> "Appender":
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and (whole := _length_in_whole_lines(self.path)):
+        if self.path.exists() and whole_length(self.path):
             with self.path.open(encoding="utf-8-sig", newline="\n") as file:
                 header = file.readline().strip()
             if header != ",".join(self.columns):
                 raise InputError(f"{self.path}: the header is {header!r}, not {','.join(self.columns)!r}; move it away")
-            os.truncate(self.path, whole)
+            cut_torn_end(self.path)
             self._file = self.path.open("a", encoding="utf-8", newline="")
             self._writer = csv_rows(self._file, self.columns)
         else:
@@ -162,20 +163,6 @@ class _Lines:
         for line in self._file:
             self.open_end = not line.endswith("\n")
             yield line
-
-
-def _length_in_whole_lines(path: Path) -> int:
-    """Bytes up to and including the last line break."""
-    with path.open("rb") as file:
-        position = file.seek(0, os.SEEK_END)
-        while position > 0:
-            start = max(0, position - 65536)
-            file.seek(start)
-            found = file.read(position - start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
-            position = start
-    return 0
 
 
 def _where_from(path: Path) -> str:

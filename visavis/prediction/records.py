@@ -1,6 +1,5 @@
 """What became of each input, as plain values, and the journal in which a run keeps that: a killed run goes on there."""
 
-import fcntl
 import json
 import math
 import os
@@ -15,6 +14,8 @@ import numpy as np
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
+from visavis.journal import cut_torn_end, lines
+from visavis.locking import lock
 from visavis.messages import say
 from visavis.sources import Input, shown
 
@@ -83,13 +84,14 @@ class Journal:
         self._file = file or path.open("r+b")
         if file is None:
             _lock(self._file, path)
+        cut_torn_end(path)
         head = json.loads(self._file.readline())
         self.settings: dict[str, Any] = head["settings"]
         self.inputs = [Input(*fields) for fields in head["inputs"]]
         self._begin = end = self._file.tell()
         self.done = 0
-        for line in self._file:
-            if not (line.startswith(b"{") and line.endswith(b"}\n")):  # a power cut may leave zeros there
+        for place, line in lines(self._file):
+            if place != end:  # a torn line: the inputs from there on are done again
                 break
             end += len(line)
             self.done += 1
@@ -139,12 +141,7 @@ class Journal:
 
 def _lock(file: IO[Any], path: Path | None = None) -> None:
     """Lock an open file, which must still be the one at `path`, until it is closed. Raises InputError."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        free = path is None or os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except (BlockingIOError, FileNotFoundError):
-        free = False
-    if not free:
+    if not lock(file, path):
         file.close()
         raise InputError(f"another run is at work in {Path(file.name).parent}; wait until it is done")
 

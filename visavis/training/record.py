@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from visavis.files import replaced
+from visavis.journal import lines
 from visavis.metrics import Judged, average_precision, curve
 
 NAME = "metrics.jsonl"
@@ -114,8 +115,8 @@ def _events(folder: Path, done: int) -> Any:
 def _read(path: Path) -> list[Line]:
     if not path.exists():
         return []
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines]
+    with path.open("rb") as file:
+        return [json.loads(line) for _, line in lines(file)]
 
 
 def _text(line: Line) -> str:
