@@ -8,7 +8,7 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 IN_A_ROW = 3
@@ -35,7 +35,7 @@ class _Host:
     jobs: deque[Job] = field(default_factory=deque)
     active: int = 0
     away: int = 0  # jobs that wait for another try
-    resume: float = 0.0  # on time.monotonic's clock
+    resume: float = 0.0  # on the schedule's clock
     offered: bool = False  # stands in the queue of hosts with a job that may begin
     failures: int = 0  # in a row
     aside: bool = False  # was put aside, and has not been reached since
@@ -54,7 +54,7 @@ class Schedule:
 
     hosts: each host's name and jobs; both are read as they are needed.
     width: so many hosts are kept ready to be taken from. aside: seconds that a host is put aside for, at
-    least, and at most where there is other work.
+    least, and at most where there is other work. clock: seconds that only ever grow.
     """
 
     def __init__(
@@ -63,7 +63,9 @@ class Schedule:
         per_host: int,
         width: int = 64,
         aside: tuple[float, float] = (8.0, 300.0),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._unread = iter(hosts)
         self._all_read = False
         self._per_host, self._width, self._aside = per_host, width, aside
@@ -88,7 +90,7 @@ class Schedule:
         while self._ready:
             host = self._ready.popleft()
             host.offered = False
-            if not host.has_jobs() or host.resume > time.monotonic():  # paused meanwhile
+            if not host.has_jobs() or host.resume > self._clock():  # paused meanwhile
                 self._close_if_done(host)
                 continue
             job = host.jobs.popleft()
@@ -104,7 +106,7 @@ class Schedule:
         if self._put_aside:
             soft, hard, _ = self._put_aside[0]
             times.append(soft if self._idle() else hard)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        return max(0.0, min(times) - self._clock()) if times else None
 
     def finish(self, job: Job) -> None:
         """The job is done with, one way or the other."""
@@ -115,7 +117,7 @@ class Schedule:
         host = self._hosts[job.host]
         if delay > 0:
             host.away += 1
-            heapq.heappush(self._later, (time.monotonic() + delay, next(self._number), job))
+            heapq.heappush(self._later, (self._clock() + delay, next(self._number), job))
         else:
             host.jobs.appendleft(job)
         self._release(job)
@@ -123,7 +125,7 @@ class Schedule:
     def pause(self, name: str, seconds: float) -> None:
         """Begin no job of the host for so long."""
         host = self._hosts[name]
-        host.resume = max(host.resume, time.monotonic() + seconds)
+        host.resume = max(host.resume, self._clock() + seconds)
         heapq.heappush(self._later, (host.resume, next(self._number), host))
 
     def reached(self, name: str) -> None:
@@ -142,7 +144,7 @@ class Schedule:
         host = self._hosts[name]
         if host.given_up:
             return "given_up"
-        if host.resume > time.monotonic():  # begun before the host was put aside
+        if host.resume > self._clock():  # begun before the host was put aside
             return "aside"
         host.failures += 1
         if host.failures < IN_A_ROW and not host.aside:
@@ -151,7 +153,7 @@ class Schedule:
             self.give_up(name, reason)
             return "given_up"
         host.aside = True
-        soft, hard = (time.monotonic() + seconds for seconds in self._aside)
+        soft, hard = (self._clock() + seconds for seconds in self._aside)
         host.resume = max(soft, hard)
         self._put_aside.append((soft, host.resume, host))
         return "aside"
@@ -186,7 +188,7 @@ class Schedule:
 
     def _wake(self) -> None:
         """Bring back what was put off until now; what was put aside earlier too, where nothing else is left to do."""
-        now = time.monotonic()
+        now = self._clock()
         while self._later and self._later[0][0] <= now:
             what = heapq.heappop(self._later)[2]
             host = self._hosts[what.host] if isinstance(what, Job) else what
@@ -206,6 +208,6 @@ class Schedule:
     def _offer(self, host: _Host) -> None:
         """Queue the host up where it may have a job begun. One that was put aside has to show itself first."""
         most = 1 if host.aside and not host.given_up else self._per_host
-        if not host.offered and host.active < most and host.resume <= time.monotonic() and host.has_jobs():
+        if not host.offered and host.active < most and host.resume <= self._clock() and host.has_jobs():
             host.offered = True
             self._ready.append(host)

@@ -1,8 +1,20 @@
 """Which address is next: hosts in turn, pauses, and hosts that cannot be reached."""
 
-import time
+import pytest
 
 from download.schedule import IN_A_ROW, Job, Schedule
+
+
+class Clock:
+    """Stands still until it is told to go on: what it shows is exactly how long was waited."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = Clock()
 
 
 def schedule(hosts: dict[str, int], per_host: int = 4, **options) -> Schedule:
@@ -10,7 +22,7 @@ def schedule(hosts: dict[str, int], per_host: int = 4, **options) -> Schedule:
         return (Job(f"http://{host}/{i}", host, [f"{host}/{i}"]) for i in range(count))
 
     made = [(host, jobs(host, count)) for host, count in hosts.items()]
-    return Schedule(made, per_host, **options)
+    return Schedule(made, per_host, clock=CLOCK, **options)
 
 
 def next_job(schedule: Schedule) -> Job | None:
@@ -18,7 +30,7 @@ def next_job(schedule: Schedule) -> Job | None:
     while (job := schedule.take()) is None and not schedule.over:
         pause = schedule.next_time()
         assert pause is not None, "nothing to wait for, and not over"
-        time.sleep(pause)
+        CLOCK.now += pause
     return job
 
 
@@ -39,8 +51,8 @@ def test_hosts_take_turns_and_second_tries_wait():
     assert {job.url for job in last} == {"http://a/2", "http://b/2"}
     for job in last:
         plan.finish(job)
-    began = time.monotonic()
-    assert next_job(plan) is first[0] and time.monotonic() - began >= 0.1
+    began = CLOCK.now
+    assert next_job(plan) is first[0] and CLOCK.now - began == pytest.approx(0.2)
     plan.finish(first[0])
     assert next_job(plan) is None
     assert next_job(schedule({})) is None
@@ -51,9 +63,9 @@ def test_a_pause_holds_the_host_and_giving_up_hands_out_the_rest():
     first = taken(plan)
     plan.pause("a", 0.2)
     plan.finish(first)
-    began = time.monotonic()
+    began = CLOCK.now
     second = taken(plan)
-    assert time.monotonic() - began >= 0.15
+    assert CLOCK.now - began == pytest.approx(0.2)
     plan.give_up("a", "retry_later")
     plan.finish(second)
     third = taken(plan)
@@ -70,7 +82,7 @@ def test_hosts_are_read_as_they_are_needed():
             read.append(number)
             yield f"h{number}", [Job(f"http://h{number}/", f"h{number}", ["x"])]
 
-    plan = Schedule(hosts(), per_host=1, width=8)
+    plan = Schedule(hosts(), per_host=1, width=8, clock=CLOCK)
     for _ in range(20):
         plan.finish(taken(plan))
     assert len(read) <= 20 + 8
@@ -124,7 +136,7 @@ def test_a_host_that_asked_for_a_pause_is_not_woken_early():
         follows = plan.unreachable("a", "robots_unreachable")
         if follows == "aside":
             plan.pause("a", 0.3)
-        began = time.monotonic()
+        began = CLOCK.now
         plan.again(job, 0)
     plan.finish(taken(plan))
-    assert time.monotonic() - began >= 0.25
+    assert CLOCK.now - began == pytest.approx(0.3)
