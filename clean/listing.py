@@ -8,24 +8,29 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from clean import others
 from clean.look import Photo
 from clean.shelf import Shelf
 from dataset import tables
+from visavis.data.missing import none_is_ok
 from visavis.errors import InputError
 from visavis.images import find
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
-CREATE TABLE file (image_id TEXT PRIMARY KEY, path TEXT, sha256 TEXT, ok INTEGER) WITHOUT ROWID;
+CREATE TABLE file (image_id TEXT PRIMARY KEY, path TEXT, sha256 TEXT, ok INTEGER, pixels INTEGER) WITHOUT ROWID;
 CREATE TABLE label (
     image_id TEXT, identity TEXT, x1 REAL, y1 REAL, x2 REAL, y2 REAL, curated INTEGER, score REAL, url TEXT
 );
+CREATE TABLE given (image_id TEXT, x1 REAL, y1 REAL, x2 REAL, y2 REAL, used TEXT);
 """
 
 _PHOTOS = """
-SELECT image_id, path, sha256, identity, x1, y1, x2, y2, curated, score, url
+SELECT image_id, path, sha256, identity, x1, y1, x2, y2, curated, score, url, pixels
 FROM file LEFT JOIN label USING (image_id) WHERE ok ORDER BY image_id, label.rowid
 """
+
+_GIVEN = "SELECT x1, y1, x2, y2, used FROM given WHERE image_id = ? ORDER BY rowid"
 
 
 def photos(folder: Path) -> Shelf[Photo]:
@@ -40,27 +45,32 @@ def photos(folder: Path) -> Shelf[Photo]:
     with closing(sqlite3.connect("")) as base:
         base.executescript(_TABLES)
         base.executemany("INSERT INTO label VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _labels(folder / "labels.csv"))
+        base.executemany("INSERT INTO given VALUES (?, ?, ?, ?, ?, ?)", _given(folder / "faces.csv"))
         base.execute("CREATE INDEX of_image ON label (image_id)")
+        base.execute("CREATE INDEX of_face ON given (image_id)")
         if (folder / "downloads.csv").exists():
             # A later attempt replaces a former.
-            base.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", _downloaded(folder))
+            base.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", _downloaded(folder))
         else:
-            base.executemany("INSERT OR IGNORE INTO file VALUES (?, ?, '', 1)", _lying(folder))
+            base.executemany("INSERT OR IGNORE INTO file VALUES (?, ?, '', 1, 0)", _lying(folder))
             base.execute("DELETE FROM file WHERE image_id NOT IN (SELECT image_id FROM label)")
         rows = groupby(base.execute(_PHOTOS), itemgetter(0))
-        found = Shelf(_photo(folder, tuple(some)) for _, some in rows)
+        found = Shelf(
+            _photo(folder, tuple(some), base.execute(_GIVEN, (image_id,)).fetchall()) for image_id, some in rows
+        )
         if not found:
             raise InputError(_none(folder, base))
         return found
 
 
-def _photo(folder: Path, rows: Sequence[Any]) -> Photo:
-    """rows: of `_PHOTOS`, one a label; one with nothing but the file where there is no label."""
+def _photo(folder: Path, rows: Sequence[Any], given: Sequence[Any]) -> Photo:
+    """rows: of `_PHOTOS`, one a label; one with nothing but the file where there is no label. given: of `_GIVEN`."""
     image_id, path, sha256, identity = rows[0][:4]
     boxes = tuple(row[4:8] for row in rows if row[4] is not None)
     curated, score = (max(row[column] or 0 for row in rows) for column in (8, 9))
     url = next((row[10] for row in rows if row[10]), "")
-    return Photo(image_id, folder / path, identity or "", boxes, bool(curated), float(score), url, sha256)
+    path, faces, pixels = folder / path, tuple(map(tuple, given)), rows[0][11]
+    return Photo(image_id, path, identity or "", boxes, bool(curated), float(score), url, sha256, faces, pixels)
 
 
 def _labels(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -70,9 +80,18 @@ def _labels(path: Path) -> Iterator[tuple[Any, ...]]:
         yield row["image_id"], row["identity"], *tables.box(row, path, line), curated, score, row["url"]
 
 
+def _given(path: Path) -> Iterator[tuple[Any, ...]]:
+    """The rows of faces.csv that clean did not write."""
+    for line, row in enumerate(tables.rows(path) if path.exists() else (), start=2):
+        if not others.is_ours(row["source"]):
+            yield row["image_id"], *tables.box(row, path, line), row["use"]
+
+
 def _downloaded(folder: Path) -> Iterator[tuple[Any, ...]]:
-    for row in tables.rows(folder / "downloads.csv"):
-        yield row["image_id"], row["path"], row["sha256"].strip().lower(), row["status"] == "ok"
+    path = folder / "downloads.csv"
+    for line, row in enumerate(tables.rows(path), start=2):
+        sides = [int(tables.number(row, side, path, line)) if row[side] else 0 for side in ("width", "height")]
+        yield row["image_id"], row["path"], row["sha256"].strip().lower(), row["status"] == "ok", sides[0] * sides[1]
 
 
 def _lying(folder: Path) -> Iterator[tuple[str, str]]:
@@ -84,11 +103,7 @@ def _lying(folder: Path) -> Iterator[tuple[str, str]]:
 def _none(folder: Path, base: sqlite3.Connection) -> str:
     """Why there is no photo, in words."""
     if (folder / "downloads.csv").exists():
-        (count,) = base.execute("SELECT COUNT(*) FROM file").fetchone()
-        return (
-            f"{folder / 'downloads.csv'} calls none of its {count} images ok; see its column reason, "
-            "and run `python -m download images` again"
-        )
+        return none_is_ok(folder / "downloads.csv")
     (count,) = base.execute("SELECT COUNT(DISTINCT image_id) FROM label").fetchone()
     return (
         f"{folder} has no downloads.csv, and none of the {count} images of labels.csv lies in {folder / 'images'}; "

@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import uvloop
 from tqdm import tqdm
 
 from dataset import tables
-from download import address, fetch, placeholders
+from download import address, fetch, limits, placeholders
 from download.connections import proxies_from_environment
 from download.http import USER_AGENT, Client
 from download.judge import Judges
+from download.limits import Limits
 from download.photos import Photos
 from download.plan import Plan, reasons_named, shard_named
 from download.report import report
@@ -33,7 +34,9 @@ from visavis.messages import say
 class Options:
     """Fetch the photos of labels.csv into images/, and write what became of each into downloads.csv.
 
-    Stop it at any moment and start it again: images that have a row are not fetched again.
+    Stop it at any moment and start it again: images that have a row are not fetched again, but for those that an
+    earlier run refused because of an option that is given otherwise now (--allow-private, --ignore-robots, --insecure,
+    a larger --max-bytes, --max-pixels or --placeholder).
     """
 
     data: Path = Path("data")
@@ -83,10 +86,13 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
     again, shard = reasons_named(options.retry), shard_named(options.shard)
     proxies = proxies_from_environment()
     next(tables.rows(options.data / "labels.csv"), None)  # missing or broken: said before anything is written
+    under = _limits(options)
+    lifted = under.lifted(limits.read(options.data))
     if options.insecure:
         say("--insecure: certificates are not verified; anyone on the way may hand out other photos")
     try:
-        with alone_in(options.data) as scratch, Plan(options.data, scratch, shard, again) as plan:
+        with alone_in(options.data) as scratch, Plan(options.data, scratch, shard, again | lifted) as plan:
+            limits.write(under, options.data, scratch)  # now that the rows that they lift are gone from the table
             if options.allow_private:
                 allow = address.ANYWHERE
             with Photos(options.data) as photos:
@@ -117,6 +123,10 @@ def _check(options: Options) -> None:
         raise InputError("--placeholder 1: every photo is under one identity; give 2 or more, or 0 for none")
     if options.contact is not None and not (options.contact.strip() and _fits_a_header(options.contact)):
         raise InputError(f"--contact {options.contact!r}: give a mail or web address in plain ASCII")
+
+
+def _limits(options: Options) -> Limits:
+    return Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
 
 
 def _fits_a_header(text: str) -> bool:

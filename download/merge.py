@@ -12,7 +12,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from dataset import tables
-from download import placeholders
+from download import limits, placeholders
 from download.photos import Photos
 from download.plan import is_safe
 from download.report import report
@@ -51,6 +51,7 @@ def run(options: Options) -> int:
         next(tables.rows(folder / "downloads.csv"), None)
         if folder.resolve() == options.data.resolve():
             raise InputError(f"{folder} is the data folder that takes all; name the others alone")
+    folders = [*([options.data] if (options.data / "downloads.csv").exists() else []), *options.source]
     options.data.mkdir(parents=True, exist_ok=True)
     try:
         with alone_in(options.data) as scratch:
@@ -58,6 +59,7 @@ def run(options: Options) -> int:
                 lost, tally = _join(options, scratch, database)
             if options.placeholder:
                 placeholders.mark(options.data, scratch, options.placeholder, tally)
+            limits.write(limits.strictest(map(limits.read, folders)), options.data, scratch)
             report(tally, options.data, scratch)
     except OSError as error:
         raise InputError(

@@ -21,8 +21,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "http_other": ("refused", "an HTTP status that is neither 200 nor an error, such as 204 or 304"),
     "too_many_redirects": ("refused", "more than five redirects, or a circle of them"),
     "bad_url": ("refused", "no http or https address, in the list or in a redirect"),
-    "robots": ("refused", "robots.txt forbids it, or X-Robots-Tag says noai or noimageai; see --ignore-robots"),
-    "private_address": ("refused", "the host is on a private, local or reserved address; see --allow-private"),
+    "robots": ("refused", "robots.txt forbids it, or X-Robots-Tag says noai or noimageai"),
+    "private_address": ("refused", "the host is on a private, local or reserved address"),
     "tls": ("refused", "the server's certificate could not be verified, or TLS failed"),
     "empty": ("refused", "an answer without a single byte"),
     "not_image": (
@@ -34,7 +34,8 @@ REASONS: dict[str, tuple[str, str]] = {
 }
 """Each reason's status and meaning; the closed list of downloads.csv, explained in docs/reasons.md.
 
-`failed` may be tried again and is, up to --retries times; `refused` is final.
+`failed` may be tried again and is, up to --retries times; `refused` is not, unless an option that refused it changes
+(`limits.py`).
 """
 
 

@@ -24,7 +24,9 @@ from typed import ROOT, started
 from dataset import tables
 from download import images
 from download.http import Outcome
+from download.limits import Limits, strictest
 from download.reasons import REASONS
+from visavis.data.missing import HELPS
 from visavis.errors import InputError
 
 
@@ -147,19 +149,59 @@ def test_private_addresses_need_the_option(tmp_path, site):
     assert images.run(options(tmp_path, allow_private=False)) == 0
     assert {row["reason"] for row in downloads(tmp_path).values()} == {"private_address"}
     assert site.connections == 0
-    assert images.run(options(tmp_path, retry="private_address")) == 0
+    assert images.run(options(tmp_path, allow_private=False, max_bytes=10**9)) == 0
+    assert site.connections == 0, "what does not refuse them tries nothing again"
+    assert images.run(options(tmp_path)) == 0
     assert {row["status"] for row in downloads(tmp_path).values()} == {"ok"}
+
+
+def test_what_an_option_refused_is_tried_again_when_the_option_changes(tmp_path, site):
+    site.routes |= {
+        "/robots.txt": answer(b"User-agent: *\nDisallow: /no"),
+        "/no": answer(PHOTO),
+        "/big": answer(encoded("PNG")),
+    }
+    labels(tmp_path, {"a/1": site.url("/no"), "a/2": site.url("/big"), "a/3": site.url("/missing")})
+    strict = {"max_pixels": 96 * 80 - 1}
+
+    def reasons(**changes) -> list[str]:
+        assert images.run(options(tmp_path, **changes)) == 0
+        return [row["reason"] for _, row in sorted(downloads(tmp_path).items())]
+
+    assert reasons(**strict) == ["robots", "too_large", "http_404"]
+    assert reasons(**strict) == ["robots", "too_large", "http_404"]
+    assert site.count("/big") == 1
+    assert reasons(**strict, ignore_robots=True) == ["too_large", "too_large", "http_404"]
+    assert site.count("/big") == 1
+    assert reasons(ignore_robots=True) == ["", "", "http_404"]
+    assert (site.count("/no"), site.count("/big"), site.count("/missing")) == (2, 2, 1)
+    assert reasons(**strict) == ["", "", "http_404"], "what is there stays"
+    (tmp_path / "downloads.json").write_text("{}")
+    with pytest.raises(InputError, match=r"downloads\.json .* delete it"):
+        images.run(options(tmp_path))
+
+
+def test_which_reasons_an_option_lifts():
+    strict, loose = Limits(), Limits(True, True, True, 10**9, 10**9, 0)
+    assert loose.lifted(strict) == {"private_address", "robots", "tls", "too_large", "placeholder"}
+    assert strict.lifted(loose) == strict.lifted(strict) == frozenset()
+    assert Limits(placeholder=11).lifted(strict) == {"placeholder"}
+    assert Limits(max_bytes=30_000_000).lifted(strict) == {"too_large"}
+    assert strictest([loose, Limits(max_pixels=9)]) == Limits(max_pixels=9)
+    assert set(HELPS) == set(loose.lifted(strict)), "what clean advises"
 
 
 def test_max_pixels_and_retry_by_reason(tmp_path, site):
     labels(tmp_path, {"a/1": site.url("/photo"), "a/2": site.url("/missing")})
     assert images.run(options(tmp_path, max_pixels=96 * 80 - 1)) == 0
     assert downloads(tmp_path)["a/1"]["reason"] == "too_large"
-    assert images.run(options(tmp_path, retry="too_large")) == 0
+    assert images.run(options(tmp_path, max_pixels=96 * 80 - 1, retry="too_large")) == 0
+    assert site.count("/photo") == 2 and downloads(tmp_path)["a/1"]["reason"] == "too_large"
+    assert images.run(options(tmp_path)) == 0
     assert downloads(tmp_path)["a/1"]["status"] == "ok"
     assert site.count("/missing") == 1
     assert images.run(options(tmp_path, retry="refused")) == 0
-    assert site.count("/missing") == 2 and site.count("/photo") == 2
+    assert site.count("/missing") == 2 and site.count("/photo") == 3
 
 
 def test_failures_that_pass(tmp_path, site):

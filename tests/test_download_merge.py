@@ -55,7 +55,7 @@ def test_shards_joined_are_what_one_run_fetches(tmp_path, site):
         assert plain(tmp_path / "all") == plain(tmp_path / "whole")
         assert files(tmp_path / "all") == files(tmp_path / "whole")
     assert {path.name for path in (tmp_path / "all").iterdir()} == {
-        "downloads.csv", "downloads.png", "images", ".download.lock",
+        "downloads.csv", "downloads.json", "downloads.png", "images", ".download.lock",
     }  # fmt: skip
     shutil.copy(tmp_path / "whole" / "labels.csv", tmp_path / "all")
     assert images.run(options(tmp_path / "all")) == 0

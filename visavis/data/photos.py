@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, area, as_boxes, clip
-from visavis.data import join
+from visavis.data import join, tables
+from visavis.data.missing import none_is_ok
 from visavis.data.split import SPLITS, Shares
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.images import header
+from visavis.images import header, limit_at
 from visavis.messages import say
 
 SMALLEST = 4.0
@@ -41,6 +42,11 @@ class Photo:
     ignore: Boxes = field(default_factory=lambda: as_boxes([]))  # (M, 4) float32, to leave out of the loss
     side: str = "train"  # of the split: train, val or test; none for one that would bring its like to two sides
     size: tuple[int, int] = (0, 0)  # height, width in pixels as displayed; (0, 0) where no table says
+
+    @property
+    def max_pixels(self) -> int:
+        """The limit to read it under: what downloads.csv accepted is accepted here."""
+        return limit_at(*self.size)
 
 
 def load_photos(folder: Path, split: str = "all", shares: Shares = Shares(), dropped: bool = False) -> list[Photo]:
@@ -185,6 +191,9 @@ def _why(box: np.ndarray, row: "join.Row") -> str:
 def _empty(folder: Path, split: str, shares: Shares, rows: "Sequence[join.Row]") -> str:
     """Why a split has no photo, and what to do."""
     if not rows:
+        table = folder / "downloads.csv"
+        if table.exists() and not any(row["status"] == "ok" for row in tables.rows(table)):
+            return none_is_ok(table)
         return f"{folder}: no photo in the split {split!r}: clean.csv keeps none; see its reasons"
     people = len({row.identity or row.image_id for row in rows})
     part = {"val": shares.val, "test": shares.test}.get(split, 1 - shares.val - shares.test)
