@@ -37,7 +37,7 @@ from visavis.files import replaced
 from visavis.messages import say
 
 SETTINGS: dict[str, tuple[str, ...]] = {
-    "face_recognition": ("--finder", "face_recognition"),
+    "face_recognition": ("--finder", "face_recognition", "--also", "none"),
     "shipped": ("--finder", "shipped"),
     "face_recognition and shipped": ("--finder", "face_recognition", "--also", "shipped"),
 }
@@ -325,7 +325,7 @@ def memory(photo: Path, place: Path, rows: int) -> dict[str, Any]:
         known_folder(place / str(count), photo, count)
         probe = (
             "import resource, sys; from pathlib import Path; from clean.__main__ import Options, run\n"
-            "run(Options(data=Path(sys.argv[1])))\n"
+            'run(Options(data=Path(sys.argv[1]), also="none"))\n'
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
         )
         began = time.monotonic()
@@ -340,8 +340,9 @@ def memory(photo: Path, place: Path, rows: int) -> dict[str, Any]:
 
 def known_folder(place: Path, photo: Path, count: int) -> None:
     """A data folder of `count` rows, one file behind them all, and a journal in which each was another photo."""
-    from clean import finders, journal, likeness
+    from clean import finders, likeness
     from clean.look import Seen, Task
+    from visavis.journal import Journal
 
     chance = np.random.default_rng(0)
     data = photo.read_bytes()
@@ -357,7 +358,7 @@ def known_folder(place: Path, photo: Path, count: int) -> None:
     tables.write(place / "downloads.csv", rows)
     task = Task(("face_recognition",), 50_000_000, 32)
     key = finders.load("face_recognition").key
-    with journal.Journal(place / "clean" / "seen.jsonl") as file:
+    with Journal(place / "clean" / "seen.jsonl") as file:
         for one in ids:
             like = likeness.Likeness(
                 chance.integers(0, 2**63, 4, dtype=np.uint64), chance.integers(0, 255, (24, 24), dtype=np.uint8)
@@ -365,9 +366,8 @@ def known_folder(place: Path, photo: Path, count: int) -> None:
             facts = {"settings": task.settings(Photo(one, photo, boxes=(box,))), "height": height, "width": width}
             known = {"bytes": status.st_size, "modified_ns": status.st_mtime_ns, "sha256": f"{one:064}"}
             finds = {"face_recognition": [[*box, 0.9], [80.0, 20.0, 120.0, 70.0, 0.45]]}
-            file.add(
-                Seen(one, finds=finds, keys={"face_recognition": key}, likeness=str(like), **facts, **known)  # type: ignore[arg-type]
-            )
+            keys = {"face_recognition": key}
+            file.add(vars(Seen(one, finds=finds, keys=keys, likeness=str(like), **facts, **known)))  # type: ignore[arg-type]
 
 
 def _clean(folder: Path, *arguments: str, apart: bool = False) -> None:

@@ -21,6 +21,8 @@ VERSION = 3
 """Part of what a look depends on; a change of the code below that sees otherwise raises it."""
 
 Box = tuple[float, float, float, float]
+Given = tuple[float, float, float, float, str]
+"""A row of faces.csv that clean did not write: x1 y1 x2 y2, pixels, and its `use`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Photo:
     boxes: the labelled faces, x1 y1 x2 y2, pixels.
     url: where the list says that it came from. sha256: of the file that was downloaded, or empty.
     curated, score: the list's own opinion of the label, the best of them where there are several.
+    given: the rows of faces.csv that clean did not write.
+    pixels: as many as downloads.csv says that it has; 0 where that does not say.
     """
 
     image_id: str
@@ -40,22 +44,29 @@ class Photo:
     score: float = 0.0
     url: str = ""
     sha256: str = ""
+    given: tuple[Given, ...] = ()
+    pixels: int = 0
 
 
 @dataclass(frozen=True)
 class Task:
     """What to look for.
 
-    finders: names in clean.finders.FINDERS. max_pixels: in all. min_side: pixels.
+    finders: names in clean.finders.FINDERS. max_pixels: of a photo, in all; None for the default, or for what the
+    download accepted if that is more. min_side: pixels.
     """
 
     finders: tuple[str, ...]
-    max_pixels: int
+    max_pixels: int | None
     min_side: int
+
+    def limit(self, photo: Photo) -> int:
+        """Pixels that the photo may have in all."""
+        return max(images.MAX_PIXELS, photo.pixels) if self.max_pixels is None else self.max_pixels
 
     def settings(self, photo: Photo) -> str:
         """What a look at `photo` depends on besides its file."""
-        return repr((VERSION, self.max_pixels, self.min_side, photo.boxes))
+        return repr((VERSION, self.limit(photo), self.min_side, photo.boxes))
 
 
 @dataclass(frozen=True)
@@ -135,14 +146,14 @@ def look(photo: Photo, task: Task) -> Seen:
     try:
         data = images.read_bytes(photo.path)
         facts |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        labels = as_boxes(photo.boxes)
+        labels, limit = as_boxes(photo.boxes), task.limit(photo)
         asked = {name: finders.load(name) for name in task.finders}
         enough = search.enough(labels, list(asked.values()), max(likeness.SHORTEST, task.min_side))
-        reduced = images.decode_reduced(data, enough, task.max_pixels)
+        reduced = images.decode_reduced(data, enough, limit)
         picture, facts["height"], facts["width"] = reduced.picture, reduced.height, reduced.width
         corrupt.examine(picture, task.min_side)
-        corrupt.check(data, task.max_pixels)
-        frames = images.frames(data, task.max_pixels) if reduced.animated else 1
+        corrupt.check(data, limit)
+        frames = images.frames(data, limit) if reduced.animated else 1
         size = reduced.height, reduced.width
         alike = str(likeness.of(picture))
         finds = {name: search.find(picture, size, labels, finder) for name, finder in asked.items()}

@@ -3,27 +3,57 @@
 Here the rest is written down: to learn from where a finder is sure, to be left out of the loss where not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clean.faceless import OVERLAP, Found
-from visavis.boxes import Boxes, covered, iou, nms
+from clean.finders import FINDERS
+from clean.look import Given, Photo
+from dataset import tables
+from visavis.boxes import Boxes, as_boxes, covered, iou, nms
 from visavis.evaluation.conventions import meets
 
+LISTED = "list"
+"""The `source` of the labels."""
 
-def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:
-    """The rows of faces.csv for one photo: its labels (M, 4), then every find that is none of them.
+SAME = 0.9
+"""IoU from which on a label and a row that somebody else wrote are the same box."""
+
+
+def is_ours(source: str) -> bool:
+    """Whether clean wrote the rows of faces.csv with this `source`. All others are kept as they are."""
+    return source == LISTED or source in FINDERS
+
+
+def not_ours(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a faces.csv, if there is one, that clean did not write: labels by hand, or by an import."""
+    for row in tables.rows(path) if path.exists() else ():
+        if not is_ours(row["source"]):
+            yield {column: row[column] for column in tables.COLUMNS["faces.csv"]}
+
+
+def rows(photo: Photo, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:
+    """The rows of faces.csv that clean writes for one photo: its labels (M, 4), then every find that is none of them.
+
+    What somebody else wrote of the photo (`photo.given`) comes first: a label or a find that has a row there gets no
+    second one, nor does a find inside a region that is to be ignored.
 
     A find that two finders made, or one finder twice, is one row; the surer opinion stands. Of large faces finders
     find eyes and ears, too: what lies within a label has no row, or is left out of the loss where a finder is sure.
     """
-    listed = [_row(image_id, label, "list", "train") for label in labels]
+    image_id = photo.image_id
+    given = as_boxes([face[:4] for face in photo.given])
+    listed = [_row(image_id, label, LISTED, "train") for label in labels if not (iou(label[None], given) >= SAME).any()]
     seen = [(box, float(score), one) for one in found for box, score in zip(one.boxes, one.scores, strict=True)]
     seen = [
         (box, score, one)
         for box, score, one in seen
-        if score >= (one.sure if _within(box, labels) else one.elsewhere) and not _is_label(box, labels)
+        if score >= (one.sure if _within(box, labels) else one.elsewhere)
+        and not _is_label(box, labels)
+        and unknown(box[None], photo.given)[0]
     ]
     if not seen:
         return listed
@@ -34,6 +64,13 @@ def rows(image_id: str, labels: Boxes, found: Sequence[Found]) -> list[dict[str,
         _row(image_id, box, one.finder, "train" if score >= one.sure and not _within(box, labels) else "ignore")
         for box, score, one in (seen[index] for index in kept)
     ]
+
+
+def unknown(boxes: Boxes, given: Sequence[Given]) -> NDArray[np.bool_]:
+    """(N,) which of (N, 4) finds are no face that somebody else wrote down, and in no region that is to be ignored."""
+    known = as_boxes([face[:4] for face in given])
+    ignored = as_boxes([face[:4] for face in given if face[4] == "ignore"])
+    return np.array([not _is_label(box, known) and not _within(box, ignored) for box in boxes], bool)
 
 
 def _is_label(box: np.ndarray, labels: Boxes) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 
 from clean.finders import Finder
 from clean.look import Photo, Seen
+from clean.others import LISTED
 from clean.verdicts import Verdict
 from visavis import drawing, images
 from visavis.boxes import Boxes, as_boxes, scale
@@ -114,7 +115,7 @@ def _contents(sheets: Mapping[str, _Sheet], photos: int) -> str:
 
 def _other(row: Mapping[str, str]) -> str:
     """The use of another face than the labelled one; nothing for a label."""
-    return "" if row["source"] == "list" else row["use"]
+    return "" if row["source"] == LISTED else row["use"]
 
 
 class _Pictures:
@@ -153,7 +154,9 @@ class _Pictures:
         if undecoded or seen.removed or self.left <= 0:
             return ""
         try:
-            reduced = images.decode_reduced(images.read_bytes(photo.path), lambda *_: THUMBNAIL, max_pixels=2**40)
+            reduced = images.decode_reduced(
+                images.read_bytes(photo.path), lambda *_: THUMBNAIL, max_pixels=images.ALREADY_READ
+            )
         except ImageError:  # gone since it was judged
             return ""
         picture, _ = images.fit(reduced.picture, THUMBNAIL)

@@ -91,7 +91,7 @@ def _judge_one(photo: Photo, seen: Seen, asked: dict[str, Finder], moves: dict[s
     labels = as_boxes(photo.boxes)
     found = [_found(seen, name, finder, moves[name]) for name, finder in asked.items()]
     if not photo.boxes:
-        sure = [one.finder for one in found if (one.scores >= one.sure).any()]
+        sure = [one.finder for one in found if others.unknown(one.boxes[one.scores >= one.sure], photo.given).any()]
         if sure:
             return Verdict(photo.image_id, False, "unlabelled", f"no label, and {', '.join(sure)} sees a face"), 0.0
         return Verdict(photo.image_id, True, detail=note), 0.0
@@ -100,7 +100,7 @@ def _judge_one(photo: Photo, seen: Seen, asked: dict[str, Finder], moves: dict[s
         reason, detail, overlap = faceless.judge(labels, (seen.height, seen.width), found)
         if reason:
             return Verdict(photo.image_id, False, reason, detail), overlap
-    return Verdict(photo.image_id, True, detail=note, faces=others.rows(photo.image_id, labels, found)), overlap
+    return Verdict(photo.image_id, True, detail=note, faces=others.rows(photo, labels, found)), overlap
 
 
 def _found(seen: Seen, name: str, finder: Finder, shift: Shift) -> Found:

@@ -150,7 +150,7 @@ class FaceDataset:
             number = (index + turn) % len(self.photos)
             photo = self.photos[number]
             try:
-                picture, times = read_reduced(photo.path, self.size)
+                picture, times = read_reduced(photo.path, self.size, photo.max_pixels)
             except ImageError as error:
                 self._failed[(1 + _worker()) % _WORKERS] += 1
                 say(f"left out: {photo.path}: {error}")

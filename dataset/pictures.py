@@ -56,7 +56,7 @@ def entries(folder: Path, photos: Sequence[Photo], found: Path | None = None) ->
             row |= {"detail": verdict["detail"]}
         faces = None if finds is None else finds.get(photo.path.resolve())
         shown = {name: text for name, text in row.items() if text}
-        made.append(Entry(photo.image_id, photo.path, Faces(photo.boxes), faces, photo.ignore, shown))
+        made.append(Entry(photo.image_id, photo.path, Faces(photo.boxes), faces, photo.ignore, shown, photo.max_pixels))
     if found is not None and all(entry.found is None for entry in made):
         raise InputError(
             f"`found` {found}: none of these {len(made)} photos is among those that it looked at; "

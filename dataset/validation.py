@@ -56,7 +56,7 @@ def evaluate(
         if stop is not None and stop.wanted:
             break
         try:
-            picture = read(photo.path)
+            picture = read(photo.path, photo.max_pixels)
         except ImageError as error:
             say(f"left out: {photo.path}: {error}")
             continue

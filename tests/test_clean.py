@@ -1,7 +1,10 @@
 """python -m clean, as it is typed: planted faults, stops, changes, bad input."""
 
 import hashlib
+import io
+import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,9 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 from typed import Done, started, typed
 
+import visavis
 from dataset import tables
+from dataset.faces import FaceDataset
+from dataset.photos import load_photos
+from dataset.pictures import entries
 from visavis import images
 
 ASTRONAUT = skimage.data.astronaut()
@@ -132,7 +140,7 @@ def test_the_other_face_is_written_down(judged):
     (label,) = (row for row in rows if row["source"] == "list")
     assert tables.box(label, folder, 0) == FACE
     assert label["use"] == "train"
-    (other,) = (row for row in rows if row["source"] == "face_recognition" and row["use"] == "train")
+    (other,) = (row for row in rows if row["source"] in ("face_recognition", "shipped") and row["use"] == "train")
     x1, y1, x2, y2 = tables.box(other, folder, 0)
     assert abs((x1 + x2) / 2 - (600 - (FACE[0] + FACE[2]) / 2)) < 15
     assert abs((y1 + y2) / 2 - 125) < 20
@@ -184,6 +192,70 @@ def test_a_byte_of_the_header_that_changed_since_the_download_is_told(tmp_path):
     assert clean("--data", tmp_path, "--only", "corrupt", "--quarantine", tmp_path / "away").returncode == 0
     assert verdicts(tmp_path) == {"Ann/1": ("0", "changed"), "Ann/2": ("1", "")}
     assert (tmp_path / "images/Ann/1.jpg").exists()  # whoever changed it may have meant to
+
+
+def faces_of(folder: Path, image_id: str) -> list[tuple[str, ...]]:
+    columns = ("x1", "source", "use")
+    return [tuple(row[name] for name in columns) for row in tables.rows(folder / "faces.csv")
+            if row["image_id"] == image_id]  # fmt: skip
+
+
+def test_rows_of_faces_that_others_wrote_stay(judged, tmp_path):
+    """Labels by hand outlive any number of runs; what they say of a face is said once."""
+    shutil.copytree(judged[0], tmp_path / "data")
+    folder = tmp_path / "data"
+    (other,) = (row for row in tables.rows(folder / "faces.csv")
+                if row["image_id"] == "Ann/two" and row["source"] != "list")  # fmt: skip
+    hand = [  # the other face is to be ignored; the labelled one, again; a photo that was not downloaded
+        ("Ann/two", "330.0", "60.0", "430.0", "185.0", "by hand", "ignore"),
+        ("Ann/two", "181", "70", "271", "180", "import blur", "train"),
+        ("Ann/never", "1", "1", "9", "9", "by hand", "train"),
+    ]
+    hand = [dict(zip(tables.COLUMNS["faces.csv"], row, strict=True)) for row in hand]
+    assert 330 < float(other["x1"]) < float(other["x2"]) < 430
+    tables.write(folder / "faces.csv", [*tables.rows(folder / "faces.csv"), *hand])
+    for _ in range(2):
+        assert clean("--data", folder, "--quarantine", tmp_path / "away").returncode in (0, 3)
+        assert faces_of(folder, "Ann/two") == [("330.0", "by hand", "ignore"), ("181", "import blur", "train")]
+        assert faces_of(folder, "Ann/never") == [("1", "by hand", "train")]
+        assert [source for _, source, _ in faces_of(folder, "Ann/again")][:1] == ["list"]
+
+
+def test_a_photo_whose_face_somebody_else_wrote_down_is_not_unlabelled(tmp_path):
+    folder = Folder(tmp_path)
+    folder.add("Ann/one", jpeg(skimage.data.astronaut()), face=None)
+    folder.add("Ann/other", jpeg(skimage.data.astronaut()[:, ::-1]), face=None)
+    folder.add("Ann/labelled", jpeg(skimage.data.coffee()), face=(0, 0, 40, 40))
+    face = dict(zip(("x1", "y1", "x2", "y2"), FACE, strict=True))
+    tables.write(folder.write() / "faces.csv", [{"image_id": "Ann/one", **face, "source": "me", "use": "ignore"}])
+    clean("--data", tmp_path)
+    assert verdicts(tmp_path)["Ann/one"] == ("1", "")
+    assert verdicts(tmp_path)["Ann/other"] == ("0", "unlabelled")
+
+
+def test_photos_that_the_download_accepted_are_read_by_all_that_follows(tmp_path):
+    """download images --max-pixels: clean, the page, training and evaluation take what it took."""
+    large = Image.new("L", (7100, 7100), 90)  # 50.4 million pixels, where the default is 50
+    large.paste(Image.fromarray(skimage.data.astronaut()).convert("L").resize((2048, 2048)), (2000, 2000))
+    stream = io.BytesIO()
+    large.save(stream, "JPEG", quality=80)
+    face = tuple(4 * side + 2000 for side in FACE)
+    folder = Folder(tmp_path)
+    folder.add("Ann/large", stream.getvalue(), face)
+    folder.add("Bob/unrecorded", stream.getvalue() + b"\0", face)
+    folder.downloads[0] |= {"width": 7100, "height": 7100}
+    folder.write()
+    assert clean("--data", tmp_path, "--only", "corrupt").returncode == 0
+    assert verdicts(tmp_path) == {"Ann/large": ("1", ""), "Bob/unrecorded": ("0", "too_large")}
+    (photo,) = load_photos(tmp_path)
+    assert FaceDataset([photo], size=256)[0][0].shape[0] == 3
+    (entry,) = entries(tmp_path, [photo])
+    page = visavis.look([entry], tmp_path / "look.html").read_text(encoding="utf-8")
+    assert '"h":7100,"w":7100' in page and "too_large" not in page
+    done = typed("evaluate.py", "--data", tmp_path, "--split", "all", "--out", tmp_path / "judged")
+    assert json.loads((tmp_path / "judged/evaluation.json").read_text())["unreadable"] == [], done.stderr
+    assert clean("--data", tmp_path, "--only", "corrupt", "--max-pixels", "50000000").returncode == 0
+    assert verdicts(tmp_path)["Ann/large"] == ("0", "too_large"), "a limit that is asked for holds"
 
 
 def test_only_one_step(judged):
@@ -265,6 +337,7 @@ def group_lives(group: int) -> bool:
         (["--data", "nowhere"], "no data folder at nowhere"),
         (["--finder", "magic"], "there are: face_recognition, face_recognition-cnn, shipped"),
         (["--also", "face_recognition"], "is the --finder already"),
+        (["--also", "magic"], "there is no finder 'magic'"),
         (["--also", "shipped", "--only", "corrupt"], "leave one of them out"),
         (["--workers", "0"], "--workers is 0"),
         (["--min-side", "-3"], "--min-side is -3"),

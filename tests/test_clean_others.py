@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 
 from clean import others
 from clean.faceless import Found
+from clean.look import Photo
 from visavis.boxes import as_boxes
 
+PHOTO = Photo("Ann/1", Path("1.jpg"))
 LABEL = as_boxes([(100, 100, 200, 220)])
 
 
@@ -12,7 +16,7 @@ def found(boxes, scores, name: str = "hog", sure: float = 0.6) -> Found:
 
 
 def uses(finds) -> list[tuple[str, str, str]]:
-    return [(row["x1"], row["source"], row["use"]) for row in others.rows("Ann/1", LABEL, finds)]
+    return [(row["x1"], row["source"], row["use"]) for row in others.rows(PHOTO, LABEL, finds)]
 
 
 def test_the_label_is_always_there_and_its_own_find_is_not():
@@ -39,4 +43,13 @@ def test_what_two_finders_saw_is_one_row_and_the_sure_one_stands():
 
 
 def test_no_label_no_find_no_row():
-    assert others.rows("Ann/1", as_boxes([]), [found([], [])]) == []
+    assert others.rows(PHOTO, as_boxes([]), [found([], [])]) == []
+
+
+def test_what_somebody_else_wrote_down_has_no_second_row():
+    photo = Photo("Ann/1", Path("1.jpg"), given=((300, 100, 402, 220, "train"), (400, 400, 900, 900, "ignore")))
+    finds = found([(300, 100, 400, 220), (500, 500, 560, 570), (700, 100, 800, 220)], [0.9, 0.9, 0.9])
+    rows = [(row["x1"], row["source"]) for row in others.rows(photo, LABEL, [finds])]
+    assert rows == [("100.0", "list"), ("700.0", "hog")]
+    same = Photo("Ann/1", Path("1.jpg"), given=((100, 100, 200, 221, "ignore"),))
+    assert others.rows(same, LABEL, []) == []

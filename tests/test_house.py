@@ -37,17 +37,8 @@ STOREYS = [
     {"video", "rewriting"},
     {"faces"},
     {"boxes", "images"},
-    {
-        "cores",
-        "device",
-        "extras",
-        "files",
-        "formats",
-        "journal",
-        "locking",
-        "texts",
-        "workers",
-    },  # these know neither faces nor models
+    # These know neither faces nor models.
+    {"cores", "device", "extras", "files", "formats", "journal", "locking", "texts", "workers"},
     {"errors", "messages"},
 ]
 

@@ -33,6 +33,8 @@ SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".jpe", ".jfif", ".tiff", 
 """Names that are taken for photos when a folder is searched through."""
 
 MAX_PIXELS = 50_000_000
+ALREADY_READ = 2**40
+"""The limit for a photo that was read before, under the limit of whoever asked."""
 MAX_BYTES = 500_000_000
 """Of a file: what `MAX_PIXELS` of 16-bit colours take, and some more."""
 
@@ -61,6 +63,11 @@ class Header:
     height: int
     width: int
     orientation: int = 1
+
+
+def limit_at(height: int, width: int) -> int:
+    """The pixel limit for a photo that was accepted at this size, perhaps under a larger limit than the default."""
+    return max(MAX_PIXELS, height * width)
 
 
 def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -255,18 +262,21 @@ def opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
 
 
 class _Quiet:
-    """No warnings while any thread is inside. `warnings.catch_warnings` alone, entered by several
-    threads at once, may leave them off for good: the last to leave puts back what the first one set."""
+    """No warnings, and no limit of Pillow's own (178,956,970 pixels), while any thread is inside.
+    `warnings.catch_warnings` alone, entered by several threads at once, may leave them off for good: the last to leave
+    puts back what the first one set."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
         self._catch = warnings.catch_warnings()
+        self._limit = Image.MAX_IMAGE_PIXELS
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
+                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
                 self._catch = warnings.catch_warnings()
                 self._catch.__enter__()
                 warnings.simplefilter("ignore")
@@ -276,6 +286,7 @@ class _Quiet:
             self._inside -= 1
             if self._inside == 0:
                 self._catch.__exit__(None, None, None)
+                Image.MAX_IMAGE_PIXELS = self._limit
 
 
 _QUIET = _Quiet()

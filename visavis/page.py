@@ -23,7 +23,7 @@ from visavis.drawing import COLOURS
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
-from visavis.images import Picture, fit, header, read_reduced, taken
+from visavis.images import MAX_PIXELS, Picture, fit, header, read_reduced, taken
 
 LARGEST = 29_000_000
 """Bytes of a page, unless asked otherwise: what a browser opens at once, and a mail or a chat still takes."""
@@ -45,6 +45,7 @@ class Entry:
     picture: its path, a Pillow image, or (height, width, 3) uint8 RGB. truth: the labels, None where there are none.
     found: what a detector found, None where none looked: without it nothing is missed or false.
     ignore: (M, 4), pixels. row: facts to show, name -> text; `identity` and `reason` can be filtered by.
+    max_pixels: larger photos are not decoded.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Entry:
     found: Faces | None = None
     ignore: Boxes = field(default_factory=lambda: as_boxes([]))
     row: Mapping[str, str] = field(default_factory=dict)
+    max_pixels: int = MAX_PIXELS
 
 
 def look(
@@ -89,7 +91,7 @@ def look(
     if rows and share < 200:
         raise InputError(f"{len(rows)} photos are too many for a page of {largest:,} bytes; show fewer")
     for row, entry, place in zip(rows, entries, places, strict=True):
-        _add_picture(row, entry.picture if place is None else place, share * 3 // 4)
+        _add_picture(row, entry.picture if place is None else place, share * 3 // 4, entry.max_pixels)
         if place is not None:  # a link to follow, from the page's folder; never fetched by itself
             row["f"] = quote(os.fsencode(Path(os.path.relpath(place, out.parent)).as_posix()))
     with replaced(out) as file:
@@ -158,12 +160,14 @@ def _corners(box: np.ndarray) -> list[float]:
     return [round(float(value), 1) for value in box]
 
 
-def _add_picture(row: dict[str, Any], photo: str | os.PathLike[str] | Image.Image | Picture, most: int) -> None:
+def _add_picture(
+    row: dict[str, Any], photo: str | os.PathLike[str] | Image.Image | Picture, most: int, max_pixels: int
+) -> None:
     """The photo's size and its thumbnail (WebP, base64) of at most `most` bytes, or why there is none."""
     side = int(np.clip(np.sqrt(most / _BYTES_A_PIXEL), *_SIDES))
     if isinstance(photo, Path):
         try:
-            picture, _ = read_reduced(photo, side)
+            picture, _ = read_reduced(photo, side, max_pixels)
         except ImageError as error:
             row |= {"h": 3, "w": 4, "x": str(error)}
             return

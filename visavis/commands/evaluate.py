@@ -185,7 +185,7 @@ def _readable(photos: list[Photo], labelled: Labelled) -> Iterator[Picture]:
     """The pictures that decode, while `labelled` takes in what is known of each photo."""
     for photo in tqdm(photos, unit="photo", disable=None):
         try:
-            picture = read(photo.path)
+            picture = read(photo.path, photo.max_pixels)
         except ImageError as error:
             say(f"left out: {photo.path}: {error}")
             labelled.unreadable.append({"image_id": photo.image_id, "reason": error.reason})

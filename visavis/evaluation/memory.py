@@ -75,7 +75,7 @@ def resident() -> tuple[float, float]:
 
 def _child() -> None:
     from visavis.detectors import load_detector
-    from visavis.images import read
+    from visavis.images import ALREADY_READ, read
 
     task = json.load(sys.stdin)
     out, sys.stdout = sys.stdout, sys.stderr  # whatever a package prints
@@ -84,7 +84,7 @@ def _child() -> None:
     loaded = resident()[1]
     photos, size = task["photos"], task["batch_size"]
     for start in range(0, len(photos), size):
-        detector.detect([read(Path(photo)) for photo in photos[start : start + size]])
+        detector.detect([read(Path(photo), ALREADY_READ) for photo in photos[start : start + size]])
     cuda = None
     if task["device"].startswith("cuda"):
         import torch

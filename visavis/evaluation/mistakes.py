@@ -13,7 +13,7 @@ from visavis import boxes, metrics
 from visavis.boxes import Boxes
 from visavis.drawing import boxes_on, contact_sheet
 from visavis.faces import Faces
-from visavis.images import Picture, fit, read
+from visavis.images import ALREADY_READ, Picture, fit, read
 from visavis.page import Entry, look
 
 SHOWN, CELL = 24, 360
@@ -51,7 +51,7 @@ def sheet(
         matches = metrics.match(labels, finds, 0.5, ignore[number])
         took = matches >= 0
         lost = np.setdiff1d(np.arange(len(labels)), matches[took])
-        picture, factor = fit(read(paths[number]), 2 * CELL)
+        picture, factor = fit(read(paths[number], ALREADY_READ), 2 * CELL)
 
         def small(faces: Faces, factor: float = factor) -> Faces:
             return Faces(boxes.scale(faces.boxes, factor), faces.scores)
@@ -79,7 +79,15 @@ def page(
     """The photos with the worst mistakes on one page at `out` (see visavis.look), the worst first."""
     shown = worst(truth, found, ignore)[:ON_PAGE]
     entries = [
-        Entry(names[number], paths[number], truth[number], found[number], ignore[number], {"rank": str(place)})
+        Entry(
+            names[number],
+            paths[number],
+            truth[number],
+            found[number],
+            ignore[number],
+            {"rank": str(place)},
+            ALREADY_READ,
+        )
         for place, number in enumerate(shown, start=1)
     ]
     look(entries, out, title)

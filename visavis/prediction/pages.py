@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import count, groupby, islice
 from pathlib import Path
 
+from visavis.images import limit_at
 from visavis.page import Entry, look
 from visavis.prediction import frames
 from visavis.prediction.formats.protocol import Seen
@@ -41,6 +42,5 @@ def _on_page(seen: Seen, out: Path) -> Iterator[Shot]:
 def _entry(shot: Shot) -> Entry:
     row = {"faces": str(len(shot.rows)), "reason": shot.reason}
     which = "" if shot.frame is None else f" {shot.rows[0]['time']:.1f} s"
-    return Entry(
-        shot.told + which, Path(shot.file), found=shot.faces, row={key: text for key, text in row.items() if text}
-    )
+    shown = {key: text for key, text in row.items() if text}
+    return Entry(shot.told + which, Path(shot.file), found=shot.faces, row=shown, max_pixels=limit_at(*shot.size))

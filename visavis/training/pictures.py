@@ -41,12 +41,12 @@ def draw_batches(path: Path, learner: "Learner", items: Items, names: Sequence[s
 def draw_finds(path: Path, photos: Sequence[Any], finds: dict[str, Faces], threshold: float) -> None:
     """A sheet of the first of these photos that were looked at: labels, and what was found above the threshold.
 
-    photos: with image_id, path and boxes. finds: by image_id.
+    photos: with image_id, path, max_pixels and boxes. finds: by image_id.
     """
     shown = [photo for photo in photos if photo.image_id in finds][:SHOWN]
     drawn = []
     for photo in shown:
-        picture = boxes_on(read(photo.path), Faces(photo.boxes), "label")
+        picture = boxes_on(read(photo.path, photo.max_pixels), Faces(photo.boxes), "label")
         drawn.append(boxes_on(picture, finds[photo.image_id].above(threshold)))
     _write(path, contact_sheet(drawn, [photo.image_id for photo in shown]))
 
