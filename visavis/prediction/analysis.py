@@ -34,16 +34,16 @@ def _loaded(names: tuple[str, ...]) -> Analysers:
 
 
 def captions(faces: Faces) -> list[tuple[str, ...]]:
-    """What is written at each face: its score and its attributes, or, where those have no room, its score alone."""
+    """What is written at each face: its score and its attributes; where those have no room, fewer of them."""
     scores = [f"{score:.2f}" for score in faces.scores] if faces.scores is not None else []
     if not faces.attributes:
         return [(score,) for score in scores]
     columns = {name: [_text(name, value) for value in values.tolist()] for name, values in faces.attributes.items()}
-    told = [" ".join(filter(None, texts)) for texts in zip(*columns.values(), strict=True)]
-    return [(f"{score} {more}".rstrip(), score) for score, more in zip(scores, told, strict=True)]
+    told = [[score, *filter(None, texts)] for score, *texts in zip(scores, *columns.values(), strict=True)]
+    return [tuple(" ".join(words[:count]) for count in range(len(words), 0, -1)) for words in told]
 
 
 def _text(name: str, value: object) -> str:
     if isinstance(value, float):
-        return "" if value != value else f"{name} {value:.2f}"
+        return "" if value != value else f"{name} {value:.3g}"
     return str(value)
