@@ -68,8 +68,10 @@ def face_rows(faces: Faces) -> list[Face]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no word for what is no number."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """An attribute's value: numbers to 0.0001, and None for NaN and infinity, which JSON does not have."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 4) if math.isfinite(value) else None
 
 
 class Journal:

@@ -1,0 +1,82 @@
+"""Analysers: what they say of faces, with none, tiny and cut ones. The example of docs has a test of its own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from skimage import data
+from skimage.measure import blur_effect
+
+from visavis.analysers import ANALYSERS, load_analyser
+from visavis.analysers.protocol import Analysers
+from visavis.analysers.sharpness import blur
+from visavis.errors import InputError
+from visavis.faces import Faces
+from visavis.prediction.analysis import captions
+
+ASTRONAUT = data.astronaut()
+FACE = Faces([[178, 60, 271, 181]], [0.99])
+
+
+def sharpness(picture: np.ndarray, faces: Faces = FACE) -> list[float]:
+    return load_analyser("sharpness").analyse(picture, faces).attributes["sharpness"].tolist()
+
+
+@pytest.mark.parametrize("name", ["camera", "coins", "moon", "text"])
+def test_the_blur_metric_is_scikit_images(name: str):
+    picture = getattr(data, name)().astype(np.float64)[:200, :160]
+    assert blur(picture) == pytest.approx(blur_effect(picture), abs=1e-9)
+
+
+def test_a_blurred_face_is_less_sharp_the_more_it_is_blurred():
+    values = [sharpness(ASTRONAUT)[0]]
+    for radius in (1, 2, 4, 8):
+        blurred = np.asarray(Image.fromarray(ASTRONAUT).filter(ImageFilter.GaussianBlur(radius)))
+        values += sharpness(blurred)
+    assert values == sorted(values, reverse=True)
+    assert values[0] > 0.5 > 0.3 > values[-1]
+
+
+def test_a_large_soft_photo_is_as_sharp_as_it_looks():
+    """Four times as many pixels a side, none of which is sharp: at the size of a look it is the same face."""
+    large = np.asarray(Image.fromarray(ASTRONAUT).resize((2048, 2048), Image.Resampling.BICUBIC))
+    assert sharpness(large, replace(FACE, boxes=FACE.boxes * 4))[0] == pytest.approx(sharpness(ASTRONAUT)[0], abs=0.08)
+
+
+def test_faces_that_cannot_be_judged_have_no_value():
+    tiny = Faces([[10, 10, 20, 20], [-50, -50, 10, 400], [600, 600, 700, 700], [178, 60, 271, 181]])
+    values = sharpness(ASTRONAUT, tiny)
+    assert np.isnan(values[:3]).all() and values[3] == sharpness(ASTRONAUT)[0]
+    assert np.isnan(sharpness(np.full((300, 300, 3), 90, np.uint8))).all()
+    assert sharpness(ASTRONAUT, Faces()) == []
+
+
+def test_what_was_known_of_a_face_stays():
+    faces = replace(FACE, attributes={"age": np.array([31])}, keypoints=np.zeros((1, 5, 2)))
+    told = load_analyser("sharpness").analyse(ASTRONAUT, faces)
+    assert told.attributes["age"].tolist() == [31] and told.keypoints is not None
+    assert (told.boxes == FACE.boxes).all() and (told.scores == FACE.scores).all()
+
+
+def test_several_are_one_and_must_give_back_their_faces():
+    class Loses:
+        attributes, keypoints = ("mood",), ()
+
+        def analyse(self, picture: np.ndarray, faces: Faces) -> Faces:
+            return Faces()
+
+    assert Analysers([load_analyser("sharpness")]).attributes == ("sharpness",)
+    with pytest.raises(ValueError, match="Loses must give back its 1 faces, with its attributes"):
+        Analysers([Loses()]).analyse(ASTRONAUT, FACE)
+
+
+def test_an_analyser_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(InputError, match=f"no analyser 'mood'; there are {', '.join(ANALYSERS)}"):
+        load_analyser("mood")
+
+
+def test_captions_say_less_where_there_is_less_room():
+    faces = replace(FACE, attributes={"age": np.array([31.25]), "mood": np.array(["glad"]), "sharpness": [np.nan]})
+    assert captions(faces) == [("0.99 age 31.2 glad", "0.99 age 31.2", "0.99")]
+    assert captions(FACE) == [("0.99",)] and captions(Faces()) == []
