@@ -62,14 +62,14 @@ def run(options: Options) -> int:
     photos = listing.photos(options.data)
     asked = {name: finders.load(name) for name in _finders(options)} if options.only in (None, "faceless") else {}
     task = Task(tuple(asked), options.max_pixels, options.min_side)
-    notes = options.data / "clean" / "seen.jsonl"
-    looks = looking.look_at_all(photos, task, notes, options.workers)
+    journal = options.data / "clean" / "seen.jsonl"
+    looks = looking.look_at_all(photos, task, journal, options.workers)
     moves = verdicts.shifts(looks, asked)
-    told = [f"{name}: its boxes against the labels': {shift}" for name, shift in moves.items()]
+    notes = [f"{name}: its boxes against the labels': {shift}" for name, shift in moves.items()]
     for name, finder in list(asked.items()):
         asked[name], origin = calibration.calibrated(finder, name, looks, moves[name])
-        told.append(f"{name}: {origin}")
-    for line in told:
+        notes.append(f"{name}: {origin}")
+    for line in notes:
         say(line)
     judged = verdicts.judge(looks, asked, moves, once=options.only in (None, "duplicates"))
     grouped = ({"image_id": one.image_id, "group": one.group} for one in judged if one.group)
@@ -85,14 +85,14 @@ def run(options: Options) -> int:
             for one in judged
         ),
     )
-    report.write(options.data / "clean" / "report.html", looks, judged, asked, moves, told)
+    report.write(options.data / "clean" / "report.html", looks, judged, asked, moves, notes)
     print(_counts(judged))
     say(f"to look at: {options.data / 'clean' / 'report.html'}")
     failed = 0
     if options.quarantine is not None:
-        failed = removal.quarantine(removal.rejected(looks, judged), options.data, options.quarantine, notes)
+        failed = removal.quarantine(removal.rejected(looks, judged), options.data, options.quarantine, journal)
     elif options.delete:
-        failed = removal.delete(removal.rejected(looks, judged), options.data, notes, options.yes)
+        failed = removal.delete(removal.rejected(looks, judged), options.data, journal, options.yes)
     return 3 if failed or any(one.reason in ("crashed", "unreadable") for one in judged) else 0
 
 

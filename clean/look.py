@@ -71,7 +71,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look told. Everything is plain, so that it goes through a pipe and into a JSON line.
+    """What one look at a photo found: plain values, which go through a pipe and into a line of JSON.
 
     reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.errors.ImageError), or empty.
     finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `clean.search.CLOSER` or nothing.

@@ -1,6 +1,6 @@
 """Rejected photos out of the way: moved to a folder, or deleted. Their verdicts stay in the tables.
 
-The journal is told first, so that a run that is stopped in between, and every later one, knows why a file is gone.
+The journal is written first, so that a run that is stopped in between, and every later one, knows why a file is gone.
 """
 
 import os
@@ -64,8 +64,8 @@ def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> in
         say("no rejected photo to delete")
         return 0
     counts = Counter(verdict.reason for _, _, verdict in some)
-    told = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-    say(f"to be deleted from {data}: {len(some)} photos ({told})")
+    listed = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    say(f"to be deleted from {data}: {len(some)} photos ({listed})")
     if not yes and not _agreed():
         say("nothing was deleted")
         return 0

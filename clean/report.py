@@ -61,9 +61,9 @@ def write(
         file.write("".join(f"<p>{escape(note)}</p>\n" for note in notes))
         file.write(f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(looks))}</table>\n{_key()}")
         for name, sheet in sheets.items():
-            told = "all" if len(sheet.shown) == sheet.count else f"{len(sheet.shown)}, chosen at random,"
+            which = "all" if len(sheet.shown) == sheet.count else f"{len(sheet.shown)}, chosen at random,"
             file.write(
-                f'<section id="{_anchor(name)}"><h2>{escape(name)} <small>{told} of {sheet.count:,}</small></h2>'
+                f'<section id="{_anchor(name)}"><h2>{escape(name)} <small>{which} of {sheet.count:,}</small></h2>'
             )
             file.writelines(pictures.figure(entry) for entry in sorted(sheet.shown, key=itemgetter(0)))
             file.write("</section>\n")

@@ -22,7 +22,7 @@ CHANGED = (
     "not the bytes that were downloaded: its sha256 is another than in downloads.csv; "
     "if you changed it yourself, empty that field"
 )
-"""Damage that still decodes, of a table in a JPEG's header for one, can be told by nothing else."""
+"""Nothing else shows damage that still decodes, such as a changed table in a JPEG's header."""
 
 
 @dataclass(frozen=True, slots=True)

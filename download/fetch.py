@@ -24,7 +24,7 @@ LONGEST_PAUSE = 600.0
 
 Rows = list[dict[str, Any]]
 Record = Callable[[Rows, str], None]
-"""Told the rows of one address, and its host."""
+"""Called with the rows of one address, and its host."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures that stand for a missing one: the same bytes under many identities, told at the end of a run."""
+"""Pictures that stand for a missing one: the same bytes under many identities, found at the end of a run."""
 
 import sqlite3
 from collections.abc import Iterator
