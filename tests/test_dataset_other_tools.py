@@ -412,3 +412,15 @@ def test_a_label_file_without_a_photo_is_said(photo: Path, capsys: pytest.Captur
 def test_an_annotation_renamed_with_its_photo_finds_it(photo: Path):
     (photo / "a.xml").write_text(voc("IMG_0815.jpg"))
     assert boxes("voc", photo) == [list(FACE)]
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "faces.csv"])
+def test_a_row_of_a_data_folder_that_is_there_twice_counts_once(
+    photo: Path, name: str, capsys: pytest.CaptureFixture[str]
+):
+    (photo / "boxes.csv").write_text("image,x1,y1,x2,y2\na.jpg,180,68,272,186\n")
+    boxes("csv", photo / "boxes.csv")
+    row = {"image_id": "a", "x1": 180, "y1": 68, "x2": 272, "y2": 186, "use": "train"}
+    tables.write(photo / "out" / name, [{key: row[key] for key in row if key in tables.COLUMNS[name]}] * 3)
+    assert load_photos(photo / "out")[0].boxes.tolist() == [list(FACE)]
+    assert f"{name}: 2 rows repeat the box of a row above and count once: row 3, 4" in capsys.readouterr().err

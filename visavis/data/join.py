@@ -8,6 +8,7 @@ from visavis.data import tables
 from visavis.data.split import Shares, sides
 from visavis.errors import InputError
 from visavis.images import SUFFIXES
+from visavis.messages import say
 
 Box = tuple[float, float, float, float]
 
@@ -66,22 +67,35 @@ def _labels(path: Path) -> tuple[dict[str, Labels], dict[str, str]]:
     """Boxes, and the identity, of each image_id in labels.csv."""
     labels: dict[str, Labels] = {}
     identities: dict[str, str] = {}
+    repeated: list[int] = []
     for line, row in enumerate(tables.rows(path), start=2):
-        one = labels.setdefault(row["image_id"], Labels())
-        one.boxes.append(tables.box(row, path, line))
-        one.lines.append(line)
+        one, box = labels.setdefault(row["image_id"], Labels()), tables.box(row, path, line)
+        if box in one.boxes:
+            repeated.append(line)
+        else:
+            one.boxes.append(box)
+            one.lines.append(line)
         identity = identities.setdefault(row["image_id"], row["identity"])
         if identity != row["identity"]:
             raise InputError(
                 f"labels.csv row {line}: {row['image_id']} is {row['identity']!r}, and {identity!r} above; two photos "
                 "cannot share an image_id, nor one have two identities: mend or drop the row"
             )
+    _say_repeated(path, repeated)
     return labels, identities
+
+
+def _say_repeated(path: Path, lines: list[int]) -> None:
+    if lines:
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
+        some = ", ".join(map(str, lines[:10]))
+        say(f"{path.name}: {len(lines)} rows repeat the box of a row above and count once: row {some}{more}")
 
 
 def _faces(path: Path, known: set[str]) -> dict[str, Labels]:
     """Boxes to learn from and boxes to leave out, by image_id, from faces.csv if it is there."""
     faces: dict[str, Labels] = {}
+    repeated: list[int] = []
     for line, row in _if_there(path):
         if row["image_id"] not in known:
             raise InputError(
@@ -91,11 +105,14 @@ def _faces(path: Path, known: set[str]) -> dict[str, Labels]:
             raise InputError(f"faces.csv row {line}: use is {row['use']!r}; it must be train or ignore")
         one = faces.setdefault(row["image_id"], Labels())
         box = tables.box(row, path, line)
-        if row["use"] == "ignore":
+        if box in (one.ignore if row["use"] == "ignore" else one.boxes):
+            repeated.append(line)
+        elif row["use"] == "ignore":
             one.ignore.append(box)
         else:
             one.boxes.append(box)
             one.lines.append(line)
+    _say_repeated(path, repeated)
     return faces
 
 
