@@ -238,3 +238,41 @@ def test_one_odd_value_of_a_float_picture_costs_that_pixel_alone(odd: float):
 
 def test_a_float_picture_of_nothing_but_nan_is_black():
     assert images.decode(saved(Image.fromarray(np.full((8, 8), np.nan, np.float32)), "TIFF")).max() == 0
+
+
+def tiff(values: np.ndarray) -> bytes:
+    """A grey TIFF file of these values as they are."""
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    height, width = values.shape
+    bits, data = values.dtype.itemsize * 8, values.astype(values.dtype.newbyteorder("<")).tobytes()
+    tags = [(256, width), (257, height), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, height),
+            (279, len(data)), (339, kind)]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+GREY = PHOTO.mean(axis=2)
+
+
+@pytest.mark.parametrize("broken, shown", [(np.nan, 0), (np.inf, 255), (-np.inf, 0)])
+@pytest.mark.parametrize("white", [1, 255, 65535])
+def test_a_broken_pixel_of_a_float_tiff_is_lost_alone(broken: float, shown: int, white: int):
+    values = (GREY / 255 * white).astype(np.float32)
+    values[0, 0] = white
+    values[100, 150] = broken
+    picture = images.decode(tiff(values)).copy()
+    assert picture[100, 150].tolist() == [shown] * 3
+    picture[100, 150] = GREY[100, 150]
+    picture[0, 0] = GREY[0, 0]
+    assert off(picture, np.dstack([GREY] * 3)) < 1
+    assert (images.decode(tiff(np.full((4, 5), broken, np.float32))) == shown).all()
+
+
+@pytest.mark.parametrize("kind, white", [("u2", 65535), ("i2", 32767), ("i4", 255), ("i4", 65535), ("i4", 2**31 - 1)])
+def test_whole_numbers_of_a_tiff_are_as_bright_as_their_kind_says(kind: str, white: int):
+    values = (GREY / 255 * white).astype(kind)
+    values[0, 0] = white
+    picture = images.decode(tiff(values)).copy()
+    assert picture[0, 0].tolist() == [255] * 3
+    picture[0, 0] = GREY[0, 0]
+    assert off(picture, np.dstack([GREY] * 3)) < 1

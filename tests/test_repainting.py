@@ -408,3 +408,34 @@ def test_a_jpeg_without_an_end_gets_one():
     source = written(ASTRONAUT, "JPEG")
     result = jpeg.without_private(source[:-2])
     assert result == jpeg.without_private(source) and (images.decode(result) == images.decode(source)).all()
+
+
+def test_a_bmp_whose_alpha_is_all_zero_keeps_its_pixels():
+    photo = skimage.data.astronaut()
+    data = bytearray(written(Image.fromarray(np.dstack([photo, np.full(photo.shape[:2], 7, np.uint8)])), "BMP"))
+    head = struct.pack("<I4I", 108, 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    start = struct.unpack_from("<I", data, 10)[0]
+    pixels = np.frombuffer(data[start:], np.uint8).reshape(-1, 4).copy()
+    pixels[:, 3] = 0
+    info = head[:4] + data[18:30] + struct.pack("<I", 3) + data[34:54] + head[4:]
+    source = b"BM" + struct.pack("<IHHI", 122 + pixels.nbytes, 0, 0, 122) + info.ljust(108, b"\0") + pixels.tobytes()
+    assert Image.open(io.BytesIO(source)).getextrema()[3] == (0, 0)
+    copy = opened(redacted(source))
+    assert (copy.format, copy.mode) == ("BMP", "RGB")
+    x1, y1, x2, y2 = FACE.boxes[0].astype(int)
+    beyond = np.ones(photo.shape[:2], bool)
+    beyond[y1 - 60 : y2 + 60, x1 - 60 : x2 + 60] = False
+    assert (np.asarray(copy)[beyond] == photo[beyond]).all()
+    assert photo[y1:y2, x1:x2].mean() > 100 and (np.asarray(copy)[y1:y2, x1:x2] == 0).all()
+
+
+def test_a_broken_pixel_of_a_float_tiff_stays_alone():
+    values = np.asarray(Image.fromarray(skimage.data.astronaut()).convert("L")) / np.float32(255)
+    values[0, :3] = np.nan, np.inf, -np.inf
+    values[100, 200] = np.nan  # in the face
+    copy = np.asarray(opened(redacted(written(Image.fromarray(values), "TIFF"))))
+    assert copy.dtype == np.float32
+    x1, y1, x2, y2 = FACE.boxes[0].astype(int)
+    face = copy[y1:y2, x1:x2]
+    assert np.isfinite(face).all() and face.max() < 0.1
+    np.testing.assert_array_equal(copy[:40], values[:40])

@@ -32,6 +32,9 @@ EXTENSIONS |= {"HEIF": ".heic", "AVIF": ".avif"}
 SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".jpe", ".jfif", ".tiff", ".heif", ".hif"}
 """Names that are taken for photos when a folder is searched through."""
 
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
+"""Tags of TIFF 6.0, sections 8 and 19."""
+
 MAX_PIXELS = 50_000_000
 ALREADY_READ = 2**40
 """The limit for a photo that was read before, under the limit of whoever asked."""
@@ -163,12 +166,21 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def white(picture: Image.Image) -> float:
-    """The value that stands for white in a picture of integers (mode I) or floats (F): of floats the largest that is
-    finite, and 1 at least."""
-    if picture.mode.startswith("I"):
+    """The value that stands for white in a picture of integers (mode I) or floats (F).
+
+    It is 65535 in 16 bits, 32767 if they have a sign; in 32 bits the least of 255, 65535 and 2147483647 that none of
+    the values exceeds; of floats the largest that is finite, and 1 at least.
+    """
+    if picture.mode.startswith("I;16"):
         return 65535.0
     values = np.asarray(picture)
-    return max(float(values.max(initial=0, where=np.isfinite(values))), 1.0)
+    most = float(values.max(initial=0, where=np.isfinite(values)))
+    if picture.mode == "F":
+        return max(most, 1.0)
+    tags: Any = getattr(picture, "tag_v2", {})
+    if tags.get(_BITS_PER_SAMPLE) == (16,) and tags.get(_SAMPLE_FORMAT) == (2,):
+        return 32767.0
+    return next((each for each in (255.0, 65535.0) if most <= each), 2147483647.0)
 
 
 def as_meant(picture: Image.Image) -> Image.Image:
