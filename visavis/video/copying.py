@@ -17,7 +17,15 @@ from visavis.errors import ImageError
 from visavis.images import Picture
 from visavis.video.recording import Frame, Sound, Video
 
-_WRITTEN = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".wmv": "asf"}
+_WRITTEN = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".3gp": "3gp",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".wmv": "asf",
+}
 """Ending -> the container that is written: the video's own, where it is one of these and takes its sound."""
 
 _OTHERWISE = (".mkv", ".mov", ".wmv")
@@ -32,6 +40,9 @@ _CODECS: dict[str, tuple[str, dict[str, str]]] = {
 """Container -> FFmpeg's encoder and its settings, of little visible loss; `` is any other. A run that goes on writes
 what an undisturbed one does, and with several threads x264 writes what depends on which is faster, and its macroblock
 tree reads memory that nobody has written."""
+
+_PRIMING = Fraction(1, 10)
+"""Seconds of sound before the first that is heard which a decoder may need: two packets of AAC, and some more."""
 
 _BT_601 = 5
 """FFmpeg's number for how the colours of YCbCr are meant, where nothing else is said (AVCOL_SPC_BT470BG)."""
@@ -70,8 +81,10 @@ class Copy:
         format = _WRITTEN[ending]
         codec, options = _CODECS.get(format, _CODECS[""])
         size = self._size = first.picture.shape[:2]
-        # Bit-exact: the same copy each time, without an identity drawn by lot.
-        self._container: Any = av.open(file, "w", format=format, options={"fflags": "+bitexact"})
+        # Bit-exact: the same copy each time, without an identity drawn by lot. Negative times, as sound may begin with,
+        # would otherwise move all times of a Matroska file.
+        written = {"fflags": "+bitexact"} | ({} if format == "asf" else {"avoid_negative_ts": "disabled"})
+        self._container: Any = av.open(file, "w", format=format, options=written)
         known: Any = source.stream.codec_context
         rate = source.stream.average_rate or Fraction(30)
         self._stream: Any = self._container.add_stream(codec, rate=rate, options=options)
@@ -108,11 +121,14 @@ class Copy:
             self._container.mux(self._stream.encode(changed))
 
     def sound(self, sound: Sound) -> None:
-        """Hand on a packet as it is, or leave it out where it is not later than the one before: no file takes that."""
+        """Hand on a packet as it is. It is left out where it is not later than the one before, which no file takes, and
+        where an edit list hides it: what somebody trimmed away is not to be heard again."""
         packet = sound.packet
         source = packet.stream
         ticks = packet.pts if packet.dts is None else packet.dts
         if ticks is None or ticks <= self._heard.get(source.index, -math.inf):
+            return
+        if packet.is_discard and (ticks + (packet.duration or 0)) * packet.time_base < -_PRIMING:
             return
         self._heard[source.index] = ticks
         before = packet.pts, packet.dts, packet.duration, packet.time_base

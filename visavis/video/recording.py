@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -15,7 +16,9 @@ import numpy as np
 
 from visavis.errors import ImageError, InputError
 from visavis.images import MAX_PIXELS, Picture
+from visavis.video import wholeness
 from visavis.video.clock import Clock
+from visavis.video.deinterlacing import Deinterlacer
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv"}
@@ -162,38 +165,32 @@ class Video:
         """The frames and the sound as they come. Raises ImageError (truncated) where it cannot be read to its end."""
         import av
 
-        number, packets, last, reached = 0, 0, -1, 0.0
-        clock = Clock()
+        frames, packets, reached = _Frames(self.stream, self._size), 0, 0.0
+        clock = Clock(self.container.format.name, Fraction(self.container.start_time or 0, 1_000_000))
         try:
             for packet in self.container.demux(self.stream, *self.sounds):
                 clock.set(packet)
-                if packet.pts is not None:
-                    reached = max(reached, float(packet.pts * packet.time_base))
+                if packet.pts is not None and not packet.is_discard:
+                    reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is not self.stream:
                     if packet.size:
                         yield Sound(packet)
                     continue
-                packets += packet.size > 0
-                for decoded in packet.decode():
-                    last = max(last + 1, decoded.pts if decoded.pts is not None else last + 1)
-                    if (decoded.width, decoded.height) != self._size:
-                        decoded = decoded.reformat(*self._size)
-                    yield Frame(number, float(last * self.stream.time_base), last, decoded)
-                    number += 1
+                is_empty = not packet.size and packet.dts is not None  # the frame before is shown once more
+                packets += packet.size > 0 or is_empty
+                for decoded in () if is_empty else packet.decode():
+                    yield from frames.of(decoded)
+            yield from frames.rest()
         except (av.FFmpegError, ValueError, OSError) as error:
-            raise ImageError("truncated", f"after {number} frames: {error}") from None
-        counted = self.stream.frames if "mp4" in self.container.format.name else 0  # others count what is not there
-        if packets < counted or self._ends_early(reached):
-            raise ImageError("truncated", f"it ends after {number} frames")
-        if not number:
+            raise ImageError("truncated", f"after {frames.count} frames: {error}") from None
+        if (
+            wholeness.lacks_packets(self.stream, packets, self.container.format.name)
+            or (self._file is not None and wholeness.ends_early(self.container, [self.stream, *self.sounds], reached))
+            or (self._file is not None and wholeness.is_cut_short(self._file))
+        ):
+            raise ImageError("truncated", f"it ends after {frames.count} frames")
+        if not frames.count:
             raise ImageError("truncated", "none of its frames can be read")
-
-    def _ends_early(self, reached: float) -> bool:
-        """Whether the last packet, at `reached` seconds, comes long before the end that the file tells, if it does."""
-        if self.container.duration is None or self.is_camera:
-            return False
-        end = (self.container.duration + (self.container.start_time or 0)) / 1_000_000
-        return end - reached > 2 + end / 50
 
     def __enter__(self) -> Self:
         return self
@@ -202,3 +199,31 @@ class Video:
         self.container.close()
         if self._file is not None:
             self._file.close()
+
+
+class _Frames:
+    """Frames of what the decoder gives: whole ones, of one size, each later than the one before. count: so far."""
+
+    def __init__(self, stream: Any, size: tuple[int, int]) -> None:
+        self.count = 0
+        self._unit, self._size = stream.time_base, size
+        self._last = -1
+        self._whole = Deinterlacer()
+
+    def of(self, decoded: Any) -> Iterator[Frame]:
+        self._last = max(self._last + 1, decoded.pts if decoded.pts is not None else self._last + 1)
+        decoded.pts, decoded.time_base = self._last, self._unit
+        for frame in self._whole.frames(decoded):
+            yield self._frame(frame)
+
+    def rest(self) -> Iterator[Frame]:
+        for frame in self._whole.rest():
+            yield self._frame(frame)
+
+    def _frame(self, decoded: Any) -> Frame:
+        time = decoded.pts
+        if (decoded.width, decoded.height) != self._size:
+            decoded = decoded.reformat(*self._size)
+            decoded.pts, decoded.time_base = time, self._unit
+        self.count += 1
+        return Frame(self.count - 1, float(time * self._unit), time, decoded)
