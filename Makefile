@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE :=
 FRUGAL := OMP_NUM_THREADS=1 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
     MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296
 
-.PHONY: help setup demo test notebooks lint format
+.PHONY: help setup demo test lab notebooks lint format
 .DELETE_ON_ERROR:
 
 help: ## Say what there is to make
@@ -29,9 +29,15 @@ demo: $(READY) ## Walk the whole road on a small set of photos, in a few minutes
 test: lint ## Lint, format, types and tests
 	$(FRUGAL) $(PY) -m pytest -v -n auto --maxprocesses 4 --dist loadfile --maxfail 5
 
-notebooks: $(READY) ## Run the notebooks anew, in place, on what the demo leaves (makes the demo first if need be)
+lab: $(READY) ## Open copies of the notebooks, in lab/, in JupyterLab (makes the demo first if need be)
 	test -f demo-out/run/best.safetensors || $(PY) -m demo
-	$(VENV)/bin/jupyter-execute --inplace notebooks/*.ipynb
+	@mkdir -p lab && for each in notebooks/*.ipynb; do test -e lab/$${each##*/} || cp $$each lab/; done
+	$(VENV)/bin/jupyter-lab lab
+
+notebooks: $(READY) ## Run copies of the notebooks, in lab/, on what the demo leaves; with KEEP=1 those in notebooks/
+	test -f demo-out/run/best.safetensors || $(PY) -m demo
+	@test -n "$(KEEP)" || { mkdir -p lab && cp notebooks/*.ipynb lab/; }
+	$(VENV)/bin/jupyter-execute --inplace $(if $(KEEP),notebooks,lab)/*.ipynb
 
 lint: $(READY) ## Lint, format and types
 	$(PY) -m ruff check $(CODE)

@@ -89,6 +89,8 @@ def _train_and_predict(options: Options) -> None:
     ]
     training += ["--batch-size", "4", "--workers", "1", "--seed", str(options.seed)]
     _command("train.py", "--data", data, "--out", str(OUT / "run"), *training)
+    # An ONNX file, as the shipped detector has one: then the times before and after are of the same program.
+    _command("-m", "visavis.export", best)
     _command("evaluate.py", "--detector", best, "--data", data, "--out", str(OUT / "after"))
     looked_at = [str(OUT / "data" / "images" / identity) for identity in HELD_OUT] + [str(OUT / "photos" / "scenes")]
     _command("predict.py", *looked_at, "--detector", best, "--out", str(OUT / "boxed"))

@@ -58,3 +58,32 @@ def test_without_photos_faces_or_finds():
     assert bootstrap.interval(bootstrap.draw(metrics.judge(faceless, faceless), faceless).ap) is None
     blind = bootstrap.draw(metrics.judge([Faces(FACE)] * 3, faceless), [Faces(FACE)] * 3)
     assert bootstrap.interval(blind.ap) == bootstrap.interval(blind.f1) == (0, 0)
+    assert bootstrap.of_figure(nothing.ap, 0) is None
+
+
+def test_a_share_has_wilsons_interval():
+    # Newcombe, "Two-sided confidence intervals for the single proportion" (1998), table I, method 3
+    for right, count, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)):
+        assert bootstrap.share(right, count) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert bootstrap.share(11, 11) == (pytest.approx(0.7412, abs=5e-5), 1)
+    assert bootstrap.share(0, 0) is None
+
+
+def test_photos_that_are_all_right_do_not_promise_that_none_is_ever_wrong():
+    judged, truth = scored(11, 11)
+    drawn = bootstrap.draw(judged, truth)
+    assert bootstrap.interval(drawn.ap) == (1, 1)
+    assert bootstrap.of_figure(drawn.ap, 11) == bootstrap.of_figure(drawn.f1, 11) == bootstrap.share(11, 11)
+    judged, truth = scored(0, 11)
+    blind = bootstrap.draw(judged, truth)
+    assert bootstrap.of_figure(blind.ap, 11) == (0, pytest.approx(0.2588, abs=5e-5))
+    judged, truth = scored(80, 100)
+    some = bootstrap.draw(judged, truth).ap
+    assert bootstrap.of_figure(some, 100) == bootstrap.interval(some)
+
+
+def test_the_interval_holds_the_middle_95_of_100_draws():
+    values = np.random.default_rng(5).permutation(np.arange(1001.0))
+    assert bootstrap.interval(values) == (25, 975)
+    assert bootstrap.interval(np.append(values, np.full(1000, np.nan))) == (25, 975)
+    assert bootstrap.interval(np.append(values, np.full(1001, np.nan))) is None

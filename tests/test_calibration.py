@@ -1,7 +1,7 @@
 """Calibration by hand, and one through a checkpoint and back."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from dataset import tables
-from visavis import calibration, checkpoint, load_detector
+from visavis import calibration, checkpoint, load_detector, metrics
 from visavis.calibration import Calibration
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate
@@ -102,7 +102,7 @@ def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     model = build("mobilenet_v2_fpnlite")
     metadata = {"arch": "mobilenet_v2_fpnlite", "norm_eps": norm_eps(model), "threshold": 0.5, "epoch": 3}
-    metadata["validation"] = {"ap": 0.5, "best_threshold": 0.8}
+    metadata["validation"] = {"ap": 0.5, "best_threshold": 0.8, "best_f2_threshold": 0.5}
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), metadata, half=True)
     return tmp_path / "w.safetensors"
 
@@ -136,7 +136,11 @@ def test_storing_again_replaces_and_moves_thresholds_from_where_they_are(weights
     after, metadata = checkpoint.load(weights)
     assert (metadata["temperature"], metadata["shift"]) == (2, 0)
     assert metadata["calibration"] == {"ece_after": 0.02}
-    assert metadata["validation"] == {"ap": 0.5, "best_threshold": pytest.approx(2 / 3, abs=1e-4)}
+    assert metadata["validation"] == {
+        "ap": 0.5,
+        "best_threshold": pytest.approx(2 / 3, abs=1e-4),
+        "best_f2_threshold": pytest.approx(0.5, abs=1e-4),
+    }
     assert metadata["epoch"] == 3
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     from safetensors import safe_open
@@ -157,21 +161,64 @@ def test_the_detector_in_training_has_no_calibration():
     assert not detector.calibration
 
 
-def test_evaluate_fits_and_stores_a_calibration(tmp_path: Path, capsys: pytest.CaptureFixture):
-    """On photos of which one has a wrong label, so that there are right finds and false ones in both halves."""
+def test_a_calibration_of_few_finds_or_at_its_limit_is_not_trusted():
+    right = np.repeat([True, False], 20)
+    assert calibration.trusted(right, Calibration(0.9, -3.0)) is None
+    assert calibration.trusted(right[1:], Calibration(0.9, -3.0)) == (
+        "19 right finds are too few to fit it (20 or more are needed)"
+    )
+    assert "19 false finds" in (calibration.trusted(right[:-1], Calibration(0.9, -3.0)) or "")
+    for limit in (Calibration(1.0, -20.0), Calibration(1.0, 20.0), Calibration(20.0, 0.0), Calibration(0.05, 0.0)):
+        assert "the fit ended at its limit" in (calibration.trusted(right, limit) or "")
+    apart = calibration.fit(np.where(right, 0.999999, 0.99), right)  # as scores that part both kinds at one point fit
+    assert apart is not None and "ended at its limit" in (calibration.trusted(right, apart) or "")
+
+
+def test_evaluate_keeps_what_a_checkpoint_has_where_there_are_few_finds(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(calibration, "FEWEST", 2)
+    copy, before = calibrated_on_four(tmp_path, rethreshold=True), checkpoint.metadata(SHIPPED)
+    said = capsys.readouterr().err
+    assert "stored; its threshold is now" in said and "2 faces" not in said
+    assert "(the same finds as before: 4 faces are too few to choose another by)" in said
+    now = checkpoint.metadata(copy)
+    raw = [calibration.of_checkpoint(m).undo(np.array(m["threshold"])) for m in (before, now)]
+    assert raw[0] == pytest.approx(float(raw[1]), abs=1e-6)
+    monkeypatch.setattr(calibration, "FEWEST", 20)
+    kept = copy.read_bytes()
+    calibrated_on_four(tmp_path, rethreshold=True)
+    assert "keeps the calibration and the threshold that it has: 2 right finds are too few" in capsys.readouterr().err
+    assert copy.read_bytes() == kept
+
+
+def calibrated_on_four(folder: Path, **more: bool) -> Path:
+    """A copy of the shipped weights, calibrated on four photos of which two have a wrong label."""
     labels = []
     for number, away in enumerate((0, 0, 300, 300)):
-        path = tmp_path / f"data/images/P/{number}.jpg"
+        path = folder / f"data/images/P/{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(skimage.data.astronaut()[: 500 - number]).save(path, quality=95)
         box = {"x1": 175 - away / 2, "y1": 70 + away, "x2": 280 - away / 2, "y2": 205 + away}
         labels.append({"image_id": f"P/{number}", "identity": f"P{number}"} | box)
-    tables.write(tmp_path / "data/labels.csv", labels)
-    copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(SHIPPED.read_bytes())
+    tables.write(folder / "data/labels.csv", labels)
+    copy = folder / "copy.safetensors"
+    if not copy.exists():
+        copy.write_bytes(SHIPPED.read_bytes())
+    options = evaluate.Options((str(copy),), folder / "data", "all", out=folder / "out", device="cpu", overwrite=True)
+    assert evaluate.evaluate(replace(options, calibrate=True, **more)) == 0
+    return copy
+
+
+def test_evaluate_fits_and_stores_a_calibration(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """On photos of which one has a wrong label, so that there are right finds and false ones in both halves."""
+    monkeypatch.setattr(calibration, "FEWEST", 2)
+    monkeypatch.setattr(metrics, "FEW", 4)
+    copy = calibrated_on_four(tmp_path)
     options = evaluate.Options((str(copy),), tmp_path / "data", "all", out=tmp_path / "out", device="cpu")
-    options.calibrate = True
-    assert evaluate.evaluate(options) == 0
+    options.calibrate = options.overwrite = True
     first = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     said = capsys.readouterr()
     assert f"{first['ece']:.3f}" in said.out

@@ -39,3 +39,9 @@ def test_a_find_meets_a_label_whose_box_is_drawn_otherwise():
     finds = as_boxes([(110, 120, 190, 200), (300, 100, 400, 220), (149, 159, 151, 161), (0, 0, 900, 900)])
     assert conventions.meets(finds, LABEL[0]).tolist() == [True, False, False, False]
     assert conventions.meets(as_boxes([]), LABEL[0]).shape == (0,)
+
+
+def test_finds_meet_a_label_of_up_to_nine_times_their_area():
+    label = [0, 0, 90, 90]
+    sides = as_boxes([[45 - side / 2, 45 - side / 2, 45 + side / 2, 45 + side / 2] for side in (29, 31, 269, 271)])
+    assert conventions.meets(sides, label).tolist() == [False, True, True, False]

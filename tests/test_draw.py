@@ -123,3 +123,16 @@ def test_sheets_of_one_and_of_none():
     for captions, columns in ((["a"], 2), (["a", "b"], 0)):
         with pytest.raises(ValueError, match=r"captions|column"):
             drawing.contact_sheet([ASTRONAUT] * 2, captions, columns)
+
+
+def test_a_text_never_covers_that_of_a_surer_face():
+    ground = np.full((400, 600, 3), 90, np.uint8)
+    surer, other = [100, 100, 160, 160], [170, 104, 230, 164]
+    texts = ["surer than it", "other"]
+    alone = drawing.boxes_on(ground, Faces([surer], [0.9]), texts=texts[:1])
+    both = drawing.boxes_on(ground, Faces([surer, other], [0.9, 0.6]), texts=texts)
+    written = changed(ground, alone)[60:95]  # above both boxes: the surer one's text alone
+    assert written.any(axis=0).nonzero()[0].max() > 175  # where the other one's would begin
+    assert (both[60:95] == alone[60:95]).all()
+    apart = drawing.boxes_on(ground, Faces([surer, [300, 104, 360, 164]], [0.9, 0.6]), texts=texts)
+    assert changed(ground, apart)[60:100, 300:340].any()

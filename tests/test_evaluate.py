@@ -16,9 +16,11 @@ from visavis import Faces, boxes, images
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate
 from visavis.detectors import Detector
+from visavis.detectors.protocol import About
 from visavis.errors import InputError
 from visavis.evaluation import mistakes
-from visavis.evaluation.contest import Contestant, Labelled, figures
+from visavis.evaluation.contest import Contestant, Labelled, differences, figures
+from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import DETECTION, table
 
 FACE = [175, 70, 280, 205]
@@ -92,6 +94,8 @@ def test_figures_by_hand(folder: Path):
     assert result["ece"] == result["ece_raw"] == pytest.approx((0.95 + 0.1 + 0.2 + 0.6 + 0.3) / 5)
     assert result["ece_counted"] == pytest.approx((0.95 + 0.1 + 0.2 + 0.6) / 4)
     assert result["temperature"] == 1
+    assert result["precision_interval"] == (pytest.approx(0.1500, abs=5e-5), pytest.approx(0.8500, abs=5e-5))
+    assert result["recall_interval"] == (pytest.approx(0.2077, abs=5e-5), pytest.approx(0.9385, abs=5e-5))
     lines = table(DETECTION, [result, result | {"name": "a_longer_name", "ap": None}]).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert "-" in lines[1]
@@ -180,6 +184,13 @@ def test_two_detectors_on_the_same_photos(
     assert f"{first['ap50']:.3f}" in said.out
     assert "9.jpg" in said.err
     assert "1 of 5 photos could not be read" in said.err
+    assert "4 photos with 3 faces say little: one face found or missed by chance moves recall by 0.333" in said.err
+    assert first["recall_interval"] == [pytest.approx(0.4385, abs=5e-5), 1]  # Wilson's of 3 of 3
+    assert first["ap50_interval"][0] < 1
+    before = (out / "evaluation.json").read_bytes()
+    with pytest.raises(InputError, match=r"holds an evaluation already; give another --out, or --overwrite"):
+        evaluate.evaluate(options)
+    assert (out / "evaluation.json").read_bytes() == before
 
 
 def test_a_detector_that_stays_on_the_cpu_says_so_once(capsys: pytest.CaptureFixture):
@@ -187,6 +198,60 @@ def test_a_detector_that_stays_on_the_cpu_says_so_once(capsys: pytest.CaptureFix
     assert capsys.readouterr().err.count("dlib_hog knows no other device than the CPU") == 1
     assert (contestant.threshold, contestant.detector.threshold) == (0.5, 0.05)
     assert evaluate._contestant("hog", "dlib_hog", "cpu", 0.05, 0.7, {}).threshold == 0.7
+
+
+class Slow(Known):
+    """It says what runs it, and counts what it is shown."""
+
+    def __init__(self, runs: str = "") -> None:
+        super().__init__({})
+        self.about, self.shown = About(runs=runs), []
+
+    def detect(self, images: list[images.Picture]) -> list[Faces]:
+        self.shown.append([image.shape[:2] for image in images])
+        return super().detect(images)
+
+
+def test_the_first_batch_is_shown_once_before_it_is_timed(folder: Path):
+    detector = Slow()
+    evaluate.look([Contestant("slow", "slow", detector, 0.5)], evaluate.load_photos(folder)[:3], 2)
+    assert detector.shown == [[(512, 512), (492, 452)], [(512, 512), (492, 452)], [(472, 412)]]
+
+
+def test_what_the_figures_cannot_bear_is_said(folder: Path):
+    def said(*contestants: Contestant) -> list[str]:
+        return list(reservations(list(contestants), labelled, Path("out")))
+
+    contestant, labelled = known(folder)
+    little, doubtful = said(contestant)
+    assert little.startswith("4 photos with 3 faces say little") and "recall by 0.333" in little
+    # Right are 0.9 and 0.8, so 0.95 alone is surer than half of them.
+    assert doubtful.startswith("known: 1 false finds are surer than half of the right ones")
+    labelled.truth = labelled.truth * 34
+    assert len(list(reservations([], labelled, Path("out")))) == 0  # 102 faces
+    labelled.truth = labelled.truth[:4]
+    torch, onnx = (Contestant(name, name, Slow(name), 0.5, found=[Faces()] * 4) for name in ("torch", "onnx"))
+    assert [line for line in said(torch, torch) if "times" in line] == []
+    assert [line for line in said(torch, onnx, contestant) if "times" in line] == [
+        "the times are of different programs (torch: torch; onnx: onnx); --backend torch has all of our networks run "
+        "by the same"
+    ]
+
+
+def test_an_interval_is_not_shown_as_one_figure():
+    rows = (("recall", "recall_interval", ".3f"),)
+    for interval, shown in (((0.9997, 1.0), "0.999700 to 1.000000"), ((0.5, 0.75), "0.500 to 0.750"), (None, "-")):
+        assert table(rows, [{"name": "x", "recall_interval": interval}]).endswith(shown)
+
+
+def test_fewer_than_six_photos_do_not_tell_which_is_better():
+    for photos, known in ((5, False), (6, True)):
+        truth = [Faces([FACE])] * photos
+        labelled = Labelled(truth=truth, ignore=[boxes.as_boxes([])] * photos)
+        pair = [Contestant("all", "", Known({}), 0.5, aligned=[Faces([FACE], [0.9])] * photos),
+                Contestant("none", "", Known({}), 0.5, aligned=[Faces()] * photos)]  # fmt: skip
+        (row,) = differences(pair, labelled)
+        assert (row["ap50_aligned"], row["known"]) == (1, known)
 
 
 def test_one_detector_leaves_mistakes_jpg(folder: Path, tmp_path: Path):

@@ -148,3 +148,15 @@ def test_what_is_drawn_stays_near_the_face():
         assert min(boxes[1, 2:] - boxes[1, :2]) < SMALLEST
     assert occlude(picture, boxes, 0.0, np.random.default_rng(0)) is picture
     assert occlude(picture, as_boxes([]), 1.0, np.random.default_rng(0)) is picture
+
+
+def test_photos_are_stretched_a_little_in_either_direction(tmp_path):
+    picture = np.zeros((120, 120, 3), np.uint8)
+    photo = Photo("square", "", tmp_path, as_boxes([[45, 45, 75, 75]]))
+    ratios = []
+    for seed in range(150):
+        _, learn, _ = compose(cycle([(photo, picture)]), 320, np.random.default_rng(seed))
+        sides = (learn[:, 2:] - learn[:, :2])[(learn > 1).all(axis=1) & (learn < 319).all(axis=1)]
+        ratios += list(sides[:, 0] / sides[:, 1])
+    low, middle, high = np.quantile(ratios, [0.15, 0.5, 0.85])
+    assert low < 0.95 < middle < 1.05 < high, (low, middle, high)

@@ -74,7 +74,7 @@ def test_it_is_committed_as_it_ran(name: str) -> None:
     nbformat.validate(notebook)
     assert path.stat().st_size < LARGEST
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "run `make notebooks`"
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "run `make notebooks KEEP=1`"
     assert pictures(notebook) >= 2
     text = json.dumps(notebook)
     assert not [place for place in ("/tmp/", "/home/", "/root/", str(ROOT)) if place in text]

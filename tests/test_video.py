@@ -455,3 +455,10 @@ def test_every_place_on_the_way_is_within_the_span():
         after = before + rng.uniform(-25, 25, (count, 4)).astype(np.float32)
         for share in np.linspace(0, 1, 6):
             assert (covered(between(before, after, share), spanned(before, after)).max(axis=1) > 0.9999).all()
+
+
+def test_a_face_may_move_by_three_of_its_sides_between_two_looks():
+    before = as_boxes([[0, 0, 10, 10]])
+    for moved, same in ((29, True), (31, False)):
+        first, second = pairs(before, as_boxes([[moved, 0, moved + 10, 10]]))
+        assert (first.tolist(), second.tolist()) == (([0], [0]) if same else ([], []))

@@ -4,7 +4,7 @@ Guo et al., "On Calibration of Modern Neural Networks" (2017): the expected cali
 scaling, which divides each score's logit by one number that is fitted on photos kept aside. A detector needs the
 shift of Platt scaling (Platt, "Probabilistic Outputs for Support Vector Machines", 1999) beside it: of the regions
 that it is trained on, many more are faces than of those that it sees in use, so that all its logits are too high by
-the same amount. Order is kept, so AP is.
+the same amount. The order of the finds stays the same, and so does AP.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,13 @@ from visavis.errors import InputError
 
 BINS = 15
 """As in the paper."""
+
+FEWEST = 20
+"""Right finds, and false ones, that a calibration is fitted to at least: fewer are parted by their scores too easily,
+and then every score is taken for certain."""
+
+STEEPNESS, SHIFT = (0.05, 20.0), 20.0
+"""Least and greatest 1 / temperature, and the greatest shift up or down, that a fit may come to."""
 
 SURE = 1e-7
 """How near to 0 and 1 a score may come in fitting: a float32 of exactly 1 that is wrong would decide alone."""
@@ -80,6 +87,16 @@ def of_checkpoint(metadata: dict[str, Any]) -> Calibration:
     return Calibration(metadata.get("temperature", 1.0), metadata.get("shift", 0.0))
 
 
+def trusted(finds: NDArray[np.bool_], fitted: Calibration) -> str | None:
+    """Why the calibration that was fitted to finds, (K,) right or not, should not be stored; None if it can be."""
+    for what, count in (("right", int(finds.sum())), ("false", int((~finds).sum()))):
+        if count < FEWEST:
+            return f"{count} {what} finds are too few to fit it ({FEWEST} or more are needed)"
+    if np.isclose(1 / fitted.temperature, STEEPNESS).any() or np.isclose(abs(fitted.shift), SHIFT):
+        return f"the fit ended at its limit (temperature {fitted.temperature:.3g}, shift {fitted.shift:+.3g})"
+    return None
+
+
 def fit(scores: NDArray[Any], right: NDArray[np.bool_]) -> Calibration | None:
     """What makes it most likely that the finds are right and wrong as they are (least negative log-likelihood).
 
@@ -98,7 +115,7 @@ def fit(scores: NDArray[Any], right: NDArray[np.bool_]) -> Calibration | None:
         slope = -kind / (1 + np.exp(np.clip(speaks, -700, 700)))
         return float(np.logaddexp(0, -speaks).mean()), np.array([(slope * logits).mean(), slope.mean()])
 
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.05, 20), (-20, 20)])
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[STEEPNESS, (-SHIFT, SHIFT)])
     return Calibration(float(1 / found.x[0]), float(found.x[1]))
 
 
@@ -134,9 +151,9 @@ def store(path: Path, calibration: Calibration, record: dict[str, Any], threshol
         return float(calibration.apply(before.undo(np.array(threshold))))
 
     metadata["threshold"] = moved(metadata.get("threshold", 0.5) if threshold is None else threshold)
-    best = "best_threshold"
-    if best in metadata.get("validation", {}):
-        metadata["validation"][best] = moved(metadata["validation"][best])
+    for name in ("best_threshold", "best_f2_threshold"):
+        if name in metadata.get("validation", {}):
+            metadata["validation"][name] = moved(metadata["validation"][name])
     checkpoint.relabel(path, metadata | asdict(calibration) | {"calibration": record})
     return metadata["threshold"]
 

@@ -26,6 +26,7 @@ from visavis.detectors.protocol import about
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import mistakes
 from visavis.evaluation.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
+from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
 from visavis.files import replaced
 from visavis.images import Picture, encode, read
@@ -57,7 +58,9 @@ class Options:
     """labels: those of the data folder. wider, fddb: a published benchmark by its own rules, as it is unpacked in
     --data (docs/train-your-own.md); its easy, medium and hard part, or its discrete and continuous score."""
     out: Path = Path("evaluation")
-    """Folder for evaluation.json, the charts and the mistakes; what it holds of these is replaced."""
+    """Folder for evaluation.json, the charts and the mistakes. Without --overwrite, it must not hold an evaluation."""
+    overwrite: bool = False
+    """Replace the evaluation that --out holds."""
     threshold: float | None = None
     """Score, 0 to 1, at which precision, recall and mistakes are shown; by default each detector's own."""
     device: str = "auto"
@@ -125,6 +128,8 @@ def evaluate(options: Options) -> int:
         protocol.chart(results, options.out / f"{options.protocol}.png")
     else:
         _charts(options.out, contestants, labelled)
+    for reservation in reservations(contestants, labelled, options.out):
+        say(reservation)
     if labelled.unreadable:
         say(f"{len(labelled.unreadable)} of {len(photos)} photos could not be read (named in evaluation.json)")
     say(f"figures, curves and mistakes: {options.out}")
@@ -171,14 +176,22 @@ def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> s
     fitted = calibration.fit(raw, judged.right)
     if fitted is None:
         raise InputError(f"{contestant.name}: no calibration can be fitted without a right find and a false one")
+    path = _checkpoint(contestant.source)
+    if (amiss := calibration.trusted(judged.right, fitted)) is not None:
+        return f"{path}: keeps the calibration and the threshold that it has: {amiss}"
     errors = calibrated(contestant, judged)
     record = {"data": options.data.name, "split": options.split, "photos": judged.photos, "finds": len(raw)}
     record |= {"ece_before": errors["ece_raw"], "ece_after": errors["ece_fitted"]}
-    path = _checkpoint(contestant.source)
-    best = metrics.best_threshold(judged)[0] if options.rethreshold else None
+    enough = judged.truths >= metrics.FEW
+    best = metrics.best_threshold(judged)[0] if options.rethreshold and enough else None
     threshold = calibration.store(path, fitted, record, best)
     how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
-    return f"{path}: {how} stored; its threshold is now {threshold:.3f}"
+    kept = (
+        f" (the same finds as before: {judged.truths} faces are too few to choose another by)"
+        if options.rethreshold and not enough
+        else ""
+    )
+    return f"{path}: {how} stored; its threshold is now {threshold:.3f}{kept}"
 
 
 def _readable(photos: list[Photo], labelled: Labelled) -> Iterator[Picture]:
@@ -266,6 +279,8 @@ def _check(options: Options) -> list[str]:
         raise InputError("--rethreshold goes with --calibrate, which writes to the checkpoint; give both or none")
     if options.out.exists() and not options.out.is_dir():
         raise InputError(f"--out {options.out} is a file; give a folder")
+    if (options.out / "evaluation.json").exists() and not options.overwrite:
+        raise InputError(f"{options.out} holds an evaluation already; give another --out, or --overwrite")
     if not options.detector:
         raise InputError("--detector: give at least one")
     for source in options.detector if options.calibrate else ():

@@ -18,6 +18,9 @@ from visavis.evaluation import bootstrap, conventions, memory
 from visavis.faces import Faces
 from visavis.metrics import Judged
 
+LEAST = 6
+"""Photos: where one detector is better on every one of fewer, that happens by chance more often than once in 20 times
+(2 * 0.5 ** 5 is 0.06), and the bootstrap does not see it."""
 WEIGHED = 4
 """Photos, the largest, that a detector's memory is measured with."""
 
@@ -76,7 +79,13 @@ def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
     values["best_f1_aligned"] = metrics.best_threshold(same_boxes)[1]
     values |= calibrated(contestant, judged)
     known = {key: None if value is None else metrics.or_none(value) for key, value in values.items()}
-    intervals = {"ap50_interval": bootstrap.interval(drawn.ap), "best_f1_interval": bootstrap.interval(drawn.f1)}
+    counted = judged.right[judged.scores >= contestant.threshold]
+    intervals = {
+        "ap50_interval": bootstrap.of_figure(drawn.ap, judged.truths),
+        "best_f1_interval": bootstrap.of_figure(drawn.f1, judged.truths),
+        "precision_interval": bootstrap.share(int(counted.sum()), len(counted)),
+        "recall_interval": bootstrap.share(int(counted.sum()), judged.truths),
+    }
     over = calibration.reliability(judged.scores, judged.right)
     ranges = [
         {"finds": int(finds), "score": metrics.or_none(score), "right": metrics.or_none(right)}
@@ -141,7 +150,7 @@ def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[
     """Of each two detectors, boxes aligned: by how much the first is better, with its 95 % interval.
 
     Photos are drawn alike for both, so what is hard for both takes no part. `known`: whether the interval
-    leaves out 0, without which neither is called better.
+    leaves out 0, without which neither is called better. With fewer than `LEAST` photos it never is.
     """
     drawn = []
     for contestant in contestants:
@@ -150,7 +159,7 @@ def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[
     rows = []
     for (first, mine, draws), (second, other, others) in combinations(drawn, 2):
         if (between := bootstrap.interval(draws - others)) is not None:
-            known = not between[0] <= 0 <= between[1]
+            known = not between[0] <= 0 <= between[1] and len(labelled.truth) >= LEAST
             row = {"first": first, "second": second, "ap50_aligned": mine - other, "interval": between, "known": known}
             rows.append(row)
     return rows

@@ -19,7 +19,9 @@ DETECTION = (
     ("recall at 1 false a photo", "recall_at_one", ".3f"),
     ("its threshold", "threshold", ".3f"),
     ("  precision there", "precision", ".3f"),
+    ("    95 % interval", "precision_interval", ".3f"),
     ("  recall there", "recall", ".3f"),
+    ("    95 % interval", "recall_interval", ".3f"),
     ("  F1 there", "f1", ".3f"),
     ("calibration error of its scores (ECE)", "ece", ".3f"),
     ("  of those from its threshold on", "ece_counted", ".3f"),
@@ -60,7 +62,12 @@ def table(rows: Rows, results: list[dict[str, Any]]) -> str:
 def _cell(value: float | tuple[float, float] | None, form: str) -> str:
     if value is None:
         return "-"
-    return " to ".join(format(part, form) for part in (value if isinstance(value, tuple) else (value,)))
+    if not isinstance(value, tuple):
+        return format(value, form)
+    low, high = (format(part, form) for part in value)
+    if low == high and value[0] < value[1]:  # 0.99962 to 1: no interval is shown as one figure
+        low, high = (f"{part:.6f}" for part in value)
+    return f"{low} to {high}"
 
 
 def sentence(row: dict[str, Any]) -> str:
