@@ -92,7 +92,8 @@ def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, tmp_path
     assert np.abs(drawn.astype(int) - images.read(photos / "a/1.jpg")).mean() > 1
     said = capfd.readouterr().err
     assert " on cpu, fp32; threshold: 0.05; faces of 30 pixels or more" in said
-    assert f"6 photos, {len(faces)} faces; 2 could not be read" in said
+    failed = [f"{row['path']} ({row['reason']})" for row in rows(out / "files.csv") if row["status"] == "unreadable"]
+    assert f"6 photos, {len(faces)} faces; 2 could not be read: {failed[0]}, {failed[1]}" in said
     assert not list(out.rglob("*.tmp"))
 
 

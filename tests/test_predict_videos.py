@@ -25,6 +25,8 @@ from visavis.prediction import frames as frames_of
 from visavis.prediction.copies import Copies
 from visavis.prediction.frames import copy_name
 from visavis.prediction.pipeline import Pipeline, Task
+from visavis.prediction.records import Record
+from visavis.prediction.results import Report
 from visavis.sources import listed
 from visavis.video.recording import CAMERAS, Frame, Video
 from visavis.workers import Workers
@@ -333,3 +335,34 @@ def test_no_two_copies_share_a_name(tmp_path: Path):
     places = ["a.avi", "a.avi.mkv", "A.AVI.mkv.mkv", "a.avi-2", "a.avi-2.mkv", "webcam-0", "webcam-0.mkv", "a.mkv"]
     names = [copy_name(place, ".mkv") for place in places]
     assert len({name.casefold() for name in names}) == len(names) and names[-1] == "a.mkv"
+
+
+def test_progress_is_told_frame_by_frame_and_counts_are_in_words(tmp_path: Path, capfd: pytest.CaptureFixture):
+    clip(tmp_path / "a.mp4")
+    told: list[tuple[str, int, int | None]] = []
+    with Workers(1, 60) as workers:
+        pipeline = Pipeline(Sure(), workers, Task(), lambda *progress: told.append(progress))
+        list(pipeline.records(listed([tmp_path / "a.mp4"])))
+    assert told == [(str(tmp_path / "a.mp4"), done, 20) for done in (1, 6, 11, 16)]
+    assert run(tmp_path / "a.mp4", tmp_path / "out", draw=False) == 0
+    assert "1 video (4 frames looked at), 4 faces; results in" in capfd.readouterr().err
+
+
+def test_a_summary_speaks_of_photos_and_videos():
+    report = Report(None)
+    assert report.summary() == "0 photos, 0 faces"
+    report.add(Record("a.jpg", "ok", faces=[{}]))
+    assert report.summary() == "1 photo, 1 face"
+    report.add(Record("b.mp4", "ok", frames=1, every=5))
+    assert report.summary() == "1 photo, 1 video (1 frame looked at), 1 face"
+    for number in range(5):
+        report.add(Record(f"{number}.jpg", "unreadable", "truncated"))
+    assert report.summary() == (
+        "1 photo, 1 video (1 frame looked at), 1 face; "
+        "5 could not be read: 0.jpg (truncated), 1.jpg (truncated), 2.jpg (truncated), ..."
+    )
+
+
+def test_a_flag_that_would_do_nothing_is_refused():
+    with pytest.raises(InputError, match="--overwrite replaces the results in --out"):
+        predict.predict(predict.Options(("a.jpg",), stdout="jsonl", overwrite=True))

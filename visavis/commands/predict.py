@@ -193,9 +193,12 @@ def predict(options: Options) -> int:
         task = Task(
             settings["batch_size"], options.min_size, options.max_pixels, copies, options.every, options.timeout
         )
-        run = Pipeline(detector, workers, task)
+        frames = stack.enter_context(Frames())
+        run = Pipeline(detector, workers, task, frames.show)
         stack.callback(run.network.stop, within=60)
-        with tqdm(total=len(inputs), initial=report.done, unit="photo", disable=None) as progress:
+        # What is left of videos is told frame by frame; how many inputs a second says nothing there.
+        layout = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}]" if videos else None
+        with tqdm(total=len(inputs), initial=report.done, unit="photo", bar_format=layout, disable=None) as progress:
             try:
                 for record in run.records(inputs, report.done):
                     if journal is not None:
@@ -212,6 +215,35 @@ def predict(options: Options) -> int:
             runs.conclude(options.out, journal, options.formats, options.look, options.sheet)
     say(f"{report.summary()}{'' if options.out is None else f'; results in {options.out}'}")
     return report.status
+
+
+class Frames:
+    """How far the video is that is looked at, below the bar of all inputs: frames done, and the time that is left."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._path = ""
+
+    def show(self, path: str, done: int, expected: int | None) -> None:
+        """So many frames of the video are done, of about as many as are expected."""
+        if self._bar is None or path != self._path:
+            self.close()
+            name = os.path.basename(path)
+            self._bar = tqdm(desc=name, total=expected, unit="frame", position=1, leave=False, disable=None)
+            self._path = path
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> "Frames":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
 
 def _inputs(options: Options) -> list[Input]:
@@ -296,6 +328,8 @@ def _check(options: Options) -> None:
         if options.stdout is None:
             raise InputError("give --out, a folder for the results, or --stdout jsonl")
         pictures = options.redact is not None or options.crops or options.sheet
+        if options.overwrite:
+            raise InputError("--overwrite replaces the results in --out; give that, too, or leave --overwrite out")
         if options.resume or options.look or pictures or options.format != "csv":
             raise InputError(
                 "--resume, --look, --redact, --crops, --sheet and --format need --out, the folder of the results"

@@ -18,6 +18,9 @@ from visavis.sources import Input, shown
 from visavis.video.recording import Camera
 from visavis.workers import WorkerDied, Workers
 
+Progress = Callable[[str, int, int | None], None]
+"""Is called with a video's path, the frames that are done, and about how many there are, if the file tells."""
+
 EVERY = 5
 """Frames from one look to the next."""
 
@@ -34,11 +37,13 @@ def filmed(
     max_pixels: int = MAX_PIXELS,
     sight: Sight = Sight(),
     copies: Copies | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Record:
     """Look through a video, or at a camera until it ends or KeyboardInterrupt, and write what is wanted of it.
 
     find: faces in a frame, in its own pixels. worker: one process. min_size: shorter side, in pixels, of faces that
-    are told of; all are redacted. A video that breaks off, or whose decoder hangs or crashes, is unreadable; it has
+    are told of; all are redacted. progress: is called at each look. A video that breaks off, or whose decoder hangs or
+    crashes, is unreadable; it has
     rows for the frames before, and no copy. Raises InputError where there is no such camera, or a copy cannot be
     written.
     """
@@ -54,6 +59,7 @@ def filmed(
             while (seen := worker.submit(projector.step, one.path).result()) is not State.ENDED:
                 if not isinstance(seen, Shown):
                     continue
+                progress(one.path, seen.number + 1, seen.expected)
                 found = find(seen.glimpse)
                 answer = worker.submit(projector.step, one.path, found).result()  # its pictures are written by then
                 found = answer if isinstance(answer, Faces) else found

@@ -25,7 +25,7 @@ from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import MAX_PIXELS
 from visavis.prediction.copies import Copies
-from visavis.prediction.footage import EVERY, MODULES, filmed
+from visavis.prediction.footage import EVERY, MODULES, Progress, filmed
 from visavis.prediction.records import Record, crashed, face_rows, unopened, unreadable
 from visavis.sight import Glimpse, Sight, glimpse
 from visavis.sources import Input, shown
@@ -73,7 +73,9 @@ class _Looked:
 class Pipeline:
     """A detector at work, as it says itself that it is to be used (`visavis.detectors.protocol.About`)."""
 
-    def __init__(self, detector: Detector, workers: Workers, task: Task) -> None:
+    def __init__(self, detector: Detector, workers: Workers, task: Task, progress: Progress = lambda *_: None) -> None:
+        """progress: of videos, see visavis.prediction.footage."""
+        self._progress = progress
         self.workers, self.task = workers, task
         known = about(detector)
         self.sight, self._shape, self._at_once = known.sight, known.shape, known.at_once
@@ -152,7 +154,8 @@ class Pipeline:
             return _in_photo(self.network.call(self._detector.detect, [seen.picture])[0], seen)
 
         task = self.task
-        record = filmed(one, find, projector, task.every, task.min_size, task.max_pixels, self.sight, task.copies)
+        limits = task.every, task.min_size, task.max_pixels
+        record = filmed(one, find, projector, *limits, self.sight, task.copies, self._progress)
         self.network.rests(within=60)  # Ctrl-C leaves a camera in the middle of a look; an exit then would be a crash
         return record
 

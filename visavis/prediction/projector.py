@@ -47,12 +47,14 @@ class Reel:
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame to find faces in, perhaps smaller than it is. told: see visavis.video.filming.Look."""
+    """A frame to find faces in, perhaps smaller than it is. told: see visavis.video.filming.Look. expected: about how
+    many frames the video has, None where it does not tell."""
 
     number: int
     seconds: float
     told: bool
     glimpse: Glimpse
+    expected: int | None = None
 
 
 class State(Enum):
@@ -133,7 +135,7 @@ def _film(reel: Reel) -> _Film:
                     yield None
                     continue
                 glimpse = _glimpse(look.picture, reel.sight)
-                faces = yield Shown(look.frame.number, round(look.frame.seconds, 3), look.told, glimpse)
+                faces = yield Shown(look.frame.number, round(look.frame.seconds, 3), look.told, glimpse, video.expected)
                 if faces is not None and reel.copies is not None and (look.told or reel.copies.drawn):
                     faces = reel.copies.analysis(look.picture, faces)
                 if faces is not None and look.told and reel.copies is not None:

@@ -19,6 +19,10 @@ FRAME_COLUMNS = ("frame", "time")
 FILES, FACES = "files.csv", "faces.csv"
 
 
+NAMED = 3
+"""Inputs that could not be read which the summary names."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What a detector tells of a face besides its box and its score.
@@ -90,12 +94,18 @@ class Report:
 
     def __init__(self, tables: Tables | None, stdout: bool = False) -> None:
         self.counts: Counter[str] = Counter()
+        self._failed: list[str] = []
         self._tables, self._stdout = tables, stdout
 
     def add(self, record: Record) -> None:
         """Tell of the next input."""
         self.counts[record.status] += 1
         self.counts["faces"] += len(record.faces)
+        if record.status == "unreadable" and len(self._failed) < NAMED:
+            self._failed.append(f"{record.path} ({record.reason})")
+        if record.status == "ok":
+            self.counts["photos" if record.frames is None else "videos"] += 1
+        self.counts["frames"] += record.frames or 0
         if self._tables is not None:
             self._tables.add(record)
         if self._stdout:
@@ -113,10 +123,22 @@ class Report:
 
     def summary(self) -> str:
         """One line for the user."""
-        failed = f"; {self.counts['unreadable']} could not be read" if self.counts["unreadable"] else ""
+        photos, videos = self.counts["photos"], self.counts["videos"]
+        kinds = [counted(photos, "photo")] if photos or not videos else []
+        if videos or self.counts["frames"]:
+            kinds.append(f"{counted(videos, 'video')} ({counted(self.counts['frames'], 'frame')} looked at)")
+        failed = ""
+        if self.counts["unreadable"]:
+            more = ", ..." if self.counts["unreadable"] > len(self._failed) else ""
+            failed = f"; {self.counts['unreadable']} could not be read: {', '.join(self._failed)}{more}"
         skipped = f"; {self.counts['skipped']} skipped" if self.counts["skipped"] else ""
         why = f" ({FILES} says why)" if self._tables is not None and (failed or skipped) else ""
-        return f"{self.counts['ok']} photos, {self.counts['faces']} faces{failed}{skipped}{why}"
+        return f"{', '.join([*kinds, counted(self.counts['faces'], 'face')])}{failed}{skipped}{why}"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 photo`, `2 photos`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _table(path: Path, columns: Iterable[str]) -> tuple[IO[str], "csv.DictWriter[str]"]:

@@ -161,6 +161,16 @@ class Video:
         """It ends when one stops to look."""
         return self._file is None
 
+    @property
+    def expected(self) -> int | None:
+        """About how many frames there will be, where the file tells how long it is."""
+        if self.is_camera or self.container.duration is None or not self.stream.average_rate:
+            return None
+        length = self.container.duration / 1_000_000
+        if self.stream.duration is not None:
+            length = float(self.stream.duration * self.stream.time_base)
+        return max(1, round(length * self.stream.average_rate))
+
     def parts(self) -> Iterator[Frame | Sound]:
         """The frames and the sound as they come. Raises ImageError (truncated) where it cannot be read to its end."""
         import av
