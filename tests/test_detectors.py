@@ -175,6 +175,9 @@ def test_options_that_no_detector_can_have_are_told():
     ):
         with pytest.raises(InputError, match=told):
             load_detector(device="cpu", **options)
+    detector = load_detector(device="cpu")
+    with pytest.raises(InputError, match="`threshold` must lie between 0 and 1, and is 7"):
+        detector.threshold = 7
 
 
 def test_a_checkpoint_of_another_arch_is_refused(tmp_path):

@@ -7,6 +7,7 @@ from typing import overload
 from PIL import Image
 
 from visavis.detectors.protocol import About, Detector, about
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture, taken
 
@@ -35,11 +36,13 @@ class LoadedDetector:
 
     @property
     def threshold(self) -> float:
-        """The score from which on a find is returned. It can be set; nothing is loaded again."""
+        """The score from which on a find is returned, 0 to 1. It can be set: nothing is loaded again."""
         return self.detector.threshold
 
     @threshold.setter
     def threshold(self, value: float) -> None:
+        if not 0 <= value <= 1:
+            raise InputError(f"`threshold` must lie between 0 and 1, and is {value:g}")
         self.detector.threshold = value
 
     @property
