@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from clips import clip
 from PIL import Image
+from typed import typed
 
 import visavis
 from visavis import images
@@ -101,9 +103,23 @@ def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Pa
     assert len(left) == 1 and left.boxes[0, 2] < 300
 
 
+def test_flat_crops_lie_in_one_folder_and_tell_photo_and_face(tmp_path: Path):
+    for name in ("a/b.png", "a_b.png"):  # one name, if slashes were all that changed
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True, parents=True)
+        Image.fromarray(skimage.data.astronaut()).save(tmp_path / "in" / name)
+    clip(tmp_path / "in/c.mp4", sound=None)
+    out = tmp_path / "out"
+    done = typed("predict.py", tmp_path / "in", "--crops", "flat", "--no-draw", "--out", out, "--every", "10")
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (out / "crops").iterdir())
+    assert names == ["in_a_b.png-0.jpg", "in_a__b.png-0.jpg", "in_c.mp4-0-0.jpg", "in_c.mp4-10-0.jpg"]
+    done = typed("predict.py", "--crops", tmp_path / "in/a_b.png", "--out", tmp_path / "new")  # a photo, no choice
+    assert done.returncode == 0 and (tmp_path / "new/crops/a_b.png/0.jpg").exists(), done.stderr
+
+
 def test_crops_hold_each_face_and_old_ones_go(photos: Path, tmp_path: Path):
     out = tmp_path / "out"
-    assert run(photos, out, crops=True, square=True, margin=0.3) == 3
+    assert run(photos, out, crops="by-photo", square=True, margin=0.3) == 3
     faces = rows(out / "faces.csv")
     crops = {str(path.relative_to(out / "crops")) for path in (out / "crops").rglob("*.jpg")}
     assert crops == {
@@ -116,7 +132,7 @@ def test_crops_hold_each_face_and_old_ones_go(photos: Path, tmp_path: Path):
         squeezed = path.match("three.bmp/2.jpg")  # alone, its face is less sure
         detector = visavis.load_detector(device="cpu", threshold=0.3 if squeezed else None)
         assert len(detector.detect([crop])[0]) == 1
-    assert run(photos, out, crops=True, threshold=1.0, overwrite=True) == 3
+    assert run(photos, out, crops="by-photo", threshold=1.0, overwrite=True) == 3
     assert not list((out / "crops").rglob("*.jpg"))
 
 
@@ -186,8 +202,8 @@ def test_pictures_of_faces_are_not_written_over_or_asked_for_in_vain(photos: Pat
         ({"square": True}, "--crops"),
         ({"margin": 0.1}, "--crops"),
         ({"redact": "blur", "grow": -0.1}, "0 or more"),
-        ({"crops": True, "margin": float("nan")}, "0 or more"),
-        ({"crops": True, "margin": float("inf")}, "finite"),
+        ({"crops": "by-photo", "margin": float("nan")}, "0 or more"),
+        ({"crops": "by-photo", "margin": float("inf")}, "finite"),
         ({"redact": "blur", "grow": float("inf")}, "finite"),
     ):
         with pytest.raises(InputError, match=words):

@@ -64,7 +64,7 @@ def holiday(tmp_path: Path) -> Path:
 def test_videos_beside_photos(holiday: Path, tmp_path: Path):
     before = {path: path.read_bytes() for path in holiday.iterdir()}
     out = tmp_path / "out"
-    assert run(holiday, out, redact="blur", crops=True, sheet=True, format="csv,jsonl,coco") == 3
+    assert run(holiday, out, redact="blur", crops="by-photo", sheet=True, format="csv,jsonl,coco") == 3
     assert {path: path.read_bytes() for path in holiday.iterdir()} == before
     files = {Path(row["path"]).name: row for row in rows(out / "files.csv")}
     verdicts = {name: (row["status"], row["reason"], row["frames"]) for name, row in files.items()}
@@ -281,7 +281,9 @@ def test_ctrl_c_ends_a_camera_and_keeps_what_it_saw(tmp_path: Path):
 def test_another_run_leaves_no_frames_of_the_one_before(tmp_path: Path):
     film, out = clip(tmp_path / "film.mp4"), tmp_path / "out"
     for every, overwrite in ((2, False), (5, True)):
-        assert run(film, out, every=every, overwrite=overwrite, format="csv,yolo,voc", crops=True, draw=False) == 0
+        assert (
+            run(film, out, every=every, overwrite=overwrite, format="csv,yolo,voc", crops="by-photo", draw=False) == 0
+        )
     looks = int(rows(out / "files.csv")[0]["frames"])
     for folder in ("frames", "yolo/images", "yolo/labels", "voc/JPEGImages", "voc/Annotations"):
         assert len(list((out / folder / "film.mp4").iterdir())) == looks, folder
@@ -293,7 +295,7 @@ def test_the_last_look_before_a_break_is_told_of(tmp_path: Path):
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
     for draw in (False, True):
         out = tmp_path / f"out{draw:d}"
-        assert run(tmp_path / "cut.mkv", out, every=1, crops=True, draw=draw) == 3
+        assert run(tmp_path / "cut.mkv", out, every=1, crops="by-photo", draw=draw) == 3
         assert len(list((out / "crops/cut.mkv").iterdir())) == len(rows(out / "faces.csv")) > 0
 
 

@@ -14,7 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("visavis.commands.export:export", "write a detector as an ONNX file"),
     "slim": ("visavis.commands.slim:slim", "make a smaller network of a trained one"),
 }
-"""Name -> `module:function`, whose module has the class `Options`, and one line for the list of commands."""
+"""Name -> `module:function`, whose module has the class `Options`, and perhaps `arguments`, which completes
+what was typed; and one line for the list of commands."""
 
 
 def launch(name: str, prog: str | None = None) -> NoReturn:
@@ -28,4 +29,4 @@ def launch(name: str, prog: str | None = None) -> NoReturn:
     command = import_module(module)
     from visavis.commands.commandline import main
 
-    main(getattr(command, function), command.Options, prog)
+    main(getattr(command, function), command.Options, prog, getattr(command, "arguments", list))

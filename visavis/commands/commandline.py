@@ -25,17 +25,23 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No room on the disk, none left of the user's share, and the largest file that is allowed."""
 
 
-def main(run: Callable[[Options], int | None], options: type[Options], prog: str | None = None) -> NoReturn:
+def main(
+    run: Callable[[Options], int | None],
+    options: type[Options],
+    prog: str | None = None,
+    complete: Callable[[list[str]], list[str]] = list,
+) -> NoReturn:
     """Parse the command line into `options`, run, and exit with the status that fits.
 
-    prog: what the command is called in help and messages; by default as Python was started.
+    prog: what the command is called in help and messages; by default as Python was started. complete: what is made of
+    the words that were typed.
     """
     prog = prog or _command_name()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # from here on it can be told
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
     try:
-        status = run(tyro.cli(options, prog=prog))
+        status = run(tyro.cli(options, prog=prog, args=complete(sys.argv[1:])))
         sys.stdout.flush()  # here, where a reader that left is dealt with
     except InputError as error:
         fail(prog, _with_dashes(str(error), options))

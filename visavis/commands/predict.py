@@ -95,8 +95,9 @@ class Options:
     """With --redact: share of a face's width and height that is redacted beyond it at each side."""
     keep_largest: bool = False
     """With --redact: leave the largest face of each photo as it is."""
-    crops: bool = False
-    """Write crops/: each face alone, as a JPEG file."""
+    crops: Literal["by-photo", "flat"] | None = None
+    """Write crops/: each face alone, as a JPEG file; by-photo in a folder a photo (--crops alone is the same), flat all
+    in one folder, with names that tell photo and face."""
     margin: float = 0.2
     """With --crops: share of a face's width and height that is added at each side."""
     square: bool = False
@@ -146,7 +147,7 @@ class Options:
     def copies(self, out: Path) -> Copies:
         """What is written of each photo in the folder `out`."""
         redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
-        crops = Crops(self.margin, self.square) if self.crops else None
+        crops = Crops(self.margin, self.square, self.crops == "flat") if self.crops else None
         frames = (
             "all"
             if any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
@@ -155,6 +156,16 @@ class Options:
             else ""
         )
         return Copies(out, self.draw, redaction, crops, self.sheet, frames, self.analysis)
+
+
+def arguments(words: list[str]) -> list[str]:
+    """The command line as it was typed, with what --crops alone stands for: what follows it may be a photo."""
+    choices = ("by-photo", "flat", "None")
+    return [
+        more
+        for word, following in zip(words, [*words[1:], ""], strict=True)
+        for more in ((word, choices[0]) if word == "--crops" and following not in choices else (word,))
+    ]
 
 
 def predict(options: Options) -> int:

@@ -1,5 +1,6 @@
 """The pictures that are written of a photo once its faces are known. It runs in worker processes."""
 
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -90,6 +91,10 @@ class Copies:
         """Remove what an earlier run wrote of a video's frames: it may have looked at others."""
         for folder in (frames.FRAMES, CROPS):
             frames.forget(self.out / folder / place)
+        if self.crops is not None and self.crops.flat:
+            first = self.crops.name(place, "")
+            for path in (self.out / CROPS).glob(f"{glob.escape(first.removesuffix('.jpg'))}*-*.jpg"):
+                path.unlink()
 
     def write_frame(self, place: str, frame: int, number: int, picture: Picture, faces: Faces, kept: Kept) -> None:
         """Write what is wanted of a video's frame, `number` of whose faces have been told of before. Raises OSError."""
@@ -99,19 +104,19 @@ class Copies:
             kept.write(self.out, place, frame, picture)
         if self.crops is not None:
             for face, data in enumerate(_crops(picture, faces, self.crops)):
-                _write(self.out / CROPS / place / f"{frame}-{face}.jpg", data)
+                _write(self.out / CROPS / self.crops.name(place, f"{frame}-{face}"), data)
         if self.sheet:
             sheets.keep(self.out, place, picture, faces, number)
 
     def _cut(self, picture: Picture, faces: Faces, place: str, crops: Crops) -> None:
-        """crops/PLACE/0.jpg, 1.jpg ...; those of an earlier run that found more faces are removed."""
-        folder = self.out / CROPS / place
+        """crops/PLACE/0.jpg, 1.jpg ... (flat: crops/PLACE-0.jpg ...); those of a run that found more faces go."""
         for number, data in enumerate(_crops(picture, faces, crops)):
-            _write(folder / f"{number}.jpg", data)
+            _write(self.out / CROPS / crops.name(place, str(number)), data)
         for number in count(len(faces)):
-            if not (folder / f"{number}.jpg").exists():
+            old = self.out / CROPS / crops.name(place, str(number))
+            if not old.exists():
                 break
-            (folder / f"{number}.jpg").unlink()
+            old.unlink()
 
 
 def _crops(picture: Picture, faces: Faces, crops: Crops) -> Iterator[bytes]:

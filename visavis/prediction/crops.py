@@ -14,10 +14,17 @@ class Crops:
     """How faces are cut out: `crops.cut(picture, box)`.
 
     margin: share of the box's width and height that is added at each side. square: as high as wide, the longer side.
+    flat: all in one folder, instead of a folder a photo.
     """
 
     margin: float = 0.2
     square: bool = False
+    flat: bool = False
+
+    def name(self, place: str, face: str) -> str:
+        """The path of a face's file below crops/. Flat, no two faces share one: slashes of the photo's place become
+        underscores, and underscores two."""
+        return f"{place.replace('_', '__').replace('/', '_')}-{face}.jpg" if self.flat else f"{place}/{face}.jpg"
 
     def cut(self, picture: Picture, box: NDArray[np.float32]) -> Picture:
         """The part of (height, width, 3) `picture` around `box`, x1 y1 x2 y2: at least a pixel, none from outside.
