@@ -136,19 +136,21 @@ def train(options: Options) -> int:
             if options.resume:
                 options = config.resumed(options, ANEW, tell=world.first)
             with precision.deterministic(options.deterministic):
-                return _train(_settled(options, world), world)
+                return _train(*_settled(options, world), world)
     except distributed.PeerLost as error:
         rank = os.environ.get("RANK", "0")
         say(f"process {rank} ends: {error}; go on with python train.py --resume --out {options.out}")
         return 1
 
 
-def _train(options: Options, world: "World") -> int:
+def _train(options: Options, why: str, world: "World") -> int:
     from visavis.training import state
     from visavis.training.learner import NotFinite
     from visavis.training.stopping import Stop
 
     photos, held_out = _check(options)
+    if world.first and why:
+        say(why)
     data = fingerprint(options.data, photos, held_out)
     if options.resume and config.read(options.out)["data"] != data:
         raise InputError(
@@ -273,16 +275,15 @@ def _learner(options: Options, world: "World", on: "torch.device", precision: st
     )
 
 
-def _settled(options: Options, world: "World") -> Options:
-    """The options with an architecture and weights to start from, also where none were given; says which, and why."""
+def _settled(options: Options, world: "World") -> tuple[Options, str]:
+    """The options with an architecture and weights to start from, also where none were given: then which, and why."""
     from visavis import device
 
     on, _ = device.choose(world.device(options.device))
     arch, init = start.settle(options.arch, options.init, on.type != "cpu")
-    if world.first and options.arch is None:
-        where = "on a CPU" if on.type == "cpu" else f"on {on.type}"
-        say(f"no --arch was given: {where}, that is {arch}, from {init}")
-    return replace(options, arch=arch, init=init)
+    where = "on a CPU" if on.type == "cpu" else f"on {on.type}"
+    why = f"no --arch was given: {where}, that is {arch}, from {init}" if options.arch is None else ""
+    return replace(options, arch=arch, init=init), why
 
 
 def _weights(options: Options) -> str:

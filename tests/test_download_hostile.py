@@ -138,7 +138,7 @@ def test_every_case_has_its_verdict_and_its_number_of_requests(web, tmp_path):
     assert len(site.robots) == 2, "once for each host: site.test and two.test"
     good = [number for number, (_, status, *_) in enumerate(cases.values()) if status == ok]
     assert len(files(tmp_path)) == len(good)
-    assert web.run(tmp_path, urls) == 3
+    assert web.run(tmp_path, urls, max_bytes=1_000_000, per_host=8) == 3
     assert sum(site.count(f"/{name}") for name in cases) == sum(count for *_, count in cases.values()), "nothing again"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -53,10 +54,17 @@ def photos() -> list[Picture]:
     return [*made, *(np.asarray(Image.fromarray(data.astronaut()).resize(size)) for size in ((900, 700), (1300, 400)))]
 
 
+def one_look(backend):
+    """The shipped detector as its file looks at pictures: a single time, and small ones are enlarged no further."""
+    detector = load_detector("shipped", "cpu", LOWEST, backend=backend).detector.once()
+    detector.sizing = replace(detector.sizing.resized(SIZE), enlarge=detector.sizing.enlarge)
+    return detector
+
+
 @pytest.fixture(scope="module")
 def expected():
     """What PyTorch finds in them at one look, which is the file's."""
-    detector = load_detector("shipped", "cpu", LOWEST, backend="torch", size=SIZE)
+    detector = one_look("torch")
     pictures = photos()
     found = [detector.detect([picture])[0] for picture in pictures]
     assert sum(map(len, found)) > PHOTOS / 2
@@ -85,7 +93,7 @@ def in_openvino(file: Path):
 
 
 def our_openvino(file: Path):
-    detector = load_detector("shipped", "cpu", LOWEST, backend="openvino", size=SIZE)
+    detector = one_look("openvino")
 
     def run(photo, threshold):
         faces = detector.detect([photo])[0]

@@ -112,7 +112,7 @@ def test_flat_crops_lie_in_one_folder_and_tell_photo_and_face(tmp_path: Path):
     done = typed("predict.py", tmp_path / "in", "--crops", "flat", "--no-draw", "--out", out, "--every", "10")
     assert done.returncode == 0, done.stderr
     names = sorted(path.name for path in (out / "crops").iterdir())
-    assert names == ["in_a_b.png-0.jpg", "in_a__b.png-0.jpg", "in_c.mp4-0-0.jpg", "in_c.mp4-10-0.jpg"]
+    assert names == ["in_a__b.png-0.jpg", "in_a_b.png-0.jpg", "in_c.mp4-0-0.jpg", "in_c.mp4-10-0.jpg"]
     done = typed("predict.py", "--crops", tmp_path / "in/a_b.png", "--out", tmp_path / "new")  # a photo, no choice
     assert done.returncode == 0 and (tmp_path / "new/crops/a_b.png/0.jpg").exists(), done.stderr
 
