@@ -100,14 +100,21 @@ def measure(options: Options) -> int:
     return 0
 
 
+PLAIN = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+"""Endings of photos that every program here reads."""
+
+
 def _copies(paths: list[Path], folder: Path, options: Options) -> Path:
     """A folder with copies of the photos, under names of their own."""
     folder.mkdir()
     for number, path in enumerate(paths):
-        if options.width is None or options.height is None:
+        plain = options.width is None or options.height is None
+        if plain and path.suffix.lower() in PLAIN:
             shutil.copyfile(path, folder / f"{number:05}{path.suffix.lower()}")
-        else:
-            data = encode(resize(read(path), (options.height, options.width)))
+        else:  # as JPEG what the other programs do not read, such as HEIC
+            picture = read(path)
+            size = (options.height, options.width) if options.height and options.width else picture.shape[:2]
+            data = encode(resize(picture, size) if size != picture.shape[:2] else picture)
             (folder / f"{number:05}.jpg").write_bytes(data)
     return folder
 
