@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,12 +28,25 @@ def alone_in(data: Path) -> Iterator[Path]:
         file.write(str(os.getpid()))
         file.flush()
         scratch = data / NAME
-        shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
-        scratch.mkdir()
+        _make_empty(scratch)
         try:
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _make_empty(scratch: Path) -> None:
+    """Make the folder anew. What a killed run started may still put a photo there, until it notices: so try again, for
+    ten seconds at most. Raises FileExistsError."""
+    for left in range(200, -1, -1):
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            scratch.mkdir()
+            return
+        except FileExistsError:
+            if not left:
+                raise
+            time.sleep(0.05)
 
 
 def rewrite(path: Path, rows: Iterable[tables.Row], scratch: Path) -> None:
