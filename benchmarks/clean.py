@@ -69,7 +69,7 @@ class Options:
     rows: int = 100_000
     """Rows for the memory; compared with 1,000."""
     seed: int = 0
-    """Of the choice of photos and of the faults."""
+    """Seed of the random choice of photos and faults."""
     only: Literal["faults", "headers", "other faces", "cost", "speed", "memory"] | None = None
     """Measure this alone, and leave the other figures in the file as they are."""
 

@@ -43,7 +43,7 @@ class Sheet:
     count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 48
     """How many photos, chosen at random."""
     seed: int = 0
-    """Of the choice and of the augmentation."""
+    """Seed of the random choice of photos and of the augmentation."""
     mosaic: int | None = None
     """Show squares of this side put together from several photos, as train.py --mosaic does."""
     val: float = 0.1
@@ -71,7 +71,7 @@ class Look:
     count: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
     """At most so many photos, chosen at random by the seed; 10,000 make a page of 30 MB."""
     seed: int = 0
-    """Of the choice."""
+    """Seed of the random choice of photos."""
     val: float = 0.1
     """Share of the identities for validation, as given to train.py."""
     test: float = 0.1

@@ -59,7 +59,7 @@ class Options:
     delay: Seconds = 2.0
     """How late a slow photo is."""
     seed: int = 0
-    """Of the choice of photos that get a fault."""
+    """Seed of the random choice of the photos that get a fault."""
 
 
 @dataclass(frozen=True)

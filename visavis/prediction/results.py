@@ -90,7 +90,7 @@ class Tables:
 
 
 class Report:
-    """Tells each record where it is to be told, in the tables and on standard output, and counts."""
+    """Writes each record to the tables and, if asked, to standard output, and counts them."""
 
     def __init__(self, tables: Tables | None, stdout: bool = False) -> None:
         self.counts: Counter[str] = Counter()
