@@ -80,11 +80,13 @@ class Look:
 
 @dataclass
 class Import:
-    """Make a data folder of your own photos and labels: WIDER FACE, COCO, Pascal VOC, YOLO, or a CSV of boxes."""
+    """Make a data folder of your own photos and labels: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a
+    CSV of boxes."""
 
     source: tyro.conf.Positional[tuple[str, ...]]
-    """[wider|coco|voc|yolo|csv] and the labels: wider_face_*_bbx_gt.txt, COCO's JSON, VOC's folder, YOLO's data.yaml,
-    or a CSV image,x1,y1,x2,y2[,identity][,use] with a row a face (empty coordinates: a photo without one)."""
+    """[wider|coco|voc|yolo|cvat|label-studio|csv] and the labels: wider_face_*_bbx_gt.txt, COCO's JSON, VOC's folder,
+    YOLO's data.yaml, CVAT's annotations.xml (CVAT for images 1.1), Label Studio's JSON or JSON-MIN, or a CSV
+    image,x1,y1,x2,y2[,identity][,use] with a row a face (empty coordinates: a photo without one)."""
     out: Path
     """Data folder to make."""
     images: Path | None = None
@@ -95,6 +97,9 @@ class Import:
     """Name of the class that is a face; by default `face`, or the only one."""
     ignore_heavy: bool = False
     """Leave heavily blurred and heavily occluded faces (WIDER FACE) out of the loss instead of learning them."""
+    exif: Literal["auto", "applied", "ignored"] = "auto"
+    """Whether the tool that made the labels turned photos by their EXIF orientation (applied), as browsers do, or
+    showed the pixels as they are stored (ignored); auto: as the sizes in the labels tell, else applied."""
 
 
 @dataclass
@@ -185,7 +190,7 @@ def import_boxes(options: Import) -> int:
     if not source or (kinds and kinds[0] not in FORMATS):
         raise InputError(f"import takes a format and its labels: {', '.join(FORMATS)}; such as `import csv boxes.csv`")
     kind = kinds[0] if kinds else guess(Path(source))
-    wanted = Wanted(options.images, options.category, options.ignore_heavy)
+    wanted = Wanted(options.images, options.category, options.ignore_heavy, options.exif)
     photos, faces, failed = import_labels(kind, Path(source), options.out, options.negatives, wanted)
     say(f"{photos - failed} photos with {faces} faces in {options.out}; {failed} could not be read (downloads.csv)")
     return 3 if failed else 0

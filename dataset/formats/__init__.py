@@ -1,4 +1,4 @@
-"""Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, and a CSV of boxes.
+"""Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a CSV.
 
 One file a format; `take_in` and `FORMATS` are what they share. docs/formats.md says what each keeps and loses.
 """
@@ -20,9 +20,11 @@ FORMATS: dict[str, str] = {
     "coco": "dataset.formats.coco",
     "voc": "dataset.formats.voc",
     "yolo": "dataset.formats.yolo",
+    "cvat": "dataset.formats.cvat",
+    "label-studio": "dataset.formats.label_studio",
     "csv": "dataset.formats.boxes_csv",
 }
-"""Name -> module with `read(source, wanted) -> iterator of Labelled` and, but for wider, `write(photos, out)`."""
+"""Name -> module with `read(source, wanted) -> iterator of Labelled` and, where it is written, `write(photos, out)`."""
 
 
 YOLO_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.data")
@@ -37,7 +39,7 @@ def import_labels(
     negatives: a folder of photos without any face, all of them added. Raises InputError with file and row.
     """
     read: Callable[[Path, Wanted], Iterator[Labelled]] = _module(kind).read
-    return take_in(lambda: read(source, wanted), out, negatives)
+    return take_in(lambda: read(source, wanted), out, negatives, wanted.exif)
 
 
 def import_csv(source: Path, out: Path, negatives: Path | None = None) -> tuple[int, int, int]:
@@ -61,12 +63,18 @@ def export(kind: str, photos: Photos, out: Path) -> tuple[int, int]:
 
 
 def guess(source: Path) -> str:
-    """Which of `FORMATS` a source most likely is, by its name. Raises InputError where nothing tells."""
-    by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider"}
+    """Which of `FORMATS` a source most likely is, by its name, or of a JSON by its first character. Raises InputError
+    where nothing tells."""
+    by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider", ".xml": "cvat"}
     if source.name in YOLO_FILES or source.suffix.lower() in (".data", ".names"):
         return "yolo"
     if source.is_dir():
+        if (source / "annotations.xml").is_file():
+            return "cvat"
         return "yolo" if any((source / name).is_file() for name in YOLO_FILES) else "voc"
+    if source.suffix.lower() == ".json" and source.is_file():
+        with source.open("rb") as file:
+            return "label-studio" if file.read(200).lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"[") else "coco"
     if source.suffix.lower() not in by_ending:
         raise InputError(f"{source}: which format is it? Say `import csv {source}`, or {', '.join(FORMATS)}")
     return by_ending[source.suffix.lower()]

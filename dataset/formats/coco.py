@@ -1,7 +1,6 @@
 """COCO's JSON of object detection. Boxes are x y width height; `iscrowd` is our `ignore`."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +45,9 @@ def _photos(held: dict[str, Any], source: Path, wanted: Wanted) -> dict[str, Lab
         above / "images" / part, above / "images", above / part, above,
     ]  # fmt: skip
     info = held.get("info")
-    # Its sizes are those of the file as stored, its boxes those of the photo as the browser displays it.
-    displayed = isinstance(info, dict) and info.get("contributor") == "Label Studio"
+    # Label Studio's sizes are those of the file as stored, its boxes those of the photo as the browser displays it;
+    # what predict.py writes, which names a root, is all as displayed.
+    displayed = isinstance(info, dict) and (info.get("contributor") == "Label Studio" or "root" in info)
     photos: dict[str, Labelled] = {}
     listed: dict[str, Labelled] = {}
     elsewhere, twice = [], []
@@ -84,7 +84,7 @@ def _box(entry: dict[str, Any], where: str) -> labelled.Box:
     if not corners and isinstance(polygons, list) and polygons and all(isinstance(one, list) for one in polygons):
         values = labelled.numbers((str(value) for one in polygons for value in one), where)
         if len(values) >= 6 and len(values) % 2 == 0:
-            return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
+            return labelled.around(zip(values[::2], values[1::2], strict=True))
     if not isinstance(corners, list) or len(corners) != 4:
         raise InputError(f"{where}: bbox is {corners!r}, not [x, y, width, height]; mend or drop it")
     x, y, width, height = labelled.numbers(map(str, corners), where)
@@ -112,13 +112,7 @@ def _upright(box: labelled.Box, entry: dict[str, Any]) -> labelled.Box:
     attribute: a turned face takes the box of the ellipse in that."""
     attributes = entry.get("attributes")
     degrees = attributes.get("rotation") if isinstance(attributes, dict) else None
-    if not isinstance(degrees, int | float) or not degrees % 180:
-        return box
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    across, down = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    wide, high = math.hypot(across * cosine, down * sine), math.hypot(across * sine, down * cosine)
-    return x - wide, y - high, x + wide, y + high
+    return labelled.around_ellipse(box, degrees) if isinstance(degrees, int | float) else box
 
 
 def write(photos: Photos, out: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from dataset import tables
-from dataset.formats.labelled import Box, Labelled, forget_folders, image_id_of, linked, say_some
-from dataset.formats.sizes import fitted
+from dataset.formats.labelled import Box, Exif, Labelled, forget_folders, image_id_of, linked, say_some
+from dataset.formats.sizes import Fitting
 from visavis.boxes import area, as_boxes, clip, iou
 from visavis.errors import ImageError, InputError
 from visavis.images import EXTENSIONS, find, inspect, read_bytes
@@ -17,11 +17,14 @@ SAME = 0.95
 """IoU from which two boxes of a photo are one face that is labelled twice; no two faces overlap so far."""
 
 
-def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path | None) -> tuple[int, int, int]:
+def take_in(
+    read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path | None, exif: Exif = "auto"
+) -> tuple[int, int, int]:
     """Make the data folder `out` of what `read` gives. Returns photos, faces to learn, and photos that failed.
 
-    Photos are linked (copied where the file system cannot). Each is decoded first; one that cannot be
-    is a row with its reason. Raises InputError for bad rows, missing photos, and where `out` holds a data folder.
+    exif: as in `Wanted`. Photos are linked (copied where the file system cannot). Each is decoded first; one that
+    cannot be is a row with its reason. Raises InputError for bad rows, missing photos, and where `out` holds a data
+    folder.
     """
     if (out / "labels.csv").exists():
         raise InputError(f"{out} holds labels already; give another --out")
@@ -44,15 +47,15 @@ def take_in(read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path |
         taken[image_id] = Labelled(image, path, "")
     if not taken:
         raise InputError("the source names no photo")
-    twice, resized = [], []
+    twice, fitting = [], Fitting(exif)
     for one in taken.values():
         if count := drop_repeated(one):
             twice.append(f"{one.image} ({count})")
     rows = []
     for image_id, one in tqdm(taken.items(), desc="import", unit="photo"):
-        rows.append(_take(image_id, one, out, resized))
+        rows.append(_take(image_id, one, out, fitting))
+    fitting.finish()
     say_some("faces are labelled twice on one spot, and count once, in", twice)
-    say_some("labels are of another size than their photos:", resized)
     say_some("boxes lie outside of their photos:", _outside(taken, rows))
     failed = [row for row in rows if row["status"] != "ok"]
     say_some("photos cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed])
@@ -134,17 +137,15 @@ def _face_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
             yield {"image_id": image_id, **_sides(box), "source": "import", "use": "ignore"}
 
 
-def _take(image_id: str, one: Labelled, out: Path, resized: list[str]) -> dict[str, object]:
-    """Link one photo into the data folder; its row of downloads.csv. Boxes of another size are brought to the photo's,
-    and `resized` gets what was wrong."""
+def _take(image_id: str, one: Labelled, out: Path, fitting: Fitting) -> dict[str, object]:
+    """Link one photo into the data folder, and fit its boxes to it; its row of downloads.csv."""
     path = one.path
     try:
         data = read_bytes(path)
         seen = inspect(data)
     except ImageError as error:
         return {"image_id": image_id, "status": "failed", "reason": error.reason}
-    if said := fitted(one, (seen.height, seen.width), seen.orientation):
-        resized.append(said)
+    fitting.take(one, (seen.height, seen.width), seen.orientation)
     goal = out / "images" / f"{image_id}{EXTENSIONS[seen.format]}"
     linked(path, goal)
     return {

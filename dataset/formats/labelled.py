@@ -1,5 +1,6 @@
 """What every format is turned into on its way in, `Labelled`, and what its readers and writers share."""
 
+import math
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from dataset.photos import Photo
 from visavis.errors import InputError
@@ -16,6 +17,7 @@ from visavis.images import SUFFIXES, header
 from visavis.messages import say
 
 Box = tuple[float, float, float, float]
+Exif = Literal["auto", "applied", "ignored"]
 Key = TypeVar("Key")
 _PREFIX = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the names of files that are uploaded to it."""
@@ -27,8 +29,9 @@ class Labelled:
 
     image: its path as the format says it, with /; without its ending it is the image_id. path: where it lies.
     where: file and row, for messages. flags: what the format says of each of `boxes`, or "". size: height and width
-    that the labels say the photo has, pixels. displayed: boxes are in pixels of the photo as displayed even where the
-    size is the one before its EXIF orientation.
+    that the labels say the photo has, pixels. displayed: boxes are known to be of the photo as displayed, even where
+    the size is the one before its EXIF orientation. of_shares: they were shares of the photo's sides, which are by
+    now multiplied by those of the photo as displayed.
     """
 
     image: str
@@ -40,6 +43,7 @@ class Labelled:
     ignore: list[Box] = field(default_factory=list)
     size: tuple[int, int] | None = None
     displayed: bool = False
+    of_shares: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,14 @@ class Wanted:
     images: the folder that image names start from; None looks where the format usually has them.
     category: the name of the class that is a face; None: the one called face, or the only one.
     ignore_heavy: whether heavily blurred and occluded faces (WIDER FACE) are ignored instead of learnt.
+    exif: whether the tool that made the labels turned photos by their EXIF orientation: `applied` (boxes belong to the
+    photo as displayed), `ignored` (to its pixels as stored), or `auto`: as the sizes in the labels tell, else applied.
     """
 
     images: Path | None = None
     category: str | None = None
     ignore_heavy: bool = False
+    exif: Exif = "auto"
 
 
 def image_id_of(image: str, where: str) -> str:
@@ -70,21 +77,26 @@ def located(image: str, folders: Iterable[Path]) -> Path:
     return next((place for place in places if place.exists()), places[0])
 
 
-def found_elsewhere(image: str, folders: Iterable[Path]) -> Path | None:
-    """The photo that a name most likely means where it is not there itself: the one of the same name in one of the
-    folders, without the path or the prefix of the tool that labelled it, or of the same stem; None where no photo, or
-    more than one, fits."""
-    name = PurePosixPath(image.replace("\\", "/")).name
-    stems = [_stem(one).lower() for one in (name, _PREFIX.sub("", name))]
-    parent = PurePosixPath(image.replace("\\", "/")).parent
+def found_elsewhere(image: str, folders: Iterable[Path]) -> tuple[str, Path] | None:
+    """The photo that a name most likely means where it is not there itself: its name inside of one of the folders, and
+    its place. It is the one of the same name, without the first folders of the path or all, or without the prefix of
+    the tool that labelled it, or the one of the same stem; None where no photo, or more than one, fits."""
+    path = PurePosixPath(image.replace("\\", "/"))
+    parts = path.parent.parts[1:] if path.is_absolute() else path.parent.parts
+    parents = [PurePosixPath(*parts[first:]) for first in range(len(parts) + 1)]
+    stems = [_stem(one).lower() for one in (path.name, _PREFIX.sub("", path.name))]
     for folder in folders:
-        for place in dict.fromkeys([folder / parent, folder] if not parent.is_absolute() else [folder]):
-            for stem in stems:
+        for parent in parents:
+            for stem in dict.fromkeys(stems):
                 alike = [
-                    path for path in _files(place) if path.stem.lower() == stem and path.suffix.lower() in SUFFIXES
+                    one
+                    for one in _files(folder / parent)
+                    if one.stem.lower() == stem and one.suffix.lower() in SUFFIXES
                 ]
-                if len(alike) == 1:
-                    return alike[0]
+                same = [one for one in alike if one.name == path.name]
+                if len(alike) == 1 or same:
+                    one = (same or alike)[0]
+                    return (parent / one.name).as_posix(), one
     return None
 
 
@@ -93,8 +105,7 @@ def resolved(image: str, folders: list[Path]) -> tuple[str, Path, bool]:
     place = located(image, folders)
     if place.exists() or (other := found_elsewhere(image, folders)) is None:
         return image, place, False
-    inside = (PurePosixPath(image).parent / other.name).as_posix()
-    return (inside if any(folder / inside == other for folder in folders) else other.name), other, True
+    return *other, True
 
 
 def forget_folders() -> None:
@@ -165,6 +176,24 @@ def usable(box: Box, where: str, left_out: list[str]) -> bool:
             "multiply x by its width and y by its height"
         )
     return True
+
+
+def around(points: Iterable[tuple[float, float]]) -> Box:
+    """The upright box around points, x y."""
+    across, down = zip(*points, strict=True)
+    return min(across), min(down), max(across), max(down)
+
+
+def around_ellipse(box: Box, degrees: float) -> Box:
+    """The upright box of the ellipse in a box that is turned about its centre: what a turned face takes up, and less
+    than the box around the turned corners."""
+    if not degrees % 180:
+        return box
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    across, down = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    wide, high = math.hypot(across * cosine, down * sine), math.hypot(across * sine, down * cosine)
+    return x - wide, y - high, x + wide, y + high
 
 
 def say_left_out(left_out: list[str]) -> None:

@@ -5,32 +5,98 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dataset.formats.labelled import Box, Labelled
+from dataset.formats.labelled import Box, Exif, Labelled, say_some
 from visavis.errors import InputError
 
 Size = tuple[int, int]  # height, width
 
 
-def fitted(one: Labelled, displayed: Size, orientation: int) -> str:
+class Fitting:
+    """Brings the boxes of a source to its photos as displayed, one photo after another.
+
+    exif: as in `Wanted`. Under `auto`, labels that do not tell by their size whether their tool turned the photo wait
+    for `finish`: those of a square photo, of one whose orientation (2 to 4) keeps its sides, or without a size. If
+    another photo's labels show that the tool turned none, it did not turn these either.
+    """
+
+    def __init__(self, exif: Exif) -> None:
+        self.exif = exif
+        self._ignored = False
+        self._waiting: list[tuple[Labelled, Size, int]] = []
+        self._changed: list[str] = []
+
+    def take(self, one: Labelled, displayed: Size, orientation: int) -> None:
+        """Bring the boxes of a photo to its size as displayed (height, width), or have them wait.
+
+        orientation: EXIF's, 1 to 8. Raises InputError where the labels cannot be of this photo.
+        """
+        one.displayed = self.exif == "applied" or orientation == 1 or (one.displayed and self.exif == "auto")
+        stored = _of_stored(one, displayed, orientation)
+        if stored is False and self.exif == "ignored" and orientation > 1:
+            size = _named(one.size or displayed)
+            raise InputError(f"{one.where}: the labels are of {size} pixels, as the photo is after its EXIF "
+                             "orientation; set `exif` to auto")  # fmt: skip
+        if stored is None and self.exif == "auto":
+            self._waiting.append((one, displayed, orientation))
+            return
+        self._ignored |= stored is True
+        self._fit(one, displayed, orientation, stored is not False)
+
+    def finish(self) -> None:
+        """Bring those that wait to their photos; say what was changed, and which labels told nothing."""
+        for one, displayed, orientation in self._waiting:
+            self._fit(one, displayed, orientation, self._ignored)
+        say_some("labels are of another size or orientation than their photos:", self._changed)
+        if not self._ignored:
+            unclear = [one.where or one.image for one, _, _ in self._waiting if one.boxes or one.ignore]
+            say_some("photos have an EXIF orientation, which their labels are taken to follow; if they were made with "
+                     "a tool that ignores it, set `exif` to ignored:", unclear)  # fmt: skip
+
+    def _fit(self, one: Labelled, displayed: Size, orientation: int, stored: bool) -> None:
+        if said := fitted(one, displayed, orientation, stored):
+            self._changed.append(said)
+
+
+def fitted(one: Labelled, displayed: Size, orientation: int, stored: bool = False) -> str:
     """Bring the boxes to the photo as displayed; returns what was wrong with them, or an empty text.
 
-    orientation: EXIF's, 1 to 8. Raises InputError where the labels cannot be of this photo.
+    orientation: EXIF's, 1 to 8. stored: the boxes are of the pixels as stored, before it. Raises InputError where the
+    labels cannot be of this photo.
     """
-    if one.size is None or min(one.size) <= 0 or one.size == displayed:
-        return ""
-    stored = displayed[::-1] if orientation >= 5 else displayed
-    if one.displayed and orientation >= 5 and _same_shape(one.size, stored):
-        one.size = one.size[::-1]
-        if one.size == displayed:
-            return ""
-    found = f"{one.where}: labels of {_named(one.size)} pixels for a photo of {_named(displayed)}"
-    if orientation >= 5 and _same_shape(one.size, stored):
-        _change(one, lambda box: turned(_scaled(box, one.size, stored), stored, orientation))
+    meant = displayed[::-1] if stored and orientation >= 5 else displayed
+    size = one.size if one.size and min(one.size) > 0 else meant
+    if one.of_shares:
+        size = displayed
+    elif one.displayed and not same_shape(size, displayed) and orientation >= 5:
+        size = size[::-1]
+    found = f"{one.where}: labels of {_named(size)} pixels for a photo of {_named(displayed)}"
+    if not one.of_shares and not same_shape(size, meant):
+        raise InputError(
+            f"{found} ({one.image}); mend the size in the labels, or give the photo that they were made for"
+        )
+    if stored:
+        _change(one, lambda box: turned(_scaled(box, size, meant), meant, orientation))
         return f"{found}, which its EXIF orientation turns: the boxes were turned, too"
-    if _same_shape(one.size, displayed):
-        _change(one, lambda box: _scaled(box, one.size, displayed))
-        return f"{found}: the boxes were scaled"
-    raise InputError(f"{found} ({one.image}); mend the size in the labels, or give the photo that they were made for")
+    if size == displayed:
+        return ""
+    _change(one, lambda box: _scaled(box, size, displayed))
+    return f"{found}: the boxes were scaled"
+
+
+def same_shape(one: Size, other: Size) -> bool:
+    """Whether one is the other resized, to whole pixels."""
+    factor = other[1] / one[1]
+    return abs(one[0] * factor - other[0]) <= max(1.0, factor)
+
+
+def _of_stored(one: Labelled, displayed: Size, orientation: int) -> bool | None:
+    """Whether the labels are of the photo's pixels as stored, before its EXIF orientation; None where their size does
+    not tell."""
+    if one.displayed:
+        return False
+    if orientation < 5 or one.size is None or min(one.size) <= 0 or same_shape(displayed, displayed[::-1]):
+        return None
+    return not same_shape(one.size, displayed)
 
 
 def turned(box: Box, stored: Size, orientation: int) -> Box:
@@ -51,14 +117,7 @@ def turned(box: Box, stored: Size, orientation: int) -> Box:
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _same_shape(one: Size, other: Size) -> bool:
-    """Whether one is the other resized, to whole pixels."""
-    factor = other[1] / one[1]
-    return abs(one[0] * factor - other[0]) <= max(1.0, factor)
-
-
-def _scaled(box: Box, before: Size | None, after: Size) -> Box:
-    assert before is not None
+def _scaled(box: Box, before: Size, after: Size) -> Box:
     down, across = after[0] / before[0], after[1] / before[1]
     return box[0] * across, box[1] * down, box[2] * across, box[3] * down
 

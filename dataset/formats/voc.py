@@ -1,6 +1,5 @@
 """Pascal VOC: an XML file a photo. Pixels count from 1 and the last one is inside; `difficult` is our `ignore`."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -8,6 +7,7 @@ from xml.etree import ElementTree
 
 from dataset.formats import labelled
 from dataset.formats.labelled import Labelled, Wanted
+from dataset.formats.xml_file import parsed
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.formats.voc import ANNOTATIONS, CORNERS, IMAGES, annotation
@@ -28,7 +28,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         raise InputError(f"{below} holds no XML file; give a folder in the layout of Pascal VOC")
     left_out: list[str] = []
     elsewhere: list[str] = []
-    roots = {path: _parsed(path) for path in files}
+    roots = {path: parsed(path) for path in files}
     used = Counter(_name(entry) for root in roots.values() for entry in root.iter("object"))
     classes = labelled.face_classes(used, {name: name for name in used}, wanted.category, str(below)) if used else set()
     for path, root in roots.items():
@@ -42,8 +42,8 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         if not place.exists():
             other = labelled.found_elsewhere(image, folders) or labelled.found_elsewhere(own, folders)
         if other is not None:
-            elsewhere.append(f"{path} names {name}, and {other.name} is taken")
-            place, image = other, (PurePosixPath(image).parent / other.name).as_posix()
+            image, place = other
+            elsewhere.append(f"{path} names {name}, and {place.name} is taken")
         one = Labelled(image, place, str(path), root.findtext("identity") or "", size=_size(root))
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
@@ -88,19 +88,3 @@ def _size(root: ElementTree.Element) -> tuple[int, int] | None:
         return int(float(root.findtext("size/height") or 0)), int(float(root.findtext("size/width") or 0))
     except (ValueError, OverflowError):
         return None
-
-
-def _parsed(path: Path) -> ElementTree.Element:
-    """The XML, in whatever encoding it declares: Python knows more of them than its XML parser does."""
-    try:
-        data = path.read_bytes()
-        declared = re.match(rb"""<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["'][^>]*?\?>""", data)
-        if declared is None:
-            return ElementTree.fromstring(data)
-        encoding = declared[1].decode()
-        if encoding.lower() in ("gb2312", "gbk"):  # characters of the larger set often come under these names
-            encoding = "gb18030"
-        text = data[declared.end() :].decode(encoding)
-        return ElementTree.fromstring(text)
-    except (ElementTree.ParseError, OSError, LookupError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no XML that can be read: {error}") from None

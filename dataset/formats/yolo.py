@@ -31,13 +31,13 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     which part a photo is in.
     """
     source, held = _described(source)
-    names = _names(held["names"], source)
+    names, points = _names(held["names"], source), _points(held, source)
     root = _plain(source.parent / str(held.get("path") or "."))
     if not root.is_dir():
         root = _plain(source.parent)
     photos = []
     for image, (path, labels) in _images(held, root, wanted, source).items():
-        photos.append((Labelled(image, path, str(path)), _rows(labels, names, source)))
+        photos.append((Labelled(image, path, str(path), of_shares=True), _rows(labels, names, points, source)))
     used = Counter(number for _, rows in photos for number, _, _ in rows)
     classes = labelled.face_classes(used, names, wanted.category, str(source))
     left_out: list[str] = []
@@ -52,7 +52,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     labelled.say_left_out(left_out)
 
 
-def _rows(labels: Path, names: dict[float, str], source: Path) -> list[tuple[float, list[float], str]]:
+def _rows(labels: Path, names: dict[float, str], points: int, source: Path) -> list[tuple[float, list[float], str]]:
     """Class, shares x y width height, and file and row of each box of a photo. Raises InputError."""
     rows = []
     for line, text in enumerate(_text(labels).splitlines() if labels.exists() else (), start=1):
@@ -62,7 +62,7 @@ def _rows(labels: Path, names: dict[float, str], source: Path) -> list[tuple[flo
         number, *values = labelled.numbers(fields, where)
         if number not in names:
             raise InputError(f"{where}: {source} names no class {fields[0]}; mend the row or the names")
-        rows.append((number, _shares(values, where), where))
+        rows.append((number, _shares(values, where, points), where))
     return rows
 
 
@@ -149,20 +149,43 @@ def _listed(folder: Path, line: str) -> Path:
     return other if not path.exists() and (other.exists() or yolo.labels_of(other).exists()) else path
 
 
-def _shares(values: list[float], where: str) -> list[float]:
-    """x y width height of a row, as shares of the photo's width and height: a box, with or without a score behind it,
-    or the corners of a polygon, which lies in a box. Raises InputError for another number of them, and for pixels."""
-    if any(abs(value) > LARGEST_SHARE for value in values[:4] if len(values) <= 5) or any(
-        abs(value) > LARGEST_SHARE for value in values if len(values) > 5
-    ):
+def _shares(values: list[float], where: str, points: int = 0) -> list[float]:
+    """x y width height of a row, as shares of the photo's width and height: a box, with or without keypoints (in
+    `points` numbers) or a score behind it, or the corners of a polygon, which lies in a box. Raises InputError for
+    another number of them, and for pixels."""
+    if points and len(values) not in (4, 5, 4 + points, 5 + points):
+        raise InputError(f"{where}: {1 + len(values)} fields, not class x y width height and {points} numbers of "
+                         "keypoints, as kpt_shape says; mend or drop it")  # fmt: skip
+    if points or len(values) in (4, 5) or _with_visibility(values):
+        values = values[:4]
+    if any(abs(value) > LARGEST_SHARE for value in values):
         raise InputError(f"{where}: {values} are pixels, as it seems; YOLO has shares of the photo's sides, 0 to 1")
-    if len(values) in (4, 5):
-        return values[:4]
+    if len(values) == 4:
+        return values
     if len(values) < 6 or len(values) % 2:
         raise InputError(f"{where}: {1 + len(values)} fields, not class x y width height or a polygon; mend or drop it")
     across, down = values[::2], values[1::2]
     (left, right), (top, bottom) = (min(across), max(across)), (min(down), max(down))
     return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+
+
+def _with_visibility(values: list[float]) -> bool:
+    """Whether a row of a source that names no kpt_shape has keypoints: every third number behind the box says how
+    visible one is, 0 to 2, and the numbers cannot be those of a polygon."""
+    marks = values[6::3]
+    pairs = len(values) % 2 == 0 and 2 not in marks
+    return bool(marks) and (len(values) - 4) % 3 == 0 and set(marks) <= {0, 1, 2} and not pairs
+
+
+def _points(held: dict[str, Any], source: Path) -> int:
+    """How many numbers of keypoints each row has by kpt_shape (their count, and 2 or 3 numbers each); 0 without one.
+    Raises InputError."""
+    shape = held.get("kpt_shape")
+    if shape is None:
+        return 0
+    if not isinstance(shape, list) or len(shape) != 2 or type(shape[0]) is not int or shape[1] not in (2, 3):
+        raise InputError(f"{source}: kpt_shape is {shape!r}; it must be the number of keypoints, and 2 or 3: [5, 3]")
+    return shape[0] * shape[1]
 
 
 def _names(names: list[Any] | dict[Any, Any], source: Path) -> dict[float, str]:
