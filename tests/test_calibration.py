@@ -149,6 +149,15 @@ def test_storing_again_replaces_and_moves_thresholds_from_where_they_are(weights
         assert file.get_tensor("rpn.head.cls_logits.weight").dtype == torch.float16
 
 
+def test_the_score_from_which_redaction_covers_moves_along_and_is_never_above_the_threshold(weights: Path):
+    calibration.store(weights, Calibration(), {}, threshold=0.8, covering=0.5)
+    assert load_detector(weights, "cpu").about.covering == 0.5
+    calibration.store(weights, Calibration(1.0, -np.log(4)), {})
+    assert load_detector(weights, "cpu").about.covering == pytest.approx(0.2, abs=1e-6)
+    calibration.store(weights, Calibration(1.0, -np.log(4)), {}, threshold=0.1, covering=0.15)
+    assert load_detector(weights, "cpu").about.covering == pytest.approx(0.1, abs=1e-6)
+
+
 def test_what_cannot_be_stored_is_refused(tmp_path: Path, weights: Path):
     with pytest.raises(InputError, match="no weights at"):
         calibration.store(tmp_path / "gone.safetensors", Calibration(2.0), {})

@@ -80,6 +80,7 @@ def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, tmp_path
     faces = rows(out / "faces.csv")
     assert faces
     counted = {row["path"]: int(row["faces"]) for row in read}
+    assert {row["left_out"] for row in read} == {row["unsure"] for row in read} == {"0"}
     assert counted == {path: sum(face["path"] == path for face in faces) for path in counted}
     for face in faces:
         assert float(face["x2"]) - float(face["x1"]) >= 29.98

@@ -89,14 +89,16 @@ def test_every_photo_is_redacted_in_its_own_format_under_its_own_name(photos: Pa
     assert not any(PLACE.encode() in data for data in copies.values())
 
 
-def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Path, tmp_path: Path):
+def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Path, tmp_path: Path, capfd):
     three = photos / "b/three.bmp"
     picture = np.asarray(Image.open(three)).copy()
     picture[:, 300:] = 0
     picture[:125, 300:450] = np.asarray(ASTRONAUT.resize((150, 125)))
     Image.fromarray(picture).save(three)
     assert run(three, tmp_path / "out", redact="fill", keep_largest=True, grow=0.1, min_size=80) == 0
-    assert [row["faces"] for row in rows(tmp_path / "out/files.csv")] == ["1"]  # the other is below 80 pixels
+    (row,) = rows(tmp_path / "out/files.csv")
+    assert (row["faces"], row["left_out"]) == ("1", "1")  # the other is below 80 pixels
+    assert "1 photo, 1 face; 1 smaller ones left out" in capfd.readouterr().err
     redacted = images.read(tmp_path / "out/redacted/three.bmp")
     assert (redacted[:, :300] == picture[:, :300]).all()
     left = visavis.load_detector(device="cpu").detect([redacted])[0]
@@ -115,6 +117,20 @@ def test_flat_crops_lie_in_one_folder_and_tell_photo_and_face(tmp_path: Path):
     assert names == ["in_a__b.png-0.jpg", "in_a_b.png-0.jpg", "in_c.mp4-0-0.jpg", "in_c.mp4-10-0.jpg"]
     done = typed("predict.py", "--crops", tmp_path / "in/a_b.png", "--out", tmp_path / "new")  # a photo, no choice
     assert done.returncode == 0 and (tmp_path / "new/crops/a_b.png/0.jpg").exists(), done.stderr
+
+
+def test_what_may_be_a_face_is_covered_and_counted_but_not_told_of(photos: Path, tmp_path: Path, capfd):
+    some = photos / "1.png"
+    assert run(some, tmp_path / "all", threshold=1.0, redact="fill", redact_threshold=0.1) == 0
+    (row,) = rows(tmp_path / "all/files.csv")
+    assert (row["faces"], row["left_out"]) == ("0", "0") and int(row["unsure"]) >= 1
+    assert rows(tmp_path / "all/faces.csv") == []
+    assert f"0 faces; {row['unsure']} more covered, below the threshold" in capfd.readouterr().err
+    assert len(visavis.load_detector(device="cpu").detect(tmp_path / "all/redacted/1.png")) == 0
+    assert run(some, tmp_path / "sure", threshold=1.0, redact="fill", redact_threshold=1.0) == 0
+    assert rows(tmp_path / "sure/files.csv")[0]["unsure"] == "0"
+    kept = images.read(tmp_path / "sure/redacted/1.png")
+    assert (kept == images.read(some)).all()
 
 
 def test_crops_hold_each_face_and_old_ones_go(photos: Path, tmp_path: Path):

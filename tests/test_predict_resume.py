@@ -124,9 +124,9 @@ def test_what_can_be_gone_on_with(photos: Path, tmp_path: Path, monkeypatch, cap
         predict.predict(options)
     options.resume = True
     options.min_size = 40
-    with pytest.raises(InputError, match="had min_size = 20"):
+    with pytest.raises(InputError, match="had min_size = 0"):
         predict.predict(options)
-    options.min_size = 20
+    options.min_size = 0
     assert predict.predict(options) == 0
     assert "6 of 6 inputs were done before" in capfd.readouterr().err
     assert predict.predict(options) == 0

@@ -134,12 +134,19 @@ def fitted_elsewhere(scores: NDArray[Any], right: NDArray[np.bool_], photo: NDAr
     return result
 
 
-def store(path: Path, calibration: Calibration, record: dict[str, Any], threshold: float | None = None) -> float:
+def store(
+    path: Path,
+    calibration: Calibration,
+    record: dict[str, Any],
+    threshold: float | None = None,
+    covering: float | None = None,
+) -> float:
     """Write a calibration into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
 
     calibration: of the network's own scores. The thresholds that the checkpoint holds, which are of the scores as
     they were, move along, so that they choose the same finds. record: what else to remember of the fit. threshold: a
-    new one in place of the detector's, of the scores as they were.
+    new one in place of the detector's, of the scores as they were. covering: likewise, the score from which on
+    redaction covers a find.
     Returns the threshold that it has now. Raises InputError where the file is no checkpoint.
     """
     if not calibration.temperature > 0:
@@ -151,6 +158,10 @@ def store(path: Path, calibration: Calibration, record: dict[str, Any], threshol
         return float(calibration.apply(before.undo(np.array(threshold))))
 
     metadata["threshold"] = moved(metadata.get("threshold", 0.5) if threshold is None else threshold)
+    if covering is None:
+        covering = metadata.get("covering_threshold")
+    if covering is not None:
+        metadata["covering_threshold"] = min(moved(covering), metadata["threshold"])
     for name in ("best_threshold", "best_f2_threshold"):
         if name in metadata.get("validation", {}):
             metadata["validation"][name] = moved(metadata["validation"][name])

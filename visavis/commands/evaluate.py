@@ -79,7 +79,8 @@ class Options:
     """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
     in its checkpoint: from then on they can."""
     rethreshold: bool = False
-    """With --calibrate: its threshold becomes that of the best F1 on these photos."""
+    """With --calibrate: its threshold becomes that of the best F1 on these photos, and redaction covers what is found
+    from the score of the best F2 on, which recall counts for twice as much in."""
 
 
 def evaluate(options: Options) -> int:
@@ -184,7 +185,8 @@ def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> s
     record |= {"ece_before": errors["ece_raw"], "ece_after": errors["ece_fitted"]}
     enough = judged.truths >= metrics.FEW
     best = metrics.best_threshold(judged)[0] if options.rethreshold and enough else None
-    threshold = calibration.store(path, fitted, record, best)
+    covering = metrics.best_threshold(judged, beta=2.0)[0] if options.rethreshold and enough else None
+    threshold = calibration.store(path, fitted, record, best, covering)
     how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
     kept = (
         f" (the same finds as before: {judged.truths} faces are too few to choose another by)"

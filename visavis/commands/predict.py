@@ -68,8 +68,8 @@ class Options:
     """Lowest score of a face, 0 to 1; by default the detector's own: a checkpoint's gave the best F1."""
     every: int = EVERY
     """Of videos and cameras: look at every so many frames; in between, redaction covers wherever a face may be."""
-    min_size: float = 20
-    """Leave out faces whose shorter side is below this, in pixels of the photo."""
+    min_size: float = 0
+    """Leave out faces whose shorter side is below this, in pixels of the photo; files.csv counts those left out."""
     format: Annotated[
         str, tyro.conf.arg(help=f"What the faces are written as, with commas between: csv, {', '.join(FORMATS)}.")
     ] = "csv"
@@ -87,10 +87,16 @@ class Options:
         tyro.conf.arg(
             metavar=f"{{{','.join(EFFECTS)}}}",
             help="Write redacted/: a copy of each photo in its own format, with every face found made unrecognisable "
-            "(those below --min-size, too) and without places, thumbnails and previews in its metadata. fill leaves "
-            "nothing of a face.",
+            "(those below --min-size and those that are not sure, too) and without places, thumbnails and previews in "
+            "its metadata. fill leaves nothing of a face.",
         ),
     ] = None
+    redact_threshold: float | None = None
+    """With --redact: lowest score of what is covered, 0 to 1; by default the detector's own for that, which misses
+    fewer faces than --threshold and covers more of what is none. files.csv counts those in between as unsure."""
+    pieces: bool = True
+    """With --redact: look at photos whose shorter side has more than 1,228 pixels in overlapping pieces, too; without
+    is faster and misses small faces."""
     grow: float = 0.2
     """With --redact: share of a face's width and height that is redacted beyond it at each side."""
     keep_largest: bool = False
@@ -201,9 +207,8 @@ def predict(options: Options) -> int:
         copies = Copies(Path(), drawn=False, analysis=options.analysis)
         if options.out is not None:
             copies = options.copies(options.out)
-        task = Task(
-            settings["batch_size"], options.min_size, options.max_pixels, copies, options.every, options.timeout
-        )
+        limits = options.min_size, options.max_pixels
+        task = Task(settings["batch_size"], *limits, copies, options.every, options.timeout, settings["threshold"])
         frames = stack.enter_context(Frames())
         run = Pipeline(detector, workers, task, frames.show)
         stack.callback(run.network.stop, within=60)
@@ -277,18 +282,27 @@ def _detector(options: Options, at_once: int) -> tuple[Detector, dict[str, Any]]
     at_once: photos that are looked at together, each by its share of the cores; those of a video come one by one."""
     name = str(options.weights or options.detector)
     how: dict[str, Any] = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
+    if options.redact is not None and options.pieces and not options.tiles:
+        how["tiles"] = "large"
     detector = visavis.load_detector(name, options.device, options.threshold, **how, at_once=at_once)
+    threshold = detector.threshold
+    if options.redact is not None:
+        covering = about(detector).covering if options.redact_threshold is None else options.redact_threshold
+        detector.threshold = min(threshold, threshold if covering is None else covering)
     runs = about(detector).runs or name
     # A GPU takes several photos at once; on a CPU they would only wait for each other.
     batch_size = (16 if "cuda" in runs else 1) if options.batch_size == "auto" else options.batch_size
-    say(f"{runs}; threshold: {detector.threshold:.3g}; faces of {options.min_size:g} pixels or more")
+    small = f"; faces of {options.min_size:g} pixels or more" if options.min_size else ""
+    covers = f", {detector.threshold:.3g} for what is covered" if detector.threshold < threshold else ""
+    say(f"{runs}; threshold: {threshold:.3g}{covers}{small}")
     if options.backend == "auto" and runs.startswith("torch on cpu"):
         say(f"on a CPU, `python -m visavis.export {shlex.quote(name)}` makes it two to five times as fast")
     weights = SHIPPED if name == "shipped" else Path(name)
     settings = {
         "photos": [sources.shown(os.fspath(one)) for one in options.photos],
         "weights": checkpoint.fingerprint(weights) if weights.is_file() else name,
-        "threshold": detector.threshold,
+        "threshold": threshold,
+        "covering": detector.threshold,
         "runs": runs,
         **how,
         "batch_size": batch_size,
@@ -322,8 +336,11 @@ def _check(options: Options) -> None:
         raise InputError(f"--min-size {options.min_size:g}: give 0 or more pixels")
     if options.redact is not None and options.redact not in EFFECTS:
         raise InputError(f"--redact {options.redact}: there are {', '.join(EFFECTS)}")
-    if options.redact is None and (options.keep_largest or options.grow != Options.grow):
-        raise InputError("--keep-largest and --grow say how to --redact; give that, too")
+    of_redaction = options.keep_largest, options.grow, options.redact_threshold, options.pieces
+    if options.redact is None and of_redaction != (False, Options.grow, None, True):
+        raise InputError("--keep-largest, --grow, --redact-threshold and --no-pieces are of --redact; give that, too")
+    if options.redact_threshold is not None and not 0 <= options.redact_threshold <= 1:
+        raise InputError(f"--redact-threshold {options.redact_threshold:g}: give a score from 0 to 1")
     if not options.crops and (options.square or options.margin != Options.margin):
         raise InputError("--margin and --square are of --crops; give that, too")
     if not (0 <= options.grow < math.inf and 0 <= options.margin < math.inf):

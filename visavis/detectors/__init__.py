@@ -6,13 +6,13 @@ A detector is anything with `detect(images) -> list[Faces]` (see `Detector`).
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from visavis import checkpoint, kinds
 from visavis.checkpoint import SHIPPED
 from visavis.detectors.loaded import LoadedDetector
 from visavis.detectors.protocol import Detector
-from visavis.detectors.tiles import Tiles
+from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
 from visavis.errors import InputError
 
 __all__ = ["DETECTORS", "Detector", "LoadedDetector", "load_detector"]
@@ -37,7 +37,7 @@ def load_detector(
     backend: str = "auto",
     precision: str = "fp32",
     size: int | None = None,
-    tiles: bool = False,
+    tiles: bool | Literal["large"] = False,
     at_once: int = 1,
 ) -> LoadedDetector:
     """A detector of `DETECTORS` by its name, or the one whose checkpoint (train.py's, .safetensors) lies at a path.
@@ -50,7 +50,8 @@ def load_detector(
     precision: what it computes in: `fp32`, `bf16`, `fp16`.
     size: pixels that a photo's shorter side has in it, for small faces or for speed; a small photo is enlarged to that.
     By default its own, which enlarges little. Looks besides the first (visavis.detectors.faster_rcnn.trained) stay.
-    tiles: look at large photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector.
+    tiles: look at photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector. "large":
+    only at those whose shorter side has more than 1,228 pixels, in pieces of 1,024.
     at_once: calls of `detect` that threads will make at the same time. On a CPU each has its share of the cores: more
     photos a second, of which each takes longer. The detector's own `at_once` says how many it has use for.
     Raises visavis.errors.InputError where there is no such detector, its package is not installed, the file is
@@ -70,7 +71,11 @@ def load_detector(
         detector = make(device, threshold, **_none_of(ours, name))
     else:
         detector = _of_checkpoint(Path(name_or_path), device, threshold, ours)
-    return LoadedDetector(Tiles(detector) if tiles else detector)
+    if tiles == "large":
+        detector = Tiles(detector, LARGE_PIECE, LARGE)
+    elif tiles:
+        detector = Tiles(detector)
+    return LoadedDetector(detector)
 
 
 def _of_checkpoint(path: Path, device: str, threshold: float | None, options: dict[str, Any]) -> Detector:

@@ -47,6 +47,9 @@ class About:
     """Names of the keypoints that its faces have, in their order."""
     calibration: Calibration = Calibration()
     """What was done to its scores before they were returned."""
+    covering: float | None = None
+    """The score from which on redaction covers a find, where that is lower than the threshold: a face that stays
+    visible is worse than a region covered for nothing."""
 
 
 def about(detector: Detector) -> About:

@@ -23,6 +23,10 @@ from visavis.sight import Sight
 
 SIDE = 640
 """Pixels of a piece's side, where the detector does not say how many it has use for."""
+LARGE, LARGE_PIECE = 1228, 1024
+"""A photo is large whose shorter side has more pixels than this: the shipped detector's closer look sees less than two
+thirds of them. Pieces of so many pixels are shown to it at half their size: for faces of 20 pixels, at a quarter of the
+work of small pieces."""
 OVERLAP = 0.25
 """Share of a piece that its neighbour has, too."""
 TOGETHER = 8

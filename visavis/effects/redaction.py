@@ -64,7 +64,8 @@ class Redaction:
     effect: `blur` and `pixelate` (rectangles), `oval-blur` (the ellipse in the rectangle), `fill` (black rectangles).
     grow: share of a face's width and height by which its region reaches out at each side; a box ends at brow and
     chin, a head does not.
-    keep_largest: leave the face of the largest box as it is, where no other face's region reaches into it.
+    keep_largest: leave the face of the largest box as it is, where no other face's region reaches into it. It is one of
+    the first `sure` faces, where a call says how many those are.
     """
 
     effect: str = "blur"
@@ -75,23 +76,24 @@ class Redaction:
         if self.effect not in EFFECTS:
             raise ValueError(f"there is no effect {self.effect!r}; there are {', '.join(EFFECTS)}")
 
-    def __call__(self, image: Picture, faces: Faces) -> Picture:
+    def __call__(self, image: Picture, faces: Faces, sure: int | None = None) -> Picture:
         """A copy of `image`, (height, width, 3) uint8, with all `faces` redacted; boxes may reach outside it."""
         redacted = Image.fromarray(image).copy()
-        for region in self._regions((image.shape[0], image.shape[1]), faces):
+        for region in self._regions((image.shape[0], image.shape[1]), faces, sure):
             before = redacted.crop(region.place)
             redacted.paste(self._averaged(before, region.cell), region.place, region.shape(EFFECTS[self.effect].oval))
         return np.asarray(redacted)
 
-    def mask(self, size: tuple[int, int], faces: Faces) -> NDArray[np.bool_]:
+    def mask(self, size: tuple[int, int], faces: Faces, sure: int | None = None) -> NDArray[np.bool_]:
         """(height, width) bool: the pixels of a picture of `size` that may have changed."""
         mask = Image.new("1", (size[1], size[0]))
-        for region in self._regions(size, faces):
+        for region in self._regions(size, faces, sure):
             mask.paste(1, region.place, region.shape(EFFECTS[self.effect].oval))
         return np.asarray(mask)
 
-    def _regions(self, size: tuple[int, int], faces: Faces) -> Iterator["_Region"]:
-        largest = int(area(faces.boxes).argmax()) if self.keep_largest and len(faces) else -1
+    def _regions(self, size: tuple[int, int], faces: Faces, sure: int | None) -> Iterator["_Region"]:
+        areas = area(faces.boxes[:sure])
+        largest = int(areas.argmax()) if self.keep_largest and len(areas) else -1
         for index, (x1, y1, x2, y2) in enumerate(grow(faces.boxes, self.grow).tolist()):
             left, top = max(0, math.floor(x1)), max(0, math.floor(y1))
             right, bottom = min(size[1], math.ceil(x2)), min(size[0], math.ceil(y2))

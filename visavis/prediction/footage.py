@@ -12,7 +12,7 @@ from visavis.images import MAX_PIXELS
 from visavis.prediction import projector
 from visavis.prediction.copies import Copies
 from visavis.prediction.projector import Reel, Shown, State
-from visavis.prediction.records import Face, Record, face_rows, unreadable
+from visavis.prediction.records import Face, Record, face_rows, told_of, unreadable, untold
 from visavis.sight import Glimpse, Sight
 from visavis.sources import Input, shown
 from visavis.video.recording import Camera
@@ -38,17 +38,18 @@ def filmed(
     sight: Sight = Sight(),
     copies: Copies | None = None,
     progress: Progress = lambda *_: None,
+    threshold: float = 0,
 ) -> Record:
     """Look through a video, or at a camera until it ends or KeyboardInterrupt, and write what is wanted of it.
 
     find: faces in a frame, in its own pixels. worker: one process. min_size: shorter side, in pixels, of faces that
-    are told of; all are redacted. progress: is called at each look. A video that breaks off, or whose decoder hangs or
-    crashes, is unreadable; it has
-    rows for the frames before, and no copy. Raises InputError where there is no such camera, or a copy cannot be
-    written.
+    are told of, and threshold: their lowest score; all are redacted. progress: is called at each look. A video that
+    breaks off, or whose decoder hangs or crashes, is unreadable; it has rows for the frames before, and no copy. Raises
+    InputError where there is no such camera, or a copy cannot be written.
     """
     camera = Camera.of(one.camera) if one.camera else None
-    reel = Reel(one.path, one.place, camera, every, min_size, max_pixels, sight, copies)
+    reel = Reel(one.path, one.place, camera, every, min_size, max_pixels, sight, copies, threshold)
+    left_out = unsure = 0
     began, looks = time.perf_counter(), 0
     height, width = None, None
     faces: list[Face] = []
@@ -66,7 +67,9 @@ def filmed(
                 height, width = seen.glimpse.height, seen.glimpse.width
                 if seen.told:
                     when = {"frame": seen.number, "time": seen.seconds}
-                    faces += [when | face for face in face_rows(projector.large(found, min_size))]
+                    faces += [when | face for face in face_rows(found[told_of(found, min_size, threshold)])]
+                    small, doubtful = untold(found, min_size, threshold)
+                    left_out, unsure = left_out + small, unsure + doubtful
                     looks += 1
         except KeyboardInterrupt:
             if camera is None:
@@ -78,4 +81,4 @@ def filmed(
         fault = ImageError("crashed", f"{shown(one.path)}: {error}")
     seconds = time.perf_counter() - began
     status, reason = ("ok", "") if fault is None else unreadable(fault)
-    return Record(shown(one.path), status, reason, width, height, seconds, faces, looks, every)
+    return Record(shown(one.path), status, reason, width, height, seconds, faces, looks, every, left_out, unsure)

@@ -17,7 +17,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visavis import boxes
 from visavis.detectors.protocol import Detector, about
@@ -26,7 +25,7 @@ from visavis.faces import Faces
 from visavis.images import MAX_PIXELS
 from visavis.prediction.copies import Copies
 from visavis.prediction.footage import EVERY, MODULES, Progress, filmed
-from visavis.prediction.records import Record, crashed, face_rows, unopened, unreadable
+from visavis.prediction.records import Record, crashed, face_rows, told_of, unopened, unreadable, untold
 from visavis.sight import Glimpse, Sight, glimpse
 from visavis.sources import Input, shown
 from visavis.workers import WorkerDied, Workers
@@ -42,8 +41,9 @@ class Task:
     """What to do with each photo.
 
     batch_size: photos that go through the network together. min_size: pixels of the photo that the shorter side of a
-    face must have. max_pixels: of a photo, in all; more are not decoded. copies: what is written of it. every: frames
-    of a video from one look to the next. seconds: longest that a step of a video may take.
+    face must have. threshold: the score that it must have; what the detector finds below that is covered alone.
+    max_pixels: of a photo, in all; more are not decoded. copies: what is written of it. every: frames of a video from
+    one look to the next. seconds: longest that a step of a video may take.
     """
 
     batch_size: int = 1
@@ -52,6 +52,7 @@ class Task:
     copies: Copies | None = None
     every: int = EVERY
     seconds: float = 120
+    threshold: float = 0
 
     @property
     def window(self) -> int:
@@ -61,13 +62,13 @@ class Task:
 
 @dataclass
 class _Looked:
-    """An input on its way: its record, and what is still needed of it. small: faces below the least size."""
+    """An input on its way: its record, and what is still needed of it. untold: finds that are not told of."""
 
     input: Input
     record: Record
     glimpse: Glimpse | None = None
     faces: Faces | None = None
-    small: Faces | None = None
+    untold: Faces | None = None
 
 
 class Pipeline:
@@ -143,10 +144,17 @@ class Pipeline:
         share = (time.perf_counter() - began) / len(batch)
         for looked, seen, faces in zip(batch, glimpses, found, strict=True):
             faces = _in_photo(faces, seen)
-            large = _is_large(faces, self.task.min_size)
-            looked.faces, looked.small = faces[large], faces[~large]
-            seconds = looked.record.seconds + share
-            looked.record = replace(looked.record, seconds=seconds, faces=face_rows(looked.faces))
+            asked = self.task.min_size, self.task.threshold
+            told = told_of(faces, *asked)
+            looked.faces, looked.untold = faces[told], faces[~told]
+            left_out, unsure = untold(faces, *asked)
+            looked.record = replace(
+                looked.record,
+                seconds=looked.record.seconds + share,
+                faces=face_rows(looked.faces),
+                left_out=left_out,
+                unsure=unsure,
+            )
             looked.glimpse = replace(seen, picture=seen.picture[:0].copy())  # its pixels are not needed any more
 
     def _filmed(self, one: Input, projector: Workers) -> Record:
@@ -155,16 +163,16 @@ class Pipeline:
 
         task = self.task
         limits = task.every, task.min_size, task.max_pixels
-        record = filmed(one, find, projector, *limits, self.sight, task.copies, self._progress)
+        record = filmed(one, find, projector, *limits, self.sight, task.copies, self._progress, task.threshold)
         self.network.rests(within=60)  # Ctrl-C leaves a camera in the middle of a look; an exit then would be a crash
         return record
 
     def _copied(self, looked: _Looked) -> "Future[Faces] | None":
-        copies, seen, faces, small = self.task.copies, looked.glimpse, looked.faces, looked.small
-        if not copies or seen is None or faces is None or small is None:
+        copies, seen, faces, others = self.task.copies, looked.glimpse, looked.faces, looked.untold
+        if not copies or seen is None or faces is None or others is None:
             return None
         where = looked.input.path, looked.input.place
-        return self.workers.submit(_copy, copies, *where, faces, seen.digest, self.task.max_pixels, small)
+        return self.workers.submit(_copy, copies, *where, faces, seen.digest, self.task.max_pixels, others)
 
 
 _Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
@@ -300,7 +308,3 @@ def _in_photo(faces: Faces, seen: Glimpse) -> Faces:
     placed = boxes.clip(boxes.scale(faces.boxes, seen.scale), (seen.height, seen.width))
     points = None if faces.keypoints is None else faces.keypoints * np.array(seen.scale[::-1], np.float32)
     return replace(faces, boxes=placed, keypoints=points)
-
-
-def _is_large(faces: Faces, min_size: float) -> NDArray[np.bool_]:
-    return (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) >= min_size

@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from visavis import images
 from visavis.boxes import Boxes
 from visavis.errors import ImageError, InputError
@@ -20,7 +18,7 @@ from visavis.files import replaced
 from visavis.images import Picture
 from visavis.prediction.copies import DRAWN, REDACTED, Copies
 from visavis.prediction.frames import Kept, copy_name
-from visavis.prediction.records import crashed
+from visavis.prediction.records import crashed, told_of
 from visavis.sight import Glimpse, Sight
 from visavis.sources import shown
 from visavis.video.copying import container
@@ -43,6 +41,11 @@ class Reel:
     max_pixels: int
     sight: Sight
     copies: Copies | None
+    threshold: float = 0
+
+    def told_of(self, faces: Faces) -> Faces:
+        """Those large and sure enough to be told of."""
+        return faces[told_of(faces, self.min_size, self.threshold)]
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,6 @@ def _explained(path: str) -> Iterator[None]:
         raise crashed(path, error) from error
 
 
-def large(faces: Faces, min_size: float) -> Faces:
-    """Those whose shorter side has at least so many pixels."""
-    return faces[np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) >= min_size)]
-
-
 def _film(reel: Reel) -> _Film:
     with ExitStack() as stack:
         source = Video.camera(reel.camera, reel.max_pixels) if reel.camera else Video(reel.path, reel.max_pixels)
@@ -139,7 +137,7 @@ def _film(reel: Reel) -> _Film:
                 if faces is not None and reel.copies is not None and (look.told or reel.copies.drawn):
                     faces = reel.copies.analysis(look.picture, faces)
                 if faces is not None and look.told and reel.copies is not None:
-                    some = large(faces, reel.min_size)
+                    some = reel.told_of(faces)
                     reel.copies.write_frame(reel.place, look.frame.number, told, look.picture, some, kept)
                     told += len(some)
                 yield faces  # what is told of has its pictures now, whether or not there is anything behind it
@@ -169,7 +167,7 @@ def _makings(reel: Reel, video: Video, stack: ExitStack) -> list[Making]:
         return Making(file, ending, paint, private)
 
     def paint_boxes(picture: Picture, faces: Faces, _: Boxes) -> Picture:
-        return reel.copies.boxes_on(picture, large(faces, reel.min_size)) if reel.copies is not None else picture
+        return reel.copies.boxes_on(picture, reel.told_of(faces)) if reel.copies is not None else picture
 
     makings = []
     if reel.copies.drawn:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
@@ -33,7 +34,8 @@ class Record:
     status: `ok`, `unreadable`, `skipped`. reason: a keyword (docs/predict.md), or empty. height, width: pixels as
     displayed, None of what was not read. seconds: decoding, and its share of its batch's time in the network.
     frames: of a video, how many were looked at: 0, every, 2 every ...; its faces have `frame`, the number of theirs,
-    and `time`, seconds.
+    and `time`, seconds. left_out: faces that are not among them, for they are smaller than was asked for. unsure: finds
+    that are not, for their scores are below the threshold, and that redaction covers all the same.
     """
 
     path: str
@@ -45,6 +47,8 @@ class Record:
     faces: list[Face] = field(default_factory=list)
     frames: int | None = None
     every: int | None = None
+    left_out: int = 0
+    unsure: int = 0
 
     def as_json(self) -> str:
         """One line."""
@@ -52,6 +56,18 @@ class Record:
         if self.frames is None:
             del values["frames"], values["every"]
         return json.dumps(values, separators=(",", ":"))
+
+
+def told_of(faces: Faces, min_size: float, threshold: float = 0) -> NDArray[np.bool_]:
+    """(N,) which finds are told of: those sure enough, whose shorter side has at least so many pixels."""
+    large = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) >= min_size
+    return np.asarray(large & (np.asarray(faces.scores) >= threshold))
+
+
+def untold(faces: Faces, min_size: float, threshold: float = 0) -> tuple[int, int]:
+    """How many are not: `left_out` and `unsure` of a `Record`."""
+    sure = np.asarray(faces.scores) >= threshold
+    return int((sure & ~told_of(faces, min_size)).sum()), int((~sure).sum())
 
 
 def face_rows(faces: Faces) -> list[Face]:

@@ -13,7 +13,7 @@ from visavis.files import csv_rows
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.records import SIDES, Face, Record
 
-FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "seconds")
+FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "left_out", "unsure", "seconds")
 FACE_COLUMNS = ("path", "face", *SIDES, "score")
 FRAME_COLUMNS = ("frame", "time")
 FILES, FACES = "files.csv", "faces.csv"
@@ -76,7 +76,8 @@ class Tables:
         row = {name: getattr(record, name) for name in ("path", "status", "reason", "width", "height")}
         if record.frames is not None:
             row["frames"] = record.frames
-        row["faces"] = len(record.faces) if record.status == "ok" or record.frames else None
+        if record.status == "ok" or record.frames:
+            row |= {"faces": len(record.faces), "left_out": record.left_out, "unsure": record.unsure}
         self._file_rows.writerow(row | {"seconds": f"{record.seconds:.3f}"})
         self._files.flush()
 
@@ -101,6 +102,8 @@ class Report:
         """Tell of the next input."""
         self.counts[record.status] += 1
         self.counts["faces"] += len(record.faces)
+        self.counts["left_out"] += record.left_out
+        self.counts["unsure"] += record.unsure
         if record.status == "unreadable" and len(self._failed) < NAMED:
             self._failed.append(f"{record.path} ({record.reason})")
         if record.status == "ok":
@@ -127,13 +130,15 @@ class Report:
         kinds = [counted(photos, "photo")] if photos or not videos else []
         if videos or self.counts["frames"]:
             kinds.append(f"{counted(videos, 'video')} ({counted(self.counts['frames'], 'frame')} looked at)")
+        small = f"; {self.counts['left_out']} smaller ones left out" if self.counts["left_out"] else ""
+        unsure = f"; {self.counts['unsure']} more covered, below the threshold" if self.counts["unsure"] else ""
         failed = ""
         if self.counts["unreadable"]:
             more = ", ..." if self.counts["unreadable"] > len(self._failed) else ""
             failed = f"; {self.counts['unreadable']} could not be read: {', '.join(self._failed)}{more}"
         skipped = f"; {self.counts['skipped']} skipped" if self.counts["skipped"] else ""
         why = f" ({FILES} says why)" if self._tables is not None and (failed or skipped) else ""
-        return f"{', '.join([*kinds, counted(self.counts['faces'], 'face')])}{failed}{skipped}{why}"
+        return f"{', '.join([*kinds, counted(self.counts['faces'], 'face')])}{small}{unsure}{failed}{skipped}{why}"
 
 
 def counted(number: int, thing: str) -> str:

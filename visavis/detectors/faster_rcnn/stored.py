@@ -31,4 +31,5 @@ def load(
     own = metadata.get("threshold", 0.5)
     if size is not None:
         sizing = sizing.resized(size)
-    return TrainedDetector(network, sizing, own if threshold is None else threshold, of_checkpoint(metadata), own)
+    used, covering = own if threshold is None else threshold, metadata.get("covering_threshold")
+    return TrainedDetector(network, sizing, used, of_checkpoint(metadata), own, covering)

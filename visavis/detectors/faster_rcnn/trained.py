@@ -56,7 +56,8 @@ class TrainedDetector:
     """A network as a `visavis.detectors.Detector`.
 
     threshold: of the scores after calibration. calibration: what is done to the network's scores. sure: the score from
-    which on a find is a face, whatever threshold is asked for: small ones are worth a closer look.
+    which on a find is a face, whatever threshold is asked for: small ones are worth a closer look. covering: see
+    visavis.detectors.protocol.About.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class TrainedDetector:
         threshold: float,
         calibration: Calibration = Calibration(),
         sure: float = 0.5,
+        covering: float | None = None,
     ) -> None:
         self.network = network
         self.sizing = sizing
         self.threshold = threshold
         self.calibration = calibration
         self.sure = sure
+        self.covering = covering
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
@@ -86,14 +89,22 @@ class TrainedDetector:
 
     def once(self) -> "TrainedDetector":
         """The same, which looks a single time at each picture: for pieces of one."""
-        return TrainedDetector(self.network, self.sizing.once(), self.threshold, self.calibration, self.sure)
+        once = self.sizing.once()
+        return TrainedDetector(self.network, once, self.threshold, self.calibration, self.sure, self.covering)
 
     @property
     def about(self) -> About:
         """What runs the network, how large a picture it has use for, and which pictures go through it together."""
         network, closer = self.network, self.sizing.closely()
         sight = Sight(closer.shorter, closer.longest)
-        return About(network.runs, network.at_once, sight, self.sizing.padded, calibration=self.calibration)
+        return About(
+            network.runs,
+            network.at_once,
+            sight,
+            self.sizing.padded,
+            calibration=self.calibration,
+            covering=self.covering,
+        )
 
     def _look(self, pictures: list[Picture], threshold: float, sizing: Sizing) -> list[Faces]:
         fitted = [_resized(picture, sizing.size(*picture.shape[:2])) for picture in pictures]
