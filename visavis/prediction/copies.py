@@ -50,13 +50,13 @@ class Copies:
         pictures = self.drawn or self.sheet or self.redaction is not None or self.crops is not None
         return pictures or bool(self.analysis)
 
-    def write(self, path: str, place: str, faces: Faces, seen: bytes, max_pixels: int, untold: Faces) -> Faces:
+    def write(self, path: str, place: str, faces: Faces, seen: bytes, max_pixels: int, unreported: Faces) -> Faces:
         """Write them of the photo at `path`, below folders of their own under the name `place`.
 
         Returns the faces with what was asked of them.
 
-        seen: digest of the file in which the faces were found. untold: finds that are too small or not sure enough to
-        be told of, but are redacted. Raises ImageError where the photo is no longer that or cannot be saved in its
+        seen: digest of the file in which the faces were found. unreported: finds that are too small or too unsure to be
+        reported, but are redacted. Raises ImageError where the photo is no longer that or cannot be saved in its
         format, and InputError where a picture cannot be written.
         """
         data = images.read_bytes(path)
@@ -66,7 +66,7 @@ class Copies:
         faces = self.analysis(picture, faces)
         try:
             if self.redaction is not None:
-                every = Faces(np.concatenate([faces.boxes, untold.boxes]))
+                every = Faces(np.concatenate([faces.boxes, unreported.boxes]))
                 mask = self.redaction.mask(picture.shape[:2], every, len(faces))
                 redacted = repainted(data, self.redaction(picture, every, len(faces)), mask, max_pixels)
                 _write(self.out / REDACTED / (place + _own_ending(path, place)), redacted)

@@ -12,7 +12,7 @@ from visavis.images import MAX_PIXELS
 from visavis.prediction import projector
 from visavis.prediction.copies import Copies
 from visavis.prediction.projector import Reel, Shown, State
-from visavis.prediction.records import Face, Record, face_rows, told_of, unreadable, untold
+from visavis.prediction.records import Face, Record, count_unreported, face_rows, reported, unreadable
 from visavis.sight import Glimpse, Sight
 from visavis.sources import Input, shown
 from visavis.video.recording import Camera
@@ -67,8 +67,8 @@ def filmed(
                 height, width = seen.glimpse.height, seen.glimpse.width
                 if seen.told:
                     when = {"frame": seen.number, "time": seen.seconds}
-                    faces += [when | face for face in face_rows(found[told_of(found, min_size, threshold)])]
-                    small, doubtful = untold(found, min_size, threshold)
+                    faces += [when | face for face in face_rows(found[reported(found, min_size, threshold)])]
+                    small, doubtful = count_unreported(found, min_size, threshold)
                     left_out, unsure = left_out + small, unsure + doubtful
                     looks += 1
         except KeyboardInterrupt:

@@ -25,7 +25,7 @@ from visavis.faces import Faces
 from visavis.images import MAX_PIXELS
 from visavis.prediction.copies import Copies
 from visavis.prediction.footage import EVERY, MODULES, Progress, filmed
-from visavis.prediction.records import Record, crashed, face_rows, told_of, unopened, unreadable, untold
+from visavis.prediction.records import Record, count_unreported, crashed, face_rows, reported, unopened, unreadable
 from visavis.sight import Glimpse, Sight, glimpse
 from visavis.sources import Input, shown
 from visavis.workers import WorkerDied, Workers
@@ -62,13 +62,13 @@ class Task:
 
 @dataclass
 class _Looked:
-    """An input on its way: its record, and what is still needed of it. untold: finds that are not told of."""
+    """An input on its way: its record, and what is still needed of it. unreported: finds that are not reported."""
 
     input: Input
     record: Record
     glimpse: Glimpse | None = None
     faces: Faces | None = None
-    untold: Faces | None = None
+    unreported: Faces | None = None
 
 
 class Pipeline:
@@ -145,9 +145,9 @@ class Pipeline:
         for looked, seen, faces in zip(batch, glimpses, found, strict=True):
             faces = _in_photo(faces, seen)
             asked = self.task.min_size, self.task.threshold
-            told = told_of(faces, *asked)
-            looked.faces, looked.untold = faces[told], faces[~told]
-            left_out, unsure = untold(faces, *asked)
+            told = reported(faces, *asked)
+            looked.faces, looked.unreported = faces[told], faces[~told]
+            left_out, unsure = count_unreported(faces, *asked)
             looked.record = replace(
                 looked.record,
                 seconds=looked.record.seconds + share,
@@ -168,7 +168,7 @@ class Pipeline:
         return record
 
     def _copied(self, looked: _Looked) -> "Future[Faces] | None":
-        copies, seen, faces, others = self.task.copies, looked.glimpse, looked.faces, looked.untold
+        copies, seen, faces, others = self.task.copies, looked.glimpse, looked.faces, looked.unreported
         if not copies or seen is None or faces is None or others is None:
             return None
         where = looked.input.path, looked.input.place

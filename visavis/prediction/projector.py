@@ -18,7 +18,7 @@ from visavis.files import replaced
 from visavis.images import Picture
 from visavis.prediction.copies import DRAWN, REDACTED, Copies
 from visavis.prediction.frames import Kept, copy_name
-from visavis.prediction.records import crashed, told_of
+from visavis.prediction.records import crashed, reported
 from visavis.sight import Glimpse, Sight
 from visavis.sources import shown
 from visavis.video.copying import container
@@ -43,9 +43,9 @@ class Reel:
     copies: Copies | None
     threshold: float = 0
 
-    def told_of(self, faces: Faces) -> Faces:
-        """Those large and sure enough to be told of."""
-        return faces[told_of(faces, self.min_size, self.threshold)]
+    def reported(self, faces: Faces) -> Faces:
+        """Those large and sure enough to be reported."""
+        return faces[reported(faces, self.min_size, self.threshold)]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _film(reel: Reel) -> _Film:
                 if faces is not None and reel.copies is not None and (look.told or reel.copies.drawn):
                     faces = reel.copies.analysis(look.picture, faces)
                 if faces is not None and look.told and reel.copies is not None:
-                    some = reel.told_of(faces)
+                    some = reel.reported(faces)
                     reel.copies.write_frame(reel.place, look.frame.number, told, look.picture, some, kept)
                     told += len(some)
                 yield faces  # what is told of has its pictures now, whether or not there is anything behind it
@@ -167,7 +167,7 @@ def _makings(reel: Reel, video: Video, stack: ExitStack) -> list[Making]:
         return Making(file, ending, paint, private)
 
     def paint_boxes(picture: Picture, faces: Faces, _: Boxes) -> Picture:
-        return reel.copies.boxes_on(picture, reel.told_of(faces)) if reel.copies is not None else picture
+        return reel.copies.boxes_on(picture, reel.reported(faces)) if reel.copies is not None else picture
 
     makings = []
     if reel.copies.drawn:

@@ -58,16 +58,16 @@ class Record:
         return json.dumps(values, separators=(",", ":"))
 
 
-def told_of(faces: Faces, min_size: float, threshold: float = 0) -> NDArray[np.bool_]:
-    """(N,) which finds are told of: those sure enough, whose shorter side has at least so many pixels."""
+def reported(faces: Faces, min_size: float, threshold: float = 0) -> NDArray[np.bool_]:
+    """(N,) which finds are reported: those sure enough, whose shorter side has at least so many pixels."""
     large = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) >= min_size
     return np.asarray(large & (np.asarray(faces.scores) >= threshold))
 
 
-def untold(faces: Faces, min_size: float, threshold: float = 0) -> tuple[int, int]:
-    """How many are not: `left_out` and `unsure` of a `Record`."""
+def count_unreported(faces: Faces, min_size: float, threshold: float = 0) -> tuple[int, int]:
+    """How many are not reported: `left_out` and `unsure` of a `Record`."""
     sure = np.asarray(faces.scores) >= threshold
-    return int((sure & ~told_of(faces, min_size)).sum()), int((~sure).sum())
+    return int((sure & ~reported(faces, min_size)).sum()), int((~sure).sum())
 
 
 def face_rows(faces: Faces) -> list[Face]:
