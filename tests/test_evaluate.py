@@ -18,7 +18,7 @@ from visavis.commands import evaluate
 from visavis.detectors import Detector
 from visavis.detectors.protocol import About
 from visavis.errors import InputError
-from visavis.evaluation import mistakes
+from visavis.evaluation import groups, mistakes
 from visavis.evaluation.contest import Contestant, Labelled, differences, figures
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import DETECTION, table
@@ -99,6 +99,27 @@ def test_figures_by_hand(folder: Path):
     lines = table(DETECTION, [result, result | {"name": "a_longer_name", "ap": None}]).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert "-" in lines[1]
+
+
+def test_each_group_of_photos_has_figures_of_its_own(folder: Path):
+    contestant, labelled = known(folder)
+    labelled.ids = ["near/0", "near/1", "far/2", "none/3"]
+    far, near, none = groups.by_group([contestant], labelled)
+    assert [(row["group"], row["photos"], row["faces"]) for row in (far, near, none)] == [
+        ("far", 1, 1),
+        ("near", 2, 2),
+        ("none", 1, 0),
+    ]
+    # near: 0.9 right, 0.95 false and a missed face; far: 0.8 right (0.3 is below the threshold); none: 0.6 false
+    assert (near["precision"], near["recall"], near["f1"], near["false_per_photo"]) == (0.5, 0.5, 0.5, 0.5)
+    assert (far["precision"], far["recall"], far["ap50"], far["false_per_photo"]) == (1, 1, 1, 0)
+    assert none["ap50"] is None and none["false_per_photo"] == 1
+    shown = groups.tables([far, near, none]).splitlines()
+    assert [line.split()[0] for line in shown] == ["known", "far", "near", "none"]
+    assert shown[3].split() == ["none", "1", "0", "-", "-", "-", "0.500", "0.000", "-", "-", "-", "1.000"]
+    groups.check([f"{number}/1" for number in range(100)])
+    with pytest.raises(InputError, match=r"of 101 groups \(0, 1, 10, \.\.\.\)"):
+        groups.check([f"{number}/1" for number in range(101)])
 
 
 def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path, tmp_path: Path):

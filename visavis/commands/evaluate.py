@@ -24,7 +24,7 @@ from visavis.data.split import Shares
 from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import about
 from visavis.errors import ImageError, InputError
-from visavis.evaluation import mistakes
+from visavis.evaluation import groups, mistakes
 from visavis.evaluation.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
@@ -54,6 +54,8 @@ class Options:
     """Share of the identities in val: as given to train.py."""
     test: float = 0.1
     """Share of the identities in test: as given to train.py."""
+    groups: bool = False
+    """Also the figures of each group of photos, a table a detector: of what their image_id has before the slash."""
     protocol: Literal["labels", "wider", "fddb"] = "labels"
     """labels: those of the data folder. wider, fddb: a published benchmark by its own rules, as it is unpacked in
     --data (docs/train-your-own.md); its easy, medium and hard part, or its discrete and continuous score."""
@@ -98,6 +100,8 @@ def evaluate(options: Options) -> int:
         photos = [Photo(one.name, "", one.path, one.boxes) for one in annotated.values()]
     else:
         photos = load_photos(options.data, options.split, Shares(options.val, options.test))
+    if options.groups:
+        groups.check([photo.image_id for photo in photos])
     on, chosen = device.named(options.device)
     lowest = LOWEST_SCORE if protocol is None else LOWEST_OF_PROTOCOLS
     how = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
@@ -121,10 +125,14 @@ def evaluate(options: Options) -> int:
         costs = cost(contestant, labelled, on, options.batch_size)
         results.append({"name": contestant.name, "source": contestant.source} | values | costs)
     compared = [] if protocol else differences(contestants, labelled)
+    of_groups = groups.by_group(contestants, labelled) if options.groups else []
     print(table((protocol.ROWS if protocol else DETECTION) + COST, results))
     for row in compared:
         print(sentence(row))
-    _write(options, chosen, contestants, labelled, {"detectors": results, "differences": compared})
+    if of_groups:
+        print("", groups.tables(of_groups), sep="\n")
+    results_of = {"detectors": results, "differences": compared, "groups": of_groups}
+    _write(options, chosen, contestants, labelled, results_of)
     if protocol:
         protocol.chart(results, options.out / f"{options.protocol}.png")
     else:
@@ -274,7 +282,7 @@ def _check(options: Options) -> list[str]:
     if options.threshold is not None and not LOWEST_SCORE <= options.threshold <= 1:
         raise InputError(f"--threshold {options.threshold:g}: give a score from {LOWEST_SCORE} to 1")
     usual = {field.name: field.default for field in fields(Options)}
-    for name in ("split", "val", "test", "calibrate") if options.protocol != "labels" else ():
+    for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
         if getattr(options, name) != usual[name]:
             raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
     if options.rethreshold and not options.calibrate:

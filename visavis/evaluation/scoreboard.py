@@ -54,12 +54,13 @@ def table(rows: Rows, results: list[dict[str, Any]]) -> str:
     widths = [max(14, len(result["name"])) for result in results]
     lines = [" " * first + "".join(f"  {r['name']:>{width}}" for r, width in zip(results, widths, strict=True))]
     for title, key, form in rows:
-        cells = [_cell(result[key], form) for result in results]
+        cells = [cell(result[key], form) for result in results]
         lines.append(f"{title:<{first}}" + "".join(f"  {c:>{width}}" for c, width in zip(cells, widths, strict=True)))
     return "\n".join(lines)
 
 
-def _cell(value: float | tuple[float, float] | None, form: str) -> str:
+def cell(value: float | tuple[float, float] | None, form: str) -> str:
+    """A figure or an interval as text; None is a dash."""
     if value is None:
         return "-"
     if not isinstance(value, tuple):

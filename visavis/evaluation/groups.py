@@ -1,0 +1,89 @@
+"""The figures of each group of photos. One figure over photos of all kinds hides the kind that a detector fails on.
+
+A photo's group is what its image_id has before the first slash.
+"""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from visavis.errors import InputError
+from visavis.evaluation.contest import Contestant, Labelled, figures, ranked
+from visavis.evaluation.scoreboard import Rows, cell
+
+MOST = 100
+"""Groups that are told apart: of more, as of people by name, nobody reads the tables."""
+
+COLUMNS: Rows = (
+    ("photos", "photos", "d"),
+    ("faces", "faces", "d"),
+    ("AP50", "ap50", ".3f"),
+    ("95 % interval", "ap50_interval", ".3f"),
+    ("best F1", "best_f1", ".3f"),
+    ("at the score", "best_threshold", ".3f"),
+    ("precision", "precision", ".3f"),
+    ("recall", "recall", ".3f"),
+    ("95 % interval", "recall_interval", ".3f"),
+    ("F1", "f1", ".3f"),
+    ("false a photo", "false_per_photo", ".3f"),
+)
+"""Precision, recall, F1 and the false finds are those at the detector's threshold."""
+
+
+def group_of(image_id: str) -> str:
+    """`web` of `web/0001`; of a name without a slash, the name."""
+    return image_id.split("/", 1)[0]
+
+
+def check(image_ids: list[str]) -> None:
+    """Raise InputError where the photos are of more than `MOST` groups."""
+    groups = sorted({group_of(image_id) for image_id in image_ids})
+    if len(groups) > MOST:
+        raise InputError(
+            f"`groups`: these photos are of {len(groups)} groups ({', '.join(groups[:3])}, ...), and no more than "
+            f"{MOST} are told apart. The group is what a photo's image_id has before the slash"
+        )
+
+
+def by_group(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
+    """The figures of every detector on every group of photos, groups by name, with `group` and `name`."""
+    numbers: dict[str, list[int]] = {}
+    for number, image_id in enumerate(labelled.ids):
+        numbers.setdefault(group_of(image_id), []).append(number)
+    rows = []
+    for group, some in sorted(numbers.items()):
+        part = _part(labelled, some)
+        for contestant in contestants:
+            its = replace(
+                contestant,
+                found=[contestant.found[number] for number in some],
+                aligned=[contestant.aligned[number] for number in some],
+            )
+            judged = ranked(its, part)
+            false = int((~judged.right & (judged.scores >= its.threshold)).sum())
+            rows.append({"group": group} | figures(its, part) | {"false_per_photo": false / len(some)})
+    return rows
+
+
+def tables(rows: list[dict[str, Any]]) -> str:
+    """A table a detector, a line a group. rows: of `by_group`."""
+    names = dict.fromkeys(row["name"] for row in rows)
+    return "\n\n".join(_table(name, [row for row in rows if row["name"] == name]) for name in names)
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> str:
+    lines = [[name, *(title for title, _, _ in COLUMNS)]]
+    lines += [[row["group"], *(cell(row[key], form) for _, key, form in COLUMNS)] for row in rows]
+    first, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return "\n".join(
+        f"{group:<{first}}" + "".join(f"  {value:>{width}}" for value, width in zip(values, widths, strict=True))
+        for group, *values in lines
+    )
+
+
+def _part(labelled: Labelled, numbers: list[int]) -> Labelled:
+    lists = {
+        field.name: [getattr(labelled, field.name)[number] for number in numbers]
+        for field in fields(Labelled)
+        if field.name != "unreadable"
+    }
+    return Labelled(**lists)
