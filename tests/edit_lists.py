@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def with_edits(path: Path, edits: Sequence[tuple[int, int]], kind: bytes = b"vide") -> Path:
+def with_edits(path: Path, edits: Sequence[tuple[int, int]], kind: bytes = b"vide", version: int = 0) -> Path:
     """Give the track of that kind other edits: (duration, first) each, in milliseconds; first is -1 for nothing to be
-    shown, and counts from the track's first sample. The index must lie behind the samples, as PyAV writes it."""
+    shown, and counts from the track's first sample. version: 0 for numbers of 32 bits, 1 for 64. The index must lie
+    behind the samples, as PyAV writes it."""
     data = path.read_bytes()
     start = data.index(b"moov") - 4
     assert data.index(b"mdat") < start
@@ -18,10 +19,12 @@ def with_edits(path: Path, edits: Sequence[tuple[int, int]], kind: bytes = b"vid
     scale = struct.unpack_from(">I", _find(moov[number][1], b"mdhd"), 12)[0]
     whole = struct.unpack_from(">I", dict(moov)[b"mvhd"], 12)[0]
     entries = b"".join(
-        struct.pack(">iiHH", length * whole // 1000, first if first < 0 else first * scale // 1000, 1, 0)
+        struct.pack(
+            ">qqHH" if version else ">iiHH", length * whole // 1000, first if first < 0 else first * scale // 1000, 1, 0
+        )
         for length, first in edits
     )
-    track.insert(1, (b"edts", _box(b"elst", struct.pack(">II", 0, len(edits)) + entries)))
+    track.insert(1, (b"edts", _box(b"elst", struct.pack(">BxxxI", version, len(edits)) + entries)))
     moov[number] = (b"trak", b"".join(_box(*child) for child in track))
     path.write_bytes(data[:start] + _box(b"moov", b"".join(_box(*child) for child in moov)))
     return path

@@ -128,7 +128,7 @@ class Copy:
         ticks = packet.pts if packet.dts is None else packet.dts
         if ticks is None or ticks <= self._heard.get(source.index, -math.inf):
             return
-        if packet.is_discard and (ticks + (packet.duration or 0)) * packet.time_base < -_PRIMING:
+        if packet.is_discard and (ticks >= 0 or (ticks + (packet.duration or 0)) * packet.time_base < -_PRIMING):
             return
         self._heard[source.index] = ticks
         before = packet.pts, packet.dts, packet.duration, packet.time_base

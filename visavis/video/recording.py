@@ -16,7 +16,7 @@ import numpy as np
 
 from visavis.errors import ImageError, InputError
 from visavis.images import MAX_PIXELS, Picture
-from visavis.video import wholeness
+from visavis.video import edit_lists, wholeness
 from visavis.video.clock import Clock
 from visavis.video.deinterlacing import Deinterlacer
 
@@ -113,7 +113,7 @@ class Video:
         try:
             if not self._file.read(1):
                 raise ImageError("empty", "the file has no bytes")
-            self._file.seek(0)
+            self._file = edit_lists.understood(self._file)
             self._open(self._file, None, {"format_whitelist": _DEMUXERS}, max_pixels)
         except OSError as error:  # a disk that fails, a server that is gone
             self._file.close()
