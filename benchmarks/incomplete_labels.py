@@ -164,7 +164,7 @@ def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: i
 
     names = ("arch", "init", "epochs", "batch_size", "size", "workers", "device")
     asked: dict[str, Any] = {name: getattr(options, name) for name in names}
-    session = train.begin(train.Options(**asked, out=out, seed=seed), World(), photos, held_out)
+    session = train.begin(config.renewed(train.Options(out=out, seed=seed), asked), World(), photos, held_out)
     with Stop(session.save) as stop:
         if status := session.go(stop):
             sys.exit(status)

@@ -21,6 +21,7 @@ from dataset.split import Shares
 from visavis.commands.commandline import main
 from visavis.errors import InputError
 from visavis.training import config
+from visavis.training.recipe import Recipe
 
 OURS, PLAIN = "mobilenet_v2_fpn", "mobilenet_v2_by_default"
 
@@ -90,8 +91,9 @@ def _measure(options: Options, arch: str, answer: Any) -> None:
     epochs = max(1, options.steps * options.batch_size // len(photos))
     with tempfile.TemporaryDirectory() as folder:
         asked = train.Options(
-            Path(), Path(folder) / "run", arch, options.init, epochs=epochs, batch_size=options.batch_size,
-            size=options.size, workers=options.workers, seed=options.seed, ema=0.9, lr=options.lr, device="cpu",
+            Path(), Path(folder) / "run", arch, options.init,
+            recipe=Recipe(epochs=epochs, batch_size=options.batch_size, ema=0.9, lr=options.lr),
+            size=options.size, workers=options.workers, seed=options.seed, device="cpu",
         )  # fmt: skip
         session = train.begin(asked, World(), photos, held_out)
         with Stop(session.save) as stop:

@@ -69,7 +69,7 @@ def run(options: Options) -> int:
         names = ("data", "limit", "epochs", "batch_size", "mosaic", "workers", "seed")
         asked |= {option: getattr(options, option) for option in names}
         begun = time.monotonic()
-        process = _start(train.Options(out=folder / "alone", **asked), folder / "said")
+        process = _start(config.renewed(train.Options(out=folder / "alone"), asked), folder / "said")
         process.join()
         if process.exitcode:
             raise InputError(f"training ends with status {process.exitcode}: {(folder / 'said').read_text()[-300:]}")
@@ -79,7 +79,7 @@ def run(options: Options) -> int:
         while kills < options.kills or resume:
             out = folder / f"run{number}"
             process = _start(
-                train.Options(out=out, resume=True) if resume else train.Options(out=out, **asked), folder / "said"
+                config.renewed(train.Options(out=out, resume=resume), {} if resume else asked), folder / "said"
             )
             if kills < options.kills and _wait(process, out, chance.random() < 0.5, chance.uniform(0, lasts)):
                 saving = any(out.glob(".visavis-*.tmp"))

@@ -156,7 +156,8 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
         weights = Path(folder) / "random.safetensors"
         model = build(row["arch"])
         checkpoint.save(weights, model.state_dict(), {"arch": row["arch"], "norm_eps": norm_eps(model)})
-        session = train.begin(train.Options(**asked, init=str(weights), lr=0.0), World(), photos, photos[:1])
+        given = config.renewed(train.Options(init=str(weights)), asked | {"lr": 0.0})
+        session = train.begin(given, World(), photos, photos[:1])
     on = session.learner.on
     waited, times = [], []
     begun = time.perf_counter()

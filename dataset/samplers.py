@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from visavis.errors import InputError
+
 Key = tuple[int, int, int]
 """Epoch, from 1 on; place in the epoch's order, from 0 on; number of the photo."""
 
@@ -31,7 +33,7 @@ class Batches:
     parts: a batch is shared out into this many parts, which go through the network one after the other; `sizes` has how
     many photos of each are this process's, and which share of the batch the part is.
 
-    Raises ValueError where a part would leave a process without a photo, and for ratios of another length.
+    Raises InputError where a part would leave a process without a photo, ValueError for ratios of another length.
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class Batches:
         world: int = 1,
     ) -> None:
         if batch_size < parts * world:
-            raise ValueError(f"{batch_size} photos a step are too few for {parts} parts in each of {world} processes")
+            raise InputError(
+                f"{batch_size} photos a step are too few for {parts} parts in each of {world} processes; raise "
+                "`batch_size` or lower `accumulate`"
+            )
         self.ratios = None if ratios is None else np.asarray(ratios, np.float64)
         if self.ratios is not None and self.ratios.shape != (count,):
             raise ValueError(f"ratios have the shape {self.ratios.shape}, not ({count},)")
-        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.count, self.batch_size, self.seed, self.parts = count, batch_size, seed, parts
         self.places = [list(range(part, batch_size, parts)[rank::world]) for part in range(parts)]
         self.sizes = [
             (len(self.places[part]), len(range(part, batch_size, parts)) / batch_size) for part in range(parts)
@@ -60,6 +65,10 @@ class Batches:
     def start(self, epoch: int, step: int = 0) -> None:
         """What is iterated over next is this epoch, from 1 on, without its first `step` batches."""
         self.epoch, self.first = epoch, step
+
+    def whole(self) -> "Batches":
+        """The same for all processes together."""
+        return Batches(self.count, self.batch_size, self.seed, self.ratios, self.parts)
 
     def __len__(self) -> int:
         return self.steps - self.first

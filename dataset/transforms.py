@@ -1,8 +1,11 @@
 """Augmentation by name: torchvision.transforms.v2 on tv_tensors, so that boxes and ignored boxes follow the picture."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
-PRESETS = ("none", "light", "full")
+from visavis.errors import InputError
+
+Preset = Literal["none", "light", "full"]
+PRESETS = get_args(Preset)
 
 HIDDEN = 0.25
 """The share of faces over which `full` draws something."""
@@ -24,8 +27,10 @@ def preset(name: str, reframe: bool = True) -> Any:
     and then.
     reframe: whether it may zoom out, crop and scale; not wanted where pictures are to keep their size.
 
-    Raises KeyError for another name.
+    Raises InputError for another name.
     """
+    if name not in PRESETS:
+        raise InputError(f"unknown `transforms` {name!r}; there are {', '.join(PRESETS)}")
     from torchvision.transforms import v2
 
     from dataset.augmentations import Crop, Darker, Hide, Recompressed, Scaled

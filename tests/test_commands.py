@@ -3,7 +3,8 @@
 import importlib
 import subprocess
 import sys
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,17 @@ def test_help_names_every_option(command: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     module, name = COMMANDS[command].split(":")
     options: Any = getattr(importlib.import_module(module), name)
-    for field in fields(options):
-        name = f"--{field.name.replace('_', '-')} "
-        if field.name in ("source", "photos", "folder", "kind"):  # those that are given without a name
+    for field in flat(options):
+        name = f"--{field.replace('_', '-')} "
+        if field in ("source", "photos", "folder", "kind"):  # those that are given without a name
             name = "positional arguments"
-        assert name in done.stdout.replace(",", " "), field.name
+        assert name in done.stdout.replace(",", " "), field
+
+
+def flat(options: Any) -> Iterator[str]:
+    """The names of the options, those of the dataclasses in it among them."""
+    for field in fields(options):
+        yield from flat(field.type) if is_dataclass(field.type) else [field.name]
 
 
 def test_no_help_loads_torch() -> None:

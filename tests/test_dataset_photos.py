@@ -147,7 +147,7 @@ def test_a_split_too_small_to_hold_anybody(folder: Path) -> None:
     assert {p.image_id for p in load_photos(folder, "val", Shares(0.7, 0.3))} == {n for n in sides if sides[n] == "val"}
     for wrong in ((0.6, 0.6), (-0.1, 0.1), (float("nan"), 0)):
         with pytest.raises(InputError, match="give shares of 0 to 1 that add up to 1 at most"):
-            Shares(*wrong)
+            load_photos(folder, "all", Shares(*wrong))
 
 
 def test_photos_that_look_alike_stay_together(folder: Path) -> None:

@@ -45,10 +45,6 @@ def test_a_running_mean_of_the_weights_is_what_is_kept(folder, tmp_path):
     start = train_weights("none")
     name = "rpn.head.cls_logits.weight"
     assert 0 < (mean[name] - start[name]).norm() < (plain[name] - start[name]).norm()
-    for wrong in ({"ema": 1.0}, {"mosaic": 10}):
-        with pytest.raises(InputError, match=next(iter(wrong))):
-            train.train(options(folder, tmp_path / "wrong", **wrong))
-    assert not (tmp_path / "wrong").exists()
 
 
 def test_a_step_changes_what_should_learn_and_nothing_else(folder, tmp_path):
@@ -98,9 +94,8 @@ def test_a_strip_in_the_first_batch_does_not_settle_where_the_regions_of_all_are
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"arch": "resnet9"}, "unknown arch"),
-        ({"transforms": "wild"}, "unknown --transforms"),
-        ({"epochs": 0}, "--epochs must be at least 1"),
+        ({"arch": "resnet9"}, "unknown `arch`"),
+        ({"transforms": "wild"}, "unknown `transforms`"),
         ({"val": 0.0}, "no photo in the split 'val'"),
         ({"device": "cuda:77"}, "`device` cuda:77"),
         ({"init": "nowhere.pth"}, "no such file"),

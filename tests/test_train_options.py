@@ -119,10 +119,6 @@ def test_what_cannot_be_honoured_is_said_before_anything_is_written(folder, tmp_
         ({"precision": "fp16"}, "fp16 needs a CUDA GPU"),
         ({"accumulate": 3}, "too few for 3 parts"),
         ({"freeze": "backbone", "trainable_layers": 1}, "same thing twice"),
-        ({"lr": -1.0}, "--lr must be at least 0, not -1"),
-        ({"seed": -1}, "--seed must be at least 0, not -1"),
-        ({"patience": 0}, "--patience must be at least 1"),
-        ({"mosaic": 10}, "--mosaic must be at least 64 and at most 4096, not 10"),
     ):
         with pytest.raises(InputError, match=told):
             train.train(options(folder, tmp_path / "run", **wrong))

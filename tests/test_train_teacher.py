@@ -87,6 +87,6 @@ def test_a_teacher_whose_pyramid_is_another_is_refused(tmp_path):
     path = saved(tmp_path / "t.safetensors", "mobilenet_v3_large_320_fpn")
     with pytest.raises(InputError, match="other levels or channels"):
         train.train(options(folder, tmp_path / "run", teacher=path))
-    with pytest.raises(InputError, match="--freeze heads-only"):
+    with pytest.raises(InputError, match="`freeze` heads-only"):
         train.train(options(folder, tmp_path / "run", teacher=path, freeze="heads-only"))
     assert not (tmp_path / "run").exists()

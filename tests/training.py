@@ -19,6 +19,7 @@ from skimage import data
 import train
 from dataset import tables
 from visavis import checkpoint
+from visavis.training import config
 
 FACES = ((75, 50, 180, 185), (80, 45, 170, 180))
 
@@ -48,7 +49,7 @@ def options(folder: Path, out: Path, **more: Any) -> train.Options:
         "workers": 0,
         "device": "cpu",
     }
-    return train.Options(**{"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
+    return config.renewed(train.Options(), {"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
 
 
 def weights(out: Path, name: str = "last.safetensors") -> dict[str, torch.Tensor]:

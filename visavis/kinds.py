@@ -29,12 +29,14 @@ def of(metadata: dict[str, Any], source: object = "the checkpoint") -> Any:
     return import_module(KINDS[kind])
 
 
+def archs() -> list[str]:
+    """The names of all architectures."""
+    return [arch for module in KINDS.values() for arch in import_module(module).ARCHS]
+
+
 def of_arch(arch: str) -> tuple[str, Any]:
     """The kind that has this architecture, and its module. Raises InputError for an architecture that is not known."""
-    known: list[str] = []
     for kind, module in KINDS.items():
-        archs = import_module(module).ARCHS
-        if arch in archs:
+        if arch in import_module(module).ARCHS:
             return kind, import_module(module)
-        known += archs
-    raise InputError(f"unknown arch {arch!r}; there are {', '.join(known)}")
+    raise InputError(f"unknown `arch` {arch!r}; there are {', '.join(archs())}")

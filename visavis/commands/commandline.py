@@ -12,11 +12,12 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, NoReturn, TypeVar, get_args
+from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_type_hints
 
 import tyro
 
 from visavis.errors import InputError, StillBusy
+from visavis.ranges import hold
 
 Options = TypeVar("Options")
 
@@ -31,7 +32,7 @@ def main(
     prog: str | None = None,
     complete: Callable[[list[str]], list[str]] = list,
 ) -> NoReturn:
-    """Parse the command line into `options`, run, and exit with the status that fits.
+    """Parse the command line into `options`, hold its numbers to their ranges, run, and exit with the status that fits.
 
     prog: what the command is called in help and messages; by default as Python was started. complete: what is made of
     the words that were typed.
@@ -41,7 +42,9 @@ def main(
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
     try:
-        status = run(tyro.cli(options, prog=prog, args=complete(sys.argv[1:])))
+        given = tyro.cli(options, prog=prog, args=complete(sys.argv[1:]), config=(tyro.conf.OmitArgPrefixes,))
+        hold(given)
+        status = run(given)
         sys.stdout.flush()  # here, where a reader that left is dealt with
     except InputError as error:
         fail(prog, _with_dashes(str(error), options))
@@ -63,10 +66,20 @@ def main(
 
 def _with_dashes(message: str, options: type[Options]) -> str:
     """The library names parameters, as `max_pixels`; on a command line the same are --max-pixels."""
-    names = {field.name for one in _dataclasses(options) for field in fields(one)}
+    names = {name for one in _dataclasses(options) for name in _names(one)}
     return re.sub(
         r"`(\w+)`", lambda found: f"--{found[1].replace('_', '-')}" if found[1] in names else found[0], message
     )
+
+
+def _names(options: Any) -> list[str]:
+    """The fields of a dataclass, those of the dataclasses in it among them."""
+    hints = get_type_hints(options)
+    return [
+        name
+        for field in fields(options)
+        for name in (_names(hints[field.name]) if is_dataclass(hints[field.name]) else [field.name])
+    ]
 
 
 def _dataclasses(options: Any) -> list[Any]:

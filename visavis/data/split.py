@@ -10,26 +10,30 @@ SPLITS = ("train", "val", "test", "all")
 
 @dataclass(frozen=True)
 class Shares:
-    """How much goes to validation and test, 0..1 of the identities; the rest is for training."""
+    """How the photos are parted, by identity: training gets what validation and test leave."""
 
     val: float = 0.1
+    """Share of the identities that is kept for validation, 0 to 1; the same for all commands."""
     test: float = 0.1
+    """Share of the identities that is kept out of training and validation, for evaluate.py --split test."""
 
-    def __post_init__(self) -> None:
+    def side(self, place: float) -> str:
+        """The part that a place in 0..1 lies in. Raises InputError for shares that cannot be."""
         if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1):
             raise InputError(f"`val` {self.val:g} `test` {self.test:g}: give shares of 0 to 1 that add up to 1 at most")
+        if place < self.val:
+            return "val"
+        return "test" if place < self.val + self.test else "train"
 
 
 def split_of(identity: str, image_id: str, shares: Shares = Shares()) -> str:
     """`train`, `val` or `test` for a photo of `identity`; a photo without one stands for itself.
 
     A hash of the name decides, so that the answer depends on nothing else. For photos that look alike see `sides`.
+    Raises InputError for shares that are no shares.
     """
     digest = hashlib.sha256((identity or image_id).encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < shares.val:
-        return "val"
-    return "test" if place < shares.val + shares.test else "train"
+    return shares.side(int.from_bytes(digest[:8], "big") / 2**64)
 
 
 def sides(identities: dict[str, str], groups: dict[str, str], shares: Shares = Shares()) -> dict[str, str]:

@@ -1,11 +1,10 @@
 """config.json of a run: what was asked for, with which versions, on which machine, from which state of the code."""
 
 import json
-import math
 import os
 import platform
 import subprocess
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,8 +21,24 @@ Options = TypeVar("Options")
 
 
 def plain(options: Any) -> dict[str, Any]:
-    """A dataclass of options as JSON has it: paths are text."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+    """A dataclass of options as JSON has it: paths are text, and options of dataclasses in it are among its own."""
+    told: dict[str, Any] = {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        told |= plain(value) if is_dataclass(value) else {field.name: str(value) if isinstance(value, Path) else value}
+    return told
+
+
+def renewed(options: Options, values: dict[str, Any]) -> Options:
+    """The options with other values, by their names as `plain` has them."""
+    return replace(  # type: ignore[bad-specialization]
+        options,
+        **{
+            field.name: renewed(old, values) if is_dataclass(old) else values.get(field.name, old)
+            for field in fields(options)  # type: ignore[arg-type]
+            for old in [getattr(options, field.name)]
+        },
+    )
 
 
 def surroundings() -> dict[str, Any]:
@@ -54,13 +69,25 @@ def read(folder: Path) -> dict[str, Any]:
         raise InputError(f"`resume`: {folder / NAME} is no JSON: {error}") from None
 
 
-def hold(options: Any, limits: dict[str, tuple[float, float]]) -> None:
-    """Raise InputError where a number is outside its limits, least and most."""
-    for name, (least, most) in limits.items():
-        value = getattr(options, name)
-        if isinstance(value, int | float) and not least <= value <= most:
-            also = f" and at most {most:g}" if most < math.inf else ""
-            raise InputError(f"--{name.replace('_', '-')} must be at least {least:g}{also}, not {value:g}")
+def check_new(folder: Path) -> None:
+    """Raise InputError for a folder that holds a run."""
+    if any((folder / name).exists() for name in (NAME, "metrics.jsonl")):
+        raise InputError(f"{folder} holds a run already; go on with `resume`, give another `out`, or remove it")
+
+
+def check_data(folder: Path, fingerprint: Any, data: Path) -> None:
+    """Raise InputError where the run in the folder began with other tables."""
+    if read(folder)["data"] != fingerprint:
+        raise InputError(
+            f"`resume`: the tables in {data} are not those that the run began with; start another one from its weights "
+            f"with `init` {folder / 'last.safetensors'} `out` NEW"
+        )
+
+
+def check_teacher(folder: Path, fingerprint: str | None, teacher: Path | None) -> None:
+    """Raise InputError where the run in the folder began with another teacher."""
+    if read(folder).get("teacher", fingerprint) != fingerprint:
+        raise InputError(f"`resume`: {teacher} is not the teacher that the run began with; give that as `teacher`")
 
 
 def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options:
@@ -72,8 +99,7 @@ def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options
     stored = read(given.out)["options"]  # type: ignore[attr-defined]
     defaults = plain(type(given)())  # type: ignore[operator]
     asked, said, chosen = plain(given), [], {}
-    for field in fields(given):  # type: ignore[arg-type]
-        name = field.name
+    for name in asked:
         if name not in stored or name in ("out", "resume"):
             continue
         differs = asked[name] not in (defaults[name], stored[name])
@@ -83,8 +109,8 @@ def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options
             said.append(f"resumes with --{name.replace('_', '-')} {value}, {takes}")
         if not (differs and name in anew):
             value = stored[name]
-            chosen[name] = Path(value) if isinstance(getattr(given, name), Path) else value
-    taken = replace(given, **chosen)  # type: ignore[type-var]
+            chosen[name] = Path(value) if isinstance(getattr(given, name, None), Path) else value
+    taken = renewed(given, chosen)
     if tell:
         own = {name: value for name, value in plain(taken).items() if value != defaults[name]}
         words = [f"--{name.replace('_', '-')} {own[name]}" for name in own.keys() - {"out", "resume"}]

@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 
-from visavis.training.distributed import World, watched
-from visavis.training.draws import Draws
-from visavis.training.precision import autocast
+from visavis.training import schedule
+from visavis.training.distributed import World, spread, watched
+from visavis.training.draws import Draws, from_seeds
+from visavis.training.precision import autocast, compile_backbone
+from visavis.training.recipe import Recipe
 from visavis.training.teacher import Teacher
 
 CLIP = 10.0
@@ -51,6 +54,31 @@ class Learner:
     """What the pyramid learns from besides the labels, if anything."""
     done: int = 0
     """Steps, since the beginning of the run."""
+
+    @classmethod
+    def of(
+        cls,
+        model: FasterRCNN,
+        recipe: Recipe,
+        steps: int,
+        parts: list[tuple[int, float]],
+        on: torch.device,
+        precision: str,
+        world: World,
+        teacher: Path | None = None,
+        compiled: bool = False,
+    ) -> Self:
+        """One for a network on its device that has learnt nothing yet. steps: of the whole run. teacher: a checkpoint.
+        compiled: whether torch compiles the backbone."""
+        optimiser = schedule.optimise([one for one in model.parameters() if one.requires_grad], recipe)
+        course = schedule.course(optimiser, recipe.schedule, steps)
+        averaged = schedule.running_mean(model, recipe.ema) if recipe.ema else None
+        drawn = from_seeds(model)
+        if compiled:
+            compile_backbone(model.backbone, on)
+        called = spread(model, on) if world.size > 1 else model
+        guide = Teacher(teacher, model, on) if teacher is not None else None
+        return cls(model, called, optimiser, course, averaged, drawn, parts, on, precision, world, teacher=guide)
 
     def __post_init__(self) -> None:
         self.scaler = torch.amp.GradScaler(self.on.type, enabled=self.precision == "fp16")

@@ -3,15 +3,17 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from visavis import metrics
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.messages import say
 from visavis.metrics import FEW, Judged, Scores, or_none
 from visavis.training.pace import Pace
-from visavis.training.pictures import draw_finds
+from visavis.training.pictures import SHOWN, Items, draw_batches, draw_finds, set_aside
 from visavis.training.record import Record, draw_precision_recall
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Batches(Protocol):
     steps: int
 
     def start(self, epoch: int, step: int) -> None: ...
+    def whole(self) -> Any: ...
     def __len__(self) -> int: ...
 
 
@@ -77,7 +80,20 @@ class Run:
         self.evaluated, self.worse, self.best, self.threshold = 0, 0, -1.0, threshold
 
     def go(self, stop: "Stop") -> int:
-        """All that is left to do of the run. Returns the exit status. Raises NotFinite."""
+        """All that is left to do of the run. Returns the exit status. Raises InputError where the loss is no
+        finite number."""
+        from visavis.training.learner import NotFinite
+
+        try:
+            return self._go(stop)
+        except NotFinite as error:
+            raise self._not_finite(error.values) from None
+
+    def draw_first(self) -> None:
+        """Write first_batches.png: what the network sees first."""
+        draw_batches(self.out / "first_batches.png", self.learner, *self._seen(1, 0, SHOWN))
+
+    def _go(self, stop: "Stop") -> int:
         from visavis.training.distributed import pad_alike
 
         self.learner.guard = stop.guard
@@ -101,6 +117,26 @@ class Run:
             self.tell(f"no better AP in {self.worse} epochs: stopped, as --patience asks")
         self._conclude()
         return 0
+
+    def _seen(self, epoch: int, step: int, count: int) -> tuple[Items, list[str]]:
+        """So many items of the batches from a step on, as all processes together see them, and the photos' names."""
+        dataset, batches = self.loader.dataset, self.batches.whole()
+        batches.start(epoch, step)
+        keys = list(islice(chain.from_iterable(batches), count))
+        return [dataset[key] for key in keys], [dataset.photos[key[2]].image_id for key in keys]
+
+    def _not_finite(self, values: dict[str, float]) -> InputError:
+        """What to say of a loss that is not finite; all pictures of that batch are put aside, in not_finite/."""
+        epoch, step = self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps
+        items, names = self._seen(epoch, step, self.batches.batch_size)
+        aside = self.out / "not_finite"
+        if self.first:
+            set_aside(aside, items, names, values)
+        parts = ", ".join(f"{name} {value}" for name, value in values.items())
+        return InputError(
+            f"the loss is {sum(values.values())} in epoch {epoch}, step {self.learner.done + 1} ({parts}); lower `lr`; "
+            f"see {', '.join(dict.fromkeys(names))}; they are in {aside} as the network got them"
+        )
 
     def _conclude(self) -> None:
         """Say what came of the run, naming only files that are there."""

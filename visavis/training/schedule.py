@@ -1,13 +1,12 @@
 """The optimiser, its learning rate by the batch, how the rate runs over the steps, and the mean of the weights."""
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Optimiser = Literal["adamw", "sgd"]
-Course = Literal["cosine", "steps"]
+from visavis.training.recipe import Course, Optimiser, Recipe
 
 WEIGHT_DECAY: dict[Optimiser, float] = {"adamw": 0.01, "sgd": 1e-4}
 DROPS = (16 / 26, 22 / 26)
@@ -24,11 +23,14 @@ def learning_rate(optimiser: Optimiser, batch_size: int) -> float:
     return 0.02 * batch_size / 16 if optimiser == "sgd" else 2e-4 * math.sqrt(batch_size / 16)
 
 
-def optimise(name: Optimiser, learning: list[nn.Parameter], rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW, or SGD with a momentum of 0.9."""
+def optimise(learning: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW, or SGD with a momentum of 0.9, at the recipe's rate."""
+    name = recipe.optimiser
+    rate = learning_rate(name, recipe.batch_size) if recipe.lr == "auto" else recipe.lr
+    decay = WEIGHT_DECAY[name] if recipe.weight_decay == "auto" else recipe.weight_decay
     if name == "sgd":
-        return torch.optim.SGD(learning, rate, momentum=0.9, weight_decay=weight_decay)
-    return torch.optim.AdamW(learning, rate, weight_decay=weight_decay)
+        return torch.optim.SGD(learning, rate, momentum=0.9, weight_decay=decay)
+    return torch.optim.AdamW(learning, rate, weight_decay=decay)
 
 
 def course(optimiser: torch.optim.Optimizer, name: Course, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

@@ -38,6 +38,16 @@ def scoring(init: str) -> tuple[Calibration, float]:
     return calibration.of_checkpoint(metadata), float(metadata.get("threshold", THRESHOLD))
 
 
+def weights(init: str, out: Path, resume: bool) -> str:
+    """The weights to load. Of a resumed run those that it left in `out`, which its state will replace: the ones that it
+    began from may be gone."""
+    from visavis.training import state
+
+    last = out / "last.safetensors"
+    left = resume and init != "none" and last.exists() and (out / state.NAME).exists()
+    return str(last) if left else init
+
+
 def _checkpoint(init: str) -> Path | None:
     """The checkpoint of ours that `init` stands for, if it stands for one."""
     if init == "shipped":

@@ -1,0 +1,62 @@
+"""Ranges of numbers as types of options: `size: Annotated[int | None, Range(1)] = None`.
+
+Options made in Python are plain values; `commandline.main` has `hold` check those that were typed.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from visavis.errors import InputError
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `least` to `most`, both among them unless they are in `without`. None and words are no numbers."""
+
+    least: float
+    most: float = math.inf
+    without: tuple[float, ...] = ()
+
+    def __contains__(self, value: float) -> bool:
+        return self.least <= value <= self.most and math.isfinite(value) and value not in self.without
+
+    def __str__(self) -> str:
+        least = f"{'more than' if self.least in self.without else 'at least'} {_text(self.least)}"
+        if self.most == math.inf:
+            return least
+        return f"{least} and {'less than' if self.most in self.without else 'at most'} {_text(self.most)}"
+
+
+Count = Annotated[int, Range(1)]
+AutoCount = Annotated[int | Literal["auto"], Range(1)]
+Share = Annotated[float, Range(0, 1)]
+Amount = Annotated[float, Range(0)]
+
+
+def hold(options: Any) -> None:
+    """Raise InputError for the first number that is outside the range of its type, in `options` and in the dataclasses
+    that it holds."""
+    hints = get_type_hints(type(options), include_extras=True)
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if is_dataclass(value):
+            hold(value)
+        for allowed in _ranges(hints[field.name]) if isinstance(value, int | float) else ():
+            if value not in allowed:
+                finite = "a finite number, " if not math.isfinite(value) else ""
+                raise InputError(f"`{field.name}` must be {finite}{allowed}, not {_text(value)}")
+
+
+def _ranges(hint: Any) -> Iterator[Range]:
+    """Those of a type, and of the types that it is made of."""
+    for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
+        if isinstance(part, Range):
+            yield part
+        elif get_args(part):
+            yield from _ranges(part)
+
+
+def _text(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
