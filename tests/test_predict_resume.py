@@ -59,7 +59,9 @@ def test_killed_at_random_moments_it_ends_with_the_same_results(photos: Path, tm
     words = (photos, "--device", "cpu", "--batch-size", "4", "--format", FORMATS, "--threshold", "0.3")
     undisturbed = typed("predict.py", *words, "--out", tmp_path / "a")
     assert undisturbed.returncode == 3, undisturbed.stderr
-    out, dice, kills = tmp_path / "b", random.Random(), 0
+    seed = 7
+    print(f"seed {seed}")  # pytest shows it where the test fails
+    out, dice, kills = tmp_path / "b", random.Random(seed), 0
     journal = out / runs.JOURNAL
     how: tuple[str, ...] = ()
     for _ in range(30):
