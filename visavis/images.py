@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from visavis.errors import ImageError
 
@@ -274,7 +274,8 @@ def opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
 
 
 class _Quiet:
-    """No warnings, and no limit of Pillow's own (178,956,970 pixels), while any thread is inside.
+    """No warnings, no limit of Pillow's own (178,956,970 pixels), and no leniency with files that are cut off, which a
+    program may have asked Pillow for (as face_recognition does when it is imported), while any thread is inside.
     `warnings.catch_warnings` alone, entered by several threads at once, may leave them off for good: the last to leave
     puts back what the first one set."""
 
@@ -283,12 +284,14 @@ class _Quiet:
         self._inside = 0
         self._catch = warnings.catch_warnings()
         self._limit = Image.MAX_IMAGE_PIXELS
+        self._lenient = ImageFile.LOAD_TRUNCATED_IMAGES
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
                 self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                self._lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
                 self._catch = warnings.catch_warnings()
                 self._catch.__enter__()
                 warnings.simplefilter("ignore")
@@ -299,6 +302,7 @@ class _Quiet:
             if self._inside == 0:
                 self._catch.__exit__(None, None, None)
                 Image.MAX_IMAGE_PIXELS = self._limit
+                ImageFile.LOAD_TRUNCATED_IMAGES = self._lenient
 
 
 _QUIET = _Quiet()
