@@ -467,7 +467,9 @@ def test_cancelling_breaks_off_at_once(site):
     async def go() -> float:
         async with Client(timeout=120.0, deadline=120.0, per_host=1, allow=[SITE]) as http:
             tasks = [asyncio.create_task(http.get(site.url("/mute"))) for _ in range(3)]
-            await asyncio.sleep(0.2)
+            async with asyncio.timeout(60):
+                while not site.count("/mute"):
+                    await asyncio.sleep(0.01)
             began = time.monotonic()
             for task in tasks:
                 task.cancel()

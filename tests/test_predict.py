@@ -275,6 +275,12 @@ def test_where_no_worker_can_start_the_run_ends_in_one_line(photos: Path, tmp_pa
     assert "crashed" not in (tmp_path / "out" / "files.csv").read_text()
 
 
+def cpu_seconds(process: int) -> float:
+    """What it has computed for so far."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_slow_detector_deep_in_its_own_code_is_interrupted_too(tmp_path: Path):
     Image.fromarray(ASTRONAUT).resize((4000, 4000)).save(tmp_path / "large.jpg")
     run = started("predict.py", tmp_path, "--out", tmp_path.parent / "out-slow", "--detector", "dlib_cnn")
@@ -282,9 +288,11 @@ def test_a_slow_detector_deep_in_its_own_code_is_interrupted_too(tmp_path: Path)
     deadline = time.monotonic() + 300
     while not table.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(1)  # it looks at the photo by now, which takes it a minute
+    before = cpu_seconds(run.pid)
+    while cpu_seconds(run.pid) < before + 1 and time.monotonic() < deadline:
+        time.sleep(0.02)  # until it looks at the photo, which takes it a minute
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=30)
+    _, said = run.communicate(timeout=300)  # at once, but on a machine that has little time for it
     assert run.returncode == 130, said
     assert "stopped after 0 of 1 inputs; --resume goes on" in said
     assert "Traceback" not in said

@@ -103,7 +103,9 @@ def test_a_journal_torn_anywhere_is_gone_on_with(photos: Path, tmp_path: Path, m
     assert predict.predict(options) == 3
     whole = results(tmp_path / "a")
     first, end = kept[0].index(b"\n") + 1, len(kept[0])
-    for cut in (first, random.randrange(first, end), end - 1):
+    seed = 11
+    print(f"seed {seed}")  # pytest shows it where the test fails
+    for cut in (first, random.Random(seed).randrange(first, end), end - 1):
         (tmp_path / "a" / runs.JOURNAL).write_bytes(kept[0][:cut])
         (tmp_path / "a/files.csv").write_text("path,status\nhalf a r")
         (tmp_path / "a/drawn/.visavis-left.tmp").write_bytes(b"half a picture")
