@@ -1,4 +1,4 @@
-"""Fine-tune a face detector on a data folder: `python train.py --epochs 10`.
+"""Fine-tune a face detector on a data folder, or a network that tells what faces tell: `python train.py --epochs 10`.
 
 What it writes, in runs/NAME: config.json (what was asked for, on what), first_batches.png (what the model sees),
 metrics.jsonl (a line every few steps and one an epoch), state.pt (what --resume needs), last.safetensors and
@@ -11,16 +11,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from dataset.checks import check, fingerprint
-from dataset.faces import FaceDataset
+from dataset import subjects
+from dataset.checks import fingerprint
 from dataset.photos import Photo, Photos
 from dataset.split import Shares
-from dataset.transforms import SPARE, Preset, preset
-from dataset.validation import evaluate
+from dataset.transforms import Preset
 from visavis import kinds
 from visavis.commands.commandline import Seconds, main
 from visavis.errors import InputError
@@ -31,8 +30,6 @@ from visavis.training.recipe import Recipe
 from visavis.training.run import Run
 
 if TYPE_CHECKING:
-    import torch
-
     from visavis.training.distributed import World
 
 ANEW = ("data", "teacher", "device", "workers", "save_every")
@@ -41,14 +38,15 @@ teacher's file must hold what they held."""
 
 _ARCH = (
     f"{', '.join(kinds.archs())}. mobilenet_v2_fpnlite is light enough for a CPU, mobilenet_v2_slim_fpnlite lighter "
-    "still; the shipped weights are of it. By default that of the weights to start from; without --init, resnet50_fpn "
-    "on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
+    "still; the shipped weights are of it. face_attributes tells mask, age and gender, from "
+    "attributes.csv in --data. By default that of the weights to start from; without --init, resnet50_fpn on a GPU and "
+    "mobilenet_v2_slim_fpnlite on a CPU."
 )
 
 
 @dataclass
 class Options:
-    """Fine-tune a face detector on the photos of a data folder."""
+    """Fine-tune a face detector on the photos of a data folder, or a network that tells mask, age and gender."""
 
     data: Path = Path("data")
     """Data folder, as download and clean (or `python -m dataset import`) make it."""
@@ -57,8 +55,8 @@ class Options:
     arch: Annotated[str | None, tyro.conf.arg(help=_ARCH)] = None
     init: str | None = None
     """Weights to start from: shipped (those that come with visavis), coco, imagenet, none (random ones), or a file
-    (a .safetensors file that train.py wrote, or a .pth file of torchvision's). By default coco, and shipped for the
-    architecture of the shipped weights."""
+    (a .safetensors file that train.py wrote, or a .pth file of torchvision's). By default coco, shipped for the
+    architecture of the shipped weights, and imagenet for face_attributes."""
     recipe: Recipe = Recipe()
     teacher: Path | None = None
     """A checkpoint of a better network with the same pyramid: learn to see what that sees, too."""
@@ -72,7 +70,7 @@ class Options:
     """Train on squares of this side, in pixels, put together from several photos, with faces of all sizes; else on
     each photo as it is. With it, `full` does not zoom out or crop: the mosaic does."""
     patience: Count | None = None
-    """Stop after this many epochs without a better AP."""
+    """Stop after this many epochs without a better validation."""
     size: Count | None = None
     """Shorter side of the photos in training, pixels (the longer is at most 4/3 of it); else the architecture's own."""
     shares: Shares = Shares()
@@ -110,11 +108,11 @@ def train(options: Options) -> int:
             if options.resume:
                 options = config.resumed(options, ANEW, tell=world.first)
             with precision.deterministic(options.deterministic):
+                options = _settled(options, world)
                 photos, held_out = _photos(options)
                 data = fingerprint(options.data, photos, held_out)
                 if options.resume:
                     config.check_data(options.out, data, options.data)
-                options = _settled(options, world)
                 run = begin(options, world, photos, held_out)
                 if options.resume:
                     config.check_teacher(options.out, run.described["teacher"], options.teacher)
@@ -139,14 +137,19 @@ def _photos(options: Options) -> tuple[Photos, Photos]:
         raise InputError("`freeze` and `trainable_layers` say the same thing twice; give one of them")
     if options.freeze == "heads-only" and options.teacher is not None:
         raise InputError("`freeze` heads-only: the pyramid, which learns from `teacher`, does not; give one of them")
+    subject = subjects.of(kinds.of_arch(str(options.arch))[1].LEARNS)
+    for name, value in subject.only.items():
+        if getattr(options, name) != value:
+            raise InputError(f"`{name}` means nothing to {options.arch}, which is no detector; leave it out")
     if not options.resume:
         config.check_new(options.out)
     photos, held_out = (Photos.load(options.data, split, options.shares) for split in ("train", "val"))
     if options.limit is not None:
         photos = photos.sample(options.limit, options.seed)
         held_out = held_out.sample(math.ceil(options.limit / 10), options.seed)
-    check(options.data, photos, held_out)
-    return photos, held_out
+    made = subject(options.data, photos, held_out)
+    made.check()
+    return made.photos, made.held_out
 
 
 def _settled(options: Options, world: "World") -> Options:
@@ -174,26 +177,27 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
 
     recipe, arch = options.recipe, str(options.arch)
     init = start.weights(str(options.init), options.out, options.resume)
-    photos = photos if isinstance(photos, Photos) else Photos(photos)
     named, kind = kinds.of_arch(arch)
+    subject = subjects.of(kind.LEARNS)(options.data, photos, held_out)
     on, chosen = device.choose(world.device(options.device))
     if on.type == "cuda" and world.size > 1:
         torch.cuda.set_device(on)
     arithmetic, why = precision.choose(options.precision, on)
-    ratios = photos.ratios() if options.mosaic is None else None  # mosaics have one shape
-    size = min(recipe.batch_size, len(photos))
-    batches = Batches(len(photos), size, options.seed, ratios, recipe.accumulate, world.rank, world.size)
+    count, ratios = subject.count(), subject.ratios(options.mosaic)
+    size = min(recipe.batch_size, count)
+    batches = Batches(count, size, options.seed, ratios, recipe.accumulate, world.rank, world.size)
     torch.manual_seed(options.seed)
-    model = _network(options, kind.network(arch, init, options.trainable_layers, options.freeze), on)
+    model = kind.network(arch, init, options.trainable_layers, options.freeze)
+    model = kind.ready(model, on, options.size or options.mosaic)
+    if options.channels_last:
+        model.to(memory_format=torch.channels_last)
     steps = recipe.epochs * batches.steps
     teacher = None if options.teacher is None else Path(options.teacher)
-    learner = Learner.of(model, recipe, steps, batches.sizes, on, arithmetic, world, teacher, options.compile)
+    sizes = batches.sizes
+    learner = Learner.of(model, kind.draws, recipe, steps, sizes, on, arithmetic, world, teacher, options.compile)
     if on.type == "cpu" and world.first and not options.resume and arch not in kind.LIGHT:
         cost.say_what_a_step_takes(model, arch, batches.sizes, options.mosaic is not None)
-    augmented = preset(options.transforms, reframe=options.mosaic is None)
-    spare = SPARE[options.transforms] if options.mosaic is None else 2.0
-    needed = math.ceil(spare * model.transform.largest)
-    dataset = FaceDataset(photos, augmented, options.mosaic, needed, options.seed, as_bytes=True)
+    dataset = subject.dataset(model, options.transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
     scoring, threshold = start.scoring(init)
     # A checkpoint travels: names, not the folders of the machine that made it.
@@ -204,8 +208,8 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
         learner,
         batches,
         loader(dataset, batches, workers, in_worker),
-        validate=lambda model, stop: evaluate(model, held_out, on, world, stop, named, scoring),
-        held_out=held_out,
+        subject,
+        validate=lambda model, stop: subject.judged(model, on, world, stop, named, scoring),
         epochs=recipe.epochs,
         patience=options.patience,
         save_every=options.save_every,
@@ -221,26 +225,16 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
         },
         epoch_over=dataset.tell_unreadable,
     )
-    _introduce(options, run, len(photos), f"device: {chosen}", f"precision: {why}")
+    _introduce(options, run, f"device: {chosen}", f"precision: {why}")
     return run
 
 
-def _network(options: Options, model: Any, on: "torch.device") -> Any:
-    """The network on its device, as it is to be in training."""
-    import torch
-
-    from visavis.detectors.faster_rcnn.strides import settle
-
-    model.transform.in_training = options.size or options.mosaic
-    settle(model.to(on))
-    return model.to(memory_format=torch.channels_last) if options.channels_last else model
-
-
-def _introduce(options: Options, run: Run, photos: int, *how: str) -> None:
+def _introduce(options: Options, run: Run, *how: str) -> None:
     """Say what is going to be learnt, from what, and how: all that was not asked for in so many words."""
     recipe, learner = options.recipe, run.learner
     if run.batches.batch_size < recipe.batch_size:
-        run.tell(f"--batch-size {recipe.batch_size} is more than there are photos: {photos} a step")
+        count = len(run.loader.dataset)
+        run.tell(f"--batch-size {recipe.batch_size} is more than there are to learn from: {count} a step")
     if options.init == "none" and options.freeze is None:
         run.tell("--init none: all layers learn, whatever --trainable-layers says")
     processes = (f"process 1 of {learner.world.size}",) if learner.world.size > 1 else ()
@@ -248,8 +242,8 @@ def _introduce(options: Options, run: Run, photos: int, *how: str) -> None:
     parts = f" in {recipe.accumulate} parts" if recipe.accumulate > 1 else ""
     run.tell(
         f"{options.arch} from {options.init}: {sum(p.numel() for p in learner.learning):,} of "
-        f"{sum(p.numel() for p in learner.model.parameters()):,} parameters learn; {photos} photos, "
-        f"{len(run.held_out)} for validation; {run.steps} steps of {run.batches.batch_size}{parts}, "
+        f"{sum(p.numel() for p in learner.model.parameters()):,} parameters learn; {len(run.subject.photos)} photos, "
+        f"{len(run.subject.held_out)} for validation; {run.steps} steps of {run.batches.batch_size}{parts}, "
         f"{recipe.optimiser}, learning rate {learner.rate:.2g}, {recipe.schedule}"
     )
 

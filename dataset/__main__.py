@@ -80,13 +80,14 @@ class Look:
 
 @dataclass
 class Import:
-    """Make a data folder of your own photos and labels: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a
-    CSV of boxes."""
+    """Make a data folder of your own photos and labels: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, a
+    CSV of boxes, UTKFace, FairFace, or photos of people with and without masks."""
 
     source: tyro.conf.Positional[tuple[str, ...]]
     """[wider|coco|voc|yolo|cvat|label-studio|csv] and the labels: wider_face_*_bbx_gt.txt, COCO's JSON, VOC's folder,
     YOLO's data.yaml, CVAT's annotations.xml (CVAT for images 1.1), Label Studio's JSON or JSON-MIN, or a CSV
-    image,x1,y1,x2,y2[,identity][,use] with a row a face (empty coordinates: a photo without one)."""
+    image,x1,y1,x2,y2[,identity][,use] with a row a face (empty coordinates: a photo without one). Or
+    utkface|fairface|masks and the folder of that set (docs/attributes.md): these may join others in --out."""
     out: Path
     """Data folder to make."""
     images: Path | None = None

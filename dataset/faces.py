@@ -30,6 +30,32 @@ _WORKERS = 255
 """Loading processes that count for themselves; beyond them, counts may be too low."""
 
 
+class Unreadable:
+    """How many times something could not be read, whichever of the loading processes met it."""
+
+    def __init__(self) -> None:
+        import torch
+
+        # Seen by all of them: what each counted.
+        self._counts = torch.zeros(_WORKERS, dtype=torch.int64).share_memory_()
+
+    @property
+    def count(self) -> int:
+        """So many, since `tell`."""
+        return int(self._counts.sum())
+
+    def add(self) -> None:
+        """One more."""
+        self._counts[(1 + _worker()) % _WORKERS] += 1
+
+    def tell(self, all_in_all: int, what: str) -> int:
+        """Say how many there were, if any, and count anew."""
+        if number := self.count:
+            say(f"{number} of {all_in_all} {what} could not be read in this epoch, and others stood in")
+            self._counts[:] = 0
+        return number
+
+
 class FaceDataset:
     """Photos and targets as torchvision's detectors want them (a map-style torch Dataset).
 
@@ -63,7 +89,6 @@ class FaceDataset:
         seed: int | None = None,
         as_bytes: bool = False,
     ) -> None:
-        import torch
 
         self.photos = photos if isinstance(photos, Photos) else Photos(photos)
         self.transforms = transforms
@@ -71,8 +96,7 @@ class FaceDataset:
         self.size = size
         self.seed = seed
         self.as_bytes = as_bytes
-        # Seen by all loading processes: how many photos each of them could not read.
-        self._failed = torch.zeros(_WORKERS, dtype=torch.int64).share_memory_()
+        self.failed = Unreadable()
         self._froze = False
 
     @classmethod
@@ -88,14 +112,15 @@ class FaceDataset:
     @property
     def unreadable(self) -> int:
         """How many times a photo could not be read since `tell_unreadable`."""
-        return int(self._failed.sum())
+        return self.failed.count
 
     def tell_unreadable(self) -> int:
         """Say how many photos could not be read, if any, and count anew: for the end of an epoch."""
-        if number := self.unreadable:
-            say(f"{number} of {len(self)} photos could not be read in this epoch, and others stood in")
-            self._failed[:] = 0
-        return number
+        return self.failed.tell(len(self), "photos")
+
+    def name(self, number: int) -> str:
+        """The photo's image_id."""
+        return self.photos[number].image_id
 
     def __getitem__(self, key: "int | Key") -> "tuple[torch.Tensor, dict[str, Any]]":
         from dataset.samplers import seed_of, seeded
@@ -152,7 +177,7 @@ class FaceDataset:
             try:
                 picture, times = read_reduced(photo.path, self.size, photo.max_pixels)
             except ImageError as error:
-                self._failed[(1 + _worker()) % _WORKERS] += 1
+                self.failed.add()
                 say(f"left out: {photo.path}: {error}")
                 continue
             return (number, *_reduced(photo, picture, times, self.size))

@@ -18,6 +18,12 @@ SPARE = {"none": 1.0, "light": 1.0, "full": 1.5}
 as the usual one, as many are left. What is cropped more tightly is enlarged, as small photos are."""
 
 
+def check(name: str) -> None:
+    """Raise InputError where there is no preset of that name."""
+    if name not in PRESETS:
+        raise InputError(f"unknown `transforms` {name!r}; there are {', '.join(PRESETS)}")
+
+
 def preset(name: str, reframe: bool = True) -> Any:
     """A transform of (image, target) by name, which leaves bytes bytes; None for `none`.
 
@@ -29,8 +35,7 @@ def preset(name: str, reframe: bool = True) -> Any:
 
     Raises InputError for another name.
     """
-    if name not in PRESETS:
-        raise InputError(f"unknown `transforms` {name!r}; there are {', '.join(PRESETS)}")
+    check(name)
     from torchvision.transforms import v2
 
     from dataset.augmentations import Crop, Darker, Hide, Recompressed, Scaled

@@ -16,7 +16,7 @@ from visavis.faces import Faces
 from visavis.images import read
 from visavis.messages import say
 from visavis.metrics import judge, score
-from visavis.training.run import Validation
+from visavis.training.validation import Validation
 
 if TYPE_CHECKING:
     import torch

@@ -11,9 +11,9 @@ import pytest
 import torch
 from skimage import data
 
-from visavis import checkpoint, load_detector
+from visavis import checkpoint, load_detector, onnx_files
 from visavis.checkpoint import SHIPPED
-from visavis.detectors.faster_rcnn import backends, exported, openvino_cache
+from visavis.detectors.faster_rcnn import backends, openvino_cache
 from visavis.detectors.faster_rcnn.architectures import build, norm_eps
 from visavis.detectors.faster_rcnn.eager import of_model
 from visavis.errors import InputError
@@ -82,7 +82,7 @@ def test_a_checkpoint_is_exported_once_when_asked_for(cache, tmp_path, capsys):
     assert plain.about.runs.startswith("torch") and not cache.exists()  # nothing is made unasked
     expected = plain.detect([picture])[0]
     cache.mkdir(parents=True)
-    (cache / f"{checkpoint.fingerprint(path)}-{exported.MADE}.onnx").write_bytes(b"cut off")  # is no such file
+    (cache / f"{checkpoint.fingerprint(path)}-{onnx_files.MADE}.onnx").write_bytes(b"cut off")  # is no such file
     for said in (True, False):
         faces = load_detector(path, "cpu", backend="onnxruntime").detect([picture])[0]
         assert ("exporting" in capsys.readouterr().err) == said
@@ -95,17 +95,17 @@ def test_an_onnx_file_of_another_checkpoint_is_passed_over(tmp_path):
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(SHIPPED.read_bytes())
     copy.with_suffix(".onnx").write_bytes(SHIPPED.with_suffix(".onnx").read_bytes())
-    assert exported.beside(copy) == copy.with_suffix(".onnx")
+    assert onnx_files.beside(copy) == copy.with_suffix(".onnx")
     made = copy.with_suffix(".onnx").read_bytes()
-    copy.with_suffix(".onnx").write_bytes(made.replace(b'{"made": %d' % exported.MADE, b'{"made": 0'))
-    assert exported.beside(copy) is None  # of a release before
+    copy.with_suffix(".onnx").write_bytes(made.replace(b'{"made": %d' % onnx_files.MADE, b'{"made": 0'))
+    assert onnx_files.beside(copy) is None  # of a release before
     copy.with_suffix(".onnx").write_bytes(made)
     checkpoint.relabel(copy, checkpoint.metadata(copy) | {"temperature": 2.0})
-    assert exported.beside(copy) is None
+    assert onnx_files.beside(copy) is None
     assert load_detector(copy, "cpu").about.runs.startswith("torch")
     for other in (b"some other program's", b"", b"123", b"[]", b'{"made": 4'):
         copy.with_suffix(".onnx").write_bytes(other)
-        assert exported.beside(copy) is None
+        assert onnx_files.beside(copy) is None
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])

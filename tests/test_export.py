@@ -15,9 +15,8 @@ from PIL import Image
 from skimage import data
 from typed import typed
 
-from visavis import checkpoint, load_detector
+from visavis import checkpoint, load_detector, onnx_files
 from visavis.checkpoint import SHIPPED
-from visavis.detectors.faster_rcnn import exported
 from visavis.images import Picture
 
 PHOTOS = 200
@@ -144,13 +143,13 @@ def test_the_file_is_valid_and_says_what_it_is_of(written):
     assert [one.name for one in model.graph.output] == ["boxes", "scores"]
     (entry,) = model.metadata_props
     known = json.loads(entry.value)
-    assert known == exported.metadata(written)
+    assert known == onnx_files.metadata(written)
     assert known["checkpoint"] == checkpoint.fingerprint(SHIPPED)
     assert known["threshold"] == load_detector(device="cpu").threshold
 
 
 def test_the_shipped_file_is_of_the_shipped_checkpoint(written):
-    shipped = exported.beside(SHIPPED)
+    shipped = onnx_files.beside(SHIPPED)
     assert shipped is not None, (
         "visavis/weights holds an ONNX file of another checkpoint: python -m visavis.export --overwrite"
     )

@@ -33,7 +33,7 @@ STOREYS = [
     {"detectors", "analysers", "kinds", "training"},
     {"data"},
     {"effects", "charts"},
-    {"calibration", "checkpoint", "metrics", "drawing", "page", "sources", "sight"},
+    {"calibration", "checkpoint", "onnx_files", "metrics", "drawing", "page", "sources", "sight"},
     {"video", "rewriting"},
     {"faces"},
     {"boxes", "images"},
@@ -96,7 +96,7 @@ def arrows() -> list[tuple[str, str]]:
 
 def test_who_imports_whom() -> None:
     found = arrows()
-    assert ("train", "dataset.faces") in found and ("clean.look", "visavis.images") in found  # the reader reads
+    assert ("train", "dataset.subjects") in found and ("clean.look", "visavis.images") in found  # the reader reads
     wrong = [
         f"{name} imports {imported}"
         for name, imported in found

@@ -123,7 +123,8 @@ def test_workers_and_parts_of_an_epoch_do_not_matter(folder, undisturbed, tmp_pa
 
 def test_resuming_reads_the_options_and_says_what_differs(folder, undisturbed, capsys):
     before = (undisturbed / "last.safetensors").read_bytes()
-    given = train.Options(out=undisturbed, resume=True, epochs=5, save_every=7, lr=0.5)
+    asked = {"out": undisturbed, "resume": True, "epochs": 5, "save_every": 7, "lr": 0.5}
+    given = config.renewed(train.Options(), asked)
     assert train.train(given) == 0
     said = capsys.readouterr().err
     assert "--epochs 2, not 5: the run began so" in said and "--lr 0.001, not 0.5" in said

@@ -22,7 +22,8 @@ from visavis.faces import Faces
 from visavis.metrics import doubtful, judge, score
 from visavis.training import config, cost, start
 from visavis.training.distributed import World
-from visavis.training.run import Run, Validation
+from visavis.training.run import Run
+from visavis.training.validation import Validation
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,9 @@ def test_without_arch_a_cpu_trains_the_shipped_light_network_and_keeps_its_thres
     scores = [load_detector(path, "cpu", 0.05, backend="torch").detect(picture)[0].scores
               for path in (SHIPPED, out / "best.safetensors")]  # fmt: skip
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
-    assert train.train(train.Options(out=out, resume=True, epochs=1)) == 0  # the architecture is the run's
+    assert (
+        train.train(config.renewed(train.Options(), {"out": out, "resume": True, "epochs": 1})) == 0
+    )  # the architecture is the run's
 
 
 def test_a_heavy_network_on_a_cpu_says_what_a_step_takes(capsys, monkeypatch):
@@ -196,7 +199,7 @@ def run_of(out, **state):
     learner = Nothing()
     learner.world = type("World", (), {"first": True, "size": 1})()
     batches = type("Batches", (), {"batch_size": 1, "steps": 1})()
-    made = Run(out, learner, batches, [], lambda *_: None, [], 1, None, 300, 0.625, {}, {}, lambda: 0)
+    made = Run(out, learner, batches, [], Nothing(), lambda *_: None, 1, None, 300, 0.625, {}, {}, lambda: 0)
     for name, value in state.items():
         setattr(made, name, value)
     return made
@@ -225,22 +228,18 @@ def found_of(faces, false_score):
     return Validation(score(truth, found), judge(truth, found), {})
 
 
-def test_a_threshold_is_chosen_by_a_hundred_faces_and_kept_with_fewer(tmp_path, capsys):
+def test_a_threshold_is_chosen_by_a_hundred_faces_and_kept_with_fewer(tmp_path):
     few, enough = found_of(99, 0.2), found_of(100, 0.2)
-    made = run_of(tmp_path)
-    assert made._threshold(None) == made._threshold(few.scores) == 0.625
-    assert made._threshold(enough.scores) == pytest.approx(0.5)  # halfway between 0.8 and 0.2
-    made.evaluated = 1
-    made._reservations(few, 0.625)
-    assert "99 faces for validation are too few" in capsys.readouterr().err
-    made._reservations(enough, 0.5)
-    assert capsys.readouterr().err == ""
+    assert few.threshold(0.625) == 0.625
+    assert enough.threshold(0.625) == pytest.approx(0.5)  # halfway between 0.8 and 0.2
+    (said,) = few.reservations(tmp_path, 0.625)
+    assert "99 faces for validation are too few" in said
+    assert enough.reservations(tmp_path, 0.5) == []
 
 
-def test_false_finds_that_are_surer_than_half_of_the_right_ones_are_pointed_out(tmp_path, capsys):
-    made = run_of(tmp_path, evaluated=1)
-    made._reservations(found_of(100, 0.9), 0.5)
-    assert "1 false finds in the validation photos are surer than half of the right ones" in capsys.readouterr().err
+def test_false_finds_that_are_surer_than_half_of_the_right_ones_are_pointed_out(tmp_path):
+    (said,) = found_of(100, 0.9).reservations(tmp_path, 0.5)
+    assert "1 false finds in the validation photos are surer than half of the right ones" in said
     assert doubtful(found_of(5, 0.9).judged, 0.5) == 1
     assert doubtful(found_of(5, 0.8).judged, 0.5) == 0  # as sure as they are, and no surer
     assert doubtful(found_of(5, 0.9).judged, 0.95) == 0  # it does not count

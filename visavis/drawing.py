@@ -49,10 +49,12 @@ def boxes_on(
     kind: str = "found",
     texts: Sequence[str | tuple[str, ...]] | None = None,
     colours: Sequence[Colour] | None = None,
+    own: Sequence[Colour | None] | None = None,
 ) -> Picture:
     """A copy of `picture` (height, width, 3) uint8 RGB with the faces' boxes.
 
-    kind: one of `COLOURS`. colours: to take turns from left to right, instead of the kind's one.
+    kind: one of `COLOURS`. colours: to take turns from left to right, instead of the kind's one. own: one a face that
+    it has before all others, or None.
     texts: one a face, "" for none, or several, of which the first that has room is taken; by default the scores of
     what was found, and nothing for the other kinds.
     Lines and letters grow with the picture and shrink with the face; a text that is too wide for its face, or would
@@ -73,6 +75,7 @@ def boxes_on(
     colour = {
         face: turns[n % len(turns)] for n, face in enumerate(np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable"))
     }
+    colour |= {face: one for face, one in enumerate(own or ()) if one is not None}
     visible = [i for i in np.argsort(np.asarray(faces.scores), kind="stable") if (boxes[i, 2:] > boxes[i, :2]).all()]
     for index in visible:
         _frame(pen, boxes[index], colour[index], size)

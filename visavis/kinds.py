@@ -9,14 +9,25 @@ from typing import Any
 
 from visavis.errors import InputError
 
-KINDS: dict[str, str] = {"faster_rcnn": "visavis.detectors.faster_rcnn.kind"}
+KINDS: dict[str, str] = {
+    "faster_rcnn": "visavis.detectors.faster_rcnn.kind",
+    "face_attributes": "visavis.analysers.attributes.kind",
+}
 """Kind -> its module. What a module of a kind has:
 
 ARCHS, LIGHT    names of its architectures, and of those that a CPU can train
+LEARNS          what its networks learn: one of dataset.subjects
+INIT            the weights that a training starts from by default
+GOAL            what decides which weights are the best
+USE, NO_USE     what to say at the end of a training, with {weights}, and where it came to nothing
 load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
 export          (path, out): write the checkpoint as an ONNX file
 network         (arch, init, trainable_layers, freeze) -> the network that train.py trains
-detector        (network, threshold, device) -> a detector of a network in training, for validation
+ready           (network, device, size) -> the network, ready to learn there from pictures of that size
+draws           (network) -> what the network draws in training (visavis.training.draws)
+spread          (network, device): what it needs to learn in several processes
+detector        (network, threshold, device) -> a detector of a network in training, for validation; detectors only
+analyser        path -> an analyser, for visavis.load_analyser
 described       (network) -> what a checkpoint's metadata say of this kind of network besides its arch
 """
 

@@ -1,4 +1,5 @@
-"""Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a CSV.
+"""Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a CSV; and
+into them UTKFace, FairFace, and photos of people with and without masks.
 
 One file a format; `take_in` and `FORMATS` are what they share. docs/formats.md says what each keeps and loses.
 """
@@ -23,8 +24,14 @@ FORMATS: dict[str, str] = {
     "cvat": "dataset.formats.cvat",
     "label-studio": "dataset.formats.label_studio",
     "csv": "dataset.formats.boxes_csv",
+    "utkface": "dataset.formats.utkface",
+    "fairface": "dataset.formats.fairface",
+    "masks": "dataset.formats.masks",
 }
 """Name -> module with `read(source, wanted) -> iterator of Labelled` and, where it is written, `write(photos, out)`."""
+
+TELLS = ("utkface", "fairface", "masks")
+"""Those that tell attributes of the faces. Several of them can be taken into one data folder, one after the other."""
 
 
 YOLO_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.data")
@@ -39,7 +46,7 @@ def import_labels(
     negatives: a folder of photos without any face, all of them added. Raises InputError with file and row.
     """
     read: Callable[[Path, Wanted], Iterator[Labelled]] = _module(kind).read
-    return take_in(lambda: read(source, wanted), out, negatives, wanted.exif)
+    return take_in(lambda: read(source, wanted), out, negatives, wanted.exif, add=kind in TELLS)
 
 
 def import_csv(source: Path, out: Path, negatives: Path | None = None) -> tuple[int, int, int]:

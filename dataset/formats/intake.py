@@ -18,16 +18,19 @@ SAME = 0.95
 
 
 def take_in(
-    read: Callable[[], Iterable[Labelled]], out: Path, negatives: Path | None, exif: Exif = "auto"
+    read: Callable[[], Iterable[Labelled]],
+    out: Path,
+    negatives: Path | None,
+    exif: Exif = "auto",
+    add: bool = False,
 ) -> tuple[int, int, int]:
     """Make the data folder `out` of what `read` gives. Returns photos, faces to learn, and photos that failed.
 
     exif: as in `Wanted`. Photos are linked (copied where the file system cannot). Each is decoded first; one that
-    cannot be is a row with its reason. Raises InputError for bad rows, missing photos, and where `out` holds a data
-    folder.
+    cannot be is a row with its reason. add: where `out` holds attributes of other photos already, these join them.
+    Raises InputError for bad rows, missing photos, and where `out` holds a data folder that they may not join.
     """
-    if (out / "labels.csv").exists():
-        raise InputError(f"{out} holds labels already; give another --out")
+    before = _before(out, add)
     taken: dict[str, Labelled] = {}
     forget_folders()
     for one in read():
@@ -47,6 +50,8 @@ def take_in(
         taken[image_id] = Labelled(image, path, "")
     if not taken:
         raise InputError("the source names no photo")
+    if there := taken.keys() & {row["image_id"] for row in before.get("downloads.csv", [])}:
+        raise InputError(f"{out} holds {min(there)} already; give another --out, or remove {out} and import all again")
     twice, fitting = [], Fitting(exif)
     for one in taken.values():
         if count := drop_repeated(one):
@@ -59,12 +64,23 @@ def take_in(
     say_some("boxes lie outside of their photos:", _outside(taken, rows))
     failed = [row for row in rows if row["status"] != "ok"]
     say_some("photos cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed])
-    tables.write(out / "downloads.csv", rows)
-    if any(one.ignore or any(one.flags) for one in taken.values()):
-        tables.write(out / "faces.csv", _face_rows(taken))
-    tables.write(out / "labels.csv", _label_rows(taken))
+    new = {"downloads.csv": rows, "faces.csv": _face_rows(taken), "attributes.csv": _attribute_rows(taken)}
+    for name, some in (new | {"labels.csv": _label_rows(taken)}).items():  # labels.csv last: with it, all is there
+        whole = [*before.get(name, []), *some]
+        if whole or name == "labels.csv":
+            tables.write(out / name, whole)
     count = sum(len(taken[str(row["image_id"])].boxes) for row in rows if row["status"] == "ok")
     return len(rows), count, len(failed)
+
+
+def _before(out: Path, add: bool) -> dict[str, list[tables.Row]]:
+    """The rows that the tables of `out` hold already. Raises InputError where they may not be added to."""
+    if not (out / "labels.csv").exists():
+        return {}
+    if not (add and (out / "attributes.csv").exists()):
+        raise InputError(f"{out} holds labels already; give another --out")
+    names = ("downloads.csv", "faces.csv", "attributes.csv", "labels.csv")
+    return {name: list(tables.rows(out / name)) for name in names if (out / name).exists()}
 
 
 def _outside(taken: dict[str, Labelled], rows: list[dict[str, object]]) -> list[str]:
@@ -83,17 +99,19 @@ def drop_repeated(one: Labelled) -> int:
     """Keep one of the boxes that lie on the same spot (`SAME`); returns how many are left out. A box that is learnt
     from is not ignored as well."""
     flags = one.flags or [""] * len(one.boxes)
+    told = one.attributes or [{} for _ in one.boxes]
     before = len(one.boxes) + len(one.ignore)
-    kept: list[tuple[Box, str]] = []
-    for box, flag in zip(one.boxes, flags, strict=True):
-        if not any(_same_spot(box, other) for other, _ in kept):
-            kept.append((box, flag))
+    kept: list[tuple[Box, str, dict[str, str]]] = []
+    for box, flag, attributes in zip(one.boxes, flags, told, strict=True):
+        if not any(_same_spot(box, other) for other, _, _ in kept):
+            kept.append((box, flag, attributes))
     ignored: list[Box] = []
     for box in one.ignore:
-        if not any(_same_spot(box, other) for other in [*ignored, *(other for other, _ in kept)]):
+        if not any(_same_spot(box, other) for other in [*ignored, *(other for other, _, _ in kept)]):
             ignored.append(box)
-    one.boxes = [box for box, _ in kept]
-    one.flags = [flag for _, flag in kept] if one.flags else []
+    one.boxes = [box for box, _, _ in kept]
+    one.flags = [flag for _, flag, _ in kept] if one.flags else []
+    one.attributes = [attributes for _, _, attributes in kept] if one.attributes else []
     one.ignore = ignored
     return before - len(one.boxes) - len(ignored)
 
@@ -135,6 +153,13 @@ def _face_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
             yield {"image_id": image_id, **_sides(box), "source": f"import {flag}".strip(), "use": "train"}
         for box in one.ignore:
             yield {"image_id": image_id, **_sides(box), "source": "import", "use": "ignore"}
+
+
+def _attribute_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
+    """attributes.csv: the faces of which something is told."""
+    for image_id, one in taken.items():
+        for box, told in zip(one.boxes, one.attributes, strict=True) if one.attributes else ():
+            yield {"image_id": image_id, **_sides(box), **told}
 
 
 def _take(image_id: str, one: Labelled, out: Path, fitting: Fitting) -> dict[str, object]:

@@ -31,7 +31,8 @@ class Labelled:
     where: file and row, for messages. flags: what the format says of each of `boxes`, or "". size: height and width
     that the labels say the photo has, pixels. displayed: boxes are known to be of the photo as displayed, even where
     the size is the one before its EXIF orientation. of_shares: they were shares of the photo's sides, which are by
-    now multiplied by those of the photo as displayed.
+    now multiplied by those of the photo as displayed. attributes: a row of attributes.csv for each of `boxes`, without
+    its box; none where the format says nothing of the faces but where they are.
     """
 
     image: str
@@ -44,6 +45,7 @@ class Labelled:
     size: tuple[int, int] | None = None
     displayed: bool = False
     of_shares: bool = False
+    attributes: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,32 @@ each face is then in every table, format, caption and page by itself.
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
+from visavis import checkpoint, kinds
 from visavis.analysers.protocol import Analyser
 from visavis.errors import InputError
 
 __all__ = ["ANALYSERS", "Analyser", "load_analyser"]
 
 ANALYSERS: dict[str, str] = {
+    "mask": "visavis.analysers.attributes.analyser:mask",
+    "age": "visavis.analysers.attributes.analyser:age",
+    "gender": "visavis.analysers.attributes.analyser:gender",
     "sharpness": "visavis.analysers.sharpness:Sharpness",
 }
 """Name -> `module:function`, which makes an Analyser."""
 
 
 def load_analyser(name: str) -> Analyser:
-    """An analyser of `ANALYSERS`, by its name. Raises InputError where there is none of that name, or its package or
-    weights are not installed.
+    """An analyser of `ANALYSERS`, by its name, or the path of a checkpoint that train.py wrote, which says all that it
+    can. Raises InputError where there is none of that name, or its package or weights are not installed.
     """
+    if name.endswith(".safetensors"):
+        path = Path(name)
+        return kinds.of(checkpoint.metadata(path), path).analyser(path)
     if name not in ANALYSERS:
-        raise InputError(f"no analyser {name!r}; there are {', '.join(ANALYSERS)}")
+        raise InputError(f"no analyser {name!r}; there are {', '.join(ANALYSERS)}, or give a file of weights")
     module, function = ANALYSERS[name].split(":")
     make: Callable[[], Analyser] = getattr(import_module(module), function)
     return make()

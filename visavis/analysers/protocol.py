@@ -28,8 +28,14 @@ class Analysers:
     """Several analysers, one after the other, as one."""
 
     def __init__(self, several: Sequence[Analyser]) -> None:
-        self._several = list(several)
-        self.attributes = tuple(name for one in several for name in one.attributes)
+        self._several: list[Analyser] = []
+        for one in several:
+            joined = _joined(self._several, one)
+            if joined is None:
+                self._several.append(one)
+            else:
+                self._several[joined[0]] = joined[1]
+        self.attributes = tuple(name for one in self._several for name in one.attributes)
         self.keypoints = next((one.keypoints for one in reversed(self._several) if one.keypoints), ())
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
@@ -40,3 +46,15 @@ class Analysers:
                 raise ValueError(f"{type(one).__name__} must give back its {len(faces)} faces, with its attributes")
             faces = replace(faces, keypoints=told.keypoints, attributes=faces.attributes | told.attributes)
         return faces
+
+
+def _joined(several: Sequence[Analyser], one: Analyser) -> tuple[int, Analyser] | None:
+    """Which of `several` can say what `one` says in the same look, and the analyser that does; None where none can.
+
+    Those that can have a method `joined`, which takes the other and gives that analyser, or None.
+    """
+    for number, other in enumerate(several):
+        join = getattr(other, "joined", None)
+        if join is not None and (together := join(one)) is not None:
+            return number, together
+    return None

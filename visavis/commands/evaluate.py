@@ -19,6 +19,7 @@ from tqdm import tqdm
 import visavis
 from visavis import calibration, charts, metrics
 from visavis.checkpoint import SHIPPED
+from visavis.commands import evaluate_attributes
 from visavis.data.photos import Photo, labels_within, load_photos
 from visavis.data.split import Shares
 from visavis.detectors import DETECTORS
@@ -80,6 +81,9 @@ class Options:
     calibrate: bool = False
     """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
     in its checkpoint: from then on they can."""
+    analyse: str = ""
+    """Score what is said of faces instead: mask, age, gender, or paths of checkpoints that train.py wrote, with commas
+    between, on the faces of attributes.csv in --data. With --calibrate, their scores are fitted to these faces."""
     rethreshold: bool = False
     """With --calibrate: its threshold becomes that of the best F1 on these photos, and redaction covers what is found
     from the score of the best F2 on, which recall counts for twice as much in."""
@@ -92,6 +96,10 @@ def evaluate(options: Options) -> int:
     from visavis import device
 
     names = _check(options)
+    if options.analyse:
+        asked = [name.strip() for name in options.analyse.split(",")]
+        shares = Shares(options.val, options.test)
+        return evaluate_attributes.evaluate(asked, options.data, options.split, shares, options.out, options.calibrate)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )
@@ -285,6 +293,10 @@ def _check(options: Options) -> list[str]:
     for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
         if getattr(options, name) != usual[name]:
             raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
+    of_attributes = ("data", "split", "val", "test", "out", "overwrite", "calibrate", "analyse")
+    for name, default in usual.items() if options.analyse else ():
+        if name not in of_attributes and getattr(options, name) != default:
+            raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or --analyse")
     if options.rethreshold and not options.calibrate:
         raise InputError("--rethreshold goes with --calibrate, which writes to the checkpoint; give both or none")
     if options.out.exists() and not options.out.is_dir():
@@ -293,7 +305,7 @@ def _check(options: Options) -> list[str]:
         raise InputError(f"{options.out} holds an evaluation already; give another --out, or --overwrite")
     if not options.detector:
         raise InputError("--detector: give at least one")
-    for source in options.detector if options.calibrate else ():
+    for source in options.detector if options.calibrate and not options.analyse else ():
         if source in DETECTORS and source != "shipped":
             raise InputError(f"--calibrate: {source} has no checkpoint to store a calibration in; leave it out")
     stems = [Path(source).with_suffix("") for source in options.detector]

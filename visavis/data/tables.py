@@ -29,6 +29,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "clean.csv": ("image_id", "keep", "reason", "detail"),
     "faces.csv": ("image_id", "x1", "y1", "x2", "y2", "source", "use"),
     "groups.csv": ("image_id", "group"),
+    "attributes.csv": ("image_id", "x1", "y1", "x2", "y2", "mask", "age", "age_low", "age_high", "gender"),
 }
 """The tables of the data folder; README.md says what a row of each is, docs/reasons.md what the reasons mean."""
 
@@ -172,5 +173,6 @@ def _where_from(path: Path) -> str:
         "clean.csv": "make it with `python -m clean`",
         "faces.csv": "make it with `python -m clean`",
         "groups.csv": "make it with `python -m clean`",
+        "attributes.csv": "make it with `python -m dataset import utkface`, `fairface` or `masks`",
     }
     return makers.get(path.name, "check the name")

@@ -5,6 +5,7 @@ from functools import cache
 
 from visavis.analysers import load_analyser
 from visavis.analysers.protocol import Analysers
+from visavis.drawing import Colour
 from visavis.faces import Faces
 from visavis.images import Picture
 
@@ -28,9 +29,22 @@ class Analysis:
         return self.loaded().analyse(picture, faces) if self.names else faces
 
 
+LEFT_OUT = ("_score", "_low", "_high")
+"""What names of attributes end in that say how sure another one is: in tables, but not in captions."""
+
+
 @cache
 def _loaded(names: tuple[str, ...]) -> Analysers:
     return Analysers([load_analyser(name) for name in names])
+
+
+MASKS: dict[str, Colour] = {"worn": (90, 205, 95), "none": (255, 95, 85), "wrong": (255, 176, 0)}
+"""The colour of a face's box by its `mask`. They bear dark letters, and the caption says it in words, too."""
+
+
+def colours(faces: Faces) -> list[Colour | None]:
+    """The colour of each face's box that what is said of it asks for, if anything does."""
+    return [MASKS.get(str(mask)) for mask in faces.attributes.get("mask", [None] * len(faces))]
 
 
 def captions(faces: Faces) -> list[tuple[str, ...]]:
@@ -38,7 +52,8 @@ def captions(faces: Faces) -> list[tuple[str, ...]]:
     scores = [f"{score:.2f}" for score in faces.scores] if faces.scores is not None else []
     if not faces.attributes:
         return [(score,) for score in scores]
-    columns = {name: [_text(name, value) for value in values.tolist()] for name, values in faces.attributes.items()}
+    shown = {name: values for name, values in faces.attributes.items() if not name.endswith(LEFT_OUT)}
+    columns = {name: [_text(name, value) for value in values.tolist()] for name, values in shown.items()}
     told = [[score, *filter(None, texts)] for score, *texts in zip(scores, *columns.values(), strict=True)]
     return [tuple(" ".join(words[:count]) for count in range(len(words), 0, -1)) for words in told]
 

@@ -18,6 +18,7 @@ from visavis.files import replaced
 from visavis.images import Picture
 from visavis.prediction import frames, sheets
 from visavis.prediction.analysis import Analysis, captions
+from visavis.prediction.analysis import colours as own_colours
 from visavis.prediction.crops import Crops
 from visavis.prediction.frames import Kept
 from visavis.rewriting.repainting import repainted
@@ -85,7 +86,7 @@ class Copies:
 
     def boxes_on(self, picture: Picture, faces: Faces, colours: Sequence[Colour] | None = None) -> Picture:
         """A copy of the picture with boxes, and with what is known of each face."""
-        return boxes_on(picture, faces, texts=captions(faces), colours=colours)
+        return boxes_on(picture, faces, texts=captions(faces), colours=colours, own=own_colours(faces))
 
     def forget_frames(self, place: str) -> None:
         """Remove what an earlier run wrote of a video's frames: it may have looked at others."""

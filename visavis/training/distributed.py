@@ -24,8 +24,7 @@ PATIENCE = timedelta(minutes=30)
 """How long the others are waited for: longer than any validation by one process takes."""
 
 LOSSES = {"loss_objectness": "rpn", "loss_rpn_box_reg": "rpn", "loss_classifier": "roi", "loss_box_reg": "roi"}
-LOSSES |= {"loss_teacher": "pictures"}
-"""Each of torchvision's losses is a mean over the regions drawn by that part; a teacher's is one over the pictures."""
+"""Each of torchvision's losses is a mean over the regions drawn by that part; all others are means over pictures."""
 
 
 class PeerLost(RuntimeError):
@@ -70,7 +69,7 @@ class World:
         if self.size == 1:
             return losses
         factors = {name: self.size * counts[name] / totals[name].clamp(min=1) for name in counts}
-        return {name: loss * factors[LOSSES[name]] for name, loss in losses.items()}
+        return {name: loss * factors[LOSSES.get(name, "pictures")] for name, loss in losses.items()}
 
     def gather(self, value: Any) -> list[Any]:
         """`value` of every process, by rank."""

@@ -1,6 +1,6 @@
 """A network, and all that changes while it learns: one step at a time, saved and taken up again as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from torchvision.models.detection import FasterRCNN
 
 from visavis.training import schedule
 from visavis.training.distributed import World, spread, watched
-from visavis.training.draws import Draws, from_seeds
+from visavis.training.draws import Draws
 from visavis.training.precision import autocast, compile_backbone
 from visavis.training.recipe import Recipe
 from visavis.training.teacher import Teacher
@@ -58,7 +58,8 @@ class Learner:
     @classmethod
     def of(
         cls,
-        model: FasterRCNN,
+        model: nn.Module,
+        draws: Callable[[Any], Draws],
         recipe: Recipe,
         steps: int,
         parts: list[tuple[int, float]],
@@ -68,14 +69,14 @@ class Learner:
         teacher: Path | None = None,
         compiled: bool = False,
     ) -> Self:
-        """One for a network on its device that has learnt nothing yet. steps: of the whole run. teacher: a checkpoint.
-        compiled: whether torch compiles the backbone."""
+        """One for a network on its device that has learnt nothing yet. draws: makes it draw from seeds. steps: of the
+        whole run. teacher: a checkpoint. compiled: whether torch compiles the backbone."""
         optimiser = schedule.optimise([one for one in model.parameters() if one.requires_grad], recipe)
         course = schedule.course(optimiser, recipe.schedule, steps)
         averaged = schedule.running_mean(model, recipe.ema) if recipe.ema else None
-        drawn = from_seeds(model)
+        drawn = draws(model)
         if compiled:
-            compile_backbone(model.backbone, on)
+            compile_backbone(model.get_submodule("backbone"), on)
         called = spread(model, on) if world.size > 1 else model
         guide = Teacher(teacher, model, on) if teacher is not None else None
         return cls(model, called, optimiser, course, averaged, drawn, parts, on, precision, world, teacher=guide)

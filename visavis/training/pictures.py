@@ -53,11 +53,22 @@ def draw_finds(path: Path, photos: Sequence[Any], finds: dict[str, Faces], thres
 
 def set_aside(folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
     """Put a batch into a folder: its pictures as the network got them, and batch.json with boxes and losses."""
+    labels = [{kind: target[kind].tolist() for kind in ("boxes", "ignore")} for _, target in items]
+    written_aside(folder, [_as_picture(image) for image, _ in items], labels, names, losses)
+
+
+def written_aside(
+    folder: Path,
+    pictures: Sequence[Picture],
+    labels: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    losses: dict[str, float],
+) -> None:
+    """Pictures, and batch.json with what is known of each and the losses."""
     rows = []
-    for number, ((image, target), name) in enumerate(zip(items, names, strict=True)):
-        _write(folder / f"{number:02}.png", _as_picture(image))
-        boxes = {kind: target[kind].tolist() for kind in ("boxes", "ignore")}
-        rows.append({"file": f"{number:02}.png", "image_id": name} | boxes)
+    for number, (picture, label, name) in enumerate(zip(pictures, labels, names, strict=True)):
+        _write(folder / f"{number:02}.png", picture)
+        rows.append({"file": f"{number:02}.png", "image_id": name} | label)
     with replaced(folder / "batch.json") as file:
         json.dump({"losses": {name: str(value) for name, value in losses.items()}, "photos": rows}, file, indent=2)
 

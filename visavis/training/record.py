@@ -14,9 +14,19 @@ NAME = "metrics.jsonl"
 
 Line = dict[str, Any]
 
+SHARES = {
+    "ap": "AP",
+    "ap50": "AP50",
+    "best_f1": "best F1",
+    "mask_recall": "mask: mean recall",
+    "gender_accuracy": "gender: right",
+    "age_within_5": "age: within 5 years",
+}
+"""What is drawn of a validation, all from 0 to 1."""
+
 
 class Record:
-    """metrics.jsonl of a run, a line every few steps (`loss`) and one an epoch (`ap`), and its charts.
+    """metrics.jsonl of a run, a line every few steps (`loss`) and one for each epoch's validation, and its charts.
 
     A folder that has one already is gone on with: what was recorded after step `done`, or of the validation of epochs
     after `evaluated`, was of a run that was killed since, and is dropped, as is a torn last line.
@@ -27,7 +37,7 @@ class Record:
         self.lines = [
             line
             for line in _read(folder / NAME)
-            if line["step"] <= done and ("ap" not in line or line["epoch"] <= evaluated)
+            if line["step"] <= done and (not _of_epoch(line) or line["epoch"] <= evaluated)
         ]
         with replaced(folder / NAME) as file:
             file.writelines(map(_text, self.lines))
@@ -39,25 +49,27 @@ class Record:
         with (self.folder / NAME).open("a") as file:
             file.write(_text(line))
         if self.events is not None:
-            group = "validation" if "ap" in line else "training"
+            group = "validation" if _of_epoch(line) else "training"
             for name, value in line.items():
                 if isinstance(value, int | float) and name not in ("step", "epoch"):
                     self.events.add_scalar(f"{group}/{name}", value, line["step"])
             self.events.flush()
 
     def chart(self) -> None:
-        """curves.png: the losses by step, and AP and F1 by epoch."""
+        """curves.png: the losses by step, and what the validations told by epoch (`SHARES`)."""
         pyplot = _pyplot()
         steps = [line for line in self.lines if "loss" in line]
-        epochs = [line for line in self.lines if "ap" in line]
+        epochs = [line for line in self.lines if _of_epoch(line)]
         figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
         for name in [key for key in steps[0] if key.startswith("loss")] if steps else []:
             label = "all" if name == "loss" else name.removeprefix("loss_").replace("_", " ")
             left.plot([line["step"] for line in steps], [line[name] for line in steps], label=label, lw=1.2)
         left.set(xlabel="step", ylabel="loss", title="Training loss")
         left.set_ylim(bottom=0)
-        for name, label in (("ap", "AP"), ("ap50", "AP50"), ("best_f1", "best F1")):
-            right.plot([line["epoch"] for line in epochs], [line[name] for line in epochs], "o-", label=label)
+        for name, label in SHARES.items():
+            told = [line for line in epochs if line.get(name) is not None]
+            if told:
+                right.plot([line["epoch"] for line in told], [line[name] for line in told], "o-", label=label)
         right.set(xlabel="epoch", title="Validation", ylim=(0, 1))
         right.xaxis.get_major_locator().set_params(integer=True)
         for axes in (left, right):
@@ -86,6 +98,11 @@ def draw_precision_recall(path: Path, judged: Judged, threshold: float) -> None:
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower left")
     _save(figure, path)
+
+
+def _of_epoch(line: Line) -> bool:
+    """Whether the line is what a validation told."""
+    return "loss" not in line and "resumed" not in line
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -2,36 +2,23 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from visavis import metrics
+from visavis import kinds
 from visavis.errors import InputError
-from visavis.faces import Faces
 from visavis.messages import say
-from visavis.metrics import FEW, Judged, Scores, or_none
 from visavis.training.pace import Pace
-from visavis.training.pictures import SHOWN, Items, draw_batches, draw_finds, set_aside
-from visavis.training.record import Record, draw_precision_recall
+from visavis.training.pictures import SHOWN, Items
+from visavis.training.record import Record
+from visavis.training.validation import Outcome
 
 if TYPE_CHECKING:
     from visavis.training.learner import Learner
     from visavis.training.stopping import Stop
 
 Figures = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a network is worth on labelled photos."""
-
-    scores: Scores
-    judged: Judged
-    """Its finds, at IoU 0.5."""
-    finds: dict[str, Faces]
-    """By image_id."""
 
 
 class Batches(Protocol):
@@ -45,12 +32,22 @@ class Batches(Protocol):
     def __len__(self) -> int: ...
 
 
+class Subject(Protocol):
+    """What is learnt: one of dataset.subjects."""
+
+    photos: Sequence[Any]
+    held_out: Sequence[Any]
+
+    def draw(self, path: Path, learner: Any, items: Items, names: Sequence[str]) -> None: ...
+    def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None: ...
+
+
 class Run:
     """What learns, from which batches, how far it is, and the folder that it writes to.
 
     loader: a DataLoader of (images, targets), those that are left of the epoch that `batches` was started on.
-    validate: scores the network on `held_out`; returns None where it was asked to stop. threshold: the score from which
-    on a find counts, which stays where `held_out` shows too few faces to choose another (`metrics.FEW`).
+    validate: scores the network on the photos held out; returns None where it was asked to stop. threshold: the score
+    from which on an answer counts, until a validation tells a better one.
     metadata: of the checkpoints. described: what a resumed run records of itself. epoch_over: called after each epoch.
     """
 
@@ -60,8 +57,8 @@ class Run:
         learner: "Learner",
         batches: Batches,
         loader: Any,
-        validate: "Callable[[Any, Stop], Validation | None]",
-        held_out: Sequence[Any],
+        subject: Subject,
+        validate: "Callable[[Any, Stop], Outcome | None]",
         epochs: int,
         patience: int | None,
         save_every: float,
@@ -71,7 +68,7 @@ class Run:
         epoch_over: Callable[[], object],
     ) -> None:
         self.out, self.learner, self.batches, self.loader = out, learner, batches, loader
-        self.validate, self.held_out, self.epoch_over = validate, held_out, epoch_over
+        self.subject, self.validate, self.epoch_over = subject, validate, epoch_over
         self.epochs, self.patience, self.metadata, self.described = epochs, patience, metadata, described
         self.pace = Pace(save_every)
         self.steps = epochs * batches.steps
@@ -91,14 +88,12 @@ class Run:
 
     def draw_first(self) -> None:
         """Write first_batches.png: what the network sees first."""
-        draw_batches(self.out / "first_batches.png", self.learner, *self._seen(1, 0, SHOWN))
+        self.subject.draw(self.out / "first_batches.png", self.learner, *self._seen(1, 0, SHOWN))
 
     def _go(self, stop: "Stop") -> int:
-        from visavis.training.distributed import pad_alike
-
         self.learner.guard = stop.guard
         if self.learner.world.size > 1:
-            pad_alike(self.learner.model, self.learner.on)
+            kinds.of(self.metadata).spread(self.learner.model, self.learner.on)
         self.record = Record(self.out, self.learner.done, self.evaluated) if self.first else None
         if self.record and self.record.events is None:
             say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
@@ -114,7 +109,8 @@ class Run:
                 )
                 return stop.status or 1
         if self.enough:
-            self.tell(f"no better AP in {self.worse} epochs: stopped, as --patience asks")
+            goal = kinds.of(self.metadata).GOAL
+            self.tell(f"no better {goal} in {self.worse} epochs: stopped, as --patience asks")
         self._conclude()
         return 0
 
@@ -123,7 +119,7 @@ class Run:
         dataset, batches = self.loader.dataset, self.batches.whole()
         batches.start(epoch, step)
         keys = list(islice(chain.from_iterable(batches), count))
-        return [dataset[key] for key in keys], [dataset.photos[key[2]].image_id for key in keys]
+        return [dataset[key] for key in keys], [dataset.name(key[2]) for key in keys]
 
     def _not_finite(self, values: dict[str, float]) -> InputError:
         """What to say of a loss that is not finite; all pictures of that batch are put aside, in not_finite/."""
@@ -131,7 +127,7 @@ class Run:
         items, names = self._seen(epoch, step, self.batches.batch_size)
         aside = self.out / "not_finite"
         if self.first:
-            set_aside(aside, items, names, values)
+            self.subject.set_aside(aside, items, names, values)
         parts = ", ".join(f"{name} {value}" for name, value in values.items())
         return InputError(
             f"the loss is {sum(values.values())} in epoch {epoch}, step {self.learner.done + 1} ({parts}); lower `lr`; "
@@ -142,23 +138,22 @@ class Run:
         """Say what came of the run, naming only files that are there."""
         weights = [self.out / name for name in ("best.safetensors", "last.safetensors")]
         weights = [path for path in weights if path.exists()]
+        kind = kinds.of(self.metadata)
         if not weights:
-            self.tell(f"best AP {self.best:.3f}; {self.out} holds no weights any more")
+            self.tell(f"best {kind.GOAL} {self.best:.3f}; {self.out} holds no weights any more")
             return
         curves = self.out / "curves.png"
-        self.tell(f"best AP {self.best:.3f}: {weights[0]}" + (f"; curves in {curves}" if curves.exists() else ""))
-        if self.best > 0:
-            self.tell(f"find the faces in your photos: python predict.py PHOTOS --detector {weights[0]} --out boxed")
-        else:
-            self.tell("it finds none of the validation faces yet: train for more epochs, or start from trained weights")
+        drawn = f"; curves in {curves}" if curves.exists() else ""
+        self.tell(f"best {kind.GOAL} {self.best:.3f}: {weights[0]}{drawn}")
+        self.tell(kind.USE.format(weights=weights[0]) if self.best > 0 else kind.NO_USE)
 
     @property
     def enough(self) -> bool:
-        """Whether the AP has not grown for so long that there is no more hope."""
+        """Whether no validation was better for so long that there is no more hope."""
         return self.patience is not None and self.worse >= self.patience
 
-    def save(self, scores: Scores | None = None) -> None:
-        """Save the training state, and the weights, as they are now; scores: theirs, if they were validated."""
+    def save(self, outcome: Outcome | None = None) -> None:
+        """Save the training state, and the weights, as they are now; outcome: theirs, if they were validated."""
         from visavis.training import state
 
         if not self.first:
@@ -166,7 +161,7 @@ class Run:
         with self.learner.guard:
             own = {"evaluated": self.evaluated, "worse": self.worse, "best": self.best, "threshold": self.threshold}
             state.save(self.out / state.NAME, self.learner.state() | own)
-            self.keep("last.safetensors", scores)
+            self.keep("last.safetensors", outcome)
 
     def restore(self) -> None:
         """Take up the run where it was saved."""
@@ -180,23 +175,18 @@ class Run:
         self.best, self.threshold = saved["best"], saved["threshold"]
         self.tell(f"goes on after step {self.learner.done} of {self.steps}, with {self.evaluated} epochs validated")
 
-    def keep(self, name: str, scores: Scores | None) -> None:
-        """Write a checkpoint of that name; scores: what the weights are worth, if they were validated."""
-        from visavis import checkpoint, kinds
+    def keep(self, name: str, outcome: Outcome | None) -> None:
+        """Write a checkpoint of that name; outcome: what the weights are worth, if they were validated."""
+        from visavis import checkpoint
 
-        figures = {key: or_none(round(value, 4)) for key, value in asdict(scores).items()} if scores else {}
+        figures = outcome.figures() if outcome else {}
         metadata = self.metadata | {
-            "boxes": "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on",
-            "threshold": round(self._threshold(scores), 4),
+            "threshold": round(outcome.threshold(self.threshold) if outcome else self.threshold, 4),
             "epoch": -(-self.learner.done // self.batches.steps),
-            "validation": figures,
+            "validation": {key: value and round(value, 4) for key, value in figures.items()},
         }
         metadata |= kinds.of(metadata).described(self.learner.kept)
         checkpoint.save(self.out / name, self.learner.kept.state_dict(), metadata)
-
-    def _threshold(self, scores: Scores | None) -> float:
-        """The threshold that goes with these scores, if they are of enough faces; else the one that it has."""
-        return scores.best_threshold if scores and scores.faces >= FEW else self.threshold
 
     def tell(self, message: str) -> None:
         """Say it, of several processes in one."""
@@ -237,43 +227,25 @@ class Run:
     def _validate(self, stop: "Stop") -> bool:
         """Score the weights, keep them if they are the best, save; False where the run is to stop."""
         self.save()
-        validation = self.validate(self.learner.kept, stop)
-        if validation is None:
+        outcome = self.validate(self.learner.kept, stop)
+        if outcome is None:
             return False
-        scores, epoch = validation.scores, self.evaluated + 1
-        threshold = self._threshold(scores)
+        epoch, threshold = self.evaluated + 1, outcome.threshold(self.threshold)
+        better = outcome.value > self.best
         with self.learner.guard:
-            self.worse = 0 if scores.ap > self.best else self.worse + 1
+            self.worse = 0 if better else self.worse + 1
             if self.record:
-                figures = {name: or_none(value) for name, value in asdict(scores).items()}
-                self.record.add({"epoch": epoch, "step": self.learner.done} | figures)
-                if scores.ap > self.best:
-                    self.keep("best.safetensors", scores)
-                    draw_finds(self.out / "predictions.png", self.held_out, validation.finds, threshold)
-                    draw_precision_recall(self.out / "pr.png", validation.judged, threshold)
+                self.record.add({"epoch": epoch, "step": self.learner.done} | outcome.figures())
+                if better:
+                    self.keep("best.safetensors", outcome)
+                    outcome.show(self.out, self.subject.held_out, threshold)
                 self.record.chart()
-            if scores.ap > self.best:
-                self.best, self.threshold = scores.ap, threshold
+            if better:
+                self.best, self.threshold = outcome.value, threshold
             self.evaluated = epoch
-            self.save(scores)
-        self.tell(
-            f"epoch {epoch}: AP {scores.ap:.3f}, AP50 {scores.ap50:.3f}, best F1 {scores.best_f1:.3f} at a score of "
-            f"{scores.best_threshold:.2f}, on {scores.photos} photos with {scores.faces} faces"
-        )
-        self._reservations(validation, threshold)
+            self.save(outcome)
+        self.tell(f"epoch {epoch}: {outcome.sentence()}")
+        if self.evaluated == self.epochs or self.enough:
+            for reservation in outcome.reservations(self.out, threshold):
+                self.tell(reservation)
         return True
-
-    def _reservations(self, validation: Validation, threshold: float) -> None:
-        """Say, once, what the figures cannot bear: too few faces, and false finds that may be faces."""
-        if self.evaluated < self.epochs and not self.enough:
-            return
-        if validation.scores.faces < FEW:
-            self.tell(
-                f"{validation.scores.faces} faces for validation are too few to choose a threshold by ({FEW} or more "
-                f"are needed): it stays {threshold:.2f}, and AP may be off by much"
-            )
-        if doubtful := metrics.doubtful(validation.judged, threshold):
-            self.tell(
-                f"{doubtful} false finds in the validation photos are surer than half of the right ones: they may be "
-                f"faces that nobody labelled. See {self.out / 'predictions.png'}; python -m clean looks for such faces"
-            )

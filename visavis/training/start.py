@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from visavis import calibration, checkpoint
+from visavis import calibration, checkpoint, kinds
 from visavis.calibration import Calibration
 
 FULL = "resnet50_fpn"
@@ -22,7 +22,7 @@ def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
     """
     shipped = str(checkpoint.metadata(checkpoint.SHIPPED)["arch"])
     if arch is not None:
-        return arch, init or ("shipped" if arch == shipped else "coco")
+        return arch, init or ("shipped" if arch == shipped else kinds.of_arch(arch)[1].INIT)
     if init is None:
         return (FULL, "coco") if gpu else (shipped, "shipped")
     if (path := _checkpoint(init)) is not None:

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +30,7 @@ from visavis.detectors.faster_rcnn.incomplete_labels import respect_ignored
 from visavis.detectors.faster_rcnn.scaling import Scaling
 from visavis.detectors.faster_rcnn.sizing import COARSE
 from visavis.errors import InputError
+from visavis.training.initial import Weights, fetched, load_exactly, stored
 
 CLASSES = 2  # background, face
 PREDICTOR = "roi_heads.box_predictor."
@@ -53,8 +52,6 @@ SLIM = [
 """MobileNetV2's blocks: how many times as many channels inside, channels, blocks, stride of the first. The original
 has 6 times as many inside; here it is about half of that, in whole sixteens, which are what a processor computes with.
 """
-
-Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -236,11 +233,11 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
             or_else = "`init` imagenet or a path" if described.imagenet else MADE_BY_SLIM
             raise InputError(f"torchvision has no COCO weights for {arch}; pass {or_else}")
         set_norm_eps(model, described.coco_eps)
-        _load_detector(model, _fetch(described.coco), str(described.coco))
+        _load_detector(model, fetched(described.coco), str(described.coco))
     elif init == "imagenet":
         if described.imagenet is None:
             raise InputError(f"there are no ImageNet weights for {arch}; pass {MADE_BY_SLIM}")
-        _load_backbone(model, _fetch(described.imagenet), str(described.imagenet))
+        _load_backbone(model, fetched(described.imagenet), str(described.imagenet))
     else:
         _load_file(model, arch, checkpoint.SHIPPED if init == "shipped" else Path(init))
     for stage in described.stages[: max(0, len(described.stages) - trainable_layers)]:
@@ -277,7 +274,7 @@ def of_checkpoint(weights: Weights, metadata: dict[str, Any], source: str) -> zo
         model = build(metadata.get("arch", "unnamed"))
         _freeze_norms(model)
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
-    _load_exactly(model, weights, source, assign=True)
+    load_exactly(model, weights, source, assign=True)
     return model.requires_grad_(False).eval()
 
 
@@ -290,23 +287,6 @@ def _freeze_norms(module: nn.Module) -> None:
             _freeze_norms(child)
 
 
-def _fetch(weights: Any) -> Weights:
-    """torchvision's weights from its cache or the web. Raises InputError where they cannot be had."""
-    name = Path(urlparse(weights.url).path).name
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    try:
-        state: Weights = weights.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError, UnpicklingError) as error:  # no network, a wrong hash, a damaged file
-        reason = str(error).strip().split("\n")[0]
-        shipped = checkpoint.metadata(checkpoint.SHIPPED)["arch"]
-        raise InputError(
-            f"cannot get {name} ({reason}); start from the weights that come with visavis, which need no network: "
-            f"`arch` {shipped} with `init` shipped. Or put {name} into {folder} (it is at {weights.url}), or pass the "
-            "path of another file of weights, or none, as `init`"
-        ) from None
-    return state
-
-
 def _load_file(model: zoo.FasterRCNN, arch: str, path: Path) -> None:
     if not path.is_file():
         raise InputError(f"`init` {path}: no such file, nor one of {INITS}")
@@ -315,15 +295,9 @@ def _load_file(model: zoo.FasterRCNN, arch: str, path: Path) -> None:
         if metadata.get("arch") != arch:
             raise InputError(f"{path} holds a {metadata.get('arch')}, not a {arch}; pass `arch` {metadata.get('arch')}")
         set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
-        _load_exactly(model, weights, str(path))
+        load_exactly(model, weights, str(path))
         return
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"{path} is no file of weights that can be loaded safely: {reason}") from None
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise InputError(f"{path} holds no table of weights (a state dict)")
+    weights = stored(path)
     if any(name.startswith("roi_heads.") for name in weights):
         _load_detector(model, weights, str(path))
     else:
@@ -334,28 +308,11 @@ def _load_detector(model: zoo.FasterRCNN, weights: Weights, source: str) -> None
     """All of a torchvision detector but the box predictor, whose classes are others."""
     own = {name: value for name, value in model.state_dict().items() if name.startswith(PREDICTOR)}
     kept = {name: value for name, value in weights.items() if not name.startswith(PREDICTOR)}
-    _load_exactly(model, kept | own, source)
+    load_exactly(model, kept | own, source)
 
 
 def _load_backbone(model: zoo.FasterRCNN, weights: Weights, source: str) -> None:
     """A classifier's convolutions; its own last layers, which the pyramid has no use for, are left."""
     body = model.backbone.body
     named = {name.removeprefix("features."): value for name, value in weights.items()}
-    _load_exactly(body, {name: named[name] for name in body.state_dict() if name in named}, source)
-
-
-def _load_exactly(module: nn.Module, weights: Weights, source: str, assign: bool = False) -> None:
-    """Load with every name and shape right, but for the batch counters of norms that are frozen here. Weights that are
-    not finite are refused: such a network finds nothing, and says nothing.
-
-    assign: the module takes the tensors themselves, not their values."""
-    known = module.state_dict().keys()
-    weights = {name: value for name, value in weights.items() if name in known or "num_batches_tracked" not in name}
-    broken = next((name for name, value in weights.items() if not value.isfinite().all()), None)
-    if broken is not None:
-        raise InputError(f"{source} is damaged: {broken} holds values that are no finite numbers; take another")
-    try:
-        module.load_state_dict(weights, assign=assign)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).split("\n") if line.strip()]
-        raise InputError(f"{source} does not fit this architecture: {' '.join(lines[1:3])[:300]}") from None
+    load_exactly(body, {name: named[name] for name in body.state_dict() if name in named}, source)

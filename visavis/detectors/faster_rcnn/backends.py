@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from visavis import device as devices
+from visavis import onnx_files
 from visavis.boxes import clip
 from visavis.cores import cores
 from visavis.detectors.faster_rcnn import exported, openvino_cache
@@ -52,7 +53,7 @@ def network(
         raise InputError(f"`backend` {backend} runs on the CPU here, not on {device}; leave one of the two out")
     if backend == "onnxruntime" and precision != "fp32":
         raise InputError(f"`precision` {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
-    file = exported.file(path)
+    file = onnx_files.file(path, exported.write)
     sizing = exported.sizing(file)
     at_once = min(at_once, _threads())
     return (OnnxRuntime(file, at_once) if backend == "onnxruntime" else OpenVino(file, precision, at_once)), sizing
@@ -159,7 +160,7 @@ def _looked(request: Any, picture: Picture, threshold: float) -> Faces:
 
 def _fastest(path: Path, device: str, precision: str) -> str:
     wanted = device != "cpu" and (device != "auto" or (devices.gpu() and find_spec("torch")))
-    if (wanted and devices.choose(device)[0].type != "cpu") or exported.beside(path) is None:
+    if (wanted and devices.choose(device)[0].type != "cpu") or onnx_files.beside(path) is None:
         return "torch"
     if precision == "fp32":
         return next((name for name in FASTEST if find_spec(name)), "torch")
@@ -171,7 +172,7 @@ def _torch(path: Path, metadata: dict[str, Any], device: str, precision: str) ->
     from visavis.calibration import of_checkpoint
     from visavis.extras import needed
 
-    has_file = exported.beside(path) is not None
+    has_file = onnx_files.beside(path) is not None
     needed("torch", "`backend` torch" if has_file else f"{path}, which has no ONNX file beside it,", INSTALL)
     from visavis.detectors.faster_rcnn import architectures as faster_rcnn
     from visavis.detectors.faster_rcnn.eager import TorchNetwork

@@ -6,11 +6,14 @@ Torch is loaded by what needs it, when it is called.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visavis.errors import InputError
+
 if TYPE_CHECKING:
     import torch
     from torchvision.models.detection import FasterRCNN
 
     from visavis.detectors.faster_rcnn.trained import TrainedDetector
+    from visavis.training.draws import Draws
 
 ARCHS = (
     "resnet50_fpn",
@@ -23,6 +26,11 @@ ARCHS = (
 """The names of `ARCHS` in architectures.py, which needs torch."""
 LIGHT = tuple(name for name in ARCHS if name.startswith("mobilenet"))
 """Those that a CPU trains in a second or two a step."""
+LEARNS = "faces"
+INIT = "coco"
+GOAL = "AP"
+USE = "find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed"
+NO_USE = "it finds none of the validation faces yet: train for more epochs, or start from trained weights"
 
 
 def load(
@@ -32,6 +40,11 @@ def load(
     from visavis.detectors.faster_rcnn.stored import load
 
     return load(path, device, threshold, **options)
+
+
+def analyser(path: Path) -> Any:
+    """It says nothing of faces but where they are: always raises InputError."""
+    raise InputError(f"{path} finds faces, and says no more of them; give it as a detector, not as an analyser")
 
 
 def export(path: Path, out: Path) -> None:
@@ -54,6 +67,28 @@ def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None 
     return model
 
 
+def ready(model: "FasterRCNN", on: "torch.device", size: int | None) -> "FasterRCNN":
+    """The network on the device that it learns on, and told the `size` of training pictures, else its own."""
+    from visavis.detectors.faster_rcnn.strides import settle
+
+    model.transform.in_training = size
+    return settle(model.to(on))
+
+
+def draws(model: "FasterRCNN") -> "Draws":
+    """Make the network draw from seeds."""
+    from visavis.training.draws import from_seeds
+
+    return from_seeds(model)
+
+
+def spread(model: "FasterRCNN", on: "torch.device") -> None:
+    """What the network needs to learn the same in several processes as in one."""
+    from visavis.training.distributed import pad_alike
+
+    pad_alike(model, on)
+
+
 def detector(model: "FasterRCNN", threshold: float, on: "torch.device") -> "TrainedDetector":
     """The detector of a network as it is now, for validation while it learns."""
     from visavis.detectors.faster_rcnn.eager import of_model
@@ -65,4 +100,5 @@ def described(model: "FasterRCNN") -> dict[str, Any]:
     """What the metadata of a checkpoint say of the network besides its architecture."""
     from visavis.detectors.faster_rcnn.architectures import norm_eps
 
-    return {"norm_eps": norm_eps(model)}
+    boxes = "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on"
+    return {"boxes": boxes, "norm_eps": norm_eps(model)}

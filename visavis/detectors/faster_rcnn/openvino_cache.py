@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from visavis import onnx_files
 from visavis.checkpoint import fingerprint
-from visavis.detectors.faster_rcnn import exported
 from visavis.files import replaced
 
 MOST = 8
@@ -23,7 +23,7 @@ DIGEST = hashlib.sha256().digest_size
 def compiled(core: Any, file: Path, settings: dict[str, Any]) -> Any:
     """The network of an ONNX file as an `openvino.CompiledModel`, out of the cache where it is there. Where nothing can
     be kept, it is compiled each time."""
-    kept = exported.cache() / "openvino" / f"{_name(core, file, settings)}.blob"
+    kept = onnx_files.cache() / "openvino" / f"{_name(core, file, settings)}.blob"
     data = _read(kept)
     if data is not None:
         with contextlib.suppress(RuntimeError):  # an OpenVINO that has the same version, and yet cannot use it

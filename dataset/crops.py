@@ -1,0 +1,178 @@
+"""CropDataset hands faces and what is known of them to torch, one by one: a square around each, augmented.
+
+It is to networks that tell attributes what FaceDataset is to detectors, and takes the same keys.
+"""
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from dataset.faces import Unreadable
+from dataset.photos import Photos
+from dataset.samplers import Key, seed_of
+from visavis.analysers.crops import GREY, cut, square
+from visavis.data.attributes import GENDERS, MASKS, Told
+from visavis.errors import ImageError, InputError
+from visavis.images import Picture, read_reduced
+from visavis.messages import say
+
+SMALLEST = 12
+"""Pixels of a face's longer side that low resolution leaves it, at least: such faces are seen in streets."""
+
+
+class CropDataset:
+    """Faces and targets as visavis.analysers.attributes.network wants them (a map-style torch Dataset).
+
+    An item is (image, target): a (3, side, side) uint8 tensor, and a dict of tensors, mask and gender (the number of
+    the class), age_low and age_high (years), each -1 where nobody said; and `draw`.
+
+    told: what is known of the faces of each photo, by image_id. margin: how many times as wide as the face's box the
+    square around it is. transforms: none; light: the box is moved a little, the face mirrored half of the time and lit
+    otherwise; full: it is also turned, blurred, made small, compressed and covered in part. seed, keys: as FaceDataset.
+
+    A face whose photo cannot be decoded is told on stderr, counted in `unreadable`, and the next one stands in.
+    """
+
+    def __init__(
+        self,
+        photos: Photos,
+        told: dict[str, list[Told]],
+        side: int,
+        margin: float,
+        transforms: str = "none",
+        seed: int = 0,
+    ) -> None:
+        self.photos, self.side, self.margin, self.transforms, self.seed = photos, side, margin, transforms, seed
+        rows = [(number, one) for number, photo in enumerate(photos) for one in told.get(photo.image_id, [])]
+        self.numbers = np.array([number for number, _ in rows], np.int64)
+        self.boxes = np.array([one.box for _, one in rows], np.float32).reshape(-1, 4)
+        self.labels = np.array([_numbers(one) for _, one in rows], np.float32).reshape(-1, 4)
+        self.failed = Unreadable()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def name(self, number: int) -> str:
+        """The photo that a face is in."""
+        return self.photos[int(self.numbers[number])].image_id
+
+    def tell_unreadable(self) -> int:
+        """Say how many faces' photos could not be read, if any, and count anew: for the end of an epoch."""
+        return self.failed.tell(len(self), "faces")
+
+    def __getitem__(self, key: int | Key) -> tuple[Tensor, dict[str, Any]]:
+        epoch, place, number = (0, key, key) if isinstance(key, int) else key
+        dice = np.random.default_rng(seed_of(self.seed, epoch, place))
+        for turn in range(len(self)):
+            face = (number + turn) % len(self)
+            try:
+                picture, box = self._read(face)
+            except ImageError as error:
+                self.failed.add()
+                say(f"left out: {self.photos[int(self.numbers[face])].path}: {error}")
+                continue
+            frame = square(box, self.margin)
+            if self.transforms == "none":
+                crop = cut(picture, frame, self.side)
+            else:
+                crop = moved(picture, frame, self.side, dice)
+                crop = _lit(worse(crop, self.margin, dice) if self.transforms == "full" else crop, dice)
+            return torch.from_numpy(crop.transpose(2, 0, 1).copy()), self._target(face) | {
+                "draw": seed_of(self.seed, epoch, place, 1)
+            }
+        raise InputError(f"none of the photos of {len(self)} faces can be read; run `python -m clean`")
+
+    def _read(self, face: int) -> tuple[Picture, NDArray[np.float32]]:
+        """The picture, no larger than this face needs, and its box there."""
+        photo, box = self.photos[int(self.numbers[face])], self.boxes[face]
+        longest = float(max(box[2] - box[0], box[3] - box[1], 1))
+        shorter = min(photo.size)
+        needed = math.ceil(shorter * min(1.0, 2 * self.side / longest)) if shorter else None
+        picture, times = read_reduced(photo.path, needed, photo.max_pixels)
+        return picture, box / times
+
+    def _target(self, face: int) -> dict[str, Tensor]:
+        mask, low, high, gender = self.labels[face]
+        return {
+            "mask": torch.tensor(int(mask)),
+            "gender": torch.tensor(int(gender)),
+            "age_low": torch.tensor(float(low)),
+            "age_high": torch.tensor(float(high)),
+        }
+
+
+def _numbers(one: Told) -> tuple[float, float, float, float]:
+    mask = MASKS.index(one.mask) if one.mask else -1
+    gender = GENDERS.index(one.gender) if one.gender else -1
+    return mask, *(one.ages or (-1.0, -1.0)), gender
+
+
+def moved(picture: Picture, frame: tuple[float, float, float, float], side: int, dice: np.random.Generator) -> Picture:
+    """(side, side, 3): what lies in `frame`, or a little beside it, as another detector's box is; mirrored or not."""
+    x1, y1, x2, y2 = frame
+    wide = x2 - x1
+    x = (x1 + x2) / 2 + dice.uniform(-0.07, 0.07) * wide
+    y = (y1 + y2) / 2 + dice.uniform(-0.07, 0.07) * wide
+    half = wide / 2 * math.exp(dice.uniform(-0.16, 0.16))
+    crop = cut(picture, (x - half, y - half, x + half, y + half), side)
+    return np.ascontiguousarray(crop[:, ::-1]) if dice.random() < 0.5 else crop
+
+
+def worse(crop: Picture, margin: float, dice: np.random.Generator) -> Picture:
+    """A face as a poorer photo might have shown it: turned, covered in part, of few pixels, blurred, compressed."""
+    side = len(crop)
+    image = Image.fromarray(crop)
+    if dice.random() < 0.3:
+        image = image.rotate(dice.uniform(-25, 25), Image.Resampling.BILINEAR, fillcolor=GREY)
+    if dice.random() < 0.15:
+        image = Image.fromarray(_covered(np.asarray(image), dice))
+    if dice.random() < 0.3:  # as few as faces in streets have
+        pixels = round(margin * math.exp(dice.uniform(math.log(SMALLEST), math.log(side / margin))))
+        how = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[int(dice.integers(2))]
+        image = image.resize((pixels, pixels), Image.Resampling.BOX).resize((side, side), how)
+    elif dice.random() < 0.15:
+        image = image.filter(ImageFilter.GaussianBlur(dice.uniform(0.5, 2.0)))
+    if dice.random() < 0.25:
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=int(dice.integers(25, 85)))
+        image = Image.open(stream)
+    return np.asarray(image)
+
+
+def _covered(crop: Picture, dice: np.random.Generator) -> Picture:
+    """With a piece of itself over another part, as a hand or a neighbour hides one."""
+    side = len(crop)
+    high, wide = (int(dice.integers(side // 8, side // 3)) for _ in range(2))
+    tops, lefts = (dice.integers(0, side - extent, 2) for extent in (high, wide))
+    covered = crop.copy()
+    covered[tops[0] : tops[0] + high, lefts[0] : lefts[0] + wide] = crop[
+        tops[1] : tops[1] + high, lefts[1] : lefts[1] + wide
+    ]
+    return covered
+
+
+def _lit(crop: Picture, dice: np.random.Generator) -> Picture:
+    """In other light: brightness, contrast and colours, now and then none."""
+    gain = math.exp(dice.uniform(-0.25, 0.25)) * np.exp(dice.uniform(-0.08, 0.08, 3))
+    steps = np.arange(256, dtype=np.float32)[:, None] / 255
+    curve = np.clip(steps ** math.exp(dice.uniform(-0.3, 0.3)) * gain + dice.uniform(-0.06, 0.06), 0, 1) * 255
+    tables = curve.round().astype(np.uint8)
+    lit = np.stack([tables[:, channel][crop[..., channel]] for channel in range(3)], axis=-1)
+    if dice.random() < 0.08:
+        lit = np.repeat(np.asarray(Image.fromarray(lit).convert("L"))[..., None], 3, axis=2)
+    return lit
+
+
+def summary(faces: CropDataset) -> str:
+    """How many labels of each attribute there are, for people."""
+    mask, low, high, gender = faces.labels.T
+    masks = ", ".join(f"{int((mask == n).sum())} {name}" for n, name in enumerate(MASKS))
+    genders = ", ".join(f"{int((gender == n).sum())} {name}" for n, name in enumerate(GENDERS))
+    exact, grouped = int(((low >= 0) & (low == high)).sum()), int((low < high).sum())
+    return f"mask: {masks}; age: {exact} to the year, {grouped} as a group; gender: {genders}"

@@ -1,0 +1,72 @@
+"""Photos of people with and without masks: scenes with boxes in Pascal VOC's XML, or crops sorted into folders."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from dataset.formats import crops
+from dataset.formats.labelled import Labelled, Wanted, located, numbers, say_left_out, usable
+from visavis.errors import InputError
+
+CLASSES = {
+    "with_mask": "worn",
+    "worn": "worn",
+    "without_mask": "none",
+    "none": "none",
+    "mask_weared_incorrect": "wrong",
+    "worn_wrong": "wrong",
+    "wrong": "wrong",
+}
+"""What the sets in use call them -> the value in attributes.csv."""
+_PERSON = re.compile(r"\d+(?=_Mask)")
+"""What the copies of one photo with masks drawn on it have in common (MaskedFace-Net and its kin)."""
+
+
+def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+    """The photos of a folder with annotations/ and images/, or of one that has a folder for each class."""
+    if not source.is_dir():
+        raise InputError(
+            f"{source} is no folder; give the one that holds annotations/, or with_mask/ and without_mask/"
+        )
+    if (source / "annotations").is_dir():
+        yield from _scenes(source, wanted)
+        return
+    folders = [path for path in sorted(source.iterdir()) if path.is_dir() and path.name in CLASSES]
+    if not folders:
+        raise InputError(f"{source} has neither annotations/ nor a folder called {', '.join(CLASSES)}")
+    photos = []
+    for folder in folders:
+        told = {"mask": CLASSES[folder.name]}
+        for path in crops.photos_in(folder):
+            person = _PERSON.match(path.name)
+            identity = f"{source.name}/{person[0]}" if person else ""
+            image = f"{source.name}/{folder.name}/{path.name}"
+            photos.append(Labelled(image, path, str(path), identity, attributes=[dict(told)]))
+    yield from crops.with_faces(photos)
+
+
+def _scenes(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+    files = sorted((source / "annotations").glob("*.xml"))
+    if not files:
+        raise InputError(f"{source / 'annotations'} holds no XML file")
+    left_out: list[str] = []
+    for path in files:
+        try:
+            root = ElementTree.parse(path).getroot()
+        except ElementTree.ParseError as error:
+            raise InputError(f"{path} is no XML that can be read: {error}") from None
+        name = root.findtext("filename") or f"{path.stem}.png"
+        place = located(name, [wanted.images or source / "images"])
+        one = Labelled(f"{source.name}/{name}", place, str(path))
+        for number, entry in enumerate(root.iter("object"), start=1):
+            where, called = f"{path} object {number}", (entry.findtext("name") or "").strip()
+            if called not in CLASSES:
+                raise InputError(f"{where}: unknown class {called!r}; there are {', '.join(CLASSES)}")
+            texts = [entry.findtext(f"bndbox/{corner}") or "" for corner in ("xmin", "ymin", "xmax", "ymax")]
+            x1, y1, x2, y2 = numbers(texts, where)
+            if usable((x1 - 1, y1 - 1, x2, y2), where, left_out):
+                one.boxes.append((x1 - 1, y1 - 1, x2, y2))
+                one.attributes.append({"mask": CLASSES[called]})
+        yield one
+    say_left_out(left_out)

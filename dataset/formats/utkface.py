@@ -1,0 +1,32 @@
+"""UTKFace: aligned crops whose names say age and gender: [age]_[gender]_[race]_[date].jpg (Zhang et al. 2017)."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataset.formats import crops
+from dataset.formats.labelled import Labelled, Wanted, say_some
+from visavis.data.attributes import OLDEST
+from visavis.errors import InputError
+
+GENDERS = {"0": "male", "1": "female"}
+_NAME = re.compile(r"(\d+)_([01])_")
+
+
+def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+    """The photos of a folder of UTKFace, or of its folder images/. Nobody in it wears a mask: it is of 2017."""
+    folder = wanted.images or (source / "images" if (source / "images").is_dir() else source)
+    photos, unnamed = [], []
+    for path in crops.photos_in(folder):
+        named = _NAME.match(path.name)
+        if named is None:
+            unnamed.append(path.name)
+            continue
+        if int(named[1]) > OLDEST:
+            raise InputError(
+                f"{path}: its name says an age of {named[1]}, and {OLDEST} is the most; remove or rename it"
+            )
+        told = {"mask": "none", "age": str(int(named[1])), "gender": GENDERS[named[2]]}
+        photos.append(Labelled(f"utkface/{path.name}", path, str(path), attributes=[told]))
+    say_some("photos are left out, for their names do not begin with [age]_[gender]_:", unnamed)
+    yield from crops.with_faces(photos)

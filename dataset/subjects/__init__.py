@@ -1,0 +1,70 @@
+"""What networks learn from a data folder: where faces are, and what faces tell. One file each.
+
+A subject has the photos to learn from and those held out, hands out what is learnt, and judges how much of it was.
+train.py trains any of them in one way.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dataset.photos import Photos
+from visavis.calibration import Calibration
+from visavis.training.pictures import Items
+from visavis.training.validation import Outcome
+
+if TYPE_CHECKING:
+    import torch
+
+    from visavis.training.distributed import World
+    from visavis.training.learner import Learner
+    from visavis.training.stopping import Stop
+
+SUBJECTS = {"faces": "dataset.subjects.faces:Faces", "attributes": "dataset.subjects.attributes:Attributes"}
+"""What the `LEARNS` of a kind names -> `module:class`."""
+
+
+class Subject(Protocol):
+    """Made of (folder, photos, held_out): some photos of a data folder, of which it keeps those that it can use."""
+
+    photos: Photos
+    held_out: Photos
+    only: dict[str, Any]
+    """Options of train.py that mean nothing here, and the one value that each may have."""
+
+    def check(self) -> None:
+        """Say what there is to learn. Raises InputError where nothing is, or nothing to judge it by."""
+        ...
+
+    def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> Any:
+        """What `model` learns from: a map-style Dataset of (image, target), with name(number), tell_unreadable()."""
+        ...
+
+    def ratios(self, mosaic: int | None) -> Any:
+        """Width over height of each item where they differ; see dataset.samplers.Batches."""
+        ...
+
+    def count(self) -> int:
+        """How many items the dataset has."""
+        ...
+
+    def judged(
+        self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
+    ) -> Outcome | None:
+        """How much of it `model` has learnt, by the photos held out; None where `stop` came in between."""
+        ...
+
+    def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
+        """A sheet of what the network sees in training."""
+        ...
+
+    def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
+        """Put a batch of a loss that is not finite into a folder."""
+        ...
+
+
+def of(learns: str) -> Any:
+    """The class of a subject."""
+    module, name = SUBJECTS[learns].split(":")
+    return getattr(import_module(module), name)

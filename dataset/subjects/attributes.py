@@ -1,0 +1,119 @@
+"""What faces tell, mask, age and gender: what networks of the kind face_attributes learn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from dataset.crops import CropDataset, summary
+from dataset.photos import Photo, Photos
+from dataset.transforms import check as check_transforms
+from visavis.calibration import Calibration
+from visavis.data import attributes
+from visavis.data.attributes import GENDERS, MASKS
+from visavis.drawing import contact_sheet
+from visavis.errors import InputError
+from visavis.files import replaced
+from visavis.images import Picture, encode
+from visavis.messages import say
+from visavis.training.attributes import Answers
+from visavis.training.pictures import Items, written_aside
+
+if TYPE_CHECKING:
+    from visavis.training.distributed import World
+    from visavis.training.learner import Learner
+    from visavis.training.stopping import Stop
+
+AT_ONCE = 64
+"""Faces that go through the network together when it is judged."""
+
+
+class Attributes:
+    """See dataset.subjects.Subject."""
+
+    only: ClassVar[dict[str, Any]] = {"mosaic": None, "size": None, "teacher": None}
+
+    def __init__(self, folder: Path, photos: Sequence[Photo], held_out: Sequence[Photo]) -> None:
+        self.folder = folder
+        self.told = attributes.read(folder)
+        self.photos, self.held_out = (
+            Photos(photo for photo in some if photo.image_id in self.told) for some in (photos, held_out)
+        )
+
+    def check(self) -> None:
+        """Say how many labels there are of what."""
+        for split, some in (("train", self.photos), ("val", self.held_out)):
+            crops = CropDataset(some, self.told, 1, 1.0)
+            if not len(crops):
+                raise InputError(
+                    f"{self.folder}/attributes.csv tells nothing of a face in the split {split!r}; add some with "
+                    "`python -m dataset import utkface`, `fairface` or `masks`, or change `val` and `test`"
+                )
+            say(f"{split}: {len(crops)} faces; {summary(crops)}")
+
+    def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> CropDataset:
+        """Squares around faces. Raises InputError for unknown `transforms`."""
+        check_transforms(transforms)
+        return CropDataset(self.photos, self.told, model.side, model.margin, transforms, seed)
+
+    def ratios(self, mosaic: int | None) -> Any:
+        """All have one shape."""
+        return None
+
+    def count(self) -> int:
+        """A face is an item."""
+        return sum(len(self.told[photo.image_id]) for photo in self.photos)
+
+    def judged(
+        self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
+    ) -> Answers | None:
+        """By its answers."""
+        from dataset.samplers import Share
+
+        crops = CropDataset(self.held_out, self.told, model.side, model.margin)
+        numbers = list(Share(len(crops), world.rank, world.size))
+        training = model.training
+        model.eval()
+        rows: list[torch.Tensor] = []
+        with torch.inference_mode():
+            for first in range(0, len(numbers), AT_ONCE):
+                if stop.wanted:
+                    break
+                some = numbers[first : first + AT_ONCE]
+                given = model(torch.stack([crops[number][0] for number in some]).to(on))
+                rows.append(torch.cat([torch.tensor(some)[:, None], *(one.cpu() for one in given.values())], dim=1))
+        model.train(training)
+        gathered = world.gather((torch.cat(rows) if rows else None, stop.wanted))
+        if any(stopped for _, stopped in gathered):
+            return None
+        together = torch.cat([part for part, _ in gathered if part is not None])
+        order = together[:, 0].long()
+        probabilities = together[order.argsort(), 1:].numpy()
+        return Answers.of(probabilities, crops.labels)
+
+    def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
+        """With what is known of each."""
+        captions = [_caption(target) for _, target in items]
+        _write(path, contact_sheet([_picture(image) for image, _ in items], captions, cell=144))
+
+    def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
+        """With labels."""
+        labels = [{name: float(value) for name, value in target.items()} for _, target in items]
+        written_aside(folder, [_picture(image) for image, _ in items], labels, names, losses)
+
+
+def _caption(target: dict[str, Any]) -> str:
+    mask, gender = int(target["mask"]), int(target["gender"])
+    low, high = float(target["age_low"]), float(target["age_high"])
+    age = "" if low < 0 else f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
+    return " ".join(filter(None, (MASKS[mask] if mask >= 0 else "", age, GENDERS[gender] if gender >= 0 else "")))
+
+
+def _picture(image: torch.Tensor) -> Picture:
+    return image.as_subclass(torch.Tensor).permute(1, 2, 0).contiguous().numpy()
+
+
+def _write(path: Path, picture: Picture) -> None:
+    with replaced(path, "wb") as file:
+        file.write(encode(picture, "PNG"))

@@ -1,0 +1,124 @@
+"""evaluate --analyse: the figures of answers that are known, and the command on labelled faces."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from dataset import tables
+from visavis import checkpoint
+from visavis.analysers.attributes import calibrating, network
+from visavis.analysers.attributes.analyser import answers, calibrated
+from visavis.commands.evaluate import Options, evaluate
+from visavis.data.attributes import Told
+from visavis.errors import InputError
+from visavis.evaluation.attributes import Answers, of_ages, of_classes, report
+
+BOX = (178, 60, 271, 181)
+
+
+def test_classes() -> None:
+    truth = np.array(["worn", "worn", "none", "none", "none", "wrong", ""])
+    said = np.array(["worn", "none", "none", "none", "", "worn", "worn"])
+    found = of_classes(truth, said, np.full(7, 0.9, np.float32), ("worn", "wrong", "none"))
+    assert (found["faces"], found["said"], found["right_of_said"]) == (6, pytest.approx(5 / 6), 0.6)
+    worn = found["classes"]["worn"]
+    assert (worn["precision"], worn["recall"], worn["f1"]) == (0.5, 0.5, 0.5)
+    assert found["classes"]["none"]["recall"] == pytest.approx(2 / 3)
+    assert found["classes"]["wrong"]["precision"] is None and found["classes"]["wrong"]["recall"] == 0
+    assert found["confusion"]["none"] == {"worn": 0, "wrong": 0, "none": 2, "": 1}
+    assert found["calibration_error"] == pytest.approx(0.3, abs=1e-6)  # sure by 0.9, right in 0.6
+
+
+def test_ages() -> None:
+    bounds = np.array([[10, 10], [30, 30], [20, 29], [20, 29], [np.nan, np.nan]])
+    columns = {"age": [14, 28, 29.4, 31, 50], "age_low": [9, 29, 20, 20, 40], "age_high": [20, 40, 40, 40, 60]}
+    told = Answers([Told((0, 0, 9, 9))] * 5, {name: [np.array(rows, np.float32)] for name, rows in columns.items()})
+    found = of_ages(bounds, told)
+    assert (found["faces"], found["mae"], found["bias"]) == (2, 3, 1)
+    assert found["rmse"] == pytest.approx(np.sqrt(10)) and found["r2"] == pytest.approx(1 - 20 / 200)
+    assert found["within"] == {"1": 0, "3": 0.5, "5": 1, "10": 1}
+    assert found["in_interval"] == 1  # of both
+    assert (found["groups"]["3 to 12"]["mae"], found["groups"]["30 to 44"]["mae"]) == (4, 2)
+    assert found["groups"]["0 to 2"] == {"faces": 0, "mae": None, "mae_interval": None, "rmse": None, "bias": None}
+    assert (found["faces_of_a_group"], found["in_group"]) == (2, 0.5)
+    assert any("3.00 years off in the mean" in line for line in report({"age": found}))
+
+
+def test_without_a_label_there_are_no_figures() -> None:
+    empty = np.zeros(0, np.str_)
+    found = {
+        "gender": of_classes(empty, empty, np.zeros(0, np.float32), ("female", "male")),
+        "age": of_ages(np.zeros((0, 2)), Answers(columns={})),
+    }
+    assert found["gender"]["right_of_said"] is None and found["age"]["mae"] is None
+    assert len(list(report(found))) == 5
+
+
+def test_an_answer_that_is_not_sure_is_not_given() -> None:
+    told = answers("mask", np.array([[0.55, 0.4, 0.05], [0.1, 0.1, 0.8]], np.float32), {"mask": 0.6})
+    assert told["mask"].tolist() == ["", "none"]
+    assert np.isnan(told["mask_score"][0]) and told["mask_score"][1] == pytest.approx(0.8)
+
+
+def test_ages_are_told_with_the_years_between_which_eight_in_ten_lie() -> None:
+    even = np.zeros((1, 101), np.float32)
+    even[0, 20:30] = 0.1
+    told = answers("age", even, {})
+    assert [told[name][0] for name in ("age", "age_low", "age_high")] == [24.5, 20, 28]
+
+
+def test_temperatures() -> None:
+    probabilities = np.array([[0.9, 0.1]] * 100, np.float32)
+    truth = np.array([0] * 60 + [1] * 40)
+    temperature = calibrating.of_classes(probabilities, truth)
+    assert calibrated(probabilities, temperature)[0, 0] == pytest.approx(0.63, abs=0.03)  # the limit of what is tried
+    assert calibrating.of_classes(probabilities[:99], truth[:99]) is None  # too few
+    assert calibrated(np.array([[0.8, 0.2]], np.float32), 2.0)[0] == pytest.approx([2 / 3, 1 / 3], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A data folder with one labelled face, and a network that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("people")
+    (folder / "images").mkdir()
+    Image.fromarray(data.astronaut()).save(folder / "images/a.png")
+    box = dict(zip(("x1", "y1", "x2", "y2"), BOX, strict=True))
+    tables.write(folder / "labels.csv", [{"image_id": "a"} | box])
+    tables.write(folder / "attributes.csv", [{"image_id": "a", "mask": "none", "age": 41, "gender": "female"} | box])
+    torch.manual_seed(0)
+    model = network.build("none")
+    metadata = {"kind": "face_attributes", "arch": "face_attributes", "side": 96, "margin": 1.05, "norms": True}
+    checkpoint.save(folder / "network.safetensors", model.state_dict(), metadata)
+    return folder, folder / "network.safetensors"
+
+
+def test_the_command(
+    people: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder, path = people
+    given = Options(analyse=str(path), data=folder, split="all", out=tmp_path / "out", calibrate=True)
+    assert evaluate(given) == 0
+    said = capsys.readouterr()
+    assert "mask: 1 faces, of " in said.out and "age: 1 faces of a known age" in said.out
+    assert "gender: too few labelled faces to calibrate by; it stays as it is" in said.err
+    written = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
+    assert checkpoint.metadata(path)["limits"] == {"mask": 0.6, "gender": 0.6}
+
+
+def test_what_the_command_refuses(people: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, path = people
+    for more, words in (
+        ({"analyse": "beauty"}, "no analyser 'beauty'; there are mask, age, gender"),
+        ({"analyse": str(path), "tiles": True}, "--tiles is for detectors"),
+        ({"analyse": str(path), "split": "val", "val": 0.0}, "tells nothing of a face in the split 'val'|no photo in"),
+        ({"analyse": "sharpness"}, "say nothing that attributes.csv tells"),
+    ):
+        with pytest.raises(InputError, match=words):
+            evaluate(Options(**{"data": folder, "split": "all", "out": tmp_path / "out"} | more))

@@ -1,0 +1,177 @@
+"""Networks that tell mask, age and gender: their labels, their losses, and that train.py trains and resumes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from training import FACES, make_folder, options, same, weights
+
+import train
+from dataset import tables
+from dataset.checks import fingerprint
+from dataset.crops import CropDataset
+from dataset.photos import Photos
+from visavis import checkpoint, load_analyser, load_detector
+from visavis.analysers.attributes import network
+from visavis.analysers.crops import cut, square
+from visavis.data import attributes
+from visavis.data.attributes import Told
+from visavis.errors import InputError
+from visavis.faces import Faces
+from visavis.images import read
+from visavis.training.distributed import World
+
+SIDE = 96
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = make_folder(tmp_path_factory.mktemp("people"), people=12, side=SIDE)
+    rows = []
+    for number in range(12):
+        x1, y1, x2, y2 = (SIDE / 240 * value for value in FACES[0])
+        known: dict[str, object] = {"age": 20 + number} if number % 2 else {"age_low": 20, "age_high": 29}
+        known |= {"gender": ("female", "male")[number % 2]} if number % 3 else {"mask": ("none", "worn")[number % 2]}
+        rows.append({"image_id": f"P{number}/1", "x1": x1, "y1": y1, "x2": x2, "y2": y2} | known)
+    tables.write(made / "attributes.csv", rows)
+    return made
+
+
+def asked(folder: Path, out: Path, **more: Any) -> train.Options:
+    return options(folder, out, **{"arch": "face_attributes", "batch_size": 4} | more)
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert train.train(asked(folder, out, epochs=2)) == 0
+    return out
+
+
+def test_a_run_leaves_what_those_of_detectors_leave(trained: Path) -> None:
+    names = {"config.json", "first_batches.png", "metrics.jsonl", "state.pt", "curves.png"}
+    assert names | {"best.safetensors", "last.safetensors"} <= {path.name for path in trained.iterdir()}
+    metadata = checkpoint.metadata(trained / "last.safetensors")
+    assert {name: metadata[name] for name in ("kind", "arch", "side", "margin", "norms")} == {
+        "kind": "face_attributes",
+        "arch": "face_attributes",
+        "side": 96,
+        "margin": 1.05,
+        "norms": True,
+    }
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert {"loss", "loss_mask", "loss_age", "loss_gender", "lr"} <= lines[0].keys()
+    assert lines[-1]["epoch"] == 2 and lines[-1]["mask_faces"] + lines[-1]["gender_faces"] > 0
+
+
+def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "broken"
+    given = asked(folder, out, epochs=2)
+    parts = train._photos(given)
+    run = train.begin(given, World(), *parts)
+    run.batches.start(1)
+    for images, targets in run.loader:
+        run.learner.step(images, targets)
+        if run.learner.done == 2:  # in the middle of the first epoch
+            break
+    out.mkdir()
+    train.config.write(out, {"options": train.config.plain(given), "data": fingerprint(folder, *parts)} | run.described)
+    run.save()
+    assert train.train(asked(folder, out, epochs=2, resume=True)) == 0
+    assert same(weights(out), weights(trained))
+
+
+def test_options_of_detectors_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="`mosaic` means nothing to face_attributes"):
+        train.train(asked(folder, tmp_path / "run", mosaic=128))
+
+
+def test_a_part_of_which_nothing_is_told_is_refused(folder: Path, tmp_path: Path) -> None:
+    few = make_folder(tmp_path / "few", people=12, side=SIDE)
+    rows = [row for row in tables.rows(folder / "attributes.csv") if row["image_id"] == "P1/1"]
+    tables.write(few / "attributes.csv", rows)
+    with pytest.raises(InputError, match=r"attributes.csv tells nothing of a face in the split"):
+        train.train(asked(few, tmp_path / "run"))
+
+
+def test_what_nobody_said_stays_out_of_the_loss() -> None:
+    logits = {name: torch.zeros(2, count, requires_grad=True) for name, count in network.HEADS.items()}
+    truth = {
+        "mask": torch.tensor([0, -1]),
+        "gender": torch.tensor([-1, -1]),
+        "age_low": torch.tensor([-1.0, 20.0]),
+        "age_high": torch.tensor([-1.0, 29.0]),
+    }
+    given = network.losses(logits, truth)
+    # A mask of three alike, of weight 2 and one picture of two; a group of 10 of 101 years, of weight 0.5; the mean of
+    # all years, 50, is 21 too many.
+    assert given["loss_mask"].item() == pytest.approx(np.log(3), abs=1e-6)
+    assert given["loss_gender"].item() == 0
+    assert given["loss_age"].item() == pytest.approx(0.5 * (np.log(101 / 10) + 0.1 * 21) / 2, abs=1e-5)
+    torch.stack(list(given.values())).sum().backward()
+    assert logits["mask"].grad is not None and logits["age"].grad is not None
+    assert not logits["mask"].grad[1].any() and not logits["age"].grad[0].any()
+
+
+def test_a_known_age_is_nearly_one_year() -> None:
+    sure = torch.full((1, network.YEARS), -50.0)
+    sure[0, 30] = 0
+    right, off = (network.age_loss(sure, torch.tensor([age]), torch.tensor([age])).item() for age in (30.0, 40.0))
+    assert right < off and off - right > 0.1 * 10  # ten years off cost more than their 0.1 each
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"age": -3}, "attributes.csv row 2: age is -3; it must lie between 0 and 120"),
+        ({"mask": "maybe"}, "attributes.csv row 2: mask is 'maybe'; it must be one of worn, wrong, none, or empty"),
+        ({"gender": "x"}, "attributes.csv row 2: gender is 'x'"),
+        ({"age": "old"}, "attributes.csv row 2: age is 'old', not a number"),
+        ({"age_low": 30}, "attributes.csv row 2: give `age`, or both `age_low` and `age_high`"),
+        ({"age_low": 30, "age_high": 20}, "attributes.csv row 2: age_low 30 is more than age_high 20"),
+        ({"x2": 0}, "attributes.csv row 2: the box"),
+    ],
+)
+def test_bad_labels_are_refused_with_their_row(tmp_path: Path, row: dict[str, object], message: str) -> None:
+    tables.write(tmp_path / "attributes.csv", [{"image_id": "a", "x1": 0, "y1": 0, "x2": 9, "y2": 9} | row])
+    with pytest.raises(InputError, match=message):
+        attributes.read(tmp_path)
+
+
+def test_an_item_is_the_same_however_often_it_is_asked_for(folder: Path) -> None:
+    photos = Photos.load(folder)
+    told = {photo.image_id: [Told((30, 20, 72, 74), age) for age in ("worn",)] for photo in photos}
+    crops = CropDataset(photos, told, 64, 1.05, "full", seed=3)
+    (one, target), (again, _), (other, _) = crops[(1, 0, 5)], crops[(1, 0, 5)], crops[(2, 0, 5)]
+    assert one.shape == (3, 64, 64) and one.dtype == torch.uint8
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert int(target["mask"]) == 0 and int(target["gender"]) == -1 and float(target["age_low"]) == -1
+
+
+def test_what_was_trained_is_an_analyser_that_says_what_the_network_says(
+    folder: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = trained / "best.safetensors"
+    picture = read(folder / "images/P3/1.png")
+    found = Faces([[30, 20, 72, 74], [-9, -9, 30, 40], [40, 40, 46, 46]])
+    told = load_analyser(str(path)).analyse(picture, found).attributes
+    model = network.of_checkpoint(*checkpoint.load(path), str(path))
+    crops = np.stack([cut(picture, square(box, model.margin), model.side) for box in found.boxes[:2]])
+    with torch.inference_mode():
+        right = model(torch.from_numpy(crops).permute(0, 3, 1, 2))
+    assert told["mask_score"][:2] == pytest.approx(right["mask"].max(dim=1).values.numpy(), abs=1e-4)
+    assert told["gender_score"][:2] == pytest.approx(right["gender"].max(dim=1).values.numpy(), abs=1e-4)
+    assert told["age"][:2] == pytest.approx((right["age"] @ torch.arange(101.0)).numpy(), abs=0.06)
+    assert (told["age_low"][:2] <= told["age_high"][:2]).all()
+    assert told["mask"][2] == told["gender"][2] == "" and np.isnan(told["age"][2])  # of 6 pixels nothing is said
+
+
+def test_weights_of_the_other_kind_are_refused(trained: Path) -> None:
+    with pytest.raises(InputError, match="tells attributes of faces, and finds none; give it as an analyser"):
+        load_detector(str(trained / "best.safetensors"))
+    with pytest.raises(InputError, match="finds faces, and says no more of them; give it as a detector"):
+        load_analyser(str(checkpoint.SHIPPED))

@@ -1,0 +1,163 @@
+"""What faces tell by the network of this folder: mask, age and gender, in one look, on the CPU, without torch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis import checkpoint, onnx_files
+from visavis.analysers.crops import cut, square
+from visavis.data.attributes import GENDERS, MASKS
+from visavis.errors import InputError
+from visavis.faces import Faces
+from visavis.images import Picture
+
+SHIPPED = checkpoint.SHIPPED.with_name("face_attributes.safetensors")
+"""The checkpoint that comes with visavis."""
+HEADS = {
+    "mask": ("mask", "mask_score"),
+    "age": ("age", "age_low", "age_high"),
+    "gender": ("gender", "gender_score"),
+}
+"""What is asked for -> the attributes that it gives."""
+CLASSES = {"mask": MASKS, "gender": GENDERS}
+SMALLEST = 8
+"""Pixels of a face's longer side; of a smaller one nothing is said."""
+AT_ONCE = 32
+"""Faces that go through the network together; their number in a picture is not limited, but memory is."""
+WITHIN = 0.8
+"""The share of faces whose age should lie from age_low to age_high."""
+
+
+class FaceAttributes:
+    """Some of `HEADS`, by the network at `path`: a checkpoint of the kind face_attributes.
+
+    mask: `worn`, `wrong` (nose, mouth or chin free) or `none`. age: years, as the face looks, and between which years
+    it lies of 8 faces in 10. gender: as the labels have it. A class has a score, how often such answers are right;
+    where that is below the network's limit, nothing is said ("" and NaN), as of faces below `SMALLEST`.
+    """
+
+    keypoints: tuple[str, ...] = ()
+
+    def __init__(self, heads: Sequence[str], path: Path = SHIPPED) -> None:
+        self.heads, self.path = tuple(dict.fromkeys(heads)), path
+        self.attributes = tuple(name for head in self.heads for name in HEADS[head])
+        self._network = _network(path)
+
+    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+        """See visavis.analysers.protocol.Analyser."""
+        sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1) if len(faces) else np.zeros(0)
+        large = np.flatnonzero(sides >= SMALLEST)
+        given = self._network.look(picture, faces.boxes[large])
+        told: dict[str, NDArray[Any]] = {}
+        for head in self.heads:
+            for name, values in answers(head, given[head], self._network.limits).items():
+                column = np.full(len(faces), "" if values.dtype.kind == "U" else np.nan, values.dtype)
+                column[large] = values
+                told[name] = column
+        return replace(faces, attributes=faces.attributes | told)
+
+    def raw(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The probabilities of each head, (N, classes), of the faces in these (N, 4) boxes, before any calibration."""
+        return self._network.raw(picture, boxes)
+
+    def joined(self, other: object) -> "FaceAttributes | None":
+        """One analyser that says what both say, in one look; None where the other is not of the same network."""
+        if not isinstance(other, FaceAttributes) or other.path != self.path:
+            return None
+        return FaceAttributes(self.heads + other.heads, self.path)
+
+
+def mask() -> FaceAttributes:
+    """The shipped network's `mask`."""
+    return FaceAttributes(["mask"])
+
+
+def age() -> FaceAttributes:
+    """The shipped network's `age`."""
+    return FaceAttributes(["age"])
+
+
+def gender() -> FaceAttributes:
+    """The shipped network's `gender`."""
+    return FaceAttributes(["gender"])
+
+
+def answers(head: str, probabilities: NDArray[np.float32], limits: dict[str, float]) -> dict[str, NDArray[Any]]:
+    """The attributes of faces by a head's (N, classes) probabilities. limits: the least score of a head's answers."""
+    if head == "age":
+        total = probabilities.cumsum(axis=1)
+        years = np.arange(probabilities.shape[1], dtype=np.float32)
+        low, high = ((total < share).sum(axis=1) for share in ((1 - WITHIN) / 2, (1 + WITHIN) / 2))
+        values = (probabilities @ years).round(1), low, high
+        return {name: np.asarray(one, np.float32) for name, one in zip(HEADS["age"], values, strict=True)}
+    scores = probabilities.max(axis=1, initial=0)
+    names = np.array(CLASSES[head])[probabilities.argmax(axis=1)] if len(probabilities) else np.zeros(0, "U1")
+    sure = scores >= limits.get(head, 0)
+    return {head: np.where(sure, names, ""), f"{head}_score": np.where(sure, scores, np.nan).astype(np.float32)}
+
+
+class Network:
+    """A network in ONNX Runtime, and how its answers are calibrated. Raises InputError for a file that is damaged."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        from visavis.analysers.attributes.exported import write
+
+        known = checkpoint.metadata(path)
+        if known.get("kind") != "face_attributes":
+            raise InputError(
+                f"{path} holds a {known.get('arch')}, which tells no attributes of faces; give weights that "
+                "train.py --arch face_attributes wrote"
+            )
+        self.side, self.margin = int(known["side"]), float(known["margin"])
+        self.temperatures: dict[str, float] = known.get("temperatures", {})
+        self.limits: dict[str, float] = known.get("limits", {})
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # predict has a process for each core
+        file = onnx_files.file(path, write)
+        try:
+            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 its errors are fifteen classes that have nothing else in common
+            reason = str(error).strip().split("\n")[0]
+            raise InputError(f"{file} is damaged ({reason}); remove it, and it is made anew") from None
+
+    def look(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Calibrated probabilities, (N, classes) of each head, of the faces in these (N, 4) boxes."""
+        given = self.raw(picture, boxes)
+        return {name: calibrated(rows, self.temperatures.get(name, 1.0)) for name, rows in given.items()}
+
+    def raw(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The same before any calibration."""
+        parts = [self._of(picture, boxes[first : first + AT_ONCE]) for first in range(0, max(1, len(boxes)), AT_ONCE)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in HEADS}
+
+    def _of(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        crops = [cut(picture, square(box, self.margin), self.side) for box in boxes]
+        faces = np.stack(crops) if crops else np.zeros((0, self.side, self.side, 3), np.uint8)
+        given: Any = self._session.run(list(HEADS), {"faces": faces})
+        return dict(zip(HEADS, given, strict=True))
+
+
+def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """(N, classes) probabilities, as if their logits had been divided by `temperature` (Guo et al. 2017)."""
+    if temperature == 1:
+        return probabilities
+    log = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
+    power = np.exp(log - log.max(axis=1, keepdims=True, initial=-np.inf))
+    return (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _network(path: Path) -> Network:
+    return _loaded(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _loaded(path: Path, changed: int) -> Network:
+    """One for all analysers of a checkpoint, as long as that does not change."""
+    return Network(path)

@@ -1,0 +1,74 @@
+"""What visavis.kinds has to know of networks that tell attributes of faces.
+
+Torch is loaded by what needs it, when it is called.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from visavis.analysers.attributes.network import FaceAttributes
+    from visavis.analysers.protocol import Analyser
+    from visavis.training.draws import Draws
+
+ARCHS = ("face_attributes",)
+LIGHT = ARCHS
+LEARNS = "attributes"
+INIT = "imagenet"
+GOAL = "share of right answers"
+USE = "see what the faces in your photos tell: python predict.py PHOTOS --analyse {weights} --out told"
+NO_USE = "it gives no right answer yet: train for more epochs, or start from trained weights"
+
+
+def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | None, **options: Any) -> Any:
+    """It finds no faces: always raises InputError."""
+    raise InputError(f"{path} tells attributes of faces, and finds none; give it as an analyser, not as a detector")
+
+
+def analyser(path: Path) -> "Analyser":
+    """All that the network of a checkpoint tells."""
+    from visavis.analysers.attributes.analyser import HEADS, FaceAttributes
+
+    return FaceAttributes(tuple(HEADS), path)
+
+
+def export(path: Path, out: Path) -> None:
+    """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError, and OSError where that fails."""
+    from visavis.analysers.attributes.exported import write
+
+    write(path, out)
+
+
+def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None) -> "FaceAttributes":
+    """The network that learns. init: where its weights come from; freeze: `nothing`, or all but the heads, in place of
+    `trainable_layers`. Raises InputError."""
+    from visavis.analysers.attributes.network import STAGES, build
+
+    return build(init, trainable_layers if freeze is None else len(STAGES) if freeze == "nothing" else 0)
+
+
+def ready(model: "FaceAttributes", on: "torch.device", size: int | None) -> "FaceAttributes":
+    """The network on the device that it learns on."""
+    return model.to(on)
+
+
+def draws(model: "FaceAttributes") -> "Draws":
+    """What the network draws while it learns: nothing that depends on its pictures."""
+    from visavis.training.draws import Draws
+
+    return Draws()
+
+
+def spread(model: "FaceAttributes", on: "torch.device") -> None:
+    """Nothing is needed for several processes to learn together; batch norms go by the first one's share of a batch."""
+
+
+def described(model: "FaceAttributes") -> dict[str, Any]:
+    """What the metadata of a checkpoint say of the network besides its architecture."""
+    from visavis.analysers.attributes.network import has_norms
+
+    return {"side": model.side, "margin": model.margin, "norms": has_norms(model)}

@@ -1,0 +1,85 @@
+"""`visavis evaluate --analyse mask,age,gender`: what is said of labelled faces, held against attributes.csv."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis.analysers import load_analyser
+from visavis.analysers.attributes import calibrating
+from visavis.analysers.attributes.analyser import CLASSES, HEADS, FaceAttributes
+from visavis.analysers.protocol import Analysers
+from visavis.boxes import as_boxes
+from visavis.data import attributes
+from visavis.data.attributes import Told
+from visavis.data.photos import Photo, load_photos
+from visavis.data.split import Shares
+from visavis.errors import ImageError, InputError
+from visavis.evaluation.attributes import figures, look, report
+from visavis.files import replaced
+from visavis.images import read
+from visavis.messages import say
+
+
+def evaluate(names: list[str], data: Path, split: str, shares: Shares, out: Path, calibrate: bool) -> int:
+    """Print the figures, and write evaluation.json. Returns the exit status: 0, or 3 where photos could not be read."""
+    several = [load_analyser(name) for name in names]
+    told = attributes.read(data)
+    photos = [photo for photo in load_photos(data, split, shares) if photo.image_id in told]
+    if not photos:
+        raise InputError(f"{data}/attributes.csv tells nothing of a face in the split {split!r}")
+    say(f"{sum(len(told[photo.image_id]) for photo in photos)} faces in {len(photos)} photos of {data} ({split})")
+    if calibrate:
+        for one in several:
+            _calibrate(one, photos, told, f"{data.name} {split}")
+        several = [load_analyser(name) for name in names]
+    answers = look(Analysers(several), photos, told)
+    found = figures(answers)
+    if not found:
+        raise InputError(
+            f"`analyse`: {', '.join(names)} say nothing that attributes.csv tells; ask mask, age or gender"
+        )
+    for line in report(found):
+        print(line)
+    record = {"analyse": names, "data": str(data), "split": split, "faces": len(answers.told)}
+    out.mkdir(parents=True, exist_ok=True)
+    with replaced(out / "evaluation.json") as file:
+        json.dump(record | {"unreadable": answers.unreadable} | found, file, indent=2, allow_nan=False)
+        file.write("\n")
+    say(f"figures: {out / 'evaluation.json'}")
+    if answers.unreadable:
+        say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")
+    return 3 if answers.unreadable else 0
+
+
+def _calibrate(analyser: Any, photos: list[Photo], told: dict[str, list[Told]], where: str) -> None:
+    if not isinstance(analyser, FaceAttributes):
+        raise InputError("`calibrate` is for networks of the kind face_attributes, and one of `analyse` is none")
+    given: dict[str, list[np.ndarray]] = {name: [] for name in HEADS}
+    known: list[Told] = []
+    for photo in photos:
+        try:
+            picture = read(photo.path, photo.max_pixels)
+        except ImageError:  # it is named when the answers are looked at
+            continue
+        mine = told[photo.image_id]
+        for name, rows in analyser.raw(picture, as_boxes([one.box for one in mine])).items():
+            given[name].append(rows)
+        known += mine
+    fitted = {}
+    for name in analyser.heads:
+        rows = np.concatenate(given[name])
+        if name == "age":
+            ages = np.array([np.nan if one.age is None else one.age for one in known])
+            one = calibrating.of_ages(rows[~np.isnan(ages)], ages[~np.isnan(ages)])
+        else:
+            truth = np.array([CLASSES[name].index(getattr(one, name)) if getattr(one, name) else -1 for one in known])
+            one = calibrating.of_classes(rows[truth >= 0], truth[truth >= 0])
+        if one is None:
+            say(f"{name}: too few labelled faces to calibrate by; it stays as it is")
+        else:
+            fitted[name] = one
+    calibrating.store(analyser.path, fitted, {"on": where, "faces": len(known)})
+    shown = ", ".join(f"{name} {one:.2f}" for name, one in fitted.items())
+    say(f"{analyser.path}: temperatures {shown} stored; write its ONNX file anew with python -m visavis.export")

@@ -1,0 +1,193 @@
+"""What an analyser's answers on mask, age and gender are worth, face by face, on the labels of attributes.csv.
+
+Precision is of what is said: of a face of which nothing is said the recall suffers, and nothing else. Intervals are
+95 %: Wilson's for shares, the bootstrap over faces for ages.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from visavis import calibration
+from visavis.analysers.protocol import Analyser
+from visavis.boxes import as_boxes
+from visavis.data.attributes import GENDERS, MASKS, Told
+from visavis.data.photos import Photo
+from visavis.errors import ImageError
+from visavis.evaluation import bootstrap
+from visavis.evaluation.scoreboard import cell
+from visavis.faces import Faces
+from visavis.images import read
+from visavis.messages import say
+
+CLASSES = {"mask": MASKS, "gender": GENDERS}
+AGES = ((0, 3), (3, 13), (13, 20), (20, 30), (30, 45), (45, 60), (60, 121))
+"""From the first year up to the second: children apart, whom many networks take for adults."""
+WITHIN = (1, 3, 5, 10)
+"""Years for which the share of faces is told whose age is no further off."""
+
+
+@dataclass
+class Answers:
+    """What was said of faces, and what is known of them: a list entry, and a row of each column, a face."""
+
+    told: list[Told] = field(default_factory=list)
+    columns: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """(N,) what was said."""
+        return np.concatenate(self.columns[name]) if self.columns.get(name) else np.zeros(0)
+
+
+def look(analyser: Analyser, photos: Sequence[Photo], told: dict[str, list[Told]]) -> Answers:
+    """Ask the analyser of all faces of which something is known, in the boxes that they are known by."""
+    answers = Answers()
+    for photo, known in tqdm(list(_known(photos, told)), unit="photo", disable=None):
+        try:
+            picture = read(photo.path, photo.max_pixels)
+        except ImageError as error:
+            say(f"left out: {photo.path}: {error}")
+            answers.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
+            continue
+        given = analyser.analyse(picture, Faces(as_boxes([one.box for one in known]))).attributes
+        answers.told += known
+        for name in analyser.attributes:
+            answers.columns.setdefault(name, []).append(given[name])
+    return answers
+
+
+def _known(photos: Sequence[Photo], told: dict[str, list[Told]]) -> Iterator[tuple[Photo, list[Told]]]:
+    for photo in photos:
+        if photo.image_id in told:
+            yield photo, told[photo.image_id]
+
+
+def figures(answers: Answers) -> dict[str, Any]:
+    """Of each attribute that was asked for: its figures, or none where no label tells it."""
+    found: dict[str, Any] = {}
+    for name, classes in CLASSES.items():
+        if name in answers.columns:
+            truth = np.array([getattr(one, name) for one in answers.told])
+            found[name] = of_classes(truth, answers.column(name), answers.column(f"{name}_score"), classes)
+    if "age" in answers.columns:
+        ages = [one.ages or (np.nan, np.nan) for one in answers.told]
+        found["age"] = of_ages(np.array(ages, np.float64).reshape(-1, 2), answers)
+    return found
+
+
+def of_classes(
+    truth: NDArray[np.str_], said: NDArray[np.str_], scores: NDArray[np.float32], classes: Sequence[str]
+) -> dict[str, Any]:
+    """truth: (N,) "" where nobody knows. said: (N,) "" where nothing is said. scores: (N,) how sure."""
+    truth, said, scores = (column[truth != ""] for column in (truth, said, scores))
+    spoken = said != ""
+    right = spoken & (said == truth)
+    told: dict[str, Any] = {
+        "faces": len(truth),
+        "said": _share(spoken),
+        "right_of_said": _share(right[spoken]),
+        "right_of_said_interval": bootstrap.share(int(right.sum()), int(spoken.sum())),
+        "confusion": {one: {other: int(((truth == one) & (said == other)).sum()) for other in (*classes, "")}
+                      for one in classes},
+        "classes": {},
+    }  # fmt: skip
+    if spoken.any():
+        told["calibration_error"] = float(calibration.reliability(scores[spoken], right[spoken]).error)
+    for one in classes:
+        hits = int((right & (truth == one)).sum())
+        known, given = int((truth == one).sum()), int((said == one).sum())
+        told["classes"][one] = {
+            "faces": known,
+            "precision": hits / given if given else None,
+            "precision_interval": bootstrap.share(hits, given),
+            "recall": hits / known if known else None,
+            "recall_interval": bootstrap.share(hits, known),
+            "f1": 2 * hits / (known + given) if known + given else None,
+        }
+    return told
+
+
+def of_ages(bounds: NDArray[np.float64], answers: Answers) -> dict[str, Any]:
+    """bounds: (N, 2) the youngest and the oldest that each face may be, NaN where nobody knows."""
+    said, low, high = (answers.column(name).astype(np.float64) for name in ("age", "age_low", "age_high"))
+    exact = (bounds[:, 0] == bounds[:, 1]) & ~np.isnan(said)
+    grouped = (bounds[:, 0] < bounds[:, 1]) & ~np.isnan(said)
+    age, off = bounds[exact, 0], said[exact] - bounds[exact, 0]
+    told: dict[str, Any] = {"faces": int(exact.sum())} | _errors(off)
+    if len(age):
+        spread = float(((age - age.mean()) ** 2).sum())
+        told["r2"] = 1 - float((off**2).sum()) / spread if spread else None
+        told["within"] = {str(years): float((np.abs(off) <= years).mean()) for years in WITHIN}
+        inside = (low[exact] <= age) & (age <= high[exact])
+        told["in_interval"] = float(inside.mean())
+        told["interval_years"] = float((high[exact] - low[exact]).mean())
+    told["groups"] = {
+        f"{first} to {last - 1}": {"faces": int(mine.sum())} | _errors(off[mine])
+        for first, last in AGES
+        for mine in [(age >= first) & (age < last)]
+    }
+    inside = (np.round(said[grouped]) >= bounds[grouped, 0]) & (np.round(said[grouped]) <= bounds[grouped, 1])
+    return told | {"faces_of_a_group": int(grouped.sum()), "in_group": _share(inside)}
+
+
+def _errors(off: NDArray[np.float64]) -> dict[str, Any]:
+    """Of (N,) years too many: mean absolute error with its interval, root of the mean square, mean."""
+    if not len(off):
+        return {"mae": None, "mae_interval": None, "rmse": None, "bias": None}
+    dice = np.random.default_rng(0)
+    size = np.abs(off)
+    drawn = np.array([size[dice.integers(len(size), size=len(size))].mean() for _ in range(bootstrap.DRAWS)])
+    return {
+        "mae": float(size.mean()),
+        "mae_interval": bootstrap.interval(drawn),
+        "rmse": float(np.sqrt((off**2).mean())),
+        "bias": float(off.mean()),
+    }
+
+
+def _share(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def report(found: dict[str, Any]) -> Iterator[str]:
+    """The figures as lines for people."""
+    for name, told in found.items():
+        if name == "age":
+            yield from _ages(told)
+            continue
+        yield f"{name}: {told['faces']} faces, of {cell(told['said'], '.1%')} something is said, " + (
+            f"{cell(told['right_of_said'], '.1%')} of that right ({cell(told['right_of_said_interval'], '.1%')})"
+        )
+        yield f"  {'':8}{'faces':>7}{'precision':>11}{'recall':>9}{'F1':>8}   said: " + ", ".join(
+            [*told["classes"], "nothing"]
+        )
+        for one, its in told["classes"].items():
+            counts = ", ".join(str(count) for count in told["confusion"][one].values())
+            yield (
+                f"  {one:8}{its['faces']:>7}{cell(its['precision'], '.3f'):>11}{cell(its['recall'], '.3f'):>9}"
+                f"{cell(its['f1'], '.3f'):>8}   {counts}"
+            )
+
+
+def _ages(told: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"age: {told['faces']} faces of a known age, {cell(told['mae'], '.2f')} years off in the mean "
+        f"({cell(told['mae_interval'], '.2f')}), RMSE {cell(told['rmse'], '.2f')}"
+    )
+    if told["faces"]:
+        shares = ", ".join(f"{share:.1%} within {years}" for years, share in told["within"].items())
+        yield (
+            f"  {shares}; R2 {cell(told['r2'], '.3f')}; {told['in_interval']:.1%} from age_low to age_high, which are "
+            f"{told['interval_years']:.1f} years apart"
+        )
+        yield f"  {'years':10}{'faces':>7}{'off':>8}{'interval':>16}{'too old by':>12}"
+        for name, its in told["groups"].items():
+            within = cell(its["mae_interval"], ".2f")
+            yield f"  {name:10}{its['faces']:>7}{cell(its['mae'], '.2f'):>8}{within:>16}{cell(its['bias'], '+.2f'):>12}"
+    if told["faces_of_a_group"]:
+        yield f"  {told['faces_of_a_group']} faces of a known group of ages: {told['in_group']:.1%} of answers in it"

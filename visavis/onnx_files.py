@@ -1,0 +1,85 @@
+"""Where the ONNX file of a checkpoint is: beside it, or in the user's cache, made there when it is first asked for.
+
+Each file says which checkpoint it is of, by its SHA-256: one that is of another is passed over.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from visavis import checkpoint
+from visavis.errors import InputError
+from visavis.extras import needed
+from visavis.files import replaced
+from visavis.messages import say
+
+MADE = 4
+"""Counts up when what is written changes, so that older files are passed over."""
+KEY = "visavis"
+"""The entry of the file's metadata that ours lie under, as JSON."""
+FIRST = "made"
+"""The first name in it."""
+LONGEST = 4096
+"""Bytes at the file's end among which the metadata are."""
+INSTALL = "pip install 'visavis[train]'"
+
+
+def file(path: Path, write: Callable[[Path, Path], None]) -> Path:
+    """The ONNX file of the checkpoint at `path`, made in the cache by `write` if it is nowhere. Raises InputError."""
+    found = beside(path)
+    if found is not None:
+        return found
+    cached = cache() / f"{checkpoint.fingerprint(path)}-{MADE}.onnx"
+    if not _is_of(path, cached):
+        say(f"exporting {path} to {cached}, once")
+        try:
+            write(path, cached)
+        except OSError as error:
+            where = "set XDG_CACHE_HOME to a folder that can be written to, or take `backend` torch"
+            raise InputError(f"cannot write {cached}: {error.strerror}; {where}") from None
+    return cached
+
+
+def beside(path: Path) -> Path | None:
+    """The file of the same name with .onnx for an ending, if it is of the checkpoint as that is now."""
+    file = path.with_suffix(".onnx")
+    return file if _is_of(path, file) else None
+
+
+def cache() -> Path:
+    """The user's folder for what can be made again (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "visavis"
+
+
+def metadata(file: Path) -> dict[str, Any]:
+    """What `save` put at the file's end; nothing where the file is not ours."""
+    with file.open("rb") as opened:
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - LONGEST))
+        _, found, text = opened.read().rpartition(f'{{"{FIRST}"'.encode())
+    try:
+        return json.loads(found + text) if found else {}
+    except ValueError:  # some other program's, or damaged
+        return {}
+
+
+def able_to_export() -> None:
+    """Raises InputError where a package is missing that exporting needs."""
+    for package in ("torch", "torchvision", "onnx", "onnxscript"):
+        needed(package, "exporting", INSTALL)
+
+
+def save(path: Path, out: Path, make: Callable[[dict[str, str]], bytes], told: dict[str, Any]) -> None:
+    """Write the ONNX file `out` of the checkpoint at `path`. make: the file's bytes, given its metadata. told: what
+    those say besides. Raises OSError where it cannot be written."""
+    told = {FIRST: MADE, "checkpoint": checkpoint.fingerprint(path)} | told
+    data = make({KEY: json.dumps(told)})
+    with replaced(out, "wb") as opened:
+        opened.write(data)
+
+
+def _is_of(path: Path, file: Path) -> bool:
+    """Whether there is such an ONNX file, and it was made of the checkpoint at `path` as that is now."""
+    known = metadata(file) if file.is_file() else {}
+    return known.get(FIRST) == MADE and known.get("checkpoint") == checkpoint.fingerprint(path)

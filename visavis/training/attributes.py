@@ -1,0 +1,101 @@
+"""What a network that tells attributes is worth on labelled faces: the outcome of a validation in training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.data.attributes import GENDERS, MASKS
+from visavis.metrics import FEW
+
+CLOSE = 5
+"""Years by which an answer may be off and count as right."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network said of faces, and what is known of them; arrays with a row a face.
+
+    mask, gender: (N, classes) probabilities. age: (N, years) probabilities. labels: (N, 4) mask, age_low, age_high,
+    gender; -1 where nobody said.
+    """
+
+    mask: NDArray[np.float32]
+    age: NDArray[np.float32]
+    gender: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    goal: ClassVar[str] = "share of right answers"
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> "Answers":
+        """From the probabilities of all heads side by side: mask, age, gender."""
+        last = probabilities.shape[1] - len(GENDERS)
+        return cls(probabilities[:, : len(MASKS)], probabilities[:, len(MASKS) : last], probabilities[:, last:], labels)
+
+    def years(self) -> NDArray[np.float32]:
+        """(N,): the ages that it tells."""
+        return self.age @ np.arange(self.age.shape[1], dtype=np.float32)
+
+    def figures(self) -> dict[str, Any]:
+        """See visavis.training.validation.Outcome."""
+        mask, low, high, gender = self.labels.T
+        told: dict[str, Any] = {}
+        for name, truth, given, classes in (("mask", mask, self.mask, MASKS), ("gender", gender, self.gender, GENDERS)):
+            known = truth >= 0
+            right = given[known].argmax(axis=1) == truth[known]
+            recalls = [right[truth[known] == number] for number in range(len(classes))]
+            told[f"{name}_faces"] = int(known.sum())
+            told[f"{name}_accuracy"] = _mean(right)
+            told[f"{name}_recall"] = _mean([one.mean() for one in recalls if len(one)])
+            told |= {f"{name}_recall_{one}": _mean(some) for one, some in zip(classes, recalls, strict=True)}
+        known = (low >= 0) & (low == high)
+        off = np.abs(self.years()[known] - low[known])
+        told |= {"age_faces": int(known.sum()), "age_mae": _mean(off), "age_within_5": _mean(off <= CLOSE)}
+        told["age_mae_under_13"] = _mean(off[low[known] < 13])
+        grouped = (low >= 0) & (low < high)
+        years = self.years()[grouped]
+        told["age_in_group"] = _mean((years >= low[grouped] - 0.5) & (years < high[grouped] + 1))
+        return told
+
+    @property
+    def value(self) -> float:
+        """The mean of what the heads are worth: recall of masks and of genders, and ages within `CLOSE` years."""
+        figures = self.figures()
+        shares = [figures[name] for name in ("mask_recall", "gender_recall", "age_within_5", "age_in_group")]
+        return float(np.mean([share for share in shares if share is not None]))
+
+    def threshold(self, current: float) -> float:
+        """See Outcome: it is set when the scores are calibrated."""
+        return current
+
+    def sentence(self) -> str:
+        """See Outcome."""
+        told = {name: value for name, value in self.figures().items() if value is not None}
+        shown = ", ".join(
+            f"{words} {told[name]:.3f}"
+            for name, words in (
+                ("mask_recall", "mask: mean recall"),
+                ("gender_accuracy", "gender: right"),
+                ("age_mae", "age: years off"),
+                ("age_in_group", "age: in its group"),
+            )
+            if name in told
+        )
+        return f"{shown}; on {len(self.labels)} faces"
+
+    def show(self, folder: Path, held_out: Sequence[Any], threshold: float) -> None:
+        """Nothing is drawn but the curves."""
+
+    def reservations(self, folder: Path, threshold: float) -> list[str]:
+        """Classes of which few faces are known."""
+        counts = {name: int((self.labels[:, 0] == number).sum()) for number, name in enumerate(MASKS)}
+        few = ", ".join(f"{name} ({count})" for name, count in counts.items() if count < FEW)
+        known = (self.labels[:, 0] >= 0).any()
+        return [f"of these masks too few faces are known for their recall to be sure: {few}"] if few and known else []
+
+
+def _mean(values: Any) -> float | None:
+    return float(np.mean(values)) if len(values) else None
