@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 from clips import FACE
+from field_pictures import fields, sets
 
 from visavis.video.recording import Frame, Video
 
@@ -73,3 +74,31 @@ def test_no_frame_is_combed(name: str, codec: str, top_first: bool, tmp_path: Pa
     assert len(whole) == len(stored) == 12
     assert max(combs(frame.picture) for frame in whole) < 0.85
     assert np.diff([round(frame.seconds * 1000) for frame in whole]).tolist() == [40] * 11
+
+
+@pytest.mark.parametrize("packets", [1, 2])
+@pytest.mark.parametrize("top_first", [True, False])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts"])
+def test_fields_that_are_pictures_of_their_own_are_one_frame(name: str, top_first: bool, packets: int, tmp_path: Path):
+    """PAFF, as camcorders and broadcasters write it: both fields in one packet, or each in its own."""
+    head, count = sets(224, 288), 6
+    units = []
+    for number in range(count):
+        one = np.roll(FACE[:224, :288], 2 * number * SHIFT, axis=1)
+        one[top_first::2] = np.roll(FACE[:224, :288], (2 * number + 1) * SHIFT, axis=1)[top_first::2]
+        first, second = fields(one, number, top_first)
+        units.append([head + first, second] if packets == 2 else [head + first + second])
+    (tmp_path / "raw.h264").write_bytes(b"".join(part for unit in units for part in unit))
+    source = tmp_path / name
+    with av.open(str(tmp_path / "raw.h264"), format="h264") as raw, av.open(str(source), "w") as out:
+        stream = out.add_stream_from_template(raw.streams.video[0])
+        for place, part in enumerate(part for unit in units for part in unit):
+            packet = av.Packet(part)
+            packet.stream, packet.time_base, packet.duration = stream, Fraction(1, 50), 2 // packets
+            packet.pts = packet.dts = place * 2 // packets
+            packet.is_keyframe = place % packets == 0
+            out.mux(packet)
+    whole = frames(source)
+    assert [frame.picture.shape for frame in whole] == [(224, 288, 3)] * count
+    assert np.diff([round(frame.seconds * 1000) for frame in whole]).tolist() == [40] * (count - 1)
+    assert max(combs(frame.picture) for frame in whole) < 0.85
