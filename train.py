@@ -21,10 +21,10 @@ from dataset.photos import Photo, Photos
 from dataset.split import Shares
 from dataset.transforms import Preset
 from visavis import kinds
-from visavis.commands.commandline import Seconds, main
+from visavis.commands.commandline import DataFolder, Device, Seconds, main
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.ranges import Count, Range
+from visavis.options import Count, Range
 from visavis.training import config, start
 from visavis.training.recipe import Recipe
 from visavis.training.run import Run
@@ -48,8 +48,7 @@ _ARCH = (
 class Options:
     """Fine-tune a face detector on the photos of a data folder, or a network that tells mask, age and gender."""
 
-    data: Path = Path("data")
-    """Data folder, as download and clean (or `python -m dataset import`) make it."""
+    data: DataFolder = Path("data")
     out: Path = Path("runs/faces")
     """Folder for the weights and the record of the run. Without --resume, it must not hold one."""
     arch: Annotated[str | None, tyro.conf.arg(help=_ARCH)] = None
@@ -76,8 +75,7 @@ class Options:
     shares: Shares = Shares()
     limit: Count | None = None
     """Use at most this many training photos, and a tenth as many for validation, chosen by the seed."""
-    device: str = "auto"
-    """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
+    device: Device = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto takes bf16 on a CUDA GPU that has it, else fp32. The weights, and validation, are always fp32."""
     compile: bool = False

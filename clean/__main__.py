@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from visavis.commands import commandline
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import AutoCount, Count
 
 if TYPE_CHECKING:
     from clean.verdicts import Verdict
@@ -37,12 +38,12 @@ class Options:
     only: Literal["corrupt", "faceless", "duplicates"] | None = None
     """Judge by this step alone. What does not decode is dropped in any case; without faceless, faces.csv
     holds the labels alone."""
-    workers: int | Literal["auto"] = "auto"
+    workers: AutoCount = "auto"
     """Processes that look at photos; auto is one for each CPU core that may be used, fewer for few photos."""
-    max_pixels: int | None = None
+    max_pixels: Count | None = None
     """Photos with more pixels in all are too_large; they are not decoded. By default 50 million, or what the download
     accepted (its --max-pixels) where that is more."""
-    min_side: int = 32
+    min_side: Count = 32
     """Photos with a shorter side below this, in pixels, are too_small."""
     quarantine: Path | None = None
     """Move rejected photos to this folder. What could not be judged stays."""
@@ -109,10 +110,6 @@ def _check(options: Options) -> None:
     from clean import removal
 
     removal.check(options.data, options.quarantine, options.delete, options.yes)
-    for name in ("max_pixels", "min_side", "workers"):
-        value = getattr(options, name)
-        if value not in ("auto", None) and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")
 
 
 def _finders(options: Options) -> list[str]:

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 import tyro
 
 from dataset.split import Shares
-from visavis.commands.commandline import main
+from dataset.transforms import Preset
+from visavis.commands.commandline import DataFolder, main
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import Count, Range
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -18,12 +20,8 @@ Split = Literal["train", "val", "test", "all"]
 class Summary:
     """Print how many photos, faces and identities each split of a data folder has, and how large the faces are."""
 
-    data: Path = Path("data")
-    """Data folder."""
-    val: float = 0.1
-    """Share of the identities for validation, as given to train.py."""
-    test: float = 0.1
-    """Share of the identities for the test."""
+    data: DataFolder = Path("data")
+    shares: Shares = Shares()
     picture: Path | None = None
     """Also write histograms of the sizes, shapes and places of the faces (PNG)."""
 
@@ -32,32 +30,27 @@ class Summary:
 class Sheet:
     """Draw a contact sheet of what the detector will learn from: faces blue, ignored regions grey."""
 
-    data: Path = Path("data")
-    """Data folder."""
+    data: DataFolder = Path("data")
     out: Path = Path("sheet.jpg")
     """Picture to write (JPEG)."""
     split: Split = "train"
     """Which photos."""
-    transforms: Literal["none", "light", "full"] = "none"
+    transforms: Preset = "none"
     """Augmentation to show, by the names that train.py has for it."""
-    count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 48
+    count: Annotated[Count, tyro.conf.arg(aliases=["-n"])] = 48
     """How many photos, chosen at random."""
     seed: int = 0
     """Seed of the random choice of photos and of the augmentation."""
-    mosaic: int | None = None
+    mosaic: Annotated[int | None, Range(64)] = None
     """Show squares of this side put together from several photos, as train.py --mosaic does."""
-    val: float = 0.1
-    """Share of the identities for validation, as given to train.py."""
-    test: float = 0.1
-    """Share of the identities for the test."""
+    shares: Shares = Shares()
 
 
 @dataclass
 class Look:
     """Write one page (HTML) to look through a data folder in a browser: sort, filter, open; no network needed."""
 
-    data: Path = Path("data")
-    """Data folder."""
+    data: DataFolder = Path("data")
     out: Path = Path("look.html")
     """Page to write."""
     split: Split = "all"
@@ -68,14 +61,11 @@ class Look:
     """Leave out finds with a score below this."""
     dropped: bool = False
     """With the photos that clean.csv drops, and why; of the split all."""
-    count: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    count: Annotated[Count | None, tyro.conf.arg(aliases=["-n"])] = None
     """At most so many photos, chosen at random by the seed; 10,000 make a page of 30 MB."""
     seed: int = 0
     """Seed of the random choice of photos."""
-    val: float = 0.1
-    """Share of the identities for validation, as given to train.py."""
-    test: float = 0.1
-    """Share of the identities for the test."""
+    shares: Shares = Shares()
 
 
 @dataclass
@@ -111,14 +101,10 @@ class Export:
     """Format."""
     out: Path
     """Folder to make. Photos are linked into it, not copied, where the file system can."""
-    data: Path = Path("data")
-    """Data folder."""
+    data: DataFolder = Path("data")
     split: Split = "all"
     """Which photos."""
-    val: float = 0.1
-    """Share of the identities for validation, as given to train.py."""
-    test: float = 0.1
-    """Share of the identities for the test."""
+    shares: Shares = Shares()
 
 
 def run(options: Summary | Sheet | Look | Import | Export) -> int:
@@ -137,7 +123,7 @@ def summary(options: Summary) -> int:
     from dataset.photos import Photos
     from dataset.summary import measure, picture, table
 
-    photos = Photos.load(options.data, "all", Shares(options.val, options.test))
+    photos = Photos.load(options.data, "all", options.shares)
     for line in table(photos):
         print(line)
     if options.picture is not None:
@@ -154,9 +140,7 @@ def sheet(options: Sheet) -> int:
     from visavis.images import encode
 
     _no_folder(options.out, "--out", "sheet.jpg")
-    _at_least(1, count=options.count)
-    _at_least(64, mosaic=options.mosaic)
-    photos = Photos.load(options.data, options.split, Shares(options.val, options.test))
+    photos = Photos.load(options.data, options.split, options.shares)
     some = chosen(photos, options.count, options.seed)
     drawn = contact(some, options.transforms, options.seed, options.mosaic)
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -172,8 +156,7 @@ def look(options: Look) -> int:
     from dataset.pictures import chosen, entries
 
     _no_folder(options.out, "--out", "look.html")
-    _at_least(1, count=options.count)
-    photos = Photos.load(options.data, options.split, Shares(options.val, options.test), options.dropped)
+    photos = Photos.load(options.data, options.split, options.shares, options.dropped)
     some = photos if options.count is None else chosen(photos, options.count, options.seed)
     shown = entries(options.data, some, options.found)
     title = f"{options.data.resolve().name}, {options.split}"
@@ -202,17 +185,10 @@ def export(options: Export) -> int:
     from dataset import formats
     from dataset.photos import Photos
 
-    photos = Photos.load(options.data, options.split, Shares(options.val, options.test))
+    photos = Photos.load(options.data, options.split, options.shares)
     count, faces = formats.export(options.kind, photos, options.out)
     say(f"{count} photos with {faces} faces as {options.kind}: {options.out}")
     return 0
-
-
-def _at_least(least: int, **given: int | None) -> None:
-    """Raise InputError for an option that was given and is below `least`."""
-    for name, value in given.items():
-        if value is not None and value < least:
-            raise InputError(f"`{name}` must be {least} or more, and is {value}")
 
 
 def _no_folder(path: Path, option: str, such_as: str) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import uvloop
 from tqdm import tqdm
@@ -25,9 +25,10 @@ from download.plan import Plan, reasons_named, shard_named
 from download.report import report
 from download.scratch import alone_in
 from visavis import images
-from visavis.commands.commandline import Seconds
+from visavis.commands.commandline import Duration, Seconds
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import Count, Range
 
 
 @dataclass
@@ -41,19 +42,19 @@ class Options:
 
     data: Path = Path("data")
     """The data folder."""
-    connections: int = 64
+    connections: Count = 64
     """Connections at once."""
-    per_host: int = 4
+    per_host: Count = 4
     """Connections to one host at once."""
-    timeout: Seconds = 10.0
+    timeout: Duration = 10.0
     """How long to wait for a connection, and for the next byte."""
-    deadline: Seconds = 30.0
+    deadline: Duration = 30.0
     """How long one try at an address may take as a whole, redirects included."""
-    max_bytes: int = 20_000_000
+    max_bytes: Count = 20_000_000
     """Largest file, in bytes."""
-    max_pixels: int = images.MAX_PIXELS
+    max_pixels: Count = images.MAX_PIXELS
     """Largest picture, in pixels (width times height), judged before it is decoded."""
-    retries: int = 2
+    retries: Annotated[int, Range(0)] = 2
     """Further tries after a failure that may pass (timeouts, HTTP 5xx and the like)."""
     backoff: Seconds = 1.0
     """Pause before the first further try; it doubles with each, and varies by half."""
@@ -64,7 +65,7 @@ class Options:
     """Try images again that were attempted in earlier runs: `failed`, or reasons such as `timeout,dns`."""
     shard: str | None = None
     """Only the hosts of one share of so many, such as 3/8, for several machines; `merge` joins what they made."""
-    placeholder: int = 10
+    placeholder: Annotated[int, Range(0)] = 10
     """The same picture under at least so many identities is a placeholder, and refused; 0 lets all pass."""
     contact: str | None = None
     """Your address (mail or web) for the servers' keepers; it goes into the User-Agent."""
@@ -113,12 +114,6 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
 
 
 def _check(options: Options) -> None:
-    for name in ("connections", "per_host", "max_bytes", "max_pixels", "timeout", "deadline"):
-        if getattr(options, name) <= 0:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(options, name):g}: give more than 0")
-    for name in ("retries", "backoff", "put_aside", "placeholder"):
-        if getattr(options, name) < 0:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(options, name):g}: give 0 or more")
     if options.placeholder == 1:
         raise InputError("--placeholder 1: every photo is under one identity; give 2 or more, or 0 for none")
     if options.contact is not None and not (options.contact.strip() and _fits_a_header(options.contact)):

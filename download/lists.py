@@ -19,6 +19,7 @@ from dataset import tables
 from download import names, sources
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import Count
 
 REASONS: dict[str, str] = {
     "wrong_fields": "not the nine fields `id url left top right bottom pose score curation`, or too long a line",
@@ -52,7 +53,7 @@ class Options:
     identities: str | None = None
     """Whose lists to read: a number (the first so many), names with commas between them, or @FILE with a
     name a line. All by default."""
-    per_identity: int | None = None
+    per_identity: Count | None = None
     """At most so many labels an identity, the first ones that the other options leave."""
     curated: bool = False
     """Only lines that are part of the curated dataset (about four in ten)."""
@@ -190,8 +191,6 @@ def _identities(text: str | None) -> tuple[int | None, set[str] | None]:
 
 def _filters(options: Options) -> dict[str, Callable[[Label], bool]]:
     """Reason -> whether a label is to be left out for it. Raises InputError for a limit that is none."""
-    if options.per_identity is not None and options.per_identity < 1:
-        raise InputError(f"--per-identity {options.per_identity}: give 1 or more")
     filters: dict[str, Callable[[Label], bool]] = {}
     if options.curated:
         filters["not_curated"] = lambda label: not label.curated

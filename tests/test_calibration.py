@@ -1,7 +1,7 @@
 """Calibration by hand, and one through a checkpoint and back."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from visavis import calibration, checkpoint, load_detector, metrics
 from visavis.calibration import Calibration
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate
+from visavis.commands.network import Network
 from visavis.detectors.faster_rcnn.architectures import build, norm_eps
 from visavis.detectors.faster_rcnn.eager import of_model
 from visavis.errors import InputError
@@ -214,7 +215,9 @@ def calibrated_on_four(folder: Path, **more: bool) -> Path:
     copy = folder / "copy.safetensors"
     if not copy.exists():
         copy.write_bytes(SHIPPED.read_bytes())
-    options = evaluate.Options((str(copy),), folder / "data", "all", out=folder / "out", device="cpu", overwrite=True)
+    options = evaluate.Options(
+        (str(copy),), folder / "data", "all", out=folder / "out", network=Network("cpu"), overwrite=True
+    )
     assert evaluate.evaluate(replace(options, calibrate=True, **more)) == 0
     return copy
 
@@ -226,7 +229,7 @@ def test_evaluate_fits_and_stores_a_calibration(
     monkeypatch.setattr(calibration, "FEWEST", 2)
     monkeypatch.setattr(metrics, "FEW", 4)
     copy = calibrated_on_four(tmp_path)
-    options = evaluate.Options((str(copy),), tmp_path / "data", "all", out=tmp_path / "out", device="cpu")
+    options = evaluate.Options((str(copy),), tmp_path / "data", "all", out=tmp_path / "out", network=Network("cpu"))
     options.calibrate = options.overwrite = True
     first = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     said = capsys.readouterr()
@@ -236,7 +239,7 @@ def test_evaluate_fits_and_stores_a_calibration(
     assert metadata["shift"] == pytest.approx(first["shift_fitted"])
     assert f"temperature {metadata['temperature']:.3f}, shift {metadata['shift']:+.3f} stored" in said.err
     assert metadata["calibration"]["photos"] == 4
-    assert evaluate.evaluate(evaluate.Options(**asdict(options) | {"calibrate": False})) == 0
+    assert evaluate.evaluate(replace(options, calibrate=False)) == 0
     second = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     assert second["temperature"] == metadata["temperature"]
     assert second["threshold"] == metadata["threshold"]
@@ -244,6 +247,6 @@ def test_evaluate_fits_and_stores_a_calibration(
     assert evaluate.evaluate(options) == 0
     assert checkpoint.metadata(copy)["threshold"] == pytest.approx(second["best_threshold"], abs=1e-4)
     with pytest.raises(InputError, match="goes with --calibrate"):
-        evaluate.evaluate(evaluate.Options(**asdict(options) | {"calibrate": False}))
+        evaluate.evaluate(replace(options, calibrate=False))
     for figure in ("f1", "recall", "ap", "ap50", "best_f1", "recall_at_one", "ece_raw", "shift_fitted"):
         assert second[figure] == pytest.approx(first[figure], abs=1e-4), figure

@@ -163,9 +163,8 @@ def test_the_filters_account_for_every_line(tmp_path):
     assert ids_and_reasons(frontal=True) == (["3", "4", "5", "6"], ["not_frontal"] * 2)
     assert ids_and_reasons(per_identity=2) == (["1", "2"], ["over_limit"] * 4)
     assert ids_and_reasons(curated=True, frontal=True, per_identity=1)[0] == ["3"]
-    for bad in ({"per_identity": 0}, {"min_score": float("nan")}):
-        with pytest.raises(InputError, match="--"):
-            ids_and_reasons(**bad)
+    with pytest.raises(InputError, match="--min-score nan"):
+        ids_and_reasons(min_score=float("nan"))
 
 
 def test_rejected_lines_say_where_and_why(tmp_path):

@@ -15,6 +15,7 @@ from dataset.faces import Photo, labels_within
 from visavis import Faces, boxes, images
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate
+from visavis.commands.network import Network
 from visavis.detectors import Detector
 from visavis.detectors.protocol import About
 from visavis.errors import InputError
@@ -170,7 +171,7 @@ def test_two_detectors_on_the_same_photos(
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(SHIPPED.read_bytes())
     out = tmp_path / "out"
-    options = evaluate.Options(("shipped", str(copy)), folder, "all", out=out, device="cpu", threshold=0.6)
+    options = evaluate.Options(("shipped", str(copy)), folder, "all", out=out, network=Network("cpu"), threshold=0.6)
     loads = counting_loads(monkeypatch)
     assert evaluate.evaluate(options) == 3
     assert loads == ["shipped", str(copy)]  # each once, though it was asked for its threshold and then for more
@@ -276,7 +277,7 @@ def test_fewer_than_six_photos_do_not_tell_which_is_better():
 
 
 def test_one_detector_leaves_mistakes_jpg(folder: Path, tmp_path: Path):
-    options = evaluate.Options(data=folder, split="all", out=tmp_path / "out", device="cpu", batch_size=4)
+    options = evaluate.Options(data=folder, split="all", out=tmp_path / "out", network=Network("cpu"), batch_size=4)
     evaluate.evaluate(options)
     assert np.prod(images.read(tmp_path / "out/mistakes.jpg").shape) > 0
     assert not (tmp_path / "out/mistakes-shipped.jpg").exists()
@@ -288,7 +289,7 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
     tables.write(tmp_path / "data/downloads.csv", [row])
     (tmp_path / "data/images/C").mkdir(parents=True)
     (tmp_path / "data/images/C/1.jpg").write_bytes((folder / "images/P/3.jpg").read_bytes())
-    options = evaluate.Options(data=tmp_path / "data", split="all", out=tmp_path / "out", device="cpu")
+    options = evaluate.Options(data=tmp_path / "data", split="all", out=tmp_path / "out", network=Network("cpu"))
     assert evaluate.evaluate(options) == 0
     record = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     assert (record["ap"], record["faces"], record["photos"]) == (None, 0, 1)
@@ -303,8 +304,6 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
         ({"detector": ("shipped", "shipped")}, "named twice"),
         ({"detector": ()}, "at least one"),
         ({"detector": ("haar",)}, "no detector 'haar'; give one of shipped, opencv_haar"),
-        ({"threshold": 0.01}, "--threshold 0.01"),
-        ({"batch_size": 0}, "--batch-size 0"),
         ({"protocol": "wider"}, "--split: --protocol wider says itself"),
         ({"protocol": "wider", "split": "val"}, "WIDER_val.zip"),
         ({"protocol": "fddb", "split": "val"}, "FDDB-folds"),
@@ -315,7 +314,7 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
 def test_what_cannot_be_used_is_refused_before_anything_is_written(
     more: dict, message: str, folder: Path, tmp_path: Path
 ):
-    usual = {"data": folder, "split": "all", "out": tmp_path / "out", "device": "cpu"}
+    usual = {"data": folder, "split": "all", "out": tmp_path / "out", "network": Network("cpu")}
     with pytest.raises(InputError, match=message):
         evaluate.evaluate(evaluate.Options(**usual | more))
     assert not (tmp_path / "out").exists()
@@ -327,7 +326,7 @@ def test_none_of_the_photos_can_be_read(tmp_path: Path):
     box = {"x1": 1, "y1": 1, "x2": 9, "y2": 9}
     tables.write(tmp_path / "labels.csv", [{"image_id": "A/1", "identity": "A"} | box])
     with pytest.raises(InputError, match="none of the 1 photos can be read"):
-        evaluate.evaluate(evaluate.Options(data=tmp_path, split="all", out=tmp_path / "out", device="cpu"))
+        evaluate.evaluate(evaluate.Options(data=tmp_path, split="all", out=tmp_path / "out", network=Network("cpu")))
     assert not (tmp_path / "out").exists()
 
 

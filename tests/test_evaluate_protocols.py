@@ -13,6 +13,7 @@ from scipy.io import savemat
 from visavis import Faces
 from visavis.boxes import Boxes, as_boxes
 from visavis.commands import evaluate
+from visavis.commands.network import Network
 from visavis.errors import InputError
 from visavis.evaluation.protocols import PROTOCOLS, fddb, wider
 
@@ -187,7 +188,9 @@ def test_wider_from_its_files(wider_folder: Path):
 
 def test_wider_evaluated_by_the_command(wider_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (wider_folder / "WIDER_val/images/1--Handshaking/1_Handshaking_2.jpg").write_text("no photo")
-    options = evaluate.Options(("dlib_hog",), wider_folder, protocol="wider", out=tmp_path / "out", device="cpu")
+    options = evaluate.Options(
+        ("dlib_hog",), wider_folder, protocol="wider", out=tmp_path / "out", network=Network("cpu")
+    )
     assert evaluate.evaluate(options) == 3
     record = json.loads((tmp_path / "out/evaluation.json").read_text())
     result = record["detectors"][0]
@@ -313,7 +316,9 @@ def test_fddb_evaluated_by_the_command(fddb_folder: Path, tmp_path: Path, capsys
     photos = fddb.read(fddb_folder)
     assert [photo.name for photo in photos] == ["2002/08/11/big/img_1", "2002/08/11/big/img_2"]
     assert photos[0].ellipses.tolist() == [[70.5, 50.25, 1.5708, 227.5, 137.5]]
-    options = evaluate.Options(("dlib_hog",), fddb_folder, protocol="fddb", out=tmp_path / "out", device="cpu")
+    options = evaluate.Options(
+        ("dlib_hog",), fddb_folder, protocol="fddb", out=tmp_path / "out", network=Network("cpu")
+    )
     assert evaluate.evaluate(options) == 0
     result = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     assert result["discrete_at_100"] == 1

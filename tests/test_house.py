@@ -13,7 +13,7 @@ OURS = {"benchmarks", "clean", "dataset", "demo", "download", "tests", "visavis"
 
 # Who may import what, by the first part of the importing module. How commands are run, and what they raise and say,
 # is for all.
-FOR_ALL = ("visavis.commands.commandline", "visavis.errors", "visavis.messages", "visavis.ranges")
+FOR_ALL = ("visavis.commands.commandline", "visavis.errors", "visavis.messages", "visavis.options")
 MAY: dict[str, set[str]] = {
     "train": {"dataset", "visavis"},
     "evaluate": {"dataset", "visavis"},
@@ -38,7 +38,7 @@ STOREYS = [
     {"faces"},
     {"boxes", "images"},
     # These know neither faces nor models.
-    {"cores", "device", "extras", "files", "formats", "journal", "locking", "ranges", "texts", "workers"},
+    {"cores", "device", "extras", "files", "formats", "journal", "locking", "options", "texts", "workers"},
     {"errors", "messages"},
 ]
 

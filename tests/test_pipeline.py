@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_attributes_and_keypoints_are_columns_and_in_every_format_that_has_room(
     detector, out = Knowing(Sight(shortest=64)), tmp_path / "out"  # so 3.png is looked at in half its size
     out.mkdir()
     inputs = listed([tmp_path / "in"])
-    with Workers(1, 60) as workers, Tables(out, Told.by(detector)) as tables:
+    with Workers(1, 60) as workers, closing(Tables(out, Told.by(detector))) as tables:
         records = list(Pipeline(detector, workers, Task()).records(inputs))
         for record in records:
             tables.add(record)

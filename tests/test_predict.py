@@ -20,6 +20,7 @@ from visavis import images, sources
 from visavis.boxes import Boxes, as_boxes, iou
 from visavis.checkpoint import SHIPPED
 from visavis.commands import predict
+from visavis.commands.network import Network
 from visavis.errors import InputError
 from visavis.prediction.results import FACE_COLUMNS, FILE_COLUMNS
 
@@ -58,7 +59,7 @@ def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
 def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, tmp_path: Path, capfd):
     before = snapshot(photos)
     out = tmp_path / "out"
-    options = predict.Options((photos, photos / "a/1.jpg"), out, threshold=0.05, device="cpu", min_size=30)
+    options = predict.Options((photos, photos / "a/1.jpg"), out, threshold=0.05, network=Network("cpu"), min_size=30)
     assert predict.predict(options) == 3
     assert snapshot(photos) == before
 
@@ -99,7 +100,7 @@ def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, tmp_path
 
 
 def test_boxes_are_the_librarys(photos: Path, tmp_path: Path):
-    options = predict.Options((photos / "a/1.png",), tmp_path / "out", device="cpu", draw=False)
+    options = predict.Options((photos / "a/1.png",), tmp_path / "out", network=Network("cpu"), draw=False)
     assert predict.predict(options) == 0
     faces = visavis.load_detector(device="cpu").detect([images.read(photos / "a/1.png")])[0]
     table = rows(tmp_path / "out/faces.csv")
@@ -111,7 +112,7 @@ def test_boxes_are_the_librarys(photos: Path, tmp_path: Path):
 
 
 def test_threshold_is_the_users(photos: Path, tmp_path: Path):
-    options = predict.Options((photos / "a",), tmp_path / "out", threshold=1.0, device="cpu", batch_size=1)
+    options = predict.Options((photos / "a",), tmp_path / "out", threshold=1.0, network=Network("cpu"), batch_size=1)
     assert predict.predict(options) == 0
     assert (tmp_path / "out/faces.csv").read_text() == ",".join(FACE_COLUMNS) + "\n"
     assert {row["faces"] for row in rows(tmp_path / "out/files.csv")} == {"0"}
@@ -145,7 +146,7 @@ def test_names_stay_within_what_file_systems_take():
 def test_pipes_are_not_opened(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
-    options = predict.Options((tmp_path / "pipe.jpg", tmp_path / "loop.jpg"), tmp_path / "out", device="cpu")
+    options = predict.Options((tmp_path / "pipe.jpg", tmp_path / "loop.jpg"), tmp_path / "out", network=Network("cpu"))
     assert predict.predict(options) == 0
     reasons = [(row["status"], row["reason"], row["faces"]) for row in rows(tmp_path / "out/files.csv")]
     assert reasons == [("skipped", "pipe", ""), ("skipped", "link_loop", "")]
@@ -153,7 +154,7 @@ def test_pipes_are_not_opened(tmp_path: Path):
 
 def test_results_are_replaced_only_when_asked(photos: Path, tmp_path: Path):
     out = tmp_path / "out"
-    again = {"out": out, "device": "cpu"}
+    again = {"out": out, "network": Network("cpu")}
     assert predict.predict(predict.Options((photos / "a",), **again)) == 0
     before = snapshot(out)
     for kept in ("files.csv", "faces.csv", "drawn"):
@@ -189,18 +190,16 @@ def test_photos_and_results_are_kept_apart(photos: Path, tmp_path: Path):
         ({"photos": ()}, "give photos, videos or folders to look at"),
         ({"threshold": 1.5}, "`threshold` must lie between 0 and 1, and is 1.5"),
         ({"threshold": float("nan")}, "`threshold` must lie between 0 and 1, and is nan"),
-        ({"batch_size": 0}, "--batch-size 0"),
-        ({"min_size": -1.0}, "--min-size -1"),
         ({"detector": __file__}, "is not a checkpoint"),
         ({"detector": "nowhere.safetensors"}, "no weights at"),
-        ({"device": "cuda:99"}, "`device` cuda:99"),
+        ({"network": Network("cuda:99")}, "`device` cuda:99"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_written(
     more: dict, message: str, photos: Path, tmp_path: Path
 ):
     out = tmp_path / "out"
-    usual = {"photos": (photos,), "out": out, "device": "cpu"}
+    usual = {"photos": (photos,), "out": out, "network": Network("cpu")}
     with pytest.raises(InputError, match=message):
         predict.predict(predict.Options(**usual | more))
     assert not out.exists()
@@ -212,7 +211,7 @@ def test_an_empty_folder_and_an_out_that_is_a_file(photos: Path, tmp_path: Path)
         predict.predict(predict.Options((tmp_path / "empty",), tmp_path / "out"))
     for out, message in ((photos / "b/notes.txt", "is a file"), (photos / "b/notes.txt/x", "cannot make the folder")):
         with pytest.raises(InputError, match=message):
-            predict.predict(predict.Options((photos / "a",), out, device="cpu"))
+            predict.predict(predict.Options((photos / "a",), out, network=Network("cpu")))
 
 
 def test_the_command_line(photos: Path, tmp_path: Path):
@@ -230,7 +229,9 @@ def test_who_has_not_exported_a_network_hears_of_it(tmp_path: Path, capfd):
     hint = f"on a CPU, `python -m visavis.export '{weights}'` makes it two to five times as fast"
     for number, (backend, told) in enumerate((("auto", True), ("torch", False), ("auto", False))):
         out = tmp_path / f"out-{number}"
-        options = predict.Options((tmp_path / "photo.jpg",), out, detector=str(weights), device="cpu", backend=backend)
+        options = predict.Options(
+            (tmp_path / "photo.jpg",), out, detector=str(weights), network=Network("cpu", backend)
+        )
         assert predict.predict(options) == 0
         assert (hint in capfd.readouterr().err) == told
         shutil.copy(SHIPPED.with_suffix(".onnx"), weights.with_suffix(".onnx"))
@@ -302,7 +303,7 @@ def test_the_shipped_detector_finds_the_astronaut_and_nothing_else(tmp_path: Pat
     photos = {"astronaut.png": ASTRONAUT, "coffee.png": skimage.data.coffee(), "cat.png": skimage.data.chelsea()}
     for name, picture in photos.items():
         Image.fromarray(picture).save(tmp_path / name)
-    assert predict.predict(predict.Options((tmp_path,), tmp_path.parent / "found", device="cpu")) == 0
+    assert predict.predict(predict.Options((tmp_path,), tmp_path.parent / "found", network=Network("cpu"))) == 0
     table = rows(tmp_path.parent / "found/faces.csv")
     assert [Path(row["path"]).name for row in table] == ["astronaut.png"]
     assert iou(boxes(table), as_boxes([[180, 68, 272, 186]]))[0, 0] > 0.5

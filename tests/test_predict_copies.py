@@ -19,6 +19,7 @@ import visavis
 from visavis import images
 from visavis.boxes import as_boxes, iou
 from visavis.commands import predict
+from visavis.commands.network import Network
 from visavis.effects.redaction import Redaction
 from visavis.errors import InputError
 from visavis.prediction.crops import Crops
@@ -61,7 +62,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 def run(photos: Path, out: Path, **options) -> int:
-    return predict.predict(predict.Options((str(photos),), out, device="cpu", workers=2, draw=False, **options))
+    return predict.predict(
+        predict.Options((str(photos),), out, network=Network("cpu"), workers=2, draw=False, **options)
+    )
 
 
 def test_every_photo_is_redacted_in_its_own_format_under_its_own_name(photos: Path, tmp_path: Path):
@@ -217,10 +220,6 @@ def test_pictures_of_faces_are_not_written_over_or_asked_for_in_vain(photos: Pat
         ({"grow": 0.3}, "--redact"),
         ({"square": True}, "--crops"),
         ({"margin": 0.1}, "--crops"),
-        ({"redact": "blur", "grow": -0.1}, "0 or more"),
-        ({"crops": "by-photo", "margin": float("nan")}, "0 or more"),
-        ({"crops": "by-photo", "margin": float("inf")}, "finite"),
-        ({"redact": "blur", "grow": float("inf")}, "finite"),
     ):
         with pytest.raises(InputError, match=words):
             run(photos, tmp_path / "out", **options)

@@ -17,6 +17,7 @@ from dataset.photos import load_photos
 from visavis import images
 from visavis.boxes import Boxes, as_boxes
 from visavis.commands import predict
+from visavis.commands.network import Network
 from visavis.prediction import pages as prediction_pages
 from visavis.prediction.records import Record
 from visavis.sources import Input
@@ -155,7 +156,7 @@ def test_names_in_coco_are_below_one_folder_however_the_inputs_were_given(
     (tmp_path / "here/deep").mkdir()
     monkeypatch.chdir(tmp_path / "here/deep")
     inputs = ("../photos/a", "../../single.png", str(tmp_path / "here/photos/images/1.jpg"))
-    assert predict.predict(predict.Options(inputs, Path("out"), format="coco", draw=False, device="cpu")) == 0
+    assert predict.predict(predict.Options(inputs, Path("out"), format="coco", draw=False, network=Network("cpu"))) == 0
     held = json.loads(Path("out/coco.json").read_text())
     assert [image["file_name"] for image in held["images"]] == [
         "here/photos/a/1.jpg",

@@ -15,8 +15,9 @@ from PIL import Image
 from typed import started, typed
 
 from visavis.commands import predict
+from visavis.commands.network import Network
 from visavis.errors import InputError
-from visavis.prediction import runs
+from visavis.prediction import run as runs
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])
 FORMATS = "csv,json,jsonl,coco,yolo,voc"
@@ -96,10 +97,10 @@ def _wait(run: "subprocess.Popen[str]", journal: Path, lines: int) -> None:
 
 
 def test_a_journal_torn_anywhere_is_gone_on_with(photos: Path, tmp_path: Path, monkeypatch):
-    options = predict.Options((str(photos),), tmp_path / "a", device="cpu", batch_size=2, format=FORMATS)
+    options = predict.Options((str(photos),), tmp_path / "a", network=Network("cpu"), batch_size=2, format=FORMATS)
     kept: list[bytes] = []
-    real = runs.conclude
-    monkeypatch.setattr(runs, "conclude", lambda *all: (kept.append(all[1].path.read_bytes()), real(*all)))
+    real = runs._write
+    monkeypatch.setattr(runs, "_write", lambda *all: (kept.append(all[1].path.read_bytes()), real(*all)))
     assert predict.predict(options) == 3
     whole = results(tmp_path / "a")
     first, end = kept[0].index(b"\n") + 1, len(kept[0])
@@ -116,10 +117,10 @@ def test_a_journal_torn_anywhere_is_gone_on_with(photos: Path, tmp_path: Path, m
 
 def test_what_can_be_gone_on_with(photos: Path, tmp_path: Path, monkeypatch, capfd):
     some = tuple(str(photos / f"{number:02}.jpg") for number in range(6))
-    options = predict.Options(some, tmp_path / "out", device="cpu", resume=True)
+    options = predict.Options(some, tmp_path / "out", network=Network("cpu"), resume=True)
     with pytest.raises(InputError, match="no run was stopped in"):
         predict.predict(options)
-    monkeypatch.setattr(runs, "conclude", _interrupted)
+    monkeypatch.setattr(runs, "_write", _interrupted)
     options.resume = False
     with pytest.raises(KeyboardInterrupt):
         predict.predict(options)
@@ -179,7 +180,7 @@ def test_a_run_that_was_killed_before_its_first_line_is_begun(photos: Path, tmp_
     out = tmp_path / "out"
     out.mkdir()
     (out / runs.JOURNAL).touch()
-    options = predict.Options((str(photos / "01.jpg"),), out, device="cpu", resume=resume)
+    options = predict.Options((str(photos / "01.jpg"),), out, network=Network("cpu"), resume=resume)
     assert predict.predict(options) == 0
     assert not (out / runs.JOURNAL).exists()
     with (out / "files.csv").open(newline="") as file:
@@ -189,8 +190,8 @@ def test_a_run_that_was_killed_before_its_first_line_is_begun(photos: Path, tmp_
 def test_nor_is_it_over_where_results_of_before_are_there_still(photos: Path, tmp_path: Path):
     """As --overwrite leaves them when it is killed at once."""
     out = tmp_path / "out"
-    assert predict.predict(predict.Options((str(photos / "01.jpg"),), out, device="cpu")) == 0
+    assert predict.predict(predict.Options((str(photos / "01.jpg"),), out, network=Network("cpu"))) == 0
     (out / runs.JOURNAL).touch()
-    assert predict.predict(predict.Options((str(photos / "02.jpg"),), out, device="cpu", resume=True)) == 0
+    assert predict.predict(predict.Options((str(photos / "02.jpg"),), out, network=Network("cpu"), resume=True)) == 0
     with (out / "files.csv").open(newline="") as file:
         assert [row["path"] for row in csv.DictReader(file)] == [str(photos / "02.jpg")]

@@ -154,7 +154,7 @@ def test_the_command(trained, tmp_path):
     for wrong, told in (
         (command, "is there already"),
         ([*command[:3], tmp_path / "none", "--out", tmp_path / "new"], "no photo in"),
-        ([*command[:4], "--out", tmp_path / "new", "--count", "-1"], "--count -1: give 1 photo or more"),
+        ([*command[:4], "--out", tmp_path / "new", "--count", "-1"], "--count must be at least 1, not -1"),
         ([*command[:4], "--out", out / "new"], f"cannot write to {out}: "),
         (["-m", "visavis.slim", out, photos, "--out", tmp_path / "new"], f"which has no smaller one; {WIDE} has"),
     ):

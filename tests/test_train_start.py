@@ -14,7 +14,7 @@ from training import make_folder, options
 import train
 from dataset import checks, tables
 from dataset.photos import Photos
-from visavis import checkpoint, load_detector, ranges
+from visavis import checkpoint, load_detector
 from visavis.checkpoint import SHIPPED
 from visavis.detectors.faster_rcnn.architectures import build
 from visavis.errors import InputError
@@ -111,40 +111,6 @@ def test_weights_that_cannot_be_fetched_name_those_in_the_repository_first(folde
         train.train(options(folder, tmp_path / "run", arch="resnet50_fpn", init=None))
     said = str(caught.value)
     assert said.index("`arch` mobilenet_v2_slim_fpnlite with `init` shipped") < said.index(str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ({"epochs": 0}, "`epochs` must be at least 1, not 0"),
-        ({"lr": -1.0}, "`lr` must be at least 0, not -1"),
-        ({"lr": float("nan")}, "`lr` must be a finite number, at least 0, not nan"),
-        ({"ema": 1.0}, "`ema` must be at least 0 and less than 1, not 1"),
-        ({"seed": -1}, "`seed` must be at least 0, not -1"),
-        ({"patience": 0}, "`patience` must be at least 1, not 0"),
-        ({"mosaic": 10}, "`mosaic` must be at least 64 and at most 4096, not 10"),
-        ({"workers": -1}, "`workers` must be at least 0, not -1"),
-        ({"trainable_layers": -3}, "`trainable_layers` must be at least 0 and at most 6, not -3"),
-        ({"trainable_layers": 7}, "`trainable_layers` must be at least 0 and at most 6, not 7"),
-    ],
-)
-def test_numbers_outside_their_range_are_refused(wrong, told):
-    with pytest.raises(InputError, match=told):
-        ranges.hold(options(Path("data"), Path("run"), **wrong))
-
-
-def test_numbers_at_the_ends_of_their_ranges_and_those_that_are_left_to_us_are_taken():
-    ranges.hold(train.Options())
-    ends = {
-        "epochs": 1,
-        "lr": 0.0,
-        "ema": 0.0,
-        "mosaic": 64,
-        "workers": 0,
-        "trainable_layers": 6,
-        "weight_decay": "auto",
-    }
-    ranges.hold(options(Path("data"), Path("run"), **ends))
 
 
 def spoil(folder: Path, split: str, how: str) -> None:

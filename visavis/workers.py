@@ -71,6 +71,11 @@ class Workers:
         visavis.errors.InputError where no worker can start, which is no call's fault."""
         return self._threads.submit(self._call, function, arguments, named)
 
+    def start(self) -> None:
+        """Have all processes start now, while this one goes on."""
+        for _ in range(self.count):
+            self.submit(os.getpid)
+
     def __enter__(self) -> Self:
         _start_server(self._modules)
         return self

@@ -12,12 +12,13 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_type_hints
 
 import tyro
 
 from visavis.errors import InputError, StillBusy
-from visavis.ranges import hold
+from visavis.options import Range, hold
 
 Options = TypeVar("Options")
 
@@ -110,6 +111,14 @@ Seconds = Annotated[
         is_instance=lambda value: isinstance(value, int | float),
         str_from_instance=lambda value: [f"{value:g}s"],
     ),
+]
+
+
+Duration = Annotated[Seconds, Range(0, without=(0,))]
+"""Seconds that are not none."""
+Device = Annotated[str, tyro.conf.arg(help="auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps.")]
+DataFolder = Annotated[
+    Path, tyro.conf.arg(help="Data folder, as download and clean (or `python -m dataset import`) make it.")
 ]
 
 

@@ -8,18 +8,21 @@ false finds and missed faces, at a glance and to look through; one of each a det
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import tyro
 from tqdm import tqdm
 
 import visavis
 from visavis import calibration, charts, metrics
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate_attributes
+from visavis.commands.commandline import DataFolder
+from visavis.commands.network import Network
 from visavis.data.photos import Photo, labels_within, load_photos
 from visavis.data.split import Shares
 from visavis.detectors import DETECTORS
@@ -32,6 +35,7 @@ from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
 from visavis.files import replaced
 from visavis.images import Picture, encode, read
 from visavis.messages import say
+from visavis.options import Count, Range, plain
 
 LOWEST_SCORE = 0.05
 """Down to here, before any calibration, finds are asked for: AP is over the whole curve, not from a threshold on."""
@@ -44,17 +48,14 @@ LOWEST_OF_PROTOCOLS = 0.01
 class Options:
     """Score one or several detectors on the labelled photos of a data folder, all on the same photos."""
 
-    detector: tuple[str, ...] = ("shipped",)
-    """The project's own (shipped), others (opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface), and paths of
-    checkpoints that train.py wrote: one or several."""
-    data: Path = Path("data")
-    """Data folder, as download and clean (or `python -m dataset import`) make it."""
+    detector: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(help=f"One or several: {', '.join(DETECTORS)}, and paths of checkpoints that train.py wrote."),
+    ] = ("shipped",)
+    data: DataFolder = Path("data")
     split: Literal["val", "train", "test", "all"] = "val"
     """Which part of the photos; by identity, as training parts them."""
-    val: float = 0.1
-    """Share of the identities in val: as given to train.py."""
-    test: float = 0.1
-    """Share of the identities in test: as given to train.py."""
+    shares: Shares = Shares()
     groups: bool = False
     """Also the figures of each group of photos, a table a detector: of what their image_id has before the slash."""
     protocol: Literal["labels", "wider", "fddb"] = "labels"
@@ -64,19 +65,10 @@ class Options:
     """Folder for evaluation.json, the charts and the mistakes. Without --overwrite, it must not hold an evaluation."""
     overwrite: bool = False
     """Replace the evaluation that --out holds."""
-    threshold: float | None = None
-    """Score, 0 to 1, at which precision, recall and mistakes are shown; by default each detector's own."""
-    device: str = "auto"
-    """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
-    backend: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
-    """What runs networks of ours: auto is the fastest that is installed, with the same boxes."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Of the arithmetic of networks of ours."""
-    size: int | None = None
-    """Pixels that a photo's shorter side has in networks of ours, small photos too; by default their own."""
-    tiles: bool = False
-    """Have each detector look at large photos in overlapping pieces as well."""
-    batch_size: int = 1
+    threshold: Annotated[float | None, Range(LOWEST_SCORE, 1)] = None
+    """Score at which precision, recall and mistakes are shown; by default each detector's own."""
+    network: Network = Network()
+    batch_size: Count = 1
     """Photos that go through the network together; times are then the batch's, divided by its photos."""
     calibrate: bool = False
     """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
@@ -107,12 +99,12 @@ def evaluate(options: Options) -> int:
     if protocol:
         photos = [Photo(one.name, "", one.path, one.boxes) for one in annotated.values()]
     else:
-        photos = load_photos(options.data, options.split, Shares(options.val, options.test))
+        photos = load_photos(options.data, options.split, options.shares)
     if options.groups:
         groups.check([photo.image_id for photo in photos])
-    on, chosen = device.named(options.device)
+    how = asdict(options.network)
+    on, chosen = device.named(how.pop("device"))
     lowest = LOWEST_SCORE if protocol is None else LOWEST_OF_PROTOCOLS
-    how = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
     contestants = [
         _contestant(name, source, on, lowest, options.threshold, how)
         for name, source in zip(names, options.detector, strict=True)
@@ -285,17 +277,13 @@ def _checkpoint(source: str) -> Path:
 
 def _check(options: Options) -> list[str]:
     """A name for each detector. Raises InputError for options that cannot be used."""
-    if options.batch_size < 1:
-        raise InputError(f"--batch-size {options.batch_size}: give at least 1")
-    if options.threshold is not None and not LOWEST_SCORE <= options.threshold <= 1:
-        raise InputError(f"--threshold {options.threshold:g}: give a score from {LOWEST_SCORE} to 1")
-    usual = {field.name: field.default for field in fields(Options)}
+    asked, usual = plain(options), plain(Options())
     for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
-        if getattr(options, name) != usual[name]:
+        if asked[name] != usual[name]:
             raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
     of_attributes = ("data", "split", "val", "test", "out", "overwrite", "calibrate", "analyse")
     for name, default in usual.items() if options.analyse else ():
-        if name not in of_attributes and getattr(options, name) != default:
+        if name not in of_attributes and asked[name] != default:
             raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or --analyse")
     if options.rethreshold and not options.calibrate:
         raise InputError("--rethreshold goes with --calibrate, which writes to the checkpoint; give both or none")

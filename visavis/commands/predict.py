@@ -4,40 +4,46 @@ What it writes, in --out: files.csv (a row for every input), faces.csv (a row a 
 with boxes). A run that was stopped goes on with --resume; the photos are never touched. docs/predict.md has the rest.
 """
 
-import math
 import os
 import shlex
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from tqdm import tqdm
 
 import visavis
 from visavis import checkpoint, sources
 from visavis.analysers import ANALYSERS
 from visavis.checkpoint import SHIPPED
-from visavis.commands.commandline import Seconds
+from visavis.commands.commandline import Duration
+from visavis.commands.network import Network
 from visavis.cores import cores
 from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import Detector, about
 from visavis.effects.redaction import EFFECTS, Redaction
-from visavis.errors import InputError, StillBusy
+from visavis.errors import InputError
 from visavis.images import MAX_PIXELS
 from visavis.messages import say
-from visavis.prediction import footage, runs
+from visavis.options import Amount, AutoCount, Count, Share, plain
+from visavis.prediction import footage
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.copies import Copies
 from visavis.prediction.crops import Crops
 from visavis.prediction.footage import EVERY
 from visavis.prediction.formats import FORMATS, load_format
-from visavis.prediction.pipeline import Pipeline, Task, ready
-from visavis.prediction.results import Report, Tables, Told
+from visavis.prediction.pipeline import Pipeline, Task
+from visavis.prediction.progress import Bars
+from visavis.prediction.results import Told
+from visavis.prediction.run import Run, Wanted
 from visavis.sources import Input
 from visavis.video.recording import Camera
 from visavis.workers import Workers
+
+FREE = ("out", "webcam", "detector", "device", "redact_threshold", "pieces", "stdout", "overwrite", "resume", "workers",
+        "timeout")  # fmt: skip
+"""Options that no record depends on, or whose outcome is told by itself: a run that was stopped goes on with others."""
 
 
 @dataclass
@@ -66,9 +72,9 @@ class Options:
     """The path of a checkpoint, as for --detector."""
     threshold: float | None = None
     """Lowest score of a face, 0 to 1; by default the detector's own: a checkpoint's gave the best F1."""
-    every: int = EVERY
+    every: Count = EVERY
     """Of videos and cameras: look at every so many frames; in between, redaction covers wherever a face may be."""
-    min_size: float = 0
+    min_size: Amount = 0
     """Leave out faces whose shorter side is below this, in pixels of the photo; files.csv counts those left out."""
     format: Annotated[
         str, tyro.conf.arg(help=f"What the faces are written as, with commas between: csv, {', '.join(FORMATS)}.")
@@ -91,20 +97,20 @@ class Options:
             "its metadata. fill leaves nothing of a face.",
         ),
     ] = None
-    redact_threshold: float | None = None
+    redact_threshold: Share | None = None
     """With --redact: lowest score of what is covered, 0 to 1; by default the detector's own for that, which misses
     fewer faces than --threshold and covers more of what is none. files.csv counts those in between as unsure."""
     pieces: bool = True
     """With --redact: look at photos whose shorter side has more than 1,228 pixels in overlapping pieces, too; without
     is faster and misses small faces."""
-    grow: float = 0.2
+    grow: Amount = 0.2
     """With --redact: share of a face's width and height that is redacted beyond it at each side."""
     keep_largest: bool = False
     """With --redact: leave the largest face of each photo as it is."""
     crops: Literal["by-photo", "flat"] | None = None
     """Write crops/: each face alone, as a JPEG file; by-photo in a folder a photo (--crops alone is the same), flat all
     in one folder, with names that tell photo and face."""
-    margin: float = 0.2
+    margin: Amount = 0.2
     """With --crops: share of a face's width and height that is added at each side."""
     square: bool = False
     """With --crops: as high as wide."""
@@ -118,25 +124,14 @@ class Options:
     """Replace the results that --out holds. Pictures of photos not given this time stay."""
     resume: bool = False
     """Go on with the run that was stopped in --out; give the same options again."""
-    device: str = "auto"
-    """auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps."""
-    backend: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
-    """What runs the network: auto is the fastest that is installed, with the same boxes (docs/backends.md)."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Of the network's arithmetic. 16 bits are faster where the processor has them, and move boxes by a pixel."""
-    size: int | None = None
-    """Pixels that a photo's shorter side has in the network, smaller photos too, which are enlarged; by default the
-    detector's own (512 for shipped, and little enlargement). Larger finds smaller faces, smaller is faster. The coarse
-    and the closer look, where the detector has them, are taken as well."""
-    tiles: bool = False
-    """Look at large photos in overlapping pieces as well, for small faces; takes several times as long."""
-    batch_size: int | Literal["auto"] = "auto"
+    network: Network = Network()
+    batch_size: AutoCount = "auto"
     """Photos that go through the network together; auto is 16 on a GPU, 1 on a CPU, which gains nothing by more."""
-    workers: int | Literal["auto"] = "auto"
+    workers: AutoCount = "auto"
     """Processes that decode and draw; auto is one for each CPU core that may be used."""
-    max_pixels: int = MAX_PIXELS
+    max_pixels: Count = MAX_PIXELS
     """Photos with more pixels in all are too_large; they are not decoded."""
-    timeout: Seconds = 120.0
+    timeout: Duration = 120.0
     """Longest that a photo, or a frame of a video, may take to decode, or to draw; what takes longer is unreadable
     (crashed)."""
 
@@ -150,18 +145,21 @@ class Options:
         """What is asked of each face."""
         return Analysis(tuple(name.strip() for name in self.analyse.split(",") if name.strip()))
 
-    def copies(self, out: Path) -> Copies:
-        """What is written of each photo in the folder `out`."""
+    @property
+    def wanted(self) -> Wanted:
+        """What is written of all faces."""
+        return Wanted(self.formats, self.look, self.sheet)
+
+    @property
+    def copies(self) -> Copies:
+        """What is written of each photo."""
+        if self.out is None:
+            return Copies(Path(), drawn=False, analysis=self.analysis)
         redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
         crops = Crops(self.margin, self.square, self.crops == "flat") if self.crops else None
-        frames = (
-            "all"
-            if any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
-            else "some"
-            if self.look
-            else ""
-        )
-        return Copies(out, self.draw, redaction, crops, self.sheet, frames, self.analysis)
+        of_pictures = any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
+        frames = "all" if of_pictures else "some" if self.look else ""
+        return Copies(self.out, self.draw, redaction, crops, self.sheet, frames, self.analysis)
 
 
 def arguments(words: list[str]) -> list[str]:
@@ -179,87 +177,37 @@ def predict(options: Options) -> int:
     read. Raises InputError, before anything is written, for options that cannot be used.
     """
     _check(options)
-    if options.resume and options.out is not None and runs.ended(options.out):
-        return 3 if runs.failed(options.out) else 0
     with ExitStack() as stack:
-        journal = None
-        if options.resume and options.out is not None and (journal := runs.stopped(options.out)) is not None:
-            stack.enter_context(journal)
-        inputs = _inputs(options) if journal is None else journal.inputs
+        run = stack.enter_context(
+            Run(options.out, options.wanted, options.resume, options.overwrite, options.stdout is not None)
+        )
+        if run.over:
+            return run.conclude()
+        inputs = run.inputs or _inputs(options)
         videos = any(one.is_video for one in inputs)
         count = cores() if options.workers == "auto" else options.workers
         modules = ["visavis.prediction.pipeline", *(footage.MODULES if videos else ())]
         workers = stack.enter_context(Workers(min(count, len(inputs)), options.timeout, modules))
-        for _ in range(workers.count):
-            workers.submit(ready)  # they start while the network is loaded
-        detector, settings = _detector(options, 1 if videos else min(cores(), len(inputs)))
-        if journal is not None and options.out is not None:
-            runs.go_on(options.out, journal, settings)
-        elif options.out is not None:
-            journal = stack.enter_context(runs.begin(options.out, settings, inputs))
-        tables = None
-        if options.out is not None:
-            told = Told.by(detector, options.analysis)
-            tables = stack.enter_context(Tables(options.out, told, "csv" in options.formats, videos))
-        report = Report(tables, options.stdout is not None)
-        for record in journal.records() if journal is not None else ():
-            report.add(record)
-        copies = Copies(Path(), drawn=False, analysis=options.analysis)
-        if options.out is not None:
-            copies = options.copies(options.out)
-        limits = options.min_size, options.max_pixels
-        task = Task(settings["batch_size"], *limits, copies, options.every, options.timeout, settings["threshold"])
-        frames = stack.enter_context(Frames())
-        run = Pipeline(detector, workers, task, frames.show)
-        stack.callback(run.network.stop, within=60)
-        # What is left of videos is told frame by frame; how many inputs a second says nothing there.
-        layout = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}]" if videos else None
-        with tqdm(total=len(inputs), initial=report.done, unit="photo", bar_format=layout, disable=None) as progress:
-            try:
-                for record in run.records(inputs, report.done):
-                    if journal is not None:
-                        journal.add(record)
-                    report.add(record)
-                    progress.update()
-            except KeyboardInterrupt:
-                progress.close()
-                say(f"stopped after {report.done} of {len(inputs)} inputs{'; --resume goes on' if journal else ''}")
-                if not run.network.stop(within=0.5):  # a slow detector, deep in its C code, cannot be told to stop
-                    raise StillBusy from None
-                raise
-        if journal is not None and options.out is not None:
-            runs.conclude(options.out, journal, options.formats, options.look, options.sheet)
-    say(f"{report.summary()}{'' if options.out is None else f'; results in {options.out}'}")
-    return report.status
-
-
-class Frames:
-    """How far the video is that is looked at, below the bar of all inputs: frames done, and the time that is left."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
-        self._path = ""
-
-    def show(self, path: str, done: int, expected: int | None) -> None:
-        """So many frames of the video are done, of about as many as are expected."""
-        if self._bar is None or path != self._path:
-            self.close()
-            name = os.path.basename(path)
-            self._bar = tqdm(desc=name, total=expected, unit="frame", position=1, leave=False, disable=None)
-            self._path = path
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def __enter__(self) -> "Frames":
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.close()
+        workers.start()  # while the network is loaded
+        # Photos are looked at together, each by its share of the cores; those of a video come one by one.
+        detector, threshold = _detector(options, 1 if videos else min(cores(), len(inputs)))
+        task = Task(
+            _batch_size(options, detector),
+            options.min_size,
+            options.max_pixels,
+            options.copies,
+            options.every,
+            options.timeout,
+            threshold,
+        )
+        run.begin(inputs, _settings(options, detector, task), Told.by(detector, options.analysis))
+        bars = stack.enter_context(Bars(len(inputs), run.done, videos))
+        pipeline = stack.enter_context(Pipeline(detector, workers, task, bars.frames))
+        for record in pipeline.records(inputs, run.done):
+            run.add(record)
+            bars.update()
+        bars.close()  # what is said from here on stands below it
+        return run.conclude()
 
 
 def _inputs(options: Options) -> list[Input]:
@@ -276,77 +224,72 @@ def _inputs(options: Options) -> list[Input]:
     return inputs
 
 
-def _detector(options: Options, at_once: int) -> tuple[Detector, dict[str, Any]]:
-    """The detector, and all that the records depend on besides the photos: a run can go on with the same alone.
-
-    at_once: photos that are looked at together, each by its share of the cores; those of a video come one by one."""
-    name = str(options.weights or options.detector)
-    how: dict[str, Any] = {name: getattr(options, name) for name in ("backend", "precision", "size", "tiles")}
-    if options.redact is not None and options.pieces and not options.tiles:
-        how["tiles"] = "large"
-    detector = visavis.load_detector(name, options.device, options.threshold, **how, at_once=at_once)
+def _detector(options: Options, at_once: int) -> tuple[Detector, float]:
+    """The detector, which returns what is to be covered, too; and the score from which on a find is reported."""
+    name, how = _source(options), _how(options)
+    detector = visavis.load_detector(name, threshold=options.threshold, at_once=at_once, **how)
     threshold = detector.threshold
     if options.redact is not None:
         covering = about(detector).covering if options.redact_threshold is None else options.redact_threshold
         detector.threshold = min(threshold, threshold if covering is None else covering)
     runs = about(detector).runs or name
-    # A GPU takes several photos at once; on a CPU they would only wait for each other.
-    batch_size = (16 if "cuda" in runs else 1) if options.batch_size == "auto" else options.batch_size
     small = f"; faces of {options.min_size:g} pixels or more" if options.min_size else ""
     covers = f", {detector.threshold:.3g} for what is covered" if detector.threshold < threshold else ""
     say(f"{runs}; threshold: {threshold:.3g}{covers}{small}")
-    if options.backend == "auto" and runs.startswith("torch on cpu"):
+    if options.network.backend == "auto" and runs.startswith("torch on cpu"):
         say(f"on a CPU, `python -m visavis.export {shlex.quote(name)}` makes it two to five times as fast")
-    weights = SHIPPED if name == "shipped" else Path(name)
-    settings = {
+    return detector, threshold
+
+
+def _source(options: Options) -> str:
+    """The name of the detector, or the path of its weights."""
+    return str(options.weights or options.detector)
+
+
+def _how(options: Options) -> dict[str, Any]:
+    """How the detector runs, as `visavis.load_detector` takes it. Redaction looks at large photos in pieces, too."""
+    pieces = options.redact is not None and options.pieces and not options.network.tiles
+    return asdict(options.network) | ({"tiles": "large"} if pieces else {})
+
+
+def _batch_size(options: Options, detector: Detector) -> int:
+    """A GPU takes several photos at once; on a CPU they would only wait for each other."""
+    if options.batch_size != "auto":
+        return options.batch_size
+    return 16 if "cuda" in about(detector).runs else 1
+
+
+def _settings(options: Options, detector: Detector, task: Task) -> dict[str, Any]:
+    """All that the records depend on, as JSON has it: a run that was stopped goes on with the same alone."""
+    source = _source(options)
+    weights = SHIPPED if source == "shipped" else Path(source)
+    asked = {name: value for name, value in (plain(options) | _how(options)).items() if name not in FREE}
+    return asked | {
         "photos": [sources.shown(os.fspath(one)) for one in options.photos],
-        "weights": checkpoint.fingerprint(weights) if weights.is_file() else name,
-        "threshold": threshold,
+        "weights": checkpoint.fingerprint(weights) if weights.is_file() else source,
+        "threshold": task.threshold,
         "covering": detector.threshold,
-        "runs": runs,
-        **how,
-        "batch_size": batch_size,
-        "recurse": options.recurse,
-        "min_size": options.min_size,
-        "every": options.every,
+        "runs": about(detector).runs or source,
+        "batch_size": task.batch_size,
         "format": options.formats,
         "analyse": list(options.analysis.names),
-        "draw": options.draw,
-        **{name: getattr(options, name) for name in ("redact", "grow", "keep_largest")},
-        **{name: getattr(options, name) for name in ("crops", "margin", "square", "sheet")},
-        "look": options.look,
-        "max_pixels": options.max_pixels,
     }
-    return detector, settings
 
 
 def _check(options: Options) -> None:
     """Raise InputError for options that cannot be used."""
-    for name in ("batch_size", "workers"):
-        if getattr(options, name) != "auto" and getattr(options, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(options, name)}: give at least 1, or auto")
     if not options.photos and options.webcam is None:
         raise InputError("give photos, videos or folders to look at, or --webcam 0")
     if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):
         raise InputError("--webcam: give the number of a camera; no run of one goes on with --resume")
     options.analysis.loaded()
-    if options.every < 1:
-        raise InputError(f"--every {options.every}: give at least 1")
-    if not options.min_size >= 0:
-        raise InputError(f"--min-size {options.min_size:g}: give 0 or more pixels")
     if options.redact is not None and options.redact not in EFFECTS:
         raise InputError(f"--redact {options.redact}: there are {', '.join(EFFECTS)}")
     of_redaction = options.keep_largest, options.grow, options.redact_threshold, options.pieces
     if options.redact is None and of_redaction != (False, Options.grow, None, True):
         raise InputError("--keep-largest, --grow, --redact-threshold and --no-pieces are of --redact; give that, too")
-    if options.redact_threshold is not None and not 0 <= options.redact_threshold <= 1:
-        raise InputError(f"--redact-threshold {options.redact_threshold:g}: give a score from 0 to 1")
     if not options.crops and (options.square or options.margin != Options.margin):
         raise InputError("--margin and --square are of --crops; give that, too")
-    if not (0 <= options.grow < math.inf and 0 <= options.margin < math.inf):
-        raise InputError("--grow and --margin must be 0 or more, and finite")
-    if options.max_pixels < 1 or options.timeout <= 0:
-        raise InputError("--max-pixels and --timeout must be more than 0")
     if options.weights is not None and options.detector != "shipped":
         raise InputError("--weights and --detector both name a detector; give one of them")
     unknown = set(options.formats) - {"csv", *FORMATS}
@@ -362,7 +305,5 @@ def _check(options: Options) -> None:
             raise InputError(
                 "--resume, --look, --redact, --crops, --sheet and --format need --out, the folder of the results"
             )
-        return
-    if options.resume and options.overwrite:
+    elif options.resume and options.overwrite:
         raise InputError("--resume goes on and --overwrite begins anew; give one of them")
-    runs.check(options.out, options.overwrite or options.resume)

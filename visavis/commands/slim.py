@@ -12,6 +12,7 @@ import tyro
 
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import Count
 
 MEASURED = ("validation", "calibration")
 """What a checkpoint's metadata tell of photos that the larger network was measured on: not true of the smaller one."""
@@ -27,7 +28,7 @@ class Options:
     """A folder of photos as they are in use, with faces."""
     out: Path
     """The checkpoint to write."""
-    count: int = 200
+    count: Count = 200
     """Photos that are looked at, the first by name."""
 
 
@@ -46,8 +47,6 @@ def slim(options: Options) -> int:
 
     if options.out.exists():
         raise InputError(f"{options.out} is there already; give another --out")
-    if options.count < 1:
-        raise InputError(f"--count {options.count}: give 1 photo or more")
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after minutes of work
     except OSError as error:

@@ -14,13 +14,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from visavis import boxes
 from visavis.detectors.protocol import Detector, about
-from visavis.errors import ImageError, InputError
+from visavis.errors import ImageError, InputError, StillBusy
 from visavis.faces import Faces
 from visavis.images import MAX_PIXELS
 from visavis.prediction.copies import Copies
@@ -72,7 +72,8 @@ class _Looked:
 
 
 class Pipeline:
-    """A detector at work, as it says itself that it is to be used (`visavis.detectors.protocol.About`)."""
+    """A detector at work, as it says itself that it is to be used (`visavis.detectors.protocol.About`).
+    Where it may be interrupted, use it as a context manager: an exit in the middle of a look would be a crash."""
 
     def __init__(self, detector: Detector, workers: Workers, task: Task, progress: Progress = lambda *_: None) -> None:
         """progress: of videos, see visavis.prediction.footage."""
@@ -82,6 +83,14 @@ class Pipeline:
         self.sight, self._shape, self._at_once = known.sight, known.shape, known.at_once
         self._detector = detector
         self.network = Aside(self._at_once)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        if not self.network.stop(within=0.5 if interrupted else 60) and interrupted:
+            raise StillBusy from None  # a slow detector, deep in its C code, cannot be told to stop
 
     def records(self, inputs: Sequence[Input], done: int = 0) -> Iterator[Record]:
         """The record of each input from number `done` on. Raises InputError where a copy cannot be written."""
@@ -233,10 +242,6 @@ class Aside:
                 future.set_exception(error)
             del call, future, function, arguments  # or the last batch stays in memory until the next
             self._ended()
-
-
-def ready() -> None:
-    """In a worker: all that it takes to decode and to write copies is loaded once this module is."""
 
 
 def _look(path: str, sight: Sight, max_pixels: int, again: bool) -> tuple[Glimpse | ImageError, float]:

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 class Journal:
-    """The inputs of a run, its settings, and the records made so far: one file, a line each. A context manager.
+    """The inputs of a run, its settings, and the records made so far: one file, a line each, to be closed.
 
     The first line is there as a whole or not at all. A torn end, as a kill leaves it, is cut off.
     """
@@ -148,12 +147,8 @@ class Journal:
         self._file.flush()
         self.done += 1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let another run have it."""
         self._file.close()
 
 

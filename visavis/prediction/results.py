@@ -51,7 +51,7 @@ class Told:
 
 
 class Tables:
-    """files.csv and faces.csv in a folder, each row there as soon as it is known. Use as a context manager.
+    """files.csv and faces.csv in a folder, each row there as soon as it is known; to be closed.
 
     told: what the detector tells of faces besides. faces: whether there is to be a faces.csv. videos: whether there is
     any among the inputs: files.csv then counts `frames`, and faces.csv tells the `frame` and its `time`.
@@ -81,10 +81,8 @@ class Tables:
         self._file_rows.writerow(row | {"seconds": f"{record.seconds:.3f}"})
         self._files.flush()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, value: object, trace: object) -> None:
+    def close(self) -> None:
+        """No row comes any more."""
         for file in (self._files, self._faces):
             if file is not None:
                 file.close()

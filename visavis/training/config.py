@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import fields, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,32 +12,14 @@ from visavis.cores import cores
 from visavis.errors import InputError
 from visavis.files import replaced
 from visavis.messages import say
+from visavis.options import plain, renewed
+
+__all__ = ["plain", "renewed"]  # of options, whose record is this file's matter
 
 NAME = "config.json"
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "safetensors")
 
 Options = TypeVar("Options")
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """A dataclass of options as JSON has it: paths are text, and options of dataclasses in it are among its own."""
-    told: dict[str, Any] = {}
-    for field in fields(options):
-        value = getattr(options, field.name)
-        told |= plain(value) if is_dataclass(value) else {field.name: str(value) if isinstance(value, Path) else value}
-    return told
-
-
-def renewed(options: Options, values: dict[str, Any]) -> Options:
-    """The options with other values, by their names as `plain` has them."""
-    return replace(  # type: ignore[bad-specialization]
-        options,
-        **{
-            field.name: renewed(old, values) if is_dataclass(old) else values.get(field.name, old)
-            for field in fields(options)  # type: ignore[arg-type]
-            for old in [getattr(options, field.name)]
-        },
-    )
 
 
 def surroundings() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from visavis.ranges import Count, Range
+from visavis.options import Count, Range
 
 Optimiser = Literal["adamw", "sgd"]
 Course = Literal["cosine", "steps"]

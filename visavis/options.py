@@ -1,14 +1,18 @@
-"""Ranges of numbers as types of options: `size: Annotated[int | None, Range(1)] = None`.
+"""Options: dataclasses of values, some of which hold dataclasses of options that others have, too.
 
-Options made in Python are plain values; `commandline.main` has `hold` check those that were typed.
+A range of numbers is part of a type: `size: Annotated[int | None, Range(1)] = None`. Options made in Python are plain
+values; `visavis.commands.commandline.main` has `hold` check those that were typed.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 from visavis.errors import InputError
+
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,27 @@ def hold(options: Any) -> None:
             if value not in allowed:
                 finite = "a finite number, " if not math.isfinite(value) else ""
                 raise InputError(f"`{field.name}` must be {finite}{allowed}, not {_text(value)}")
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """The options as JSON has them: paths are text, and options of the dataclasses in it are among its own."""
+    told: dict[str, Any] = {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        told |= plain(value) if is_dataclass(value) else {field.name: str(value) if isinstance(value, Path) else value}
+    return told
+
+
+def renewed(options: Options, values: dict[str, Any]) -> Options:
+    """The options with other values, by their names as `plain` has them."""
+    return replace(  # type: ignore[bad-specialization]
+        options,
+        **{
+            field.name: renewed(old, values) if is_dataclass(old) else values.get(field.name, old)
+            for field in fields(options)  # type: ignore[arg-type]
+            for old in [getattr(options, field.name)]
+        },
+    )
 
 
 def _ranges(hint: Any) -> Iterator[Range]:

@@ -1,0 +1,45 @@
+"""How far a run is, on the terminal: a bar of all inputs, and below it one of the video that is looked at."""
+
+import os
+from typing import Self
+
+from tqdm import tqdm
+
+
+class Bars:
+    """Use as a context manager. total: inputs in all. done: those of them that were done before."""
+
+    def __init__(self, total: int, done: int, videos: bool) -> None:
+        # What is left of videos is told frame by frame; how many inputs a second says nothing there.
+        layout = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}]" if videos else None
+        self._bar = tqdm(total=total, initial=done, unit="photo", bar_format=layout, disable=None)
+        self._frames: tqdm | None = None
+        self._path = ""
+
+    def update(self) -> None:
+        """One more input is done."""
+        self._bar.update()
+
+    def frames(self, path: str, done: int, expected: int | None) -> None:
+        """So many frames of the video are done, of about as many as are expected."""
+        if self._frames is None or path != self._path:
+            self._close_frames()
+            name = os.path.basename(path)
+            self._frames = tqdm(desc=name, total=expected, unit="frame", position=1, leave=False, disable=None)
+            self._path = path
+        self._frames.update(done - self._frames.n)
+
+    def close(self) -> None:
+        """Nothing more is to come."""
+        self._close_frames()
+        self._bar.close()
+
+    def _close_frames(self) -> None:
+        if self._frames is not None:
+            self._frames.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
