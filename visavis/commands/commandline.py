@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import tyro
 
@@ -75,11 +75,8 @@ def _with_dashes(message: str, options: type[Options]) -> str:
 
 def _names(options: Any) -> list[str]:
     """The fields of a dataclass, those of the dataclasses in it among them."""
-    hints = get_type_hints(options)
     return [
-        name
-        for field in fields(options)
-        for name in (_names(hints[field.name]) if is_dataclass(hints[field.name]) else [field.name])
+        name for field in fields(options) for name in (_names(field.type) if is_dataclass(field.type) else [field.name])
     ]
 
 
