@@ -106,8 +106,10 @@ def train(options: Options) -> int:
             if options.resume:
                 options = config.resumed(options, ANEW, tell=world.first)
             with precision.deterministic(options.deterministic):
-                options = _settled(options, world)
+                options, why = _settled(options, world)
                 photos, held_out = _photos(options)
+                if world.first and why:
+                    say(why)
                 data = fingerprint(options.data, photos, held_out)
                 if options.resume:
                     config.check_data(options.out, data, options.data)
@@ -150,16 +152,15 @@ def _photos(options: Options) -> tuple[Photos, Photos]:
     return made.photos, made.held_out
 
 
-def _settled(options: Options, world: "World") -> Options:
-    """The options with an architecture and weights to start from, also where none were given."""
+def _settled(options: Options, world: "World") -> tuple[Options, str]:
+    """The options with an architecture and weights to start from, also where none were given: then which, and why."""
     from visavis import device
 
     on, _ = device.choose(world.device(options.device))
     arch, init = start.settle(options.arch, options.init, on.type != "cpu")
-    if world.first and options.arch is None:
-        where = "on a CPU" if on.type == "cpu" else f"on {on.type}"
-        say(f"no --arch was given: {where}, that is {arch}, from {init}")
-    return replace(options, arch=arch, init=init)
+    where = "on a CPU" if on.type == "cpu" else f"on {on.type}"
+    why = f"no --arch was given: {where}, that is {arch}, from {init}" if options.arch is None else ""
+    return replace(options, arch=arch, init=init), why
 
 
 def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: Sequence[Photo]) -> Run:

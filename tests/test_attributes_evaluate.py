@@ -14,7 +14,9 @@ from visavis import checkpoint
 from visavis.analysers.attributes import calibrating, network
 from visavis.analysers.attributes.analyser import answers, calibrated
 from visavis.commands.evaluate import Options, evaluate
+from visavis.commands.network import Network
 from visavis.data.attributes import Told
+from visavis.data.split import Shares
 from visavis.errors import InputError
 from visavis.evaluation.attributes import Answers, of_ages, of_classes, report
 
@@ -116,8 +118,11 @@ def test_what_the_command_refuses(people: tuple[Path, Path], tmp_path: Path) -> 
     folder, path = people
     for more, words in (
         ({"analyse": "beauty"}, "no analyser 'beauty'; there are mask, age, gender"),
-        ({"analyse": str(path), "tiles": True}, "--tiles is for detectors"),
-        ({"analyse": str(path), "split": "val", "val": 0.0}, "tells nothing of a face in the split 'val'|no photo in"),
+        ({"analyse": str(path), "network": Network(tiles=True)}, "--tiles is for detectors"),
+        (
+            {"analyse": str(path), "split": "val", "shares": Shares(val=0.0)},
+            "tells nothing of a face in the split 'val'|no photo in",
+        ),
         ({"analyse": "sharpness"}, "say nothing that attributes.csv tells"),
     ):
         with pytest.raises(InputError, match=words):

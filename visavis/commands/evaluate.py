@@ -90,8 +90,8 @@ def evaluate(options: Options) -> int:
     names = _check(options)
     if options.analyse:
         asked = [name.strip() for name in options.analyse.split(",")]
-        shares = Shares(options.val, options.test)
-        return evaluate_attributes.evaluate(asked, options.data, options.split, shares, options.out, options.calibrate)
+        where = options.data, options.split, options.shares, options.out
+        return evaluate_attributes.evaluate(asked, *where, options.calibrate)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )
