@@ -2,7 +2,7 @@
 
 import pytest
 
-from download.schedule import IN_A_ROW, Job, Schedule
+from download.schedule import Job, Schedule
 
 
 class Clock:
@@ -107,14 +107,14 @@ def test_a_dead_host_is_put_aside_tried_once_more_and_given_up():
                 plan.finish(job)
             else:
                 plan.again(job, 0)
-    assert verdicts == ["counted"] * (IN_A_ROW - 1) + ["aside", "given_up"]
-    assert tried == IN_A_ROW + 1 and given_up == 19
-    assert max(lived) <= IN_A_ROW, "the live host was not held up"
+    assert verdicts == ["counted", "counted", "aside", "given_up"]
+    assert tried == 4 and given_up == 19
+    assert max(lived) <= 3, "the live host was not held up"
 
 
 def test_a_host_that_comes_back_is_fetched_as_any_other():
     plan = schedule({"a": 6}, per_host=2, aside=(0.05, 0.05))
-    for _ in range(IN_A_ROW):
+    for _ in range(3):
         job = taken(plan)
         plan.unreachable("a", "connect")
         plan.again(job, 0)
@@ -131,7 +131,7 @@ def test_a_host_that_comes_back_is_fetched_as_any_other():
 
 def test_a_host_that_asked_for_a_pause_is_not_woken_early():
     plan = schedule({"a": 1}, aside=(0.01, 0.02))
-    for _ in range(IN_A_ROW):
+    for _ in range(3):
         job = taken(plan)
         follows = plan.unreachable("a", "robots_unreachable")
         if follows == "aside":
@@ -140,3 +140,52 @@ def test_a_host_that_asked_for_a_pause_is_not_woken_early():
         plan.again(job, 0)
     plan.finish(taken(plan))
     assert CLOCK.now - began == pytest.approx(0.3)
+
+
+def test_what_was_under_way_when_its_host_was_put_aside_or_given_up_counts_for_nothing():
+    plan = schedule({"dead": 7}, per_host=5, aside=(1, 1))
+    jobs = [taken(plan) for _ in range(5)]
+    assert [plan.unreachable("dead", "dns") for _ in jobs] == ["counted", "counted", "aside", "aside", "aside"]
+    for job in jobs:
+        plan.again(job, 0)
+    CLOCK.now += 1
+    assert plan.unreachable("dead", "dns") == "given_up"
+    assert plan.unreachable("dead", "connect") == "given_up"
+    left = [taken(plan) for _ in range(5)]
+    assert [job.given_up for job in left] == ["dns"] * 5
+
+
+def test_a_host_that_was_put_aside_shows_itself_with_one_job():
+    plan = schedule({"a": 6}, per_host=3, aside=(2, 5))
+    jobs = [taken(plan) for _ in range(3)]
+    for job in jobs:
+        plan.unreachable("a", "connect")
+        plan.again(job, 0)
+    assert (plan.take(), plan.next_time()) == (None, 2)  # nothing else is to be done
+    CLOCK.now += 2
+    first = plan.take()
+    assert first is not None and plan.take() is None
+    plan.reached("a")
+    assert plan.take() is not None and plan.take() is not None and plan.take() is None
+
+
+def test_a_host_that_was_put_aside_waits_for_other_work_but_not_for_ever():
+    plan = schedule({"a": 3, "b": 9}, per_host=3, aside=(2, 5))
+    jobs = [taken(plan) for _ in range(6)]
+    assert [job.host for job in jobs] == ["a", "b"] * 3
+    assert [plan.unreachable("a", "connect") for _ in range(3)] == ["counted", "counted", "aside"]
+    for job in jobs[::2]:
+        plan.again(job, 0)
+    assert (plan.take(), plan.next_time()) == (None, 2)  # those of b are under way
+    plan.finish(jobs[1])
+    assert plan.next_time() == 5
+    CLOCK.now += 4.9
+    assert [job and job.host for job in (plan.take(), plan.take())] == ["b", "a"]
+
+
+def test_a_host_without_a_job_is_done_with():
+    plan = schedule({"none": 0, "a": 1, "nothing": 0})
+    job = taken(plan)
+    assert (job.attempts, job.seconds, plan.over) == (0, 0, False)
+    plan.finish(job)
+    assert next_job(plan) is None and plan.over and plan.next_time() is None
