@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -64,6 +65,20 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert 0.04 < names["told"].attributes["share"][0] < 0.045  # 93 * 121 / 512**2
     page = Path("look.html").read_text(encoding="utf-8")
     assert "My photos" in page and "sharpness" in page
+
+
+def test_the_folder_above_a_clone_has_an_empty_package_unless_visavis_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "visavis").symlink_to(ROOT)
+
+    def python(*words: str, path: str = "") -> "subprocess.CompletedProcess[str]":
+        known = os.environ | {"PYTHONPATH": path}
+        return subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, env=known)
+
+    said = "module 'visavis' has no attribute 'load_detector'"
+    alone = python("-S", "-c", "import visavis; visavis.load_detector()")  # -S: what is installed is not found
+    assert said in alone.stderr and f"`{said}` means" in PAGE.read_text(encoding="utf-8")
+    installed = python("-c", "import visavis; print(visavis.load_detector.__module__)", path=str(ROOT))
+    assert (installed.stdout, installed.stderr) == ("visavis.detectors\n", "")
 
 
 def test_the_page_has_every_public_name() -> None:

@@ -3,6 +3,10 @@
 They are forked from a server that has imported what they need and has no threads, whose locks they would inherit.
 Each shares a pipe with this process and nothing else: Ctrl-C is not for it, and it ends with whoever started it,
 however that ends.
+
+This is the one pool of the project: for download, clean, predict and demo. Of the libraries that were looked at,
+concurrent.futures and loky give up the whole pool when a process dies, and neither has a limit in time for a call;
+pebble has that, and its processes start by running the script again, and go on with a call when this one is killed.
 """
 
 import os
