@@ -47,6 +47,23 @@ def test_overlaps_by_hand():
         assert pair(NONE, UNIT).shape == (0, 1)
 
 
+def test_boxes_that_are_no_squares_small_or_empty():
+    wide, other = boxes.as_boxes([[0, 0, 30, 10]]), boxes.as_boxes([[20, 5, 24, 45]])
+    assert boxes.intersection(wide, other).tolist() == boxes.intersection(other, wide).tolist() == [[20]]
+    assert boxes.iou(wide, other)[0, 0] == pytest.approx(20 / 440)
+    small, empty = boxes.as_boxes([[0, 0, 0.5, 0.5]]), boxes.as_boxes([[3, 3, 3, 3]])
+    assert boxes.iou(small, small).tolist() == boxes.covered(small, small).tolist() == [[1]]
+    assert boxes.iou(empty, empty).tolist() == boxes.covered(empty, empty).tolist() == [[0]]
+
+
+def test_nms_drops_what_overlaps_by_more_than_the_threshold():
+    crowd = boxes.as_boxes([[0, 0, 60, 100], [0, 0, 100, 100], [200, 0, 300, 100], [0, 0, 50, 100], [60, 0, 100, 100]])
+    scores = np.array([0.5, 0.9, 0.6, 0.8, 0.95], np.float32)  # of 100 columns with the second: 60, 100, 0, 50, 40
+    assert boxes.nms(crowd, scores, 0.5).tolist() == [4, 1, 3, 2]
+    assert boxes.nms(crowd, scores, 0.4).tolist() == [4, 1, 2]
+    assert boxes.nms(crowd, scores, 0.3).tolist() == [4, 3, 2]
+
+
 def test_iou_agrees_with_torchvision():
     import torch
     from torchvision.ops import box_iou
@@ -75,3 +92,5 @@ def test_match_lets_the_surest_choose_and_others_take_what_is_free():
     assert boxes.match(np.array([0.5, 0.9, 0.8], np.float32), overlaps, 0.65).tolist() == [-1, 1, -1]
     assert boxes.match(np.zeros(0, np.float32), np.zeros((0, 3), np.float32), 0.5).shape == (0,)
     assert boxes.match(np.ones(2, np.float32), np.zeros((2, 0), np.float32), 0.5).tolist() == [-1, -1]
+    exactly = np.array([[0.5, 0.5]], np.float32)
+    assert boxes.match(np.ones(1, np.float32), exactly, 0.5).tolist() == [0]

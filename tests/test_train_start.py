@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from training import make_folder, options
 import train
 from dataset import checks, tables
 from dataset.photos import Photos
+from dataset.validation import evaluate
 from visavis import checkpoint, load_detector
 from visavis.checkpoint import SHIPPED
 from visavis.detectors.faster_rcnn.architectures import build
@@ -236,3 +238,26 @@ def test_the_commit_is_of_the_repository_that_holds_the_code(tmp_path, monkeypat
     assert config.commit(code) == git("rev-parse", "HEAD") + "+"
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))  # as in a hook of another repository
     assert (config.commit(code) or "").endswith("+")
+
+
+@pytest.mark.parametrize(
+    ("readable", "told"),
+    [
+        (0, "none of the 2 photos for validation can be read"),
+        (1, "none of the 1 photos for validation that can be read"),
+    ],
+)
+def test_a_validation_that_has_no_face_to_score_by_is_an_error_and_no_ap_of_nan(tmp_path, readable, told):
+    """As where photos go while a network learns."""
+    own = make_folder(tmp_path / "data")
+    first, second = Photos.load(own, "val", train.Shares(0.3, 0))[:2]
+    first.path.write_bytes(b"gone bad")
+    if not readable:
+        second.path.unlink()
+    photos = [first, replace(second, boxes=second.boxes + 500)]  # outside of it
+    with pytest.raises(InputError, match=told):
+        evaluate(build("mobilenet_v2_fpnlite").eval(), photos, torch.device("cpu"))
+    photos[1] = second
+    if readable:
+        found = evaluate(build("mobilenet_v2_fpnlite").eval(), photos, torch.device("cpu"))
+        assert found is not None and (found.scores.photos, found.scores.faces) == (1, 1) and 0 <= found.value <= 1

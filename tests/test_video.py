@@ -459,6 +459,6 @@ def test_every_place_on_the_way_is_within_the_span():
 
 def test_a_face_may_move_by_three_of_its_sides_between_two_looks():
     before = as_boxes([[0, 0, 10, 10]])
-    for moved, same in ((29, True), (31, False)):
+    for moved, same in ((29, True), (30, True), (31, False)):
         first, second = pairs(before, as_boxes([[moved, 0, moved + 10, 10]]))
         assert (first.tolist(), second.tolist()) == (([0], [0]) if same else ([], []))
