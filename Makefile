@@ -29,10 +29,10 @@ demo: $(READY) ## Walk the whole road on a small set of photos, in a few minutes
 test: lint ## Lint, format, types and tests
 	$(FRUGAL) $(PY) -m pytest -v -n auto --maxprocesses 4 --dist loadfile --maxfail 5
 
-lab: $(READY) ## Open copies of the notebooks, in lab/, in JupyterLab (makes the demo first if need be)
+lab: $(READY) ## Open copies of the notebooks, in lab/, in JupyterLab (in a container: LAB="--allow-root --no-browser")
 	test -f demo-out/run/best.safetensors || $(PY) -m demo
 	@mkdir -p lab && for each in notebooks/*.ipynb; do test -e lab/$${each##*/} || cp $$each lab/; done
-	$(VENV)/bin/jupyter-lab lab
+	$(VENV)/bin/jupyter-lab lab $(LAB)
 
 notebooks: $(READY) ## Run copies of the notebooks, in lab/, on what the demo leaves; with KEEP=1 those in notebooks/
 	test -f demo-out/run/best.safetensors || $(PY) -m demo

@@ -83,7 +83,9 @@ def test_hosts_are_read_as_they_are_needed():
             yield f"h{number}", [Job(f"http://h{number}/", f"h{number}", ["x"])]
 
     plan = Schedule(hosts(), per_host=1, width=8, clock=CLOCK)
-    for _ in range(20):
+    plan.finish(taken(plan))
+    assert len(read) == 8
+    for _ in range(19):
         plan.finish(taken(plan))
     assert len(read) <= 20 + 8
 
@@ -189,3 +191,36 @@ def test_a_host_without_a_job_is_done_with():
     assert (job.attempts, job.seconds, plan.over) == (0, 0, False)
     plan.finish(job)
     assert next_job(plan) is None and plan.over and plan.next_time() is None
+
+
+def test_a_job_that_goes_back_at_once_comes_first_again():
+    plan = schedule({"a": 3}, per_host=1)
+    job = taken(plan)
+    plan.again(job, 0)
+    assert plan.take() is job
+
+
+def test_failures_are_counted_anew_once_a_host_has_answered():
+    plan = schedule({"a": 3})
+    taken(plan)
+    assert [plan.unreachable("a", "connect") for _ in range(2)] == ["counted", "counted"]
+    plan.reached("a")
+    assert [plan.unreachable("a", "connect") for _ in range(3)] == ["counted", "counted", "aside"]
+
+
+def test_a_host_that_is_given_up_while_it_pauses_hands_out_the_rest_at_once():
+    plan = schedule({"a": 3}, per_host=1)
+    job = taken(plan)
+    plan.pause("a", 100)
+    plan.finish(job)
+    assert plan.take() is None
+    plan.give_up("a", "too_many")
+    rest = plan.take()
+    assert rest is not None and rest.given_up == "too_many"
+
+
+def test_a_host_that_is_offered_twice_begins_no_more_than_its_share():
+    plan = schedule({"a": 3}, per_host=1)
+    plan.finish(taken(plan))
+    plan.pause("a", 0)  # its end offers the host once more
+    assert plan.take() is not None and plan.take() is None

@@ -104,6 +104,8 @@ def test_a_find_of_another_size_is_neither():
     small = metrics.judge([truth], [found], size=(0, 1000))
     assert (small.truths, small.right.tolist()) == (1, [True, False])
     assert isnan(metrics.score([Faces([FACE])], [Faces([FACE], [0.9])]).ap_large)
+    larger, smaller = Faces([[0, 0, 40, 40]]), Faces([[0, 0, 31, 31]])
+    assert metrics.match(larger, smaller, size=(0, 1000)).tolist() == [metrics.NEITHER]
 
 
 def test_a_find_on_an_ignored_region_is_neither():
@@ -116,6 +118,39 @@ def test_a_find_on_an_ignored_region_is_neither():
     assert metrics.match(Faces([AWAY]), found, 0.5, ignore)[1] == 0
     for iou in metrics.IOUS:  # whether it fits tightly is no question where nothing is known
         assert metrics.match(Faces(), Faces([[178, 178, 240, 240]]), iou, ignore).tolist() == [metrics.NEITHER]
+
+
+@pytest.mark.parametrize(("side", "small", "medium", "large"), [
+    (31, True, False, False), (32, True, True, False), (33, False, True, False),
+    (96, False, True, True), (97, False, False, True),
+])  # fmt: skip
+def test_a_size_is_the_area_of_a_square_of_32_and_96_pixels(side: int, small: bool, medium: bool, large: bool):
+    face = [10, 10, 10 + side, 10 + side]
+    found = metrics.score([Faces([face])], [Faces([face], [0.9])])
+    known = [not isnan(value) for value in (found.ap_small, found.ap_medium, found.ap_large)]
+    assert known == [small, medium, large] and found.ap == 1
+
+
+def test_what_overlaps_by_half_is_right_and_half_inside_is_ignored():
+    ignore = boxes.as_boxes([[100, 0, 200, 100], [500, 500, 600, 600]])
+    found = Faces([[0, 0, 20, 10], [80, 200, 120, 240], [80, 50, 120, 90], [79, 50, 119, 90]], [0.9, 0.8, 0.7, 0.6])
+    truth = Faces([[0, 0, 10, 10], [0, 400, 10, 410], [80, 200, 120, 219]])  # 19 of 40 rows of the second find
+    assert metrics.match(truth, found, ignore=ignore).tolist() == [0, -1, -2, -1]
+    ranked = metrics.judge([truth], [found], ignore=[ignore])
+    assert (ranked.right.tolist(), ranked.find.tolist()) == ([True, False, False], [0, 1, 3])
+
+
+def test_average_precision_by_hand():
+    """Right, false, right of four faces: precision 1 up to a recall of .25, 2/3 up to .5, then nothing."""
+    ranked = judged([0.9, 0.8, 0.7], [True, False, True], truths=4)
+    assert metrics.average_precision(ranked) == pytest.approx((26 * 1 + 25 * 2 / 3) / 101)
+    assert metrics.average_precision(judged([], [], 3)) == 0
+
+
+def test_doubtful_finds_are_false_and_surer_than_half_of_the_right_ones():
+    ranked = judged([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [False, True, False, True, False, True], truths=3)
+    assert [metrics.doubtful(ranked, threshold) for threshold in (0, 0.7, 0.75, 0.95)] == [2, 2, 1, 0]
+    assert metrics.doubtful(judged([0.9], [False], 1), 0) == 0
 
 
 def test_nothing_against_nothing():
@@ -211,3 +246,7 @@ def test_f2_gives_up_precision_for_recall():
     assert (threshold, f1) == pytest.approx((0.85, 2 / 3))  # precision 1, recall 1/2
     threshold, f2 = metrics.best_threshold(ranked, beta=2.0)
     assert (threshold, f2) == pytest.approx((0.5, 5 * 0.4 / (4 * 0.4 + 1)))  # precision 2/5, recall 1
+    false = [[200, y, 240, y + 40] for y in (100, 200, 300)]
+    scores = metrics.score([Faces([FACE, OTHER])], [Faces([FACE, *false, OTHER], [0.9, 0.8, 0.7, 0.6, 0.5])])
+    assert (scores.best_f1, scores.best_f2) == pytest.approx((2 / 3, 2 / 2.6))
+    assert (scores.best_threshold, scores.best_f2_threshold) == pytest.approx((0.85, 0.5))
