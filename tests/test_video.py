@@ -462,3 +462,20 @@ def test_a_face_may_move_by_three_of_its_sides_between_two_looks():
     for moved, same in ((29, True), (30, True), (31, False)):
         first, second = pairs(before, as_boxes([[moved, 0, moved + 10, 10]]))
         assert (first.tolist(), second.tolist()) == (([0], [0]) if same else ([], []))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([[0, 0, 10, 40]], [[100, 0, 110, 40]], {0: 0}),  # its longer side counts: 100 of 40 pixels
+        ([[0, 0, 10, 10]], [[85, -15, 125, 25]], {0: 0}),  # and the larger of the two: 100 of 40
+        ([[0, 0, 0.5, 0.5]], [[3, 0, 3.5, 0.5]], {0: 0}),  # 1 pixel at least
+        ([[0, 0, 0.5, 0.5]], [[3.5, 0, 4, 0.5]], {}),
+        ([[0, 0, 10, 10], [40, 0, 50, 10]], [[50, 0, 60, 10], [10, 0, 20, 10]], {0: 1, 1: 0}),
+        # A face that is gone, and one that came far away: what they would have moved decides nothing.
+        ([[0, 0, 10, 10], [15, -5, 35, 15]], [[25, 0, 35, 10], [1000, 0, 1010, 10]], {1: 0}),
+    ],
+)
+def test_which_faces_of_two_looks_are_one(before: list, after: list, expected: dict[int, int]):
+    first, second = pairs(as_boxes(before), as_boxes(after))
+    assert dict(zip(first.tolist(), second.tolist(), strict=True)) == expected
