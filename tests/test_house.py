@@ -36,7 +36,7 @@ STOREYS = [
     {"calibration", "checkpoint", "onnx_files", "metrics", "drawing", "page", "sources", "sight"},
     {"video", "rewriting"},
     {"faces"},
-    {"boxes", "images"},
+    {"boxes", "colours", "images"},
     # These know neither faces nor models.
     {"cores", "device", "extras", "files", "formats", "journal", "locking", "options", "texts", "workers"},
     {"errors", "messages"},

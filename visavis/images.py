@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from visavis.colours import to_rgb
 from visavis.errors import ImageError
 
 Picture = NDArray[np.uint8]  # (height, width, 3) uint8, RGB
@@ -31,9 +32,6 @@ EXTENSIONS |= {"HEIF": ".heic", "AVIF": ".avif"}
 
 SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".jpe", ".jfif", ".tiff", ".heif", ".hif"}
 """Names that are taken for photos when a folder is searched through."""
-
-_BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
-"""Tags of TIFF 6.0, sections 8 and 19."""
 
 MAX_PIXELS = 50_000_000
 ALREADY_READ = 2**40
@@ -148,47 +146,6 @@ def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
     """How many pictures an animation has; 1 for a still one. Pages of a TIFF count, too. Raises ImageError."""
     with opened(data, max_pixels) as picture:
         return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
-
-
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """An opened Pillow image as RGB as displayed: orientation, 16 bit, palettes, CMYK, alpha on white."""
-    ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, dtype=np.float32)
-        top = white(picture)
-        values = np.nan_to_num(values / top * 255, nan=0, posinf=255, neginf=0).clip(0, 255)
-        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
-    picture = as_meant(picture)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def white(picture: Image.Image) -> float:
-    """The value that stands for white in a picture of integers (mode I) or floats (F).
-
-    It is 65535 in 16 bits, 32767 if they have a sign; in 32 bits the least of 255, 65535 and 2147483647 that none of
-    the values exceeds; of floats the largest that is finite, and 1 at least.
-    """
-    if picture.mode.startswith("I;16"):
-        return 65535.0
-    values = np.asarray(picture)
-    most = float(values.max(initial=0, where=np.isfinite(values)))
-    if picture.mode == "F":
-        return max(most, 1.0)
-    tags: Any = getattr(picture, "tag_v2", {})
-    if tags.get(_BITS_PER_SAMPLE) == (16,) and tags.get(_SAMPLE_FORMAT) == (2,):
-        return 32767.0
-    return next((each for each in (255.0, 65535.0) if most <= each), 2147483647.0)
-
-
-def as_meant(picture: Image.Image) -> Image.Image:
-    """A BMP of 32 bits whose alpha is 0 everywhere without its alpha: whoever wrote it left those bytes unused, and
-    every other program shows it as opaque. Any other picture as it is."""
-    if picture.format in ("BMP", "DIB") and picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
-        return picture.convert("RGB")
-    return picture
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:

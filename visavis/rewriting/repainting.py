@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
+from visavis.colours import as_meant, white
 from visavis.errors import ImageError
-from visavis.images import MAX_PIXELS, Picture, as_meant, opened, white
+from visavis.images import MAX_PIXELS, Picture, opened
 from visavis.rewriting import jpeg
 from visavis.rewriting.metadata import ORIENTATION, safe_exif
 
