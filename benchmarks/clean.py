@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.clean_faults import COPIES, CORRUPT, FAULTS, Folder, Good, base_photos, same
 from clean import corrupt, listing
-from clean.look import Photo
+from clean.inspection import ListedPhoto
 from dataset import tables
 from dataset.split import split_of
 from visavis import images
@@ -101,7 +101,7 @@ def run(options: Options) -> int:
     return 0
 
 
-def faults(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
+def faults(photos: Sequence[ListedPhoto], place: Path, options: Options) -> dict[str, Any]:
     """Per setting of finders and fault: the share that was dropped, and for what; and of the good photos."""
     random.seed(options.seed)
     folder = Folder(place)
@@ -157,7 +157,7 @@ def tally(reasons: dict[str, str]) -> dict[str, Any]:
     return figures
 
 
-def headers(photos: Sequence[Photo], seed: int) -> dict[str, Any]:
+def headers(photos: Sequence[ListedPhoto], seed: int) -> dict[str, Any]:
     """Each photo as it is, and with one byte before its first scan inverted: what tells, without its sha256."""
     chance = random.Random(seed)
     figures: dict[str, Any] = {"photos": len(photos), "good photos called corrupt": 0, "inverted": Counter()}
@@ -186,7 +186,7 @@ def _told(data: bytes) -> str:
     return "nothing"
 
 
-def other_faces(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
+def other_faces(photos: Sequence[ListedPhoto], place: Path, options: Options) -> dict[str, Any]:
     """Hide all labels but the largest; per setting: precision and recall of `train`, recall of train or ignore.
 
     A find where no label is counts as wrong in the one precision, and not at all in the other where `aside` has it.
@@ -242,22 +242,22 @@ def _at(finds: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray((iou(finds, labels) >= 0.3) | np.array(near, bool).reshape(len(finds), len(labels)))
 
 
-def cost(photos: Sequence[Photo], count: int) -> dict[str, Any]:
+def cost(photos: Sequence[ListedPhoto], count: int) -> dict[str, Any]:
     """CPU seconds a photo in one process, which other work on the machine changes little: a plain loop over
     face_recognition, and clean's look at a photo, hashes and all."""
     from clean import finders
-    from clean.look import Task, look
+    from clean.inspection import Task, inspect
 
     some = [one for one in photos if one.boxes][:count]
     detectors = {name: finders.load(name).detector for name in ("face_recognition", "shipped")}
     face_recognition: Any = import_module("face_recognition")
 
-    def plain(photo: Photo) -> bool:
+    def plain(photo: ListedPhoto) -> bool:
         return bool(face_recognition.face_locations(face_recognition.load_image_file(photo.path)))
 
-    def by(name: str) -> Callable[[Photo], bool]:
+    def by(name: str) -> Callable[[ListedPhoto], bool]:
         task = Task((name,), 50_000_000, 32)
-        return lambda photo: any(row[4] >= 0.5 for row in look(photo, task).finds[name])
+        return lambda photo: any(row[4] >= 0.5 for row in inspect(photo, task).finds[name])
 
     ways = {"plain loop": plain, **{name: by(name) for name in detectors}}
     figures: dict[str, Any] = {"photos": len(some)}
@@ -272,7 +272,7 @@ def cost(photos: Sequence[Photo], count: int) -> dict[str, Any]:
     return figures
 
 
-def both_speeds(photos: Sequence[Photo], place: Path, options: Options) -> dict[str, Any]:
+def both_speeds(photos: Sequence[ListedPhoto], place: Path, options: Options) -> dict[str, Any]:
     """`speed` on photos as they are, and enlarged. Of all parts: speed is not a matter of what was learnt from."""
     labelled = [one for one in photos if one.boxes]
     small, large = (random.Random(options.seed).sample(labelled, count) for count in (options.timed, options.large))
@@ -283,7 +283,7 @@ def both_speeds(photos: Sequence[Photo], place: Path, options: Options) -> dict[
     }
 
 
-def speed(some: Sequence[Photo], place: Path, times: int, asked: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def speed(some: Sequence[ListedPhoto], place: Path, times: int, asked: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Photos a second: a plain loop over face_recognition, and clean with two workers, start-up and report included."""
     folder = Folder(place)
     for photo in some:
@@ -341,7 +341,7 @@ def memory(photo: Path, place: Path, rows: int) -> dict[str, Any]:
 def known_folder(place: Path, photo: Path, count: int) -> None:
     """A data folder of `count` rows, one file behind them all, and a journal in which each was another photo."""
     from clean import finders, likeness
-    from clean.look import Seen, Task
+    from clean.inspection import Inspection, Task
     from visavis.journal import Journal
 
     chance = np.random.default_rng(0)
@@ -363,11 +363,11 @@ def known_folder(place: Path, photo: Path, count: int) -> None:
             like = likeness.Likeness(
                 chance.integers(0, 2**63, 4, dtype=np.uint64), chance.integers(0, 255, (24, 24), dtype=np.uint8)
             )
-            facts = {"settings": task.settings(Photo(one, photo, boxes=(box,))), "height": height, "width": width}
+            facts = {"settings": task.settings(ListedPhoto(one, photo, boxes=(box,))), "height": height, "width": width}
             known = {"bytes": status.st_size, "modified_ns": status.st_mtime_ns, "sha256": f"{one:064}"}
             finds = {"face_recognition": [[*box, 0.9], [80.0, 20.0, 120.0, 70.0, 0.45]]}
             keys = {"face_recognition": key}
-            file.add(vars(Seen(one, finds=finds, keys=keys, likeness=str(like), **facts, **known)))  # type: ignore[arg-type]
+            file.add(vars(Inspection(one, finds=finds, keys=keys, likeness=str(like), **facts, **known)))  # type: ignore[arg-type]
 
 
 def _clean(folder: Path, *arguments: str, apart: bool = False) -> None:

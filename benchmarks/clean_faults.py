@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from clean.faceless import OVERLAP
-from clean.look import Box, Photo
+from clean.inspection import Box, ListedPhoto
 from dataset import tables
 from visavis import images
 from visavis.boxes import as_boxes, clip, iou
@@ -61,14 +61,14 @@ class Folder:
 class Good:
     """A photo as it is, in the folder; copies of it are planted as duplicates."""
 
-    def __init__(self, folder: Folder, photo: Photo) -> None:
+    def __init__(self, folder: Folder, photo: ListedPhoto) -> None:
         self.name, self.label = photo.image_id, photo.boxes[0]
         self.data = photo.path.read_bytes()
         self.picture = images.decode(self.data)
         folder.add(f"good/{self.name}", self.data, self.label)
 
 
-def base_photos(photos: Sequence[Photo], chance: random.Random) -> list[Photo]:
+def base_photos(photos: Sequence[ListedPhoto], chance: random.Random) -> list[ListedPhoto]:
     """Those with exactly one label, in a random order, no two of the same look."""
     from clean import likeness
 
@@ -80,17 +80,21 @@ def base_photos(photos: Sequence[Photo], chance: random.Random) -> list[Photo]:
     return chosen
 
 
-Plant = Callable[[Folder, list[Good], list[Photo], list[Photo], int, random.Random], None]
+Plant = Callable[[Folder, list[Good], list[ListedPhoto], list[ListedPhoto], int, random.Random], None]
 """(folder, good photos in it, fresh photos to be used up, scenes without a face, how many, chance)"""
 
 
-def _truncated(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+def _truncated(
+    folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+) -> None:
     for photo in _taken(bases, each):
         data = photo.path.read_bytes()
         folder.add(f"truncated/{photo.image_id}", data[: chance.randrange(1, len(data) - 2)], photo.boxes[0])
 
 
-def _header(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+def _header(
+    folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+) -> None:
     """One byte before the first scan inverted. Where the very same picture still comes out there is no fault.
 
     Half of them come with the sha256 of what was downloaded, half without, as damage before the download does.
@@ -119,21 +123,27 @@ def same(data: bytes, before: Picture) -> bool:
         return False
 
 
-def _one_colour(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+def _one_colour(
+    folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+) -> None:
     for photo in _taken(bases, each):
         blank = np.empty_like(images.read(photo.path))
         blank[:] = [chance.randrange(256) for _ in range(3)]
         folder.add(f"one_colour/{photo.image_id}", images.encode(blank), photo.boxes[0])
 
 
-def _scene(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+def _scene(
+    folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+) -> None:
     """A label whose photo was replaced by a scene without a face, of another size."""
     for photo, scene in zip(_taken(bases, each), chance.sample(scenes, min(each, len(scenes))), strict=False):
         label = _within(photo.boxes[0], images.read(scene.path).shape)
         folder.add(f"scene/{photo.image_id}", scene.path.read_bytes(), label)
 
 
-def _swapped(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+def _swapped(
+    folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+) -> None:
     """Somebody else's photo. Where that person's face lies at the label by chance no finder can tell: counted apart."""
     some = _taken(bases, each)
     for photo, other in zip(some, some[1:] + some[:1], strict=True):
@@ -143,7 +153,9 @@ def _swapped(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[
         folder.add(f"{fault}/{photo.image_id}", other.path.read_bytes(), label)
 
 
-def _moved(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+def _moved(
+    folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+) -> None:
     """The label somewhere else in the picture, clear of the face."""
     planted = 0
     while planted < each and bases:
@@ -160,7 +172,9 @@ def _moved(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Ph
 
 
 def _copies(fault: str, first: int, change: Callable[[Picture, Box, random.Random], tuple[Picture, Box]]) -> Plant:
-    def plant(folder: Folder, good: list[Good], bases: list[Photo], scenes: list[Photo], each: int, chance) -> None:
+    def plant(
+        folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
+    ) -> None:
         for one in good[first * each : (first + 1) * each]:
             picture, label = change(one.picture, one.label, chance)
             data = one.data if fault == "same" else images.encode(picture, quality=50 if fault == "saved" else 85)
@@ -206,7 +220,7 @@ def _within(label: Box, shape: Sequence[int]) -> Box:
     return moved[0], moved[1], max(moved[2], moved[0] + 1), max(moved[3], moved[1] + 1)
 
 
-def _taken(bases: list[Photo], count: int) -> list[Photo]:
+def _taken(bases: list[ListedPhoto], count: int) -> list[ListedPhoto]:
     return [bases.pop() for _ in range(min(count, len(bases)))]
 
 

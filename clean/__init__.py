@@ -1,1 +1,1 @@
-"""What is not worth training on: a verdict on each downloaded photo, and the faces that the list does not name."""
+"""Judges each downloaded photo, whether it is fit for training, and finds the faces that the list does not label."""

@@ -1,4 +1,4 @@
-"""python -m clean: which photos are worth learning from, and the faces that the list does not name."""
+"""python -m clean: which photos are fit for training, and the faces that the list does not label."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,10 +21,9 @@ class Options:
     """Judge every downloaded photo; write clean.csv (keep or not, and why), faces.csv (the faces to learn from)
     and groups.csv (photos that look alike, which a split keeps together).
 
-    Files stay where they are unless you say otherwise. What was seen is kept in clean/seen.jsonl below the
-    data folder, so that a stopped run goes on, and a changed file alone is looked at again. Exit status 3:
-    done, but some photos could not be judged (`crashed`, `unreadable`; the next run tries those again), or
-    could not be moved or deleted.
+    Files stay where they are unless you ask otherwise. Inspections are recorded in clean/seen.jsonl in the data
+    folder, so that a stopped run continues, and only changed files are inspected again. Exit status 3: done, but
+    some photos could not be judged (`crashed`, `unreadable`; the next run tries these again), moved or deleted.
     """
 
     data: Path = Path("data")
@@ -33,49 +32,49 @@ class Options:
     """The face finder: face_recognition (dlib's HOG), face_recognition-cnn (dlib's CNN, which takes seconds a photo
     without a GPU), or shipped (the detector that comes with this project)."""
     also: str = "auto"
-    """A second finder; a photo is faceless only if neither finds its face. auto is shipped beside another finder, and
-    none beside shipped; none takes half of the time, and with face_recognition drops 3 good photos in 100."""
+    """A second finder: a photo is faceless only if neither finds its face. auto: shipped, or none if that is the first
+    one; none: halves the time, and with face_recognition drops 3 good photos in 100."""
     only: Literal["corrupt", "faceless", "duplicates"] | None = None
-    """Judge by this step alone. What does not decode is dropped in any case; without faceless, faces.csv
-    holds the labels alone."""
+    """Judge by this step alone. Files that do not decode are dropped in any case; without faceless, faces.csv
+    holds only the labels."""
     workers: AutoCount = "auto"
-    """Processes that look at photos; auto is one for each CPU core that may be used, fewer for few photos."""
+    """Processes that inspect photos; auto: one for each usable CPU core, fewer for few photos."""
     max_pixels: Count | None = None
-    """Photos with more pixels in all are too_large; they are not decoded. By default 50 million, or what the download
-    accepted (its --max-pixels) where that is more."""
+    """Photos with more pixels in all are too_large, and are not decoded. By default 50 million, or what the download
+    accepted (its --max-pixels) if that is more."""
     min_side: Count = 32
     """Photos with a shorter side below this, in pixels, are too_small."""
     quarantine: Path | None = None
-    """Move rejected photos to this folder. What could not be judged stays."""
+    """Move rejected photos to this folder. Photos that could not be judged stay."""
     delete: bool = False
-    """Delete rejected photos, after showing how many for what reason and asking."""
+    """Delete rejected photos, after showing how many there are for each reason, and asking."""
     yes: bool = False
     """Delete without asking."""
 
 
 def run(options: Options) -> int:
-    """Judge, write both tables, print the counts; return the exit status."""
+    """Judge, write the tables and print the counts. Returns the exit status."""
     _check(options)
-    from clean import calibration, finders, listing, looking, others, removal, report, verdicts
-    from clean.look import Task
+    from clean import calibration, finders, inspecting, listing, others, removal, report, verdicts
+    from clean.inspection import Task
     from dataset import tables
 
     photos = listing.photos(options.data)
     asked = {name: finders.load(name) for name in _finders(options)} if options.only in (None, "faceless") else {}
     task = Task(tuple(asked), options.max_pixels, options.min_side)
     journal = options.data / "clean" / "seen.jsonl"
-    looks = looking.look_at_all(photos, task, journal, options.workers)
-    moves = verdicts.shifts(looks, asked)
-    notes = [f"{name}: its boxes against the labels': {shift}" for name, shift in moves.items()]
+    inspections = inspecting.inspect_all(photos, task, journal, options.workers)
+    moves = verdicts.shifts(inspections, asked)
+    notes = [f"{name}: its boxes compared with the labels': {shift}" for name, shift in moves.items()]
     for name, finder in list(asked.items()):
-        asked[name], origin = calibration.calibrated(finder, name, looks, moves[name])
+        asked[name], origin = calibration.calibrated(finder, name, inspections, moves[name])
         notes.append(f"{name}: {origin}")
     for line in notes:
         say(line)
-    judged = verdicts.judge(looks, asked, moves, once=options.only in (None, "duplicates"))
+    judged = verdicts.judge(inspections, asked, moves, once=options.only in (None, "duplicates"))
     grouped = ({"image_id": one.image_id, "group": one.group} for one in judged if one.group)
     tables.write(options.data / "groups.csv", grouped)
-    # The faces first: whoever reads clean.csv finds faces.csv as new as it is, or newer.
+    # faces.csv first, so that it is never older than clean.csv.
     faces = options.data / "faces.csv"
     written = (row for verdict in judged for row in verdict.faces)
     tables.write(faces, chain(written, others.not_ours(faces)))
@@ -86,14 +85,14 @@ def run(options: Options) -> int:
             for one in judged
         ),
     )
-    report.write(options.data / "clean" / "report.html", looks, judged, asked, moves, notes)
+    report.write(options.data / "clean" / "report.html", inspections, judged, asked, moves, notes)
     print(_counts(judged))
-    say(f"to look at: {options.data / 'clean' / 'report.html'}")
+    say(f"report: {options.data / 'clean' / 'report.html'}")
     failed = 0
     if options.quarantine is not None:
-        failed = removal.quarantine(removal.rejected(looks, judged), options.data, options.quarantine, journal)
+        failed = removal.quarantine(removal.rejected(inspections, judged), options.data, options.quarantine, journal)
     elif options.delete:
-        failed = removal.delete(removal.rejected(looks, judged), options.data, journal, options.yes)
+        failed = removal.delete(removal.rejected(inspections, judged), options.data, journal, options.yes)
     return 3 if failed or any(one.reason in ("crashed", "unreadable") for one in judged) else 0
 
 
@@ -104,7 +103,7 @@ def _check(options: Options) -> None:
         if name not in FINDERS:
             raise InputError(f"there is no finder {name!r}; there are: {', '.join(FINDERS)}")
     if options.also == options.finder:
-        raise InputError(f"--also {options.also} is the --finder already; name another or leave it out")
+        raise InputError(f"--also {options.also} is the --finder already; give another or leave it out")
     if options.also not in ("auto", "none") and options.only in ("corrupt", "duplicates"):
         raise InputError(f"--also looks for faces, --only {options.only} does not; leave one of them out")
     from clean import removal
@@ -113,7 +112,7 @@ def _check(options: Options) -> None:
 
 
 def _finders(options: Options) -> list[str]:
-    """The names of the finders to ask."""
+    """The names of the finders to run."""
     also = options.also
     if also == "auto":
         also = "none" if options.finder == "shipped" else "shipped"
@@ -121,7 +120,7 @@ def _finders(options: Options) -> list[str]:
 
 
 def _counts(judged: "Sequence[Verdict]") -> str:
-    """A table: the photos kept, those dropped by reason, which add up; then the faces to learn from."""
+    """A table: the photos kept and those dropped for each reason, which add up; then the faces to learn from."""
     reasons = Counter(one.reason for one in judged if not one.keep)
     lines = [("kept", len(judged) - sum(reasons.values())), *reasons.most_common(), ("photos", len(judged))]
     faces = Counter(

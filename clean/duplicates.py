@@ -1,6 +1,6 @@
-"""The same photo several times: one of each is kept. And which photos must stay on one side of a split.
+"""Duplicates: one of several copies of a photo is kept. And groups: photos that must stay in the same split.
 
-The same is the same bytes, or the same look (`clean.likeness`).
+Copies have the same bytes or look the same (`clean.likeness`).
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ _BYTES, _LOOK = "same bytes as", "same look as"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A photo that nothing else speaks against. quality: how well it is labelled, compared from the left."""
+    """A photo that passed all other checks. quality: how well it is labelled, compared from the left."""
 
     image_id: str
     identity: str
@@ -29,11 +29,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """verdicts: image_id -> (keep, detail) for every photo that comes more than once; the others are not in it.
+    """verdicts: image_id -> (keep, detail) of every photo with copies.
 
-    kept_for: image_id of each that is not kept -> the one kept for it.
-    groups: image_id -> the first, by name, of the photos that are the same or nearly so; as in `verdicts`, and
-    also those too unlike to drop one of them.
+    kept_for: image_id of each copy that is not kept -> the one that is kept instead.
+    groups: image_id -> the first, by name, of the photos that are the same or look alike, also of those that do not
+    look alike enough to drop one.
     """
 
     verdicts: dict[str, tuple[bool, str]]
@@ -42,21 +42,20 @@ class Duplicates:
 
 
 def judge(candidates: Iterable[Candidate]) -> Duplicates:
-    """Find those that come more than once. candidates: in the order of their image_ids.
+    """Find duplicates. candidates: in the order of their image_ids.
 
-    Memory holds some fifty bytes of each, and more of those that come twice.
+    Memory holds about fifty bytes per candidate, and more of duplicates.
 
-    The best-labelled one is kept, the first by name where they are equal. Where the copies bear
-    different identities, no more than one of the names is right: the one kept serves for detection,
-    and its detail says that it does not for identity.
+    The best-labelled copy is kept, the first by name if several are equal. If copies have different identities, at most
+    one of the names is right: the one kept serves for detection, and its detail says that it does not for identity.
     """
     ordered = _best_first(Shelf(candidates))
     alike = _alike(ordered)
     kept: dict[int, list[int]] = {}  # -> those dropped for it
     why: dict[int, tuple[int, str]] = {}
     for number in sorted(alike):
-        # Not whatever a chain of likenesses leads to: it has to be like the one that is kept for it.
-        # Equal bytes, though, share one fate.
+        # A dropped photo must look like the one that is kept for it; a chain of similar photos does not count.
+        # Equal bytes, though, are always treated alike.
         same = [(other, how) for other, value, how in alike[number] if other in kept and value >= SAME]
         same += [why[other] for other, _, how in alike[number] if how == _BYTES and other in why]
         if same:
@@ -88,8 +87,8 @@ def _best_first(some: Shelf[Candidate]) -> Shelf[Candidate]:
 
 
 def _alike(ordered: Sequence[Candidate]) -> dict[int, list[tuple[int, float, str]]]:
-    """For each photo that is like others, those: (number, correlation, how). Of equal bytes the first stands for
-    all."""
+    """For each photo that looks like others, these: (number, correlation, how). The first of equal bytes stands for
+    all of them."""
     alike: dict[int, list[tuple[int, float, str]]] = defaultdict(list)
     digests = np.fromiter((hash(one.sha256) for one in ordered), np.int64, len(ordered))
     _, firsts, which = np.unique(digests, return_index=True, return_inverse=True)
@@ -108,7 +107,7 @@ def _alike(ordered: Sequence[Candidate]) -> dict[int, list[tuple[int, float, str
 
 
 def _groups(ordered: Sequence[Candidate], alike: dict[int, list[tuple[int, float, str]]]) -> dict[str, str]:
-    """image_id -> the name of its group, for every photo that any other is like, over any number of steps."""
+    """image_id -> the name of its group, for every photo that looks like another, directly or by way of others."""
     root = {number: number for number in alike}
 
     def leader(number: int) -> int:

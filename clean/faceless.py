@@ -1,6 +1,6 @@
-"""Cleaner 2: photos without the labelled face. Finds are held against the label.
+"""Cleaner 2: photos without the labelled face, found by comparing detections with the label.
 
-Finds are moved to the label's convention (`visavis.evaluation.conventions`) before they are compared.
+Detections are moved to the label's convention (`visavis.evaluation.conventions`) before they are compared.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from visavis.boxes import Boxes, area, as_boxes, clip, iou
 
 VISIBLE = 0.5
-"""The share of a label that has to lie in the picture."""
+"""The share of a label that must lie in the picture."""
 
 OVERLAP = 0.3
-"""IoU from which on a find, moved to the label's convention, is the labelled face.
+"""From this IoU on, a detection, moved to the label's convention, is the labelled face.
 
-Of 314 true pairs of web faces and HOG finds, 99 in 100 had more than 0.43 after the move."""
+Of 314 true pairs of web faces and HOG detections, 99 in 100 had more than 0.43 after the move."""
 
 
 def visible(label: Sequence[float] | NDArray[np.float32], size: Sequence[int]) -> float:
@@ -40,12 +40,12 @@ class Found:
 
 
 def judge(labels: Boxes, size: tuple[int, int], found: Sequence[Found]) -> tuple[str, str, float]:
-    """A photo's reason to go ('' for none), in detail, and its labels' best overlap with a find (IoU).
+    """The reason to drop a photo ("" for none), its detail, and the labels' best overlap with a detection (IoU).
 
     labels: (M, 4), at least one. size: (height, width) of the picture.
     label_outside  no label has half of its area in the picture
-    label_moved    there is a face, none where a label is: what a replaced picture looks like
-    faceless       no finder sees a face
+    label_moved    there is a face, but not at a label, as in a replaced picture
+    faceless       no finder detects a face
     """
     inside = as_boxes([label for label in labels if visible(label, size) >= VISIBLE])
     if not len(inside):
@@ -55,6 +55,6 @@ def judge(labels: Boxes, size: tuple[int, int], found: Sequence[Found]) -> tuple
         return "", "", best
     elsewhere = {one.finder: int((one.scores >= one.sure).sum()) for one in found}
     if any(elsewhere.values()):
-        seen = ", ".join(f"{name} is sure of {count}" for name, count in elsewhere.items() if count)
-        return "label_moved", f"{seen}, none at the label (overlap {best:.2f})", best
-    return "faceless", f"no face at the label, nor a sure one elsewhere: {', '.join(elsewhere)}", best
+        faces = ", ".join(f"{name} is sure of {count} faces" for name, count in elsewhere.items() if count)
+        return "label_moved", f"{faces}, none at the label (overlap {best:.2f})", best
+    return "faceless", f"no face at the label, and no sure one elsewhere: {', '.join(elsewhere)}", best

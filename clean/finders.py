@@ -1,6 +1,6 @@
-"""The face finders that clean can ask, by name. A finder is a detector and how far to trust it.
+"""The face finders of clean, by name. A finder is a detector with thresholds that say how far to trust it.
 
-`FINDERS` is the list: name -> `module:function`, a function without arguments that returns a Finder.
+`FINDERS` is the registry: name -> `module:function`, a function without arguments that returns a Finder.
 """
 
 import hashlib
@@ -23,24 +23,25 @@ FINDERS: dict[str, str] = {
 
 
 FACE = 120
-"""Pixels of a label's height, hairline to chin, at which HOG is shown its face. It sees squares of 80, brow to chin.
+"""HOG gets a photo at the scale at which the label, hairline to chin, has this height in pixels. It detects faces of 80
+pixels, brow to chin.
 
-Of 480 web photos it missed no more labels so than at 100 or 130, and the higher, the more of the other, smaller faces
-come into its sight: 48 % at 100, 52 % at 120, and no more at 130, for a fifteenth of the time."""
+In 480 web photos it missed no more labels than at 100 or 130. Larger scales show it more of the smaller faces: 48 % at
+100, 52 % at 120, and no more at 130, in a fifteenth of the time."""
 
 
 @dataclass(frozen=True)
 class Finder:
-    """A detector and the scores, in its own measure, from which on clean believes it.
+    """A detector, and the scores of its own from which on clean trusts it.
 
-    key: name and version: what another key has found is looked for anew.
-    make: gives the detector; only processes that look at photos need it made.
-    at_label: believed where the label says that a face is (lowest: the label speaks for it).
-    elsewhere: perhaps a face, to be left out of the loss.
-    sure: a face to learn from. origin: where that threshold comes from, in words.
-    scale: from a photo's (height, width) and its labels (M, 4) to the factor of the picture that the detector gets.
-    None leaves that to the detector, which makes no use of more pixels than `longest` in the longer side.
-    grey: it gets the whole picture in grey, which is cheaper.
+    key: name and version; photos are searched again if it changes.
+    make: makes the detector, in the processes that inspect photos.
+    at_label: threshold at a label (the lowest, because the label supports it).
+    elsewhere: threshold for what may be a face, and is left out of the loss.
+    sure: threshold for a face to learn from. origin: where `sure` comes from, as a sentence.
+    scale: from a photo's (height, width) and its labels (M, 4) to the factor by which the detector's picture is scaled.
+    None leaves the scale to the detector, which does not use more pixels than `longest` in the longer side.
+    grey: whether it gets the whole picture in grey, which is cheaper.
     closer: pixels of the label's height in the closer look at a label where nothing was found.
     """
 
@@ -57,13 +58,13 @@ class Finder:
 
     @cached_property
     def detector(self) -> Detector:
-        """The detector. Raises InputError where it cannot be had."""
+        """The detector. Raises InputError if it cannot be loaded."""
         return self.make()
 
 
 @cache
 def load(name: str) -> Finder:
-    """The finder of that name, one a process. Raises InputError where it cannot be had."""
+    """The finder of that name, once per process. Raises InputError if there is none or it cannot be loaded."""
     if name not in FINDERS:
         raise InputError(f"there is no finder {name!r}; there are: {', '.join(FINDERS)}")
     module, function = FINDERS[name].split(":")
@@ -72,27 +73,27 @@ def load(name: str) -> Finder:
 
 
 def face_recognition() -> Finder:
-    """dlib's HOG detector, as face_recognition has it.
+    """dlib's HOG detector, as used by face_recognition.
 
     Measured on 400 photos of Caltech web faces and 200 photos without a face, at `DlibHog`'s
-    scale: of the finds from dlib's 0.0 (here 0.5) on, 99.1 % were labelled faces, from -0.3 on 97.1 %;
-    one faceless photo in 200 had a find at 0.0, one in 20 at -0.3. At a label, -0.4 in a closer look
-    brings back three in four of the missed faces, and found none in 200 faceless photos.
+    scale: of the detections from dlib's 0.0 (here 0.5) on, 99.1 % were labelled faces, from -0.3 on 97.1 %;
+    one faceless photo in 200 had a detection at 0.0, one in 20 at -0.3. At a label, -0.4 in a closer look
+    finds three in four of the missed faces, and none in 200 faceless photos.
     """
-    origin = "96.9 % of 1,036 such finds away from the main face were labelled faces, in 970 Caltech web photos"
+    origin = "96.9 % of 1,036 such detections away from the main face were labelled faces, in 970 Caltech web photos"
     thresholds = squash(-0.4), squash(-0.3), squash(0.0)
     key, make = "face_recognition-2", partial(DlibHog, squash(-0.4), enlarge=1)
     return Finder(key, make, *thresholds, origin, scale=_hog_scale, grey=True, closer=120)
 
 
 def _hog_scale(size: Sequence[int], labels: Boxes) -> float:
-    """So that the largest label is `FACE` pixels high; all there is to see where there is no label."""
+    """The scale at which the largest label is `FACE` pixels high; the largest useful scale if there is no label."""
     most = min(2.0, DlibHog.LONGEST / max(size))
     return min(most, FACE / float((labels[:, 3] - labels[:, 1]).max())) if len(labels) else most
 
 
 def face_recognition_cnn() -> Finder:
-    """dlib's CNN detector, as face_recognition has it: finds more than HOG, and takes seconds a photo without a GPU."""
+    """dlib's CNN detector, as used by face_recognition: finds more than HOG; takes seconds per photo without a GPU."""
     origin = "well above dlib's own threshold, at which it found nothing in 30 faceless photos"
     thresholds = squash(0.0), squash(0.0), squash(0.5)
     return Finder("face_recognition-cnn-1", lambda: DlibCnn(squash(0.0)), *thresholds, origin, DlibCnn.LONGEST)
@@ -101,15 +102,15 @@ def face_recognition_cnn() -> Finder:
 def shipped() -> Finder:
     """The project's own detector, with the weights that come with it.
 
-    At the threshold of its best F1 it is right about a face that has a label, but for one in fifty. To learn from one
-    that has none, the odds have to be eight times those.
+    At the threshold of its best F1, it is right about 49 of 50 labelled faces. To learn from an unlabelled one, the
+    odds must be eight times as high.
     """
     threshold = load_detector().threshold
     with SHIPPED.open("rb") as file:
-        version = hashlib.file_digest(file, "sha256").hexdigest()[:16]  # other weights find other faces
+        version = hashlib.file_digest(file, "sha256").hexdigest()[:16]  # other weights detect other faces
     origin = (
-        f"eight times the odds of {threshold:.3f}, where its F1 was best, and 0.9 at least: of 250 such finds away "
-        "from the main face 90.8 % were labelled faces and 8.8 % such as nobody had labelled, in 106 validation photos"
+        f"eight times the odds of {threshold:.3f}, where its F1 was best, and at least 0.9: of 250 such detections "
+        "away from the main face 90.8 % were labelled and 8.8 % unlabelled faces, in 106 validation photos"
     )
     sure = max(0.9, 8 * threshold / (8 * threshold + 1 - threshold))
     thresholds = threshold / 2, threshold / 2, sure

@@ -1,8 +1,8 @@
-"""Do two photos show the same? Also where one was saved anew, resized, mirrored, or slightly cropped.
+"""Whether two photos are the same, even if one was saved again, resized, mirrored, or slightly cropped.
 
-Two steps. Perceptual hashes (imagehash's pHash: Zauner, "Implementation and Benchmarking of Perceptual Image
-Hash Functions", 2010) say cheaply which pairs may be alike; then small thumbnails of those few pairs are laid
-over each other, for at a distance that catches crops two portraits before a plain wall have like hashes, too.
+This takes two steps. Perceptual hashes (imagehash's pHash: Zauner, "Implementation and Benchmarking of Perceptual Image
+Hash Functions", 2010) cheaply select pairs that may be alike. Then small thumbnails of these few pairs are aligned and
+compared, because at a distance that finds crops, two portraits before a plain wall have similar hashes, too.
 """
 
 from base64 import b64decode, b64encode
@@ -21,35 +21,35 @@ from visavis.images import Picture
 Thumbnails = NDArray[Any]  # (N, 24, 24) uint8 or float32, grey
 
 DISTANCE = 12
-"""Bits of 64 in which two hashes may differ for the pair to be looked at closely.
+"""A pair is compared closely if its hashes differ in at most this many of 64 bits.
 
-Copies saved anew or halved differ in 2 at most, those with up to 5 % cut off at each side in 12 (98 of 100), two
-of 2,500 web photos that have nothing in common in about 32, and one such pair in 14,000 in 12 or fewer."""
+Copies that were saved again or halved differ in at most 2, those with up to 5 % cut off at each side in at most 12 (98
+of 100), unrelated photos (of 2,500 web photos) in about 32, and one unrelated pair in 14,000 in 12 or fewer."""
 
 SAME = 0.77
-"""Correlation of the fine detail of the aligned thumbnails from which on two photos are the same one.
+"""From this correlation of the aligned thumbnails' fine detail on, two photos are the same.
 
-Different people before a plain wall came to 0.76 at most among 5,500 web photos, 99 in 100 copies with up to 5 % cut
-off at each side to more than 0.82. (The thumbnails as they are tell them apart less well: 0.95 against 0.95.)"""
+Different people before a plain wall reached at most 0.76 among 5,500 web photos; 99 in 100 copies with up to 5 % cut
+off at each side exceeded 0.82. (Whole thumbnails do not separate them: 0.95 against 0.95.)"""
 
 ALIKE = 0.68
-"""From here on they go to the same side of a split, and both are kept: a mistake costs nothing there."""
+"""From this correlation on, photos stay in the same split, and both are kept: a mistake costs nothing there."""
 
-_COARSE = 0.85  # correlation of the thumbnails as they are, without which their fine detail is not looked at
+_COARSE = 0.85  # correlation of the whole thumbnails below which their fine detail is not compared
 
 SHORTEST = 256
-"""A photo's shorter side may be reduced to as many pixels before its likeness is taken."""
+"""A photo's shorter side may be reduced to this many pixels before its likeness is computed."""
 
 _SIDE = 24  # of a thumbnail, pixels
-_TRIM = 0.05  # what is cut off each side for the hash that cropped copies are compared with
+_TRIM = 0.05  # share cut off each side for the hash with which cropped copies are compared
 _CUT = 12  # hundredths that may be missing at each side
-_BLOCK = 1 << 20  # distances that are held in memory at a time, ten bytes each
-_TOGETHER = 256  # pairs that are aligned at a time
+_BLOCK = 1 << 20  # distances held in memory at a time, ten bytes each
+_TOGETHER = 256  # pairs aligned at a time
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What is kept of a photo to compare it by: less than a kilobyte.
+    """What is stored of a photo to compare it with others, in less than a kilobyte.
 
     hashes: (4,) uint64: the whole photo, its middle, and both mirrored. thumbnail: (24, 24) uint8, grey.
     """
@@ -78,7 +78,7 @@ def of(picture: Picture) -> Likeness:
     width, height = grey.size
     across, down = round(width * _TRIM), round(height * _TRIM)
     middle = grey.crop((across, down, width - across, height - down))
-    # At the size that phash begins with: what is small is mirrored, and phash does not shrink it again.
+    # Reduced to the size with which phash begins, so that mirroring is cheap and phash does not reduce it again.
     views = [view.resize((32, 32), Image.Resampling.LANCZOS) for view in (grey, middle)]
     views += [ImageOps.mirror(view) for view in views]
     hashes = np.array([int(str(phash(view)), 16) for view in views], dtype=np.uint64)
@@ -86,9 +86,9 @@ def of(picture: Picture) -> Likeness:
 
 
 def pairs(some: Sequence[Likeness], least: float = ALIKE) -> Iterator[tuple[int, int, float]]:
-    """Every pair (i, j, correlation) of photos, i < j, that are alike to at least that correlation.
+    """Every pair (i, j, correlation) of photos, i < j, with at least that correlation.
 
-    All hashes are compared with all, as numbers: 6,000 photos take a second, 100,000 two minutes.
+    All hashes are compared with all others: 6,000 photos take a second, 100,000 two minutes.
     """
     if len(some) < 2:
         return
@@ -114,14 +114,14 @@ def pairs(some: Sequence[Likeness], least: float = ALIKE) -> Iterator[tuple[int,
 
 
 def correlations(first: Thumbnails, second: Thumbnails) -> NDArray[np.float32]:
-    """How alike the photos of each pair are once aligned, mirrored or not: (N,) Pearson's correlation of what is left
-    of the grey values without their blurred copy, -1..1; 0 where the grey values themselves are too unlike to be
-    aligned. first, second: (N, 24, 24)."""
+    """How alike the photos of each pair are once aligned, mirrored or not: (N,) Pearson's correlation of the grey
+    values minus their blurred copy, -1..1; 0 if the grey values themselves are too different to be aligned.
+    first, second: (N, 24, 24)."""
     return np.maximum(_aligned(first, second), _aligned(first, second[:, :, ::-1]))
 
 
 def _aligned(first: Thumbnails, second: Thumbnails) -> NDArray[np.float32]:
-    """The best correlation over cuts at the four sides of either, found downhill in ever smaller steps."""
+    """The best correlation over cuts at the four sides of either, found by a search with ever smaller steps."""
     cuts = np.zeros((len(first), 4), int)  # left, top, right, bottom; hundredths of the side
     best = _correlation(first, second)
     for step in (4, 2, 1):
@@ -142,7 +142,7 @@ def _aligned(first: Thumbnails, second: Thumbnails) -> NDArray[np.float32]:
 
 
 def _overlaid(first: Thumbnails, second: Thumbnails, cuts: NDArray[np.int_]) -> tuple[Thumbnails, Thumbnails]:
-    """What both show, where `cuts` are missing from the second, or below 0 from the first."""
+    """The part that both show, if `cuts` are missing from the second, or, below 0, from the first."""
     return _cut(first, cuts.clip(0)), _cut(second, (-cuts).clip(0))
 
 
@@ -154,8 +154,8 @@ def _cut(some: Thumbnails, cuts: NDArray[np.int_]) -> Thumbnails:
 
 @cache
 def _stretches() -> NDArray[np.float32]:
-    """(13, 13, 24, 24) for hundredths cut off before and behind: the matrix by which Pillow would resize the rest of a
-    column to its whole length."""
+    """(13, 13, 24, 24) for hundredths cut off at either end: the matrix by which Pillow would resize the rest of a
+    column to its full length."""
     unit = Image.fromarray(np.eye(_SIDE, dtype=np.float32))
     share = _SIDE / 100
     boxes = [
@@ -165,7 +165,7 @@ def _stretches() -> NDArray[np.float32]:
 
 
 def _fine(some: Thumbnails) -> Thumbnails:
-    """Without their blurred copies (of whole grey values, as Pillow blurs them)."""
+    """The thumbnails minus their blurred copies (rounded to whole grey values, as by Pillow)."""
     blur = ImageFilter.GaussianBlur(1)
     whole = some.round().clip(0, 255).astype(np.uint8)
     blurred = [np.asarray(Image.fromarray(one).filter(blur)) for one in whole]

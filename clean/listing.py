@@ -1,4 +1,4 @@
-"""Which photos there are to judge, from the tables of the data folder."""
+"""Lists the photos to judge, from the tables of the data folder."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clean import others
-from clean.look import Photo
+from clean.inspection import ListedPhoto
 from clean.shelf import Shelf
 from dataset import tables
 from visavis.data.missing import none_is_ok
@@ -33,15 +33,15 @@ FROM file LEFT JOIN label USING (image_id) WHERE ok ORDER BY image_id, label.row
 _GIVEN = "SELECT x1, y1, x2, y2, used FROM given WHERE image_id = ? ORDER BY rowid"
 
 
-def photos(folder: Path) -> Shelf[Photo]:
-    """Every photo that downloads.csv calls ok or, with no such table, each labelled image that lies
-    under images/; each once, by image_id. Raises InputError where there is none, and for bad tables.
+def photos(folder: Path) -> Shelf[ListedPhoto]:
+    """Every photo that downloads.csv calls ok or, without that table, each labelled image under images/; each once, by
+    image_id. Raises InputError if there is none, and for bad tables.
 
-    A photo in downloads.csv without a label is one that shows no face, on purpose.
+    A photo in downloads.csv without a label is a negative: it shows no face, on purpose.
     """
     if not folder.is_dir():
         raise InputError(f"no data folder at {folder}; make one with `python -m download lists` or give --data")
-    # Both tables may be in any order and larger than memory. A database without a name is a temporary file.
+    # The tables may be in any order and larger than memory. A database without a name is a temporary file.
     with closing(sqlite3.connect("")) as base:
         base.executescript(_TABLES)
         base.executemany("INSERT INTO label VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _labels(folder / "labels.csv"))
@@ -49,7 +49,7 @@ def photos(folder: Path) -> Shelf[Photo]:
         base.execute("CREATE INDEX of_image ON label (image_id)")
         base.execute("CREATE INDEX of_face ON given (image_id)")
         if (folder / "downloads.csv").exists():
-            # A later attempt replaces a former.
+            # A later attempt replaces an earlier one.
             base.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", _downloaded(folder))
         else:
             base.executemany("INSERT OR IGNORE INTO file VALUES (?, ?, '', 1, 0)", _lying(folder))
@@ -63,14 +63,14 @@ def photos(folder: Path) -> Shelf[Photo]:
         return found
 
 
-def _photo(folder: Path, rows: Sequence[Any], given: Sequence[Any]) -> Photo:
-    """rows: of `_PHOTOS`, one a label; one with nothing but the file where there is no label. given: of `_GIVEN`."""
+def _photo(folder: Path, rows: Sequence[Any], given: Sequence[Any]) -> ListedPhoto:
+    """rows: of `_PHOTOS`, one per label, or a single one without a label. given: rows of `_GIVEN`."""
     image_id, path, sha256, identity = rows[0][:4]
     boxes = tuple(row[4:8] for row in rows if row[4] is not None)
     curated, score = (max(row[column] or 0 for row in rows) for column in (8, 9))
     url = next((row[10] for row in rows if row[10]), "")
     path, faces, pixels = folder / path, tuple(map(tuple, given)), rows[0][11]
-    return Photo(image_id, path, identity or "", boxes, bool(curated), float(score), url, sha256, faces, pixels)
+    return ListedPhoto(image_id, path, identity or "", boxes, bool(curated), float(score), url, sha256, faces, pixels)
 
 
 def _labels(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -101,7 +101,7 @@ def _lying(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _none(folder: Path, base: sqlite3.Connection) -> str:
-    """Why there is no photo, in words."""
+    """A message that says why there is no photo."""
     if (folder / "downloads.csv").exists():
         return none_is_ok(folder / "downloads.csv")
     (count,) = base.execute("SELECT COUNT(DISTINCT image_id) FROM label").fetchone()

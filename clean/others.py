@@ -1,6 +1,6 @@
-"""The other faces: the list labels one face a photo, and a detector is punished for finding the rest.
+"""The other faces: the list labels one face per photo, and a detector would be punished for finding the rest.
 
-Here the rest is written down: to learn from where a finder is sure, to be left out of the loss where not.
+This records the rest: to learn from if a finder is sure, and otherwise to be left out of the loss.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clean.faceless import OVERLAP, Found
 from clean.finders import FINDERS
-from clean.look import Given, Photo
+from clean.inspection import Given, ListedPhoto
 from dataset import tables
 from visavis.boxes import Boxes, as_boxes, covered, iou, nms
 from visavis.evaluation.conventions import meets
@@ -20,7 +20,7 @@ LISTED = "list"
 """The `source` of the labels."""
 
 SAME = 0.9
-"""IoU from which on a label and a row that somebody else wrote are the same box."""
+"""From this IoU on, a label and a row that somebody else wrote are the same box."""
 
 
 def is_ours(source: str) -> bool:
@@ -35,14 +35,14 @@ def not_ours(path: Path) -> Iterator[dict[str, str]]:
             yield {column: row[column] for column in tables.COLUMNS["faces.csv"]}
 
 
-def rows(photo: Photo, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:
-    """The rows of faces.csv that clean writes for one photo: its labels (M, 4), then every find that is none of them.
+def rows(photo: ListedPhoto, labels: Boxes, found: Sequence[Found]) -> list[dict[str, str]]:
+    """The rows of faces.csv that clean writes for one photo: its labels (M, 4), then every other detection.
 
-    What somebody else wrote of the photo (`photo.given`) comes first: a label or a find that has a row there gets no
-    second one, nor does a find inside a region that is to be ignored.
+    Rows by somebody else (`photo.given`) take precedence: a label or a detection that has such a row gets no second
+    one, nor does a detection inside a region to ignore.
 
-    A find that two finders made, or one finder twice, is one row; the surer opinion stands. Of large faces finders
-    find eyes and ears, too: what lies within a label has no row, or is left out of the loss where a finder is sure.
+    What two finders detect, or one finder twice, is one row, by the surer of them. In large faces, finders also detect
+    eyes and ears: a detection within a label gets no row, or is left out of the loss if a finder is sure.
     """
     image_id = photo.image_id
     given = as_boxes([face[:4] for face in photo.given])
@@ -57,7 +57,7 @@ def rows(photo: Photo, labels: Boxes, found: Sequence[Found]) -> list[dict[str, 
     ]
     if not seen:
         return listed
-    # Scores of two finders do not compare: a sure find goes before an unsure one, then the score decides.
+    # Scores of two finders are not comparable: a sure detection goes before an unsure one, then the score decides.
     rank = np.array([score + (score >= one.sure) for _, score, one in seen], dtype=np.float32)
     kept = nms(np.stack([box for box, _, _ in seen]), rank, 0.4)
     return listed + [
@@ -67,7 +67,7 @@ def rows(photo: Photo, labels: Boxes, found: Sequence[Found]) -> list[dict[str, 
 
 
 def unknown(boxes: Boxes, given: Sequence[Given]) -> NDArray[np.bool_]:
-    """(N,) which of (N, 4) finds are no face that somebody else wrote down, and in no region that is to be ignored."""
+    """(N,) which of (N, 4) detections are neither a face in a row by somebody else, nor in a region to ignore."""
     known = as_boxes([face[:4] for face in given])
     ignored = as_boxes([face[:4] for face in given if face[4] == "ignore"])
     return np.array([not _is_label(box, known) and not _within(box, ignored) for box in boxes], bool)

@@ -1,6 +1,6 @@
-"""Rejected photos out of the way: moved to a folder, or deleted. Their verdicts stay in the tables.
+"""Moves rejected photos to a folder, or deletes them. Their verdicts stay in the tables.
 
-The journal is written first, so that a run that is stopped in between, and every later one, knows why a file is gone.
+The journal is written first, so that later runs know why a file is gone, even if this one is stopped in between.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clean.look import Photo, Seen
+from clean.inspection import Inspection, ListedPhoto
 from clean.shelf import Shelf
 from clean.verdicts import Verdict
 from visavis.errors import InputError
@@ -19,35 +19,35 @@ from visavis.journal import Journal
 from visavis.messages import say
 
 STAYS = frozenset({"missing", "unreadable", "crashed", "changed"})
-"""Reasons that say nothing about the photo: there is no file, the next run looks at it again, or somebody changed it,
+"""Reasons that say nothing about the photo: there is no file, the next run inspects it again, or somebody changed it,
 perhaps on purpose."""
 
-Rejected = tuple[Photo, Seen, Verdict]
+Rejected = tuple[ListedPhoto, Inspection, Verdict]
 
 
-def rejected(looks: Iterable[tuple[Photo, Seen]], judged: Iterable[Verdict]) -> Shelf[Rejected]:
-    """Those whose files are to go: judged, not kept, and still there."""
+def rejected(inspections: Iterable[tuple[ListedPhoto, Inspection]], judged: Iterable[Verdict]) -> Shelf[Rejected]:
+    """The photos whose files are to be removed: judged, not kept, and still there."""
     return Shelf(
-        (photo, seen, verdict)
-        for (photo, seen), verdict in zip(looks, judged, strict=True)
-        if not verdict.keep and verdict.reason not in STAYS and not seen.removed
+        (photo, inspection, verdict)
+        for (photo, inspection), verdict in zip(inspections, judged, strict=True)
+        if not verdict.keep and verdict.reason not in STAYS and not inspection.removed
     )
 
 
 def quarantine(some: Sequence[Rejected], data: Path, folder: Path, journal: Path) -> int:
-    """Move the files to `folder`, by their paths in the data folder; returns how many could not be moved.
+    """Move the files to `folder`, under their paths in the data folder; returns how many could not be moved.
 
-    A file of that name that is there already is left alone, and the newcomer gets a number.
+    An existing file of the same name is left alone, and the new one gets a number.
     """
     failed = 0
     with Journal(journal) as file:
-        for photo, seen, verdict in some:
+        for photo, inspection, verdict in some:
             place = _inside(photo.path, data)
             if place is None:
                 failed += 1
                 continue
             target = _free(folder / place)
-            file.add(vars(replace(seen, removed=verdict.reason, detail=f"moved to {target}; {verdict.detail}")))
+            file.add(vars(replace(inspection, removed=verdict.reason, detail=f"moved to {target}; {verdict.detail}")))
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(photo.path, target)
@@ -59,7 +59,7 @@ def quarantine(some: Sequence[Rejected], data: Path, folder: Path, journal: Path
 
 
 def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> int:
-    """Say how many of each reason there are, ask unless `yes`, and delete; returns how many could not be deleted."""
+    """Report the counts by reason, ask unless `yes`, and delete; returns how many could not be deleted."""
     if not some:
         say("no rejected photo to delete")
         return 0
@@ -71,11 +71,11 @@ def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> in
         return 0
     failed = 0
     with Journal(journal) as file:
-        for photo, seen, verdict in some:
+        for photo, inspection, verdict in some:
             if _inside(photo.path, data) is None:
                 failed += 1
                 continue
-            file.add(vars(replace(seen, removed=verdict.reason, detail=f"deleted; {verdict.detail}")))
+            file.add(vars(replace(inspection, removed=verdict.reason, detail=f"deleted; {verdict.detail}")))
             try:
                 photo.path.unlink()
             except OSError as error:
@@ -86,13 +86,13 @@ def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> in
 
 
 def check(data: Path, folder: Path | None, delete: bool, yes: bool) -> None:
-    """Raises InputError, before any work, for what cannot be done at its end."""
+    """Raises InputError, before any work, for options that could not be carried out at its end."""
     if folder is not None and delete:
         raise InputError("--quarantine moves what --delete would delete; leave one of them out")
     if yes and not delete:
         raise InputError("--yes answers the question of --delete; give both or neither")
     if delete and not yes and not sys.stdin.isatty():
-        raise InputError("--delete asks before it deletes, and there is no terminal to ask at; add --yes")
+        raise InputError("--delete asks before it deletes, and there is no terminal; add --yes")
     if folder is not None and folder.exists() and not folder.is_dir():
         raise InputError(f"--quarantine {folder} is a file; give a folder")
     if folder is not None and folder.resolve() == data.resolve():
@@ -100,16 +100,16 @@ def check(data: Path, folder: Path | None, delete: bool, yes: bool) -> None:
 
 
 def _agreed() -> bool:
-    sys.stderr.write("Delete them? There is no way back. [y/N] ")
+    sys.stderr.write("Delete them? This cannot be undone. [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _inside(path: Path, data: Path) -> Path | None:
-    """The path below the data folder; a table may name any file of the machine, and those are left alone."""
+    """The path relative to the data folder; None for a file elsewhere, which a table may name, and which must stay."""
     place = Path(os.path.normpath(path.absolute())).parent.resolve() / path.name
     if not place.is_relative_to(data.resolve()):
-        say(f"left where it is: {path} lies outside the data folder")
+        say(f"not removed: {path} lies outside the data folder")
         return None
     return place.relative_to(data.resolve())
 

@@ -1,6 +1,6 @@
-"""clean/report.html: what was dropped for which reason, to look at. One file that needs no network.
+"""Writes clean/report.html, a page that shows dropped photos by reason. It is one file that needs no network.
 
-Sheets are samples (`EACH`), for a page with all pictures of a large folder opens nowhere; the tables have them all.
+Sheets are samples (`EACH`), because no browser opens a page with all pictures of a large folder; the tables have all.
 """
 
 import random
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from clean.finders import Finder
-from clean.look import Photo, Seen
+from clean.inspection import Inspection, ListedPhoto
 from clean.others import LISTED
 from clean.verdicts import Verdict
 from visavis import drawing, images
@@ -27,39 +27,41 @@ from visavis.faces import Faces
 from visavis.files import replaced
 
 EACH = 60
-"""Photos on a sheet."""
+"""The number of photos on a sheet."""
 
 THUMBNAIL = 220
 """The longer side of a thumbnail, pixels."""
 
 BUDGET = 20_000_000
-"""Characters of all thumbnails together; what comes after them has its caption alone."""
+"""Characters of all thumbnails together; later photos have only a caption."""
 
 Entry = tuple[int, Verdict]
-"""The photo's number among the looks, and what was made of it."""
+"""The photo's index among the inspections, and its verdict."""
 
 _OTHERS = {"train": "other faces to learn from", "ignore": "other faces to leave out of the loss"}
-_DOUBT = "kept, and the label in doubt or an animation"
+_DOUBT = "kept, but with a doubtful label, or an animation"
 
 
 def write(
     path: Path,
-    looks: Sequence[tuple[Photo, Seen]],
+    inspections: Sequence[tuple[ListedPhoto, Inspection]],
     judged: Sequence[Verdict],
     asked: Mapping[str, Finder],
     moves: Mapping[str, Shift],
     notes: Sequence[str],
 ) -> None:
-    """Replace the page at `path`. looks, judged: in the order of their image_ids.
+    """Replace the page at `path`. inspections, judged: in the order of their image_ids.
 
-    asked: the finders; moves: from their boxes to the labels'. notes: for its top."""
+    asked: the finders; moves: from their boxes to the labels'. notes: for the top of the page."""
     sheets = _sheets(judged)
-    pictures = _Pictures(looks, judged, asked, moves)
+    pictures = _Pictures(inspections, judged, asked, moves)
     with replaced(path) as file:
         file.write(_HEAD)
-        file.write(f"<h1>What clean made of {len(looks):,} photos</h1>\n")
+        file.write(f"<h1>What clean made of {len(inspections):,} photos</h1>\n")
         file.write("".join(f"<p>{escape(note)}</p>\n" for note in notes))
-        file.write(f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(looks))}</table>\n{_key()}")
+        file.write(
+            f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(inspections))}</table>\n{_key()}"
+        )
         for name, sheet in sheets.items():
             which = "all" if len(sheet.shown) == sheet.count else f"{len(sheet.shown)}, chosen at random,"
             file.write(
@@ -72,8 +74,8 @@ def write(
 
 @dataclass
 class _Sheet:
-    """How many photos belong on a sheet, and those that are shown of them: each has the same chance (Vitter's
-    reservoir, "Random sampling with a reservoir", 1985, algorithm R)."""
+    """The number of photos that belong on a sheet, and a random sample of them (Vitter, "Random sampling with a
+    reservoir", 1985, algorithm R)."""
 
     count: int = 0
     shown: list[Entry] = field(default_factory=list)
@@ -87,7 +89,7 @@ class _Sheet:
 
 
 def _sheets(judged: Iterable[Verdict]) -> dict[str, _Sheet]:
-    """Name -> its photos: those kept and each reason to drop one, which add up; then some of the kept, again."""
+    """Name -> its photos: those kept and those dropped for each reason, which add up; then some of the kept again."""
     dropped: dict[str, _Sheet] = defaultdict(_Sheet)
     kept = {name: _Sheet() for name in ("kept", *_OTHERS.values(), _DOUBT)}
     chance = random.Random(0)
@@ -114,33 +116,33 @@ def _contents(sheets: Mapping[str, _Sheet], photos: int) -> str:
 
 
 def _other(row: Mapping[str, str]) -> str:
-    """The use of another face than the labelled one; nothing for a label."""
+    """The use of a face that is not a label; empty for a label."""
     return "" if row["source"] == LISTED else row["use"]
 
 
 class _Pictures:
-    """Makes figures, thumbnails while the budget lasts. A file that is gone or does not decode has none."""
+    """Makes figures, with thumbnails while the budget lasts. A file that is gone or does not decode has none."""
 
     def __init__(
         self,
-        looks: Sequence[tuple[Photo, Seen]],
+        inspections: Sequence[tuple[ListedPhoto, Inspection]],
         judged: Sequence[Verdict],
         asked: Mapping[str, Finder],
         moves: Mapping[str, Shift],
     ) -> None:
-        self.looks, self.judged, self.asked, self.moves = looks, judged, asked, moves
+        self.inspections, self.judged, self.asked, self.moves = inspections, judged, asked, moves
         self.left = BUDGET
 
     def figure(self, entry: Entry) -> str:
-        """A photo with its boxes and what is known of it; for a duplicate also the one that is kept for it."""
+        """A photo with its boxes and its verdict; for a duplicate also the photo that is kept instead."""
         number, verdict = entry
-        photo, _ = self.looks[number]
+        photo, _ = self.inspections[number]
         shown = self._image(number)
         if verdict.kept_for:
             shown += self._image(bisect_left(self.judged, verdict.kept_for, key=lambda one: one.image_id))
         shown = shown or '<span class="none">no picture</span>'
         said = [f"<b>{escape(photo.image_id)}</b>"]
-        if photo.url.startswith(("http://", "https://")):  # the list is from the web: no javascript: here
+        if photo.url.startswith(("http://", "https://")):  # the list comes from the web, and might have javascript:
             said.append(f'<a href="{escape(photo.url)}" rel="noreferrer noopener">{escape(photo.url)}</a>')
         elif photo.url:
             said.append(escape(photo.url))
@@ -149,9 +151,9 @@ class _Pictures:
         return f"<figure>{shown}<figcaption>{'<br>'.join(said)}</figcaption></figure>\n"
 
     def _image(self, number: int) -> str:
-        (photo, seen), verdict = self.looks[number], self.judged[number]
-        undecoded = seen.reason and seen.reason not in ("too_small", "not_a_photo")
-        if undecoded or seen.removed or self.left <= 0:
+        (photo, inspection), verdict = self.inspections[number], self.judged[number]
+        undecoded = inspection.reason and inspection.reason not in ("too_small", "not_a_photo")
+        if undecoded or inspection.removed or self.left <= 0:
             return ""
         try:
             reduced = images.decode_reduced(
@@ -161,7 +163,7 @@ class _Pictures:
             return ""
         picture, _ = images.fit(reduced.picture, THUMBNAIL)
         factors = picture.shape[0] / reduced.height, picture.shape[1] / reduced.width
-        for kind, boxes in self._boxes(photo, seen, verdict):
+        for kind, boxes in self._boxes(photo, inspection, verdict):
             picture = drawing.boxes_on(picture, Faces(scale(boxes, factors)), kind, [""] * len(boxes))
         data = b64encode(images.encode(picture, quality=75)).decode()
         self.left -= len(data)
@@ -171,7 +173,7 @@ class _Pictures:
             f'alt="{escape(photo.image_id)}" src="data:image/jpeg;base64,{data}">'
         )
 
-    def _boxes(self, photo: Photo, seen: Seen, verdict: Verdict) -> Iterator[tuple[str, Boxes]]:
+    def _boxes(self, photo: ListedPhoto, inspection: Inspection, verdict: Verdict) -> Iterator[tuple[str, Boxes]]:
         """Kind in visavis.drawing.COLOURS and (N, 4) boxes, pixels of the photo."""
         if verdict.faces:
             for use, kind in (("ignore", "ignore"), ("train", "found")):
@@ -179,7 +181,7 @@ class _Pictures:
                 yield kind, as_boxes([[float(row[side]) for side in ("x1", "y1", "x2", "y2")] for row in rows])
         else:
             for name, finder in self.asked.items():
-                found = seen.rows(name) if name in seen.finds else np.zeros((0, 5), np.float32)
+                found = inspection.rows(name) if name in inspection.finds else np.zeros((0, 5), np.float32)
                 boxes = self.moves[name].move(found[:, :4])
                 for kind, chosen in (("ignore", found[:, 4] < finder.sure), ("found", found[:, 4] >= finder.sure)):
                     yield kind, boxes[chosen & (found[:, 4] >= finder.elsewhere)]
@@ -193,8 +195,8 @@ def _anchor(name: str) -> str:
 def _key() -> str:
     kinds = {
         "label": "the label",
-        "found": "a find that the finder is sure of",
-        "ignore": "a find that it is not sure of",
+        "found": "a detection that the finder is sure of",
+        "ignore": "a detection that it is not sure of",
     }
     marks = (
         f'<span style="border-color: rgb{drawing.COLOURS[kind]}">&nbsp;</span> {what}' for kind, what in kinds.items()

@@ -1,8 +1,8 @@
-"""Where a finder looks in one photo, and at what size: no larger than it takes to see the face that the label names.
+"""Runs a finder on one photo, at a size no larger than it needs for the face that the label names.
 
-HOG's time goes with the pixels, and face_recognition looks at four times those of the photo. A label says how large
-the face is: the whole photo is looked at just large enough for that, and the surroundings of a label that was
-missed once more, larger.
+HOG's time is proportional to the pixels, and face_recognition gives it four times those of the photo. A label says how
+large the face is: the whole photo is searched just large enough for that, and then the surroundings of a missed label
+larger.
 """
 
 import math
@@ -18,13 +18,13 @@ from visavis.evaluation import conventions
 from visavis.images import Picture
 
 CLOSER = 1.0
-"""The sixth value of a row that a closer look found: it was taken because a label is there."""
+"""The sixth value of a row from a closer look, which was taken because of a label."""
 
 
 def enough(labels: Boxes, asked: Sequence[Finder], shortest: int) -> Callable[[int, int], int]:
-    """What `images.decode_reduced` asks for: how many pixels of a photo's shorter side show all there is to see.
+    """For `images.decode_reduced`: a function that gives the pixels of the shorter side that inspections need.
 
-    labels: (M, 4), pixels of the photo. shortest: pixels of the shorter side that others need.
+    labels: (M, 4), pixels of the photo. shortest: pixels of the shorter side that other steps need.
     """
 
     def pixels(height: int, width: int) -> int:
@@ -41,9 +41,9 @@ def enough(labels: Boxes, asked: Sequence[Finder], shortest: int) -> Callable[[i
 
 
 def find(picture: Picture, size: tuple[int, int], labels: Boxes, finder: Finder) -> list[list[float]]:
-    """The finder's faces, rows of x1 y1 x2 y2 score; a label (M, 4) where it found none gets a closer look, whose
-    finds have `CLOSER` as their sixth value. size: the photo's (height, width), of which labels and rows are pixels;
-    the picture may be smaller."""
+    """The finder's faces, rows of x1 y1 x2 y2 score. A label (M, 4) where it found none gets a closer look, whose rows
+    have `CLOSER` as their sixth value. size: the photo's (height, width), in whose pixels labels and rows are; the
+    picture may be smaller."""
     reduced = picture.shape[0] / size[0], picture.shape[1] / size[1]
     labels = scale(as_boxes([label for label in labels if visible(label, size) >= VISIBLE]), reduced)
     factor = finder.scale(picture.shape[:2], labels) if finder.scale else 1.0
@@ -62,7 +62,7 @@ def find(picture: Picture, size: tuple[int, int], labels: Boxes, finder: Finder)
 
 
 def _closer_look(picture: Picture, label: np.ndarray, finder: Finder) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (N, 4) and scores (N,) of finds that meet the label, in the picture's pixels."""
+    """Boxes (N, 4) and scores (N,) of detections that meet the label, in the picture's pixels."""
     height, width = picture.shape[:2]
     x1, y1, x2, y2 = np.round(grow(label[None], 0.4)[0]).astype(int)
     x1, y1, x2, y2 = max(0, x1), max(0, y1), min(width, x2), min(height, y2)

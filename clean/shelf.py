@@ -1,4 +1,4 @@
-"""A sequence of anything that lies in a temporary file: of a hundred thousand rows memory holds the places alone."""
+"""A sequence of any items in a temporary file: memory holds only their offsets."""
 
 import pickle
 from array import array
@@ -10,9 +10,9 @@ Item = TypeVar("Item")
 
 
 class Shelf(Sequence[Item]):
-    """Items are put at the end and read wherever they are asked for, a copy each time. Eight bytes of memory an item.
+    """Items are appended, and copied from the file at each access. Each takes eight bytes of memory.
 
-    The file has no name and is gone with the process. For one process and one thread.
+    The file has no name and disappears with the process. For use by one process and one thread.
     """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
@@ -22,14 +22,14 @@ class Shelf(Sequence[Item]):
             self.append(item)
 
     def append(self, item: Item) -> None:
-        """Put it at the end."""
+        """Append an item."""
         data = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
         self._file.seek(self._ends[-1])
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
 
     def __reduce__(self) -> tuple[type["Shelf"], tuple[list[Item]]]:
-        """To another process, which may be on another machine, go the items."""
+        """Pickle the items themselves: the other process may be on another machine."""
         return Shelf, (list(self),)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""python -m dataset summary|sheet|look|import|export: look at a data folder, make one of other labels, pass it on."""
+"""python -m dataset summary|sheet|look|import|export: view a data folder, make one from other labels, or export it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +18,17 @@ Split = Literal["train", "val", "test", "all"]
 
 @dataclass
 class Summary:
-    """Print how many photos, faces and identities each split of a data folder has, and how large the faces are."""
+    """Print the number of photos, faces and identities of each split of a data folder, and the sizes of the faces."""
 
     data: DataFolder = Path("data")
     shares: Shares = Shares()
     picture: Path | None = None
-    """Also write histograms of the sizes, shapes and places of the faces (PNG)."""
+    """Also write histograms of the sizes, shapes and positions of the faces (PNG)."""
 
 
 @dataclass
 class Sheet:
-    """Draw a contact sheet of what the detector will learn from: faces blue, ignored regions grey."""
+    """Draw a contact sheet of what the detector will learn from: faces in blue, ignored regions in grey."""
 
     data: DataFolder = Path("data")
     out: Path = Path("sheet.jpg")
@@ -36,19 +36,19 @@ class Sheet:
     split: Split = "train"
     """Which photos."""
     transforms: Preset = "none"
-    """Augmentation to show, by the names that train.py has for it."""
+    """Augmentation to show, as for train.py --transforms."""
     count: Annotated[Count, tyro.conf.arg(aliases=["-n"])] = 48
     """How many photos, chosen at random."""
     seed: int = 0
-    """Seed of the random choice of photos and of the augmentation."""
+    """Seed of the choice of photos and of the augmentation."""
     mosaic: Annotated[int | None, Range(64)] = None
-    """Show squares of this side put together from several photos, as train.py --mosaic does."""
+    """Show mosaics of several photos, squares with this side in pixels, as with train.py --mosaic."""
     shares: Shares = Shares()
 
 
 @dataclass
 class Look:
-    """Write one page (HTML) to look through a data folder in a browser: sort, filter, open; no network needed."""
+    """Write a page (HTML) to view a data folder in a browser, sort and filter it. It needs no network."""
 
     data: DataFolder = Path("data")
     out: Path = Path("look.html")
@@ -56,15 +56,15 @@ class Look:
     split: Split = "all"
     """Which photos."""
     found: Path | None = None
-    """Folder that predict.py wrote its tables to: its finds are shown, and held against the labels."""
+    """Folder of predict.py's results: also show its detections, compared with the labels."""
     threshold: float = 0.0
-    """Leave out finds with a score below this."""
+    """Leave out detections with a score below this."""
     dropped: bool = False
-    """With the photos that clean.csv drops, and why; of the split all."""
+    """Also show the photos that clean.csv drops, and why; only with the split all."""
     count: Annotated[Count | None, tyro.conf.arg(aliases=["-n"])] = None
-    """At most so many photos, chosen at random by the seed; 10,000 make a page of 30 MB."""
+    """At most this many photos, chosen at random; 10,000 make a page of 30 MB."""
     seed: int = 0
-    """Seed of the random choice of photos."""
+    """Seed of the choice of photos."""
     shares: Shares = Shares()
 
 
@@ -81,16 +81,16 @@ class Import:
     out: Path
     """Data folder to make."""
     images: Path | None = None
-    """Folder that the names of images start from; by default where the format usually has them."""
+    """Folder to which the names of images are relative; by default where the format usually has them."""
     negatives: Path | None = None
-    """A folder of photos without any face, to be added."""
+    """Also import this folder of photos without faces."""
     category: str | None = None
     """Name of the class that is a face; by default `face`, or the only one."""
     ignore_heavy: bool = False
-    """Leave heavily blurred and heavily occluded faces (WIDER FACE) out of the loss instead of learning them."""
+    """Leave heavily blurred and heavily occluded faces (WIDER FACE) out of the loss instead of learning from them."""
     exif: Literal["auto", "applied", "ignored"] = "auto"
-    """Whether the tool that made the labels turned photos by their EXIF orientation (applied), as browsers do, or
-    showed the pixels as they are stored (ignored); auto: as the sizes in the labels tell, else applied."""
+    """Whether the labelling tool showed photos turned by their EXIF orientation (applied), as browsers do, or as
+    stored (ignored); auto: according to the sizes in the labels, or else applied."""
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Export:
     kind: tyro.conf.Positional[Literal["coco", "voc", "yolo", "csv"]]
     """Format."""
     out: Path
-    """Folder to make. Photos are linked into it, not copied, where the file system can."""
+    """Folder to make. Photos are hard-linked into it, or copied if the file system has no hard links."""
     data: DataFolder = Path("data")
     split: Split = "all"
     """Which photos."""
@@ -108,7 +108,7 @@ class Export:
 
 
 def run(options: Summary | Sheet | Look | Import | Export) -> int:
-    """Do what the subcommand says. Returns the exit status."""
+    """Run the subcommand. Returns the exit status."""
     if isinstance(options, Summary):
         return summary(options)
     if isinstance(options, Sheet):
@@ -166,13 +166,13 @@ def look(options: Look) -> int:
 
 
 def import_boxes(options: Import) -> int:
-    """Import and say what was taken."""
+    """Import, and report the counts."""
     from dataset.formats import FORMATS, guess, import_labels
-    from dataset.formats.labelled import Wanted
+    from dataset.formats.imported import Wanted
 
     *kinds, source = options.source if len(options.source) in (1, 2) else ("", "")
     if not source or (kinds and kinds[0] not in FORMATS):
-        raise InputError(f"import takes a format and its labels: {', '.join(FORMATS)}; such as `import csv boxes.csv`")
+        raise InputError(f"import needs a format ({', '.join(FORMATS)}) and its labels, such as `import csv boxes.csv`")
     kind = kinds[0] if kinds else guess(Path(source))
     wanted = Wanted(options.images, options.category, options.ignore_heavy, options.exif)
     photos, faces, failed = import_labels(kind, Path(source), options.out, options.negatives, wanted)
@@ -181,7 +181,7 @@ def import_boxes(options: Import) -> int:
 
 
 def export(options: Export) -> int:
-    """Export and say what was given."""
+    """Export, and report the counts."""
     from dataset import formats
     from dataset.photos import Photos
 

@@ -1,4 +1,4 @@
-"""The steps of augmentation that torchvision has not, as its transforms v2: they can be sent to other processes."""
+"""Augmentations that torchvision does not have, as its transforms v2. They can be pickled."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ from visavis.images import Picture, decode, encode
 
 
 class Crop(v2.RandomIoUCrop):
-    """torchvision's, but a face whose centre falls outside keeps its box.
+    """torchvision's crop, except that a face whose centre falls outside keeps its box.
 
-    torchvision drops that box, and the half of the face that is seen would be taught as background.
+    torchvision drops such a box, and the visible half of the face would be learnt as background.
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if not params:  # its way to say: leave this one as it is
+        if not params:  # torchvision's sign for no crop
             return inpt
         return v2.functional.crop(inpt, *(params[side] for side in ("top", "left", "height", "width")))
 
 
 class Scaled(v2.Transform):
-    """Scale jitter: half to all of the pixels a side, as small or soft photos have.
+    """Scale jitter: each side is reduced to between half and all of its pixels, as in small or soft photos.
 
-    The detector brings every photo to one size again, so larger ones would change nothing; how large a face is
-    in the picture is for zooming out and cropping to change.
+    The detector resizes every photo to the same size, so enlarging would change nothing. Zooming out and cropping
+    change the size of a face in the picture.
     """
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class Scaled(v2.Transform):
 
 
 class Darker(v2.Transform):
-    """As in low light: a gamma of 1.5 to 3."""
+    """Low light: a gamma of 1.5 to 3."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         return {"gamma": 1.5 * 2 ** float(torch.rand(()))}
@@ -50,7 +50,7 @@ class Darker(v2.Transform):
 
 
 class Recompressed(v2.Transform):
-    """Saved once more as a JPEG, of a quality between the two given. (torchvision's own is about to go.)"""
+    """JPEG compression with a quality between `least` and `most`. (torchvision's own is deprecated.)"""
 
     def __init__(self, least: int, most: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Recompressed(v2.Transform):
 
 
 class Hide(torch.nn.Module):
-    """Draw masks, hands and the like over a share of the faces; boxes stay where they are."""
+    """Draws masks, hands and similar things over a share of the faces; boxes stay unchanged."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Hide(torch.nn.Module):
 
 
 def drawn_by_torch() -> np.random.Generator:
-    """A generator seeded by torch's, which a DataLoader seeds anew for each worker and epoch (numpy's it does not)."""
+    """A numpy generator seeded from torch's, which a DataLoader seeds for each worker and epoch, unlike numpy's."""
     return np.random.default_rng(int(torch.randint(2**62, ())))
 
 

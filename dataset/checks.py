@@ -1,4 +1,4 @@
-"""Before a training: can the photos and their labels be used, and how to tell, later, whether the data is the same."""
+"""Checks before a training: whether photos and labels can be used; and a fingerprint that identifies the data later."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ from visavis.messages import say
 
 
 def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any]:
-    """How many photos and faces there are, and a hash of each table of the data folder."""
+    """The number of photos and faces, and a hash of each table of the data folder."""
     found = {name: folder / name for name in tables.COLUMNS if (folder / name).is_file()}
     return {
         "photos": {"train": len(photos), "val": len(held_out)},
@@ -25,7 +25,7 @@ def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any
 
 
 def check(folder: Path, photos: Photos, held_out: Photos) -> None:
-    """Say which photos are not there; refuse to train where one of the two parts has no photo with a usable face."""
+    """Report missing photos. Raises InputError if one of the two splits has no photo with a usable face."""
     for split, some in (("train", photos), ("val", held_out)):
         if not some.faces:
             raise InputError(f"{folder}: none of the {len(some)} photos in the split {split!r} has a labelled face")
@@ -33,35 +33,37 @@ def check(folder: Path, photos: Photos, held_out: Photos) -> None:
     count = len(photos) + len(held_out)
     first = _first_gone(folder, gone[0]) if gone else ""
     if len(gone) == count:
-        raise InputError(f"{folder}: none of the {count} photos is there; {first}; get them, or give another --data")
+        raise InputError(
+            f"{folder}: all of the {count} photos are missing; {first}; download them, or give another --data"
+        )
     for split, some in (("train", photos), ("val", held_out)):
         if not any(map(_usable, some)):
             raise InputError(_nothing_to_learn(folder, split, some))
     if gone:
-        say(f"{len(gone)} of {count} photos are not there, and others stand in for them; {first}")
+        say(f"{len(gone)} of {count} photos are missing, and others take their places; {first}")
 
 
 def _usable(photo: Photo) -> bool:
-    """Whether the photo can be read and shows a labelled face."""
+    """Whether the photo can be read and has a labelled face."""
     return len(photo.boxes) > 0 and _fault(photo) is None
 
 
 def _fault(photo: Photo) -> str | None:
-    """Why nothing can be learnt from the labels of a photo; None where something can."""
+    """Why nothing can be learnt from the labels of a photo; None if something can."""
     size = photo.size if min(photo.size) > 0 else header(photo.path)
     try:
         if size is None or worthwhile(photo.boxes, size).any():
-            picture = read(photo.path)  # the header is of the first bytes alone
+            picture = read(photo.path)  # the header alone does not show damage
             size = (picture.shape[0], picture.shape[1])
     except ImageError as error:
-        return "that are not there" if error.reason == "missing" else "that cannot be decoded"
+        return "that are missing" if error.reason == "missing" else "that cannot be decoded"
     if not worthwhile(photo.boxes, size).any():
-        return "with labels outside of the picture or of too few pixels"
+        return "with labels outside the picture or of too few pixels"
     return None
 
 
 def _nothing_to_learn(folder: Path, split: str, photos: Photos) -> str:
-    """Why no photo of a part can be used, and what to do."""
+    """Why no photo of a split can be used, and what to do."""
     counts = Counter(str(_fault(photo)) for photo in photos if len(photo.boxes))
     reasons = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
     return (

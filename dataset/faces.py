@@ -1,6 +1,6 @@
-"""FaceDataset hands photos and their labels to torch, one by one; dataset.loader makes batches of them.
+"""FaceDataset gives torch photos with their labels, one by one; dataset.loader makes batches of them.
 
-The photos themselves come from dataset.photos: `load_photos`, or `Photos.load` where they are many.
+The photos come from dataset.photos: `load_photos`, or `Photos.load` for large numbers.
 """
 
 import gc
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["SMALLEST", "VISIBLE", "FaceDataset", "Photo", "Photos", "labels_within", "load_photos"]
 
 _WORKERS = 255
-"""Loading processes that count for themselves; beyond them, counts may be too low."""
+"""The number of loading processes that have their own counts; with more of them, counts may be too low."""
 
 
 class Unreadable:
@@ -57,27 +57,26 @@ class Unreadable:
 
 
 class FaceDataset:
-    """Photos and targets as torchvision's detectors want them (a map-style torch Dataset).
+    """Photos and targets for torchvision's detectors (a map-style torch Dataset).
 
     An item is (image, target): a float32 (3, height, width) tv_tensors.Image in 0..1, and a dict of boxes (N, 4) XYXY
     tv_tensors.BoundingBoxes, labels (N,) int64 of ones, ignore (M, 4) like boxes, area (N,) square pixels, iscrowd
-    (N,) zeros, image_id (its number, or a mosaic's first photo's).
+    (N,) zeros, image_id (the photo's index, or that of a mosaic's first photo).
 
     transforms: any torchvision.transforms.v2 of a uint8 (image, target); see dataset.transforms.preset.
-    mosaic: the side, in pixels, of the square canvases that dataset.mosaic puts together from several photos;
-    None gives each photo as it is.
-    size: pixels of the shorter side that training needs. A larger photo is decoded at the smallest scale of libjpeg's
-    that has as many, and made that small; then augmentation costs less, too. None keeps every pixel.
-    seed: with one, what an item is depends on nothing but seed and key, however many processes load and wherever an
-    epoch is taken up again; without, torch's own generator decides. A key is (epoch, place in its order, number), as
-    dataset.samplers.Batches deals them, or a number alone. The target then has `draw`, too, the seed of what the
-    network draws for this picture (visavis.training.draws).
+    mosaic: the side, in pixels, of the square canvases that dataset.mosaic composes of several photos; None gives
+    single photos.
+    size: the pixels of the shorter side that training needs. A larger photo is decoded at the smallest scale of libjpeg
+    that has as many, and reduced to this size, which makes augmentation cheaper, too. None keeps every pixel.
+    seed: makes an item depend on seed and key alone, whatever the number of loading processes, and wherever an epoch is
+    resumed. Without it, torch's generator decides. A key is (epoch, position in its order, index) from
+    dataset.samplers.Batches, or an index alone. With a seed, targets also have `draw`, the seed of the network's random
+    choices for the picture (visavis.training.draws).
+    as_bytes: leave pixels uint8, in 0..255, if the transforms do: a quarter of the bytes to send to another process and
+    to a GPU. Our networks accept both.
 
-    as_bytes: leave pixels uint8, in 0..255, where the transforms do: a quarter as much to send to another process and
-    to a GPU. Our networks take both.
-
-    A photo that cannot be decoded is told on stderr, counted in `unreadable` (by whichever process met it), and the
-    next one stands in.
+    A photo that cannot be decoded is reported on stderr, counted in `unreadable` (for all processes), and replaced by
+    the next one.
     """
 
     def __init__(
@@ -111,11 +110,11 @@ class FaceDataset:
 
     @property
     def unreadable(self) -> int:
-        """How many times a photo could not be read since `tell_unreadable`."""
+        """How many times a photo could not be read since the last `tell_unreadable`."""
         return self.failed.count
 
     def tell_unreadable(self) -> int:
-        """Say how many photos could not be read, if any, and count anew: for the end of an epoch."""
+        """Report how many photos could not be read, if any, and reset the count: for the end of an epoch."""
         return self.failed.tell(len(self), "photos")
 
     def name(self, number: int) -> str:
@@ -140,14 +139,14 @@ class FaceDataset:
         number, picture, to_learn, to_ignore = self._seen(index)
         pixels = torch.from_numpy(picture).permute(2, 0, 1)
         size = picture.shape[0], picture.shape[1]
-        # One array of boxes through the transforms: torchvision's know no second one.
+        # All boxes pass the transforms in one array: torchvision's accept no second one.
         boxes = np.concatenate([to_learn, to_ignore])
         shown: np.ndarray | float = 1.0
         if self.transforms is not None:
             whole = area(boxes)
             boxes = clip(boxes, size)
             shown = area(boxes) / np.maximum(whole, np.float32(1e-6))
-            # Not clamped by the transforms, so that what of a box is seen and what not is known in the end.
+            # The transforms do not clamp boxes, so that the visible share of each is known in the end.
             moved: Any = tv_tensors.BoundingBoxes(
                 torch.from_numpy(boxes), format="XYXY", canvas_size=size, clamping_mode=None
             )
@@ -158,7 +157,7 @@ class FaceDataset:
         return tv_tensors.Image(pixels), _target(boxes, size, len(to_learn), shown) | {"image_id": number}
 
     def _seen(self, index: int) -> tuple[int, Picture, Boxes, Boxes]:
-        """The number of a photo, the picture before any transform, its boxes to learn from, and those to ignore."""
+        """The index of a photo, the picture before any transform, the boxes to learn from, and those to ignore."""
         number, first, picture = self._read(index)
         if self.mosaic is None:
             return number, picture, first.boxes, first.ignore
@@ -170,7 +169,7 @@ class FaceDataset:
         return number, *compose(chain([(first, picture)], others), self.mosaic, random)
 
     def _read(self, index: int) -> tuple[int, Photo, Picture]:
-        """The first photo from `index` on that can be read: its number, what is known of it, and its picture."""
+        """The first photo from `index` on that can be read: its index, the photo, and its picture."""
         for turn in range(len(self.photos)):
             number = (index + turn) % len(self.photos)
             photo = self.photos[number]
@@ -184,9 +183,9 @@ class FaceDataset:
         raise InputError(f"none of the {len(self.photos)} photos can be read; run `python -m clean`")
 
     def _spare_what_is_shared(self) -> None:
-        """In a loading process: leave out of garbage collection what the parent process made.
+        """Exclude the parent process's objects from garbage collection, once in each loading process.
 
-        A collection writes into every object that it looks at, and so would copy all of the parent's memory.
+        A collection writes into every object that it visits, and would so copy all of the parent's memory.
         """
         if not self._froze and _worker() >= 0:
             gc.freeze()
@@ -194,7 +193,7 @@ class FaceDataset:
 
 
 def _reduced(photo: Photo, picture: Picture, times: int, size: int | None) -> tuple[Photo, Picture]:
-    """A photo whose picture was decoded so many `times` smaller, shrunk to `size`, and its boxes as small."""
+    """A photo whose picture was decoded `times` smaller, reduced to `size`, with its boxes scaled alike."""
     high, wide = picture.shape[:2]
     down = across = 1.0
     if size is not None and min(high, wide) > size:
@@ -202,7 +201,7 @@ def _reduced(photo: Photo, picture: Picture, times: int, size: int | None) -> tu
         from torchvision.transforms.v2 import functional
 
         goal = [max(1, round(side * size / min(high, wide))) for side in (high, wide)]
-        # Of bytes, a fifth of the time that Pillow takes.
+        # On bytes, this takes a fifth of Pillow's time.
         shrunk = functional.resize_image(torch.from_numpy(picture).permute(2, 0, 1), goal, antialias=True)
         picture = shrunk.permute(1, 2, 0).numpy()
         down, across = goal[0] / high, goal[1] / wide
@@ -213,9 +212,9 @@ def _reduced(photo: Photo, picture: Picture, times: int, size: int | None) -> tu
 
 
 def _target(boxes: Boxes, size: tuple[int, int], learn: int, shown: np.ndarray | float) -> dict[str, Any]:
-    """The target for boxes (N, 4), which may reach out of the image of `size`; the first `learn` are to learn from.
+    """The target for boxes (N, 4), which may extend beyond the image of `size`; the first `learn` are to learn from.
 
-    shown: (N,) which share of each was inside the photo before the transforms.
+    shown: (N,) the share of each that was inside the photo before the transforms.
     """
     import torch
     from torchvision import tv_tensors
@@ -231,7 +230,7 @@ def _target(boxes: Boxes, size: tuple[int, int], learn: int, shown: np.ndarray |
     count = int(faces.sum())
     return {
         "boxes": wrapped(inside[faces]),
-        # What is too little of a face to learn from is no background either.
+        # Too little of a face to learn from is not background either, so it is ignored.
         "ignore": wrapped(inside[~faces & (visible > 0)]),
         "labels": torch.ones(count, dtype=torch.int64),
         "area": torch.from_numpy(visible[faces]),

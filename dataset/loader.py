@@ -1,4 +1,4 @@
-"""Batches of a FaceDataset, made by other processes and handed to the one that trains."""
+"""Batches of a FaceDataset, made by other processes and sent to the one that trains."""
 
 import multiprocessing
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ Batch = tuple[list[Tensor], list[dict[str, Any]]]
 def loader(
     dataset: FaceDataset, batches: Iterable[list[Key]], workers: int = 0, begin: Any = None, start: str | None = None
 ) -> Any:
-    """A DataLoader of batches (images, targets), once or again for each epoch that `batches` was started on.
+    """A DataLoader of batches (images, targets). It may be iterated again for each epoch that `batches` is started on.
 
-    workers: processes that decode and augment; 0: this one does. begin: called with its number in each of them.
-    start: how they start; by default they are forked where that can be: they share the tables' memory, and are there
-    at once.
+    workers: the number of processes that decode and augment; with 0, this process does. begin: is called with its
+    number in each of them. start: their start method; by default they are forked if possible, which shares the tables'
+    memory and takes no time.
     """
     if start is None and "fork" in multiprocessing.get_all_start_methods():
         start = "fork"
@@ -36,12 +36,12 @@ def loader(
         persistent_workers=workers > 0,
         worker_init_fn=begin,
         multiprocessing_context=start if workers else None,
-        generator=torch.Generator(),  # its seed for the workers is for nothing here: the process's own stays untouched
+        generator=torch.Generator(),  # so that the process's own generator stays untouched; its seed is not used
     )
 
 
 def collate(items: list[Any]) -> Any:
-    """A batch of detection is two lists: pictures differ in size, and targets in length."""
+    """A batch as two lists, because pictures differ in size and targets in length."""
     images, targets = zip(*items, strict=True)
     if get_worker_info() is not None:
         return _Sent(images, targets)
@@ -49,10 +49,10 @@ def collate(items: list[Any]) -> Any:
 
 
 class _Sent:
-    """A batch on its way to another process, where it arrives as two lists.
+    """A batch that is sent to another process, where it is unpickled as two lists.
 
-    Each tensor that is sent takes a file descriptor, a connection and a mapping, and longer if it is of a subclass: the
-    pictures are worth that, as plain tensors, but what is small goes as arrays.
+    Each tensor takes a file descriptor, a connection and a mapping, and more time if it is of a subclass. That is worth
+    it for pictures, as plain tensors; everything smaller is sent as arrays.
     """
 
     def __init__(self, images: tuple[Tensor, ...], targets: tuple[dict[str, Any], ...]) -> None:
@@ -70,7 +70,7 @@ def _arrived(images: list[Tensor], targets: list[dict[str, Any]]) -> Batch:
 
 
 def _packed(value: Any) -> Any:
-    """Boxes as (array, size of the picture), other tensors as arrays, the rest as it is."""
+    """Boxes as (array, size of the picture), other tensors as arrays, the rest unchanged."""
     if isinstance(value, tv_tensors.BoundingBoxes):
         return value.as_subclass(Tensor).numpy(), value.canvas_size
     return value.numpy() if isinstance(value, Tensor) else value

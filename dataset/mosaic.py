@@ -1,9 +1,9 @@
-"""Training pictures put together from photos, so that faces of every size and angle come in every one of them.
+"""Training pictures composed of several photos, so that each has faces of many sizes and angles.
 
-A mosaic (Bochkovskiy et al., "YOLOv4", 2020, section 3.4) of photos, or parts of them, on a square canvas. Their
-scales are drawn so that the heights of faces are spread evenly on a logarithmic scale: photos of one large face teach
-crowds of small ones. What a small photo leaves free is filled with further ones. All canvases have one size, which
-on a CPU saves as much again: nothing is padding, and each new size would make oneDNN compile its kernels anew.
+A mosaic (Bochkovskiy et al., "YOLOv4", 2020, section 3.4) holds photos, or parts of them, on a square canvas. Their
+scales are drawn so that the heights of faces are evenly distributed on a logarithmic scale: so photos of one large face
+also teach crowds of small ones. Space that a small photo leaves is filled with more photos. All canvases have the same
+size, which halves the time on a CPU: there is no padding, and oneDNN would compile its kernels for each new size.
 """
 
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ from visavis.boxes import Boxes, area, as_boxes, clip
 from visavis.images import Picture
 
 SCALED = (1, 2, 4, 8, 16)
-"""How many photos get a scale of their own (one of these numbers); the others fill the room that is left."""
+"""The number of photos with a randomly drawn scale is one of these; the others fill the remaining space."""
 
 FACE = 10.0
-"""Height of the smallest face that a scale is drawn for, pixels; the largest is as high as its room."""
+"""Height in pixels of the smallest face for which a scale is drawn; the largest is as high as its room."""
 CLOSE_UP = 0.2
-"""Share of the canvases that show one photo so close that a face fills it, or more than that."""
+"""Share of the canvases that show a single photo so close that a face fills the canvas or more."""
 CLOSE = (0.4, 1.2)
-"""Height of the face in a close-up, as a share of the canvas's: least and most."""
+"""Smallest and largest height of the face in a close-up, as a share of the canvas's."""
 UPRIGHT = 0.45
 """Share of the photos that are not turned at all."""
 QUARTER = 0.2
-"""Share of the photos that lie on a side or stand on their heads, as cameras that were held so leave them."""
+"""Share of the photos that are turned by 90, 180 or 270 degrees, as by a camera that was not held upright."""
 TILT = 40.0
-"""The other photos are turned by up to so many degrees either way."""
+"""The other photos are turned by up to this many degrees in either direction."""
 ENLARGED, REDUCED = 3.0, 0.08
-"""No photo is enlarged, or made smaller, by more than this."""
+"""No photo is enlarged or reduced by more than these factors."""
 STRETCH = 1.15
-"""A photo is stretched by up to this much, in width against height."""
+"""A photo's aspect ratio is changed by up to this factor."""
 ROOM = 24
-"""Room narrower than this, in pixels, stays grey."""
-GREY = (124, 116, 104)  # ImageNet's mean, which normalisation turns into nothing
+"""Space narrower than this, in pixels, stays grey."""
+GREY = (124, 116, 104)  # ImageNet's mean, which normalisation turns into 0
 
 Room = tuple[int, int, int, int]  # top, left, height, width on the canvas
 
@@ -45,10 +45,10 @@ Room = tuple[int, int, int, int]  # top, left, height, width on the canvas
 def compose(
     photos: Iterator[tuple[Photo, Picture]], side: int, random: np.random.Generator
 ) -> tuple[Picture, Boxes, Boxes]:
-    """A canvas of side x side pixels with the first of `photos`, and as many of the next ones as it takes.
+    """A canvas of side x side pixels with the first of `photos`, and as many of the next ones as fit.
 
-    Returns the picture (side, side, 3), the faces to learn from (N, 4), and those to ignore (M, 4): what was to be
-    ignored before, and faces of which too little is seen.
+    Returns the picture (side, side, 3), the faces to learn from (N, 4), and the boxes to ignore (M, 4): those of the
+    photos, and faces of which too little is visible.
     """
     canvas = np.empty((side, side, 3), np.uint8)
     canvas[:] = GREY
@@ -66,15 +66,15 @@ def compose(
         corner = np.array([left, top, left, top], np.float32)
         learn.append(faces + corner)
         ignore.append(unsure + corner)
-        if scaled > 0:  # the last ones fill their room as well as they can
+        if scaled > 0:  # the last ones fill their room as far as possible
             free += [one for one in rest if min(one[2:]) >= ROOM]
         scaled -= 1
     return canvas, np.concatenate(learn), np.concatenate(ignore)
 
 
 def turned(photo: Photo, picture: Picture, random: np.random.Generator) -> tuple[Photo, Picture]:
-    """A photo upright, by quarter turns, or tilted by up to `TILT` degrees; what it leaves free of its new corners is
-    grey. The box of a tilted face is that of the ellipse in its box before, for a face fills no corners."""
+    """A photo upright, by quarter turns, or tilted by up to `TILT` degrees, with grey corners. A tilted face gets the
+    box of the tilted ellipse in its former box, because a face does not fill the corners."""
     chance = random.random()
     if chance < UPRIGHT:
         return photo, picture
@@ -91,7 +91,7 @@ def turned(photo: Photo, picture: Picture, random: np.random.Generator) -> tuple
 
 
 def _quarters(boxes: Boxes, size: tuple[int, int], quarters: int) -> Boxes:
-    """Boxes of a picture of `size` (height, width) after so many quarter turns against the clock, as np.rot90's."""
+    """Boxes in a picture of `size` (height, width) after that many anticlockwise quarter turns, as np.rot90's."""
     height, width = size
     for _ in range(quarters):
         x1, y1, x2, y2 = boxes.T
@@ -101,8 +101,8 @@ def _quarters(boxes: Boxes, size: tuple[int, int], quarters: int) -> Boxes:
 
 
 def _tilted(boxes: Boxes, before: tuple[int, int], after: tuple[int, int], angle: float) -> Boxes:
-    """Boxes of the ellipses in `boxes` after a turn of `angle` degrees against the clock about the middle of a picture
-    of the size `before` (height, width), which has the size `after` then."""
+    """Boxes of the ellipses in `boxes` after an anticlockwise turn of `angle` degrees about the centre of a picture of
+    the size `before` (height, width), which then has the size `after`."""
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2 - before[1] / 2, (boxes[:, 1] + boxes[:, 3]) / 2 - before[0] / 2
     across, down = (boxes[:, 2] - boxes[:, 0]) / 2, (boxes[:, 3] - boxes[:, 1]) / 2
@@ -112,7 +112,7 @@ def _tilted(boxes: Boxes, before: tuple[int, int], after: tuple[int, int], angle
 
 
 def _place(size: tuple[int, ...], room: Room, random: np.random.Generator) -> tuple[int, int, list[Room]]:
-    """Top and left of a part of that size in a corner of the room, and the two rooms that are left beside it."""
+    """Top and left of a part of that size in a corner of the room, and the two rooms that remain beside it."""
     top, left, height, width = room
     low, right = random.random(2) < 0.5
     down, across = height - size[0], width - size[1]
@@ -133,9 +133,9 @@ def _part(
     random: np.random.Generator,
     close: bool = False,
 ) -> tuple[Picture, Boxes, Boxes]:
-    """As much of a photo as goes into `room` (height, width), and its faces there: to learn from, to ignore.
+    """As much of a photo as fits into `room` (height, width), and its faces there: to learn from, and to ignore.
 
-    scaled: at a scale drawn for a face of it; otherwise so that it fills the room. close: a face of it fills the room.
+    scaled: at a scale drawn for one of its faces; otherwise it fills the room. close: one of its faces fills the room.
     """
     face = photo.boxes[random.integers(len(photo.boxes))] if len(photo.boxes) else None
     down = _scale(face, picture.shape[:2], room, scaled, random, CLOSE if close else None)
@@ -167,8 +167,8 @@ def _scale(
     random: np.random.Generator,
     close: tuple[float, float] | None = None,
 ) -> float:
-    """How much larger or smaller a photo (height, width) is to be shown in a room (height, width). close: shares of the
-    room's height between which the face's is to be."""
+    """The factor by which a photo (height, width) is scaled for a room (height, width). close: smallest and largest
+    height of the face, as shares of the room's."""
     fills = max(room[0] / photo[0], room[1] / photo[1])
     if not scaled:
         factor = fills * STRETCH * random.uniform(1.0, 1.5)
@@ -184,12 +184,12 @@ def _scale(
 def _corner(
     face: np.ndarray | None, photo: tuple[int, ...], seen: tuple[float, float], random: np.random.Generator
 ) -> tuple[float, float]:
-    """Top and left, in the photo, of the part that is seen, of size `seen`; the face, if there is one, lies inside."""
+    """Top and left, in the photo, of the visible part, of size `seen`; the face, if there is one, lies inside."""
     corner = []
     for axis in (0, 1):
         low, high = 0.0, photo[axis] - seen[axis]
         if face is not None:
-            whole = sorted((face[3 - axis] - seen[axis], face[1 - axis]))  # the whole face, or nothing but the face
-            low, high = np.clip(whole, low, high) + 0.0  # of -0.0, which a box may begin at, numpy says it is below 0
+            whole = sorted((face[3 - axis] - seen[axis], face[1 - axis]))  # the whole face, or only the face
+            low, high = np.clip(whole, low, high) + 0.0  # turns -0.0, which numpy takes for less than 0, into 0.0
         corner.append(float(random.uniform(low, high)))
     return corner[0], corner[1]

@@ -1,7 +1,7 @@
-"""Things drawn over faces: masks, hands, glasses, microphones, other people's shoulders.
+"""Occlusion as augmentation: masks, hands, glasses, microphones and other people's shoulders drawn over faces.
 
-Photos of the kind that people label show whole faces. In the street half of them are hidden; what is drawn here takes
-the place of that, as random erasing does (Zhong et al. 2017), but where real things are.
+Labelled photos mostly show whole faces, while many faces in the street are partly hidden. As random erasing does (Zhong
+et al. 2017), this makes up for it, but with occluders where real ones are.
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ from visavis.boxes import Boxes
 from visavis.images import Picture
 
 SMALLEST = 14.0
-"""Faces of a shorter side below this, in pixels, stay as they are."""
+"""Faces whose shorter side is below this, in pixels, are left alone."""
 
 
 def occlude(picture: Picture, boxes: Boxes, share: float, random: np.random.Generator) -> Picture:
-    """A copy of (height, width, 3) uint8 `picture` with something over `share` (0..1) of the faces `boxes` (N, 4)."""
+    """A copy of (height, width, 3) uint8 `picture` with occluders over `share` (0..1) of the faces `boxes` (N, 4)."""
     sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
     hidden = boxes[(sides >= SMALLEST) & (random.random(len(boxes)) < share)]
     if not len(hidden):
@@ -59,7 +59,7 @@ def _glasses(image: Image.Image, box: np.ndarray, random: np.random.Generator) -
 
 
 def _thing(image: Image.Image, box: np.ndarray, random: np.random.Generator) -> None:
-    """A microphone, a cup, a hand: an ellipse of one colour over up to a third of the face, mostly its lower part."""
+    """A microphone, cup or hand: an ellipse of one colour over up to a third of the face, mostly its lower part."""
     across, down = random.uniform(0.15, 0.5), random.uniform(0.15, 0.5)
     x, y = random.uniform(0, 1 - across), random.uniform(0.35, 1.05 - down)
     skin = np.array([200, 150, 120]) * random.uniform(0.4, 1.2)
@@ -90,7 +90,7 @@ _ODDS = (0.5, 0.1, 0.2, 0.2)
 
 
 def _within(box: np.ndarray, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points given in shares of a box's width and height, in pixels."""
+    """Points given as shares of a box's width and height, in pixels."""
     width, height = box[2] - box[0], box[3] - box[1]
     return [(float(box[0] + x * width), float(box[1] + y * height)) for x, y in points]
 
@@ -100,7 +100,7 @@ def _colour(random: np.random.Generator) -> tuple[int, ...]:
 
 
 def _cloth(random: np.random.Generator) -> tuple[int, ...]:
-    """White, surgical blue or black, as most masks are; else any colour."""
+    """White, surgical blue or black, as most masks are, or any colour."""
     usual = ((235, 235, 235), (150, 190, 215), (25, 25, 28))
     if random.random() < 0.65:
         return tuple(int(np.clip(value + random.integers(-20, 21), 0, 255)) for value in usual[random.integers(3)])

@@ -1,4 +1,4 @@
-"""A data folder to look at: a contact sheet of what the model will see, and the page to browse all of it."""
+"""Views of a data folder: a contact sheet of training items, and a page with all photos."""
 
 import random
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from visavis.page import Entry
 def contact(
     photos: Sequence[Photo], transforms: str, seed: int, mosaic: int | None = None, size: int | None = None
 ) -> Picture:
-    """A sheet of items as training will see them, so many as photos: faces blue, ignored regions grey.
+    """A sheet of items as training will receive them, one per photo: faces in blue, ignored regions in grey.
 
-    The same seed draws the same sheet. transforms: one of dataset.transforms.PRESETS.
+    The same seed gives the same sheet. transforms: one of dataset.transforms.PRESETS.
     """
     dataset = FaceDataset(photos, preset(transforms, reframe=mosaic is None), mosaic, size, seed)
     drawn, names = [], []
@@ -35,15 +35,15 @@ def contact(
 
 
 def chosen(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
-    """So many of them at random, or all."""
+    """`count` of the photos at random, or all if there are no more."""
     return random.Random(seed).sample(photos, min(count, len(photos)))
 
 
 def entries(folder: Path, photos: Sequence[Photo], found: Path | None = None) -> list[Entry]:
-    """For visavis.look: each photo with its labels, what clean.csv says of it, and its finds.
+    """For visavis.look: each photo with its labels, what clean.csv says about it, and its detections.
 
-    found: the folder that predict.py wrote its tables to. Photos that it did not look at have no finds.
-    Raises InputError where it looked at none of these.
+    found: a folder of predict.py's results. Photos that are not in its tables have no detections.
+    Raises InputError if none of these photos is in its tables.
     """
     verdicts = {row["image_id"]: row for row in _if_there(folder / "clean.csv")}
     addresses = {row["image_id"]: row["url"] for row in _if_there(folder / "labels.csv") if row["url"]}
@@ -59,18 +59,18 @@ def entries(folder: Path, photos: Sequence[Photo], found: Path | None = None) ->
         made.append(Entry(photo.image_id, photo.path, Faces(photo.boxes), faces, photo.ignore, shown, photo.max_pixels))
     if found is not None and all(entry.found is None for entry in made):
         raise InputError(
-            f"`found` {found}: none of these {len(made)} photos is among those that it looked at; "
-            f"run `python predict.py {folder / 'images'} --out {found} --overwrite`, here in this folder"
+            f"`found` {found}: its tables have none of these {len(made)} photos; "
+            f"run `python predict.py {folder / 'images'} --out {found} --overwrite` in the present folder"
         )
     return made
 
 
 def _finds(folder: Path) -> dict[Path, Faces]:
-    """Photo -> what predict.py found in it, none included."""
+    """Photo -> what predict.py found in it, also if that is nothing."""
     for name in ("faces.csv", "files.csv"):
         if not (folder / name).is_file():
             raise InputError(
-                f"`found` {folder}: there is no {name}; give a folder that predict.py wrote to "
+                f"`found` {folder}: there is no {name}; give a folder of predict.py's results "
                 f"(python predict.py PHOTOS --out {folder})"
             )
     boxes: dict[str, list[list[float]]] = {}

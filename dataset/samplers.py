@@ -1,6 +1,6 @@
-"""Which photo comes when, and with which random numbers: by seed, epoch and place, and by nothing else.
+"""The order of photos, and the seeds of their random numbers: from seed, epoch and position alone.
 
-So it does not matter how many workers or processes share the photos, nor whether a run was stopped and resumed.
+So the number of workers or processes does not matter, nor whether a run was stopped and resumed.
 """
 
 import random
@@ -14,26 +14,26 @@ from numpy.typing import ArrayLike, NDArray
 from visavis.errors import InputError
 
 Key = tuple[int, int, int]
-"""Epoch, from 1 on; place in the epoch's order, from 0 on; number of the photo."""
+"""Epoch, from 1 on; position in the epoch's order, from 0 on; index of the photo."""
 
 POOL = 50
-"""Batches whose photos are sorted by shape together."""
+"""The number of batches whose photos are sorted by shape together."""
 
 
 class Batches:
-    """The batches of an epoch as lists of keys, this process's share of each: a batch sampler for a DataLoader.
+    """A batch sampler for a DataLoader: this process's share of each batch of an epoch, as a list of keys.
 
         batches = Batches(len(photos), 8, ratios=photos.ratios())
-        batches.start(epoch=3, step=120)      # goes on in the middle of the third epoch
+        batches.start(epoch=3, step=120)      # continues in the middle of the third epoch
 
-    count: photos in all. batch_size: photos a step, in all processes together. An epoch's last batch is filled up with
-    photos from its beginning, so that all have one size.
-    ratios: (count,) width over height. Photos are shuffled, and sorted by ratio within groups of `POOL` batches before
-    they are cut into batches, which come in any order: they waste little padding, and are others every epoch.
-    parts: a batch is shared out into this many parts, which go through the network one after the other; `sizes` has how
-    many photos of each are this process's, and which share of the batch the part is.
+    count: photos in all. batch_size: photos per step, in all processes together. An epoch's last batch is filled up
+    with photos from its beginning, so that all batches have the same size.
+    ratios: (count,) width over height. Photos are shuffled, sorted by ratio within groups of `POOL` batches and cut
+    into batches, which are shuffled: so there is little padding, and batches differ in every epoch.
+    parts: a batch is divided into this many parts, which go through the network one after the other; `sizes` has, for
+    each part, the number of this process's photos, and the part's share of the batch.
 
-    Raises InputError where a part would leave a process without a photo, ValueError for ratios of another length.
+    Raises InputError if a part would leave a process without a photo, and ValueError for ratios of another length.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Batches:
     ) -> None:
         if batch_size < parts * world:
             raise InputError(
-                f"{batch_size} photos a step are too few for {parts} parts in each of {world} processes; raise "
+                f"{batch_size} photos per step are too few for {parts} parts in each of {world} processes; raise "
                 "`batch_size` or lower `accumulate`"
             )
         self.ratios = None if ratios is None else np.asarray(ratios, np.float64)
@@ -63,7 +63,7 @@ class Batches:
         self.epoch, self.first = 1, 0
 
     def start(self, epoch: int, step: int = 0) -> None:
-        """What is iterated over next is this epoch, from 1 on, without its first `step` batches."""
+        """Make the next iteration that of this epoch, from 1 on, without its first `step` batches."""
         self.epoch, self.first = epoch, step
 
     def whole(self) -> "Batches":
@@ -80,7 +80,7 @@ class Batches:
             yield [(self.epoch, place, int(order[place])) for place in places]
 
     def _order(self) -> NDArray[np.int64]:
-        """(steps * batch_size,): the numbers of the epoch's photos, in all processes."""
+        """(steps * batch_size,): the indices of the epoch's photos, in all processes."""
         chance = np.random.default_rng([self.seed, self.epoch])
         order = np.resize(chance.permutation(self.count), self.steps * self.batch_size)
         if self.ratios is None:
@@ -93,14 +93,14 @@ class Batches:
 
 
 class Share:
-    """A sampler for evaluation by several processes: each photo goes to one of them, none is left out or repeated.
+    """A sampler for evaluation by several processes: each photo goes to exactly one of them.
 
-    (torch's DistributedSampler repeats some, so that all have as many, and each is counted twice.)
+    (torch's DistributedSampler repeats some photos, so that all processes have as many, and these count twice.)
     """
 
     def __init__(self, photos: int, rank: int = 0, ranks: int = 1) -> None:
         if ranks < 1 or not 0 <= rank < ranks:
-            raise ValueError(f"rank {rank} of {ranks}: there is none")
+            raise ValueError(f"rank must lie between 0 and {ranks - 1}, not be {rank}")
         self.numbers = range(rank, photos, ranks)
 
     def __len__(self) -> int:
@@ -111,13 +111,13 @@ class Share:
 
 
 def seed_of(*numbers: int) -> int:
-    """One seed of 63 bits from several numbers of at least 0: near ones give seeds that have nothing in common."""
+    """A seed of 63 bits from several numbers of at least 0. Similar numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Random numbers of torch, numpy and random come from `seed`; afterwards they go on as they were."""
+    """A context in which torch, numpy and random are seeded with `seed`; afterwards their states are restored."""
     before = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What a data folder holds, in figures and as histograms: to be seen before sizes and anchors are chosen."""
+"""A data folder in figures and histograms, by which to choose sizes and anchors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from visavis.images import header
 
 @dataclass(frozen=True)
 class Measures:
-    """The faces to learn from of some photos: parallel arrays, a row a face.
+    """The faces to learn from of some photos: parallel arrays, with one row per face.
 
     sides: (N, 2) width and height, pixels. relative: (N,) square root of the share of the photo that a face takes,
-    0..1. centres: (N, 2) x and y as shares of the photo. The last two have rows for photos of known size alone.
+    0..1. centres: (N, 2) x and y as shares of the photo. The last two have rows only for photos of known size.
+    a_photo: (P,) the number of faces in each photo.
     """
 
     sides: NDArray[np.float32]
@@ -36,7 +37,7 @@ class Measures:
 
 
 def measure(photos: list[Photo]) -> Measures:
-    """Sizes, shapes and places of all faces. Photos whose size no table says are asked for it."""
+    """Sizes, shapes and positions of all faces. If no table has a photo's size, it is read from the photo."""
     boxes, relative, centres = [as_boxes([])], [np.zeros(0, np.float32)], [np.zeros((0, 2), np.float32)]
     left_out = 0
     for photo in photos:
@@ -62,9 +63,9 @@ def measure(photos: list[Photo]) -> Measures:
 
 
 def table(photos: Photos) -> Iterator[str]:
-    """The lines of a table: a row a split."""
+    """The lines of a table with one row per split."""
     yield (
-        f"{'split':<6}{'photos':>9}{'faces':>9}{'ignored':>9}{'left out':>10}{'identities':>12}{'a photo':>9}   "
+        f"{'split':<6}{'photos':>9}{'faces':>9}{'ignored':>9}{'left out':>10}{'identities':>12}{'/ photo':>9}   "
         f"{'width':<16}{'height':<16}{'width / height':<18}share of the side"
     )
     every = list(photos)
@@ -77,11 +78,11 @@ def table(photos: Photos) -> Iterator[str]:
             f"{a_photo:>9}   {_spread(seen.sides[:, 0], 0):<16}{_spread(seen.sides[:, 1], 0):<16}"
             f"{_spread(seen.ratios, 2):<18}{_spread(seen.relative, 2):<18}"
         ).rstrip()
-    yield "(sizes: a tenth of the faces is below the first figure, half below the second, a tenth above the third)"
+    yield "(sizes: 10 % of the faces are below the first figure, half below the second, 10 % above the third)"
 
 
 def picture(measures: Measures, path: Path) -> None:
-    """Write the histograms: width, height, ratio, size in the photo, faces a photo, and where faces are."""
+    """Write the histograms: width, height, ratio, size relative to the photo, faces per photo, and positions."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -117,7 +118,7 @@ def draw(measures: Measures, axes: np.ndarray) -> None:
     relative.hist(measures.relative, bins=np.linspace(0, 1, 41), color="#3d7ea6")
     relative.set(title="side of a face / side of the photo", xlabel="square root of the share of the area")
     a_photo.hist(measures.a_photo, bins=np.arange(-0.5, max(3, measures.a_photo.max(initial=0)) + 1.5), color="#3d7ea6")
-    a_photo.set(title="faces a photo")
+    a_photo.set(title="faces per photo")
     a_photo.xaxis.get_major_locator().set_params(integer=True)
     counts, _, _ = np.histogram2d(measures.centres[:, 1], measures.centres[:, 0], bins=32, range=((0, 1), (0, 1)))
     place.imshow(counts, extent=(0, 1, 1, 0), cmap="magma", aspect="auto")
@@ -129,7 +130,7 @@ def draw(measures: Measures, axes: np.ndarray) -> None:
 
 
 def _spread(values: np.ndarray, decimals: int) -> str:
-    """The values that a tenth, half and nine tenths are below."""
+    """The 10th, 50th and 90th percentiles as text."""
     if not len(values):
         return "none"
     return ", ".join(f"{value:.{decimals}f}" for value in np.percentile(values, (10, 50, 90)))

@@ -1,4 +1,4 @@
-"""Augmentation by name: torchvision.transforms.v2 on tv_tensors, so that boxes and ignored boxes follow the picture."""
+"""Augmentation presets: torchvision.transforms.v2 on tv_tensors, so that boxes and ignored boxes follow the picture."""
 
 from typing import Any, Literal, get_args
 
@@ -11,11 +11,11 @@ HIDDEN = 0.25
 """The share of faces over which `full` draws something."""
 
 SMALLEST_CROP = 0.4
-"""Share of a side that `full` crops to, at least."""
+"""`full` crops to at least this share of a side."""
 
 SPARE = {"none": 1.0, "light": 1.0, "full": 1.5}
-"""How many times the pixels a side that the network takes should be there before: of a crop to two thirds, as large
-as the usual one, as many are left. What is cropped more tightly is enlarged, as small photos are."""
+"""Photos are read with this many times the pixels per side that the network takes: after a typical crop, to two thirds,
+enough are left. Tighter crops are enlarged, as small photos are."""
 
 
 def check(name: str) -> None:
@@ -25,13 +25,12 @@ def check(name: str) -> None:
 
 
 def preset(name: str, reframe: bool = True) -> Any:
-    """A transform of (image, target) by name, which leaves bytes bytes; None for `none`.
+    """A transform of (image, target) by name, which keeps uint8 pixels; None for `none`.
 
-    light: mirrored half of the time, colours a little off.
-    full: also zoomed out (faces become small), cropped (Liu et al., "SSD", 2016, section 2.2), with fewer pixels,
-    faces hidden in part, grey, of harsh contrast as old prints are, dark, blurred, noisy, and saved as a poor JPEG now
-    and then.
-    reframe: whether it may zoom out, crop and scale; not wanted where pictures are to keep their size.
+    light: mirrors half of the pictures, and changes colours a little.
+    full: also zooms out (faces become small), crops (Liu et al., "SSD", 2016, section 2.2), reduces pixels, hides parts
+    of faces, and sometimes makes pictures grey, of harsh contrast (as old prints), dark, blurred, noisy, or poor JPEGs.
+    reframe: whether it may zoom out, crop and scale, which changes the size of pictures.
 
     Raises InputError for another name.
     """
@@ -60,4 +59,4 @@ def preset(name: str, reframe: bool = True) -> Any:
     return v2.Compose(steps) if steps else None
 
 
-_GREY = (124, 116, 104)  # ImageNet's mean, which normalisation turns into nothing
+_GREY = (124, 116, 104)  # ImageNet's mean, which normalisation turns into 0

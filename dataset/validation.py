@@ -1,4 +1,4 @@
-"""What a network in training is worth on labelled photos. evaluate.py compares finished detectors."""
+"""Scores a network in training on labelled photos. evaluate.py compares finished detectors."""
 
 import sys
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from visavis.training.stopping import Stop
 
 LOWEST_SCORE = 0.05
-"""Finds below it are not looked at: AP hardly changes, and there are very many."""
+"""Detections with lower scores are left out: they are very many, and hardly change AP."""
 
 
 def evaluate(
@@ -38,10 +38,10 @@ def evaluate(
     kind: str = "faster_rcnn",
     scoring: Calibration = Calibration(),
 ) -> Validation | None:
-    """Score the model on labelled photos, each seen by one process of `world`; None where `stop` came in between.
+    """Score the model on labelled photos, divided among the processes of `world`; None if `stop` was asked meanwhile.
 
     kind: of network, one of visavis.kinds. scoring: the calibration of its scores. Photos that cannot be read are named
-    on stderr and left out. Raises InputError where no photo can be read, and where none of those that can shows a face.
+    on stderr and left out. Raises InputError if no photo can be read, or none of the readable ones has a face.
     """
     from tqdm import tqdm
 
@@ -73,8 +73,8 @@ def evaluate(
     finds, truth, ignore = (list(column) for column in zip(*ordered.values(), strict=True))
     if not any(map(len, truth)):
         raise InputError(
-            f"none of the {len(ordered)} photos for validation that can be read has a face that can be used, so there "
-            "is nothing to score by; look at their labels with `python -m dataset sheet`"
+            f"none of the {len(ordered)} readable validation photos has a usable face, so there is nothing to score; "
+            "look at their labels with `python -m dataset sheet`"
         )
     return Validation(
         score(truth, finds, ignore), judge(truth, finds, 0.5, ignore), dict(zip(ordered, finds, strict=True))

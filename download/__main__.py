@@ -1,4 +1,4 @@
-"""python -m download lists | images | merge: the list, the photos that it names, and what several machines fetched."""
+"""python -m download lists | images | merge: the list, its photos, and the results of several machines joined."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ Options: Any = (
 
 
 def run(options: lists.Options | images.Options | merge.Options) -> int:
-    """Do what was asked for; return the exit status."""
+    """Run the subcommand; return the exit status."""
     if isinstance(options, lists.Options):
         return lists.run(options)
     return merge.run(options) if isinstance(options, merge.Options) else images.run(options)

@@ -1,6 +1,6 @@
 """From a host's name to the addresses that may be connected to.
 
-A name is resolved once a connection, and each answer is judged; `connections.py` connects to nothing else.
+A name is resolved for each connection, and each answer is checked; `connections.py` connects to nothing else.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ async def _resolve(host: str, port: int, timeout: float, lookup: Lookup) -> list
     answer: asyncio.Future[list[str] | OSError | UnicodeError] = loop.create_future()
 
     def hand_in(result: list[str] | OSError | UnicodeError) -> None:
-        if not answer.done():  # nobody waits any more
+        if not answer.done():  # otherwise nobody waits any longer
             answer.set_result(result)
 
     def work() -> None:
@@ -104,7 +104,7 @@ async def _resolve(host: str, port: int, timeout: float, lookup: Lookup) -> list
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(hand_in, result)
 
-    # A thread of its own: a pool's few would all hang at names whose servers are dead.
+    # A thread for each name: the few threads of a pool would all wait for names whose servers are dead.
     threading.Thread(target=work, daemon=True, name="resolve").start()
     try:
         result = await asyncio.wait_for(answer, max(timeout, 0))

@@ -1,4 +1,4 @@
-"""aiohttp's connections, opened to addresses that were judged and to no others; and the proxy, where there is one."""
+"""aiohttp's connections, opened only to addresses that were checked; and the proxy, if there is one."""
 
 import asyncio
 import contextlib
@@ -23,15 +23,15 @@ from visavis.errors import InputError
 from visavis.messages import say
 
 KEPT = 2.0
-"""Seconds that a connection without work stays open: a host's next turn comes sooner, and a thousand hosts a second
-would fill the table of open files."""
+"""Seconds that an idle connection stays open: a host's next turn comes sooner, and with a thousand hosts per second,
+longer ones would exhaust the open files."""
 
 
 class Connections:
-    """Kept connections to many hosts, straight or by way of a proxy. To be made while an event loop runs.
+    """Keep-alive connections to many hosts, direct or through a proxy. Must be made while an event loop runs.
 
     timeout: seconds to resolve, to connect, and of silence. allow, lookup: see `address.check`. proxies: as
-    urllib.request.getproxies gives them. insecure: certificates are not verified.
+    urllib.request.getproxies returns them. insecure: do not verify certificates.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Connections:
             self._tls.check_hostname = False
             self._tls.verify_mode = ssl.CERT_NONE
         else:
-            self._tls.load_verify_locations(certifi.where())  # a bare machine has no certificates of its own
+            self._tls.load_verify_locations(certifi.where())  # a minimal system has no certificates of its own
         self._straight = self._session(allow, lookup)
-        # The user named the proxy, and may have it at home.
+        # The proxy may have a private address, because the user named it.
         self._by_proxy = self._session(address.ANYWHERE, address.lookup)
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Close the connections."""
         await self._straight.close()
         await self._by_proxy.close()
 
@@ -74,16 +74,16 @@ class Connections:
                 headers=headers | (known_by if parsed.scheme == "http" else {}),
                 allow_redirects=False,
                 proxy=proxy._replace(auth=None).url,
-                proxy_headers=known_by,  # those of a tunnel
+                proxy_headers=known_by,  # for a tunnel
             )
-        if address.numeric(parsed.host):  # not resolved by aiohttp, and refused where it is spelt oddly
+        if address.numeric(parsed.host):  # aiohttp would not resolve it; unusual spellings are refused
             judged = await address.check(parsed.host, port, self.timeout, self.allow, self.lookup)
             parsed = parsed._replace(host=judged[0] if ":" not in judged[0] else f"[{judged[0]}]")
         return await self._straight.get(_address_of(parsed), headers=headers, allow_redirects=False)
 
     def _session(self, allow: Sequence[address.Network], lookup: address.Lookup) -> aiohttp.ClientSession:
         def opened(found: Any) -> socket.socket:
-            """The last gate: aiohttp opens every socket here, those to literal addresses too."""
+            """The last check: aiohttp opens every socket here, also those to literal addresses."""
             family, kind, protocol, _, where = found
             if not address.may_connect(where[0], allow):
                 raise address.AddressError("private_address", where[0])
@@ -110,19 +110,19 @@ class Connections:
             max_field_size=LONGEST,
             max_headers=LONGEST,
         )
-        # aiohttp asks a second time by itself where a server hangs up; how often we ask is the schedule's matter.
+        # aiohttp would repeat a request if a server hangs up; but retries are up to the schedule.
         session._retry_connection = False
         return session
 
     def _goes_by_proxy(self, parsed: Any) -> bool:
-        """Whether a request to this parsed address is for the proxy (`NO_PROXY` says which are not)."""
+        """Whether a request to this parsed address goes through the proxy (`NO_PROXY` lists exceptions)."""
         if parsed.scheme not in self.proxies:
             return False
         host = f"{parsed.host}:{parsed.port}" if parsed.port else str(parsed.host)
         return not urllib.request.proxy_bypass_environment(host, self.proxies)  # type: ignore[attr-defined]
 
     async def _check_for_proxy(self, host: str, port: int) -> None:
-        """The proxy resolves and connects; a name that means a private address to us is refused all the same.
+        """Refuse a name that we resolve to a private address, although the proxy resolves and connects.
 
         Raises AddressError. A name that only the proxy can resolve is left to it.
         """
@@ -160,7 +160,7 @@ class _Lenient(ResponseHandler):
         try:
             ready = self._head.feed(data)
         except BadHeadError as error:
-            self.close()  # first: it forgets exceptions
+            self.close()  # before the exception is set, because it resets that
             self.set_exception(aiohttp.ServerDisconnectedError(str(error)))
             return
         if ready is not None:
@@ -196,7 +196,7 @@ class _Judged(AbstractResolver):
 
 
 def proxies_from_environment() -> dict[str, str]:
-    """HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Raises InputError for one that is not understood."""
+    """HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Raises InputError for an invalid one."""
     found = urllib.request.getproxies()
     for scheme in ("http", "https"):
         if scheme not in found:
@@ -208,5 +208,5 @@ def proxies_from_environment() -> dict[str, str]:
             proxy = parse_url(found[scheme])
         if proxy is None or proxy.scheme not in ("http", "https") or not proxy.host:
             raise InputError(f"{scheme.upper()}_PROXY is {found[scheme]!r}: give an http or https address, or unset it")
-        say(f"{scheme} by way of the proxy {proxy.host}; names that only it can resolve are its matter to check")
+        say(f"{scheme} uses the proxy {proxy.host}, which must itself check the names that only it can resolve")
     return found

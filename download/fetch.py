@@ -1,6 +1,6 @@
-"""The run: take an address, fetch it, have the photo judged and saved, and say what became of it.
+"""The run: fetches each address, has the photo checked and saved, and reports the outcome.
 
-One event loop does the fetching, `judge.py`'s processes the rest. Which address is next is `schedule.py`'s matter.
+One event loop fetches, and `judge.py`'s processes do the rest. `schedule.py` decides which address is next.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from download.plan import Plan
 from download.schedule import Job, Schedule
 
 LONGEST_PAUSE = 600.0
-"""Seconds. A host that asks for a longer one (Retry-After) is left alone for the rest of the run."""
+"""Seconds. A host that asks for a longer pause (Retry-After) is left alone for the rest of the run."""
 
 Rows = list[dict[str, Any]]
 Record = Callable[[Rows, str], None]
@@ -29,9 +29,9 @@ Record = Callable[[Rows, str], None]
 
 @dataclass(frozen=True)
 class Manners:
-    """How many at once, how often, and how long between.
+    """How many connections at once, how many retries, and the pauses between them.
 
-    backoff: seconds before the first further try; it doubles with each.
+    backoff: seconds before the first retry; they double with each.
     """
 
     connections: int
@@ -44,7 +44,7 @@ class Manners:
 async def fetch_all(
     plan: Plan, client: Client, judges: Judges, photos: Photos, manners: Manners, record: Record
 ) -> None:
-    """Work through the plan. Raises OSError where a photo cannot be written; what is under way is dropped then."""
+    """Work through the plan. Raises OSError if a photo cannot be written, and then drops what is under way."""
     for answer, image_ids in plan.answered:
         record(_shared(answer, image_ids, photos), "")
     schedule = _schedule_of(plan, manners)
@@ -84,7 +84,7 @@ def _schedule_of(plan: Plan, manners: Manners) -> Schedule:
 async def _attempt(
     job: Job, schedule: Schedule, client: Client, judges: Judges, photos: Photos, manners: Manners
 ) -> Rows:
-    """The rows of the job's images; none where it is to be tried again. Tells the schedule."""
+    """The rows of the job's images; none if it is to be tried again. Reports to the schedule."""
     kept = photos.kept(job.image_ids)
     verdict = await judges.judge(kept, job.image_ids) if kept else Verdict("empty")
     outcome = Outcome(verdict.reason, http_status=200)
@@ -109,7 +109,7 @@ async def _attempt(
 
 
 def _delay(outcome: Outcome, job: Job, schedule: Schedule, manners: Manners) -> float | None:
-    """Seconds until the job is to be tried again; None where its outcome stands. Tells the schedule of the host."""
+    """Seconds until the job is to be tried again; None if its outcome stands. Reports the host to the schedule."""
     if not outcome.whole_host:
         schedule.reached(job.host)
     if outcome.status != "failed":
@@ -144,7 +144,7 @@ def _row(image_id: str, job: Job, outcome: Outcome, verdict: Verdict) -> dict[st
 
 
 def _shared(answer: tables.Row, image_ids: list[str], photos: Photos) -> Rows:
-    """Rows for images whose address was fetched for another: its verdict, and a copy of its photo."""
+    """Rows for images whose address was fetched for another image: with its outcome, and a copy of its photo."""
     rows = []
     for image_id in image_ids:
         row: dict[str, Any] = answer | {"image_id": image_id, "attempts": 0, "seconds": "0.000"}

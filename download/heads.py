@@ -1,15 +1,15 @@
-"""The head of an answer, as servers send it and browsers take it → one that aiohttp's strict parser takes.
+"""Cleans the head of a response, as browsers tolerate it, so that aiohttp's strict parser accepts it.
 
-aiohttp refuses a header of more than 8,190 bytes, more than 128 headers, a length that is said twice, a space before a
-colon. curl and browsers take all of these. So the head is read here, leniently, and written anew with the headers that
-matter to a download; everything else is left out. What is ambiguous about where a body ends stays an error.
+aiohttp refuses a header of more than 8,190 bytes, more than 128 headers, a repeated length, or a space before a colon.
+curl and browsers accept all of these. So the head is parsed leniently here, and rewritten with only the headers that
+matter to a download. An ambiguity about the end of the body remains an error.
 """
 
 import re
 from collections import Counter
 
 LONGEST = 1_000_000
-"""Bytes of an answer before its body, interim answers included."""
+"""Bytes of a response before its body, including interim responses."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01])[ \t]+(\d{3})(?!\d)")
 _END = re.compile(rb"\n\r?\n")
@@ -22,11 +22,11 @@ _ONCE = frozenset((b"content-length", b"location", b"transfer-encoding"))
 
 
 class BadHeadError(ValueError):
-    """The head is too long, or leaves open where the body ends or where a redirect leads."""
+    """The head is too long, or ambiguous about the end of the body or the target of a redirect."""
 
 
 class Head:
-    """Collects the head of one answer, piece by piece."""
+    """Collects the head of one response, piece by piece."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -34,15 +34,15 @@ class Head:
         self._searched = 0
 
     def feed(self, piece: bytes) -> bytes | None:
-        """Take what came. Returns None while more is needed; then the clean head with the body's first bytes.
+        """Add a piece. Returns None while more is needed; then the clean head with the first bytes of the body.
 
-        Interim answers (100 to 199, but for 101) are dropped. What does not begin as HTTP does is returned as it is.
-        Raises BadHeadError.
+        Interim responses (100 to 199, except 101) are dropped. Data that does not begin like HTTP is returned
+        unchanged. Raises BadHeadError.
         """
         self._came += len(piece)
         self._held += piece
         while True:
-            if self._held[:1] in (b"\r", b"\n"):  # an empty line may be left of the answer before
+            if self._held[:1] in (b"\r", b"\n"):  # an empty line may remain from the response before
                 self._held = self._held.lstrip(b"\r\n")
             if not b"HTTP/".startswith(bytes(self._held[:5])):
                 return bytes(self._held)
@@ -63,9 +63,9 @@ class Head:
 
 
 def _clean(head: bytes, status: re.Match[bytes]) -> bytes:
-    """The same with the headers of `_WANTED` alone, each of `_ONCE` once. Raises BadHeadError."""
-    fields: dict[tuple[bytes, bytes], None] = {}  # in their order; what is said twice is said once
-    for line in re.sub(rb"\r?\n[ \t]+", b" ", head).split(b"\n")[1:]:  # a line that begins with a space goes on
+    """The same with only the headers of `_WANTED`, and each of `_ONCE` once. Raises BadHeadError."""
+    fields: dict[tuple[bytes, bytes], None] = {}  # in their order, without repetitions
+    for line in re.sub(rb"\r?\n[ \t]+", b" ", head).split(b"\n")[1:]:  # spaces continue a line
         name, colon, value = line.partition(b":")
         name = name.strip().lower()
         if colon and name in _WANTED:
@@ -73,14 +73,14 @@ def _clean(head: bytes, status: re.Match[bytes]) -> bytes:
             if name == b"content-length":
                 value = _length(value)
             if name == b"transfer-encoding" and value.lower() == b"identity":
-                continue  # of HTTP's first drafts: no encoding
+                continue  # from HTTP's first drafts: means no encoding
             if value:
                 fields[name, value] = None
     names = Counter(name for name, _ in fields)
     if twice := [name for name in _ONCE if names[name] > 1]:
         raise BadHeadError(f"different values of {b', '.join(sorted(twice)).decode()}")
     if b"transfer-encoding" in names and b"content-length" in names:
-        # The length does not count, and the connection is not used again (RFC 9112, section 6.3).
+        # The length is ignored, and the connection is not reused (RFC 9112, section 6.3).
         fields = {field: None for field in fields if field[0] not in (b"content-length", b"connection")}
         fields[b"connection", b"close"] = None
     lines = [b"HTTP/1.%b %b " % (status[1], status[2]), *(b"%b: %b" % field for field in fields)]
@@ -88,7 +88,7 @@ def _clean(head: bytes, status: re.Match[bytes]) -> bytes:
 
 
 def _length(value: bytes) -> bytes:
-    """A length that is said several times is one (RFC 9110, section 8.6). Raises BadHeadError where they differ."""
+    """The length, which may be repeated (RFC 9110, section 8.6). Raises BadHeadError if the values differ."""
     said = {one.strip() for one in value.split(b",")}
     if len(said) > 1:
         raise BadHeadError("different values of content-length")

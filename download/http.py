@@ -1,7 +1,7 @@
 """One safe, polite GET: address check, robots, limits, redirects → an Outcome, never an exception.
 
-It fetches bytes and says what became of it. Whether the bytes are a photo is `judge.py`'s matter, when to
-try again and where to put it `fetch.py`'s.
+It fetches bytes and reports the outcome. `judge.py` decides whether the bytes are a photo, `fetch.py` when to try again
+and where to save it.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ _PIECE = 65536
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a GET: `reason` is empty where the whole body is there, else a key of `REASONS`."""
+    """The outcome of a GET: `reason` is empty if the whole body is there, otherwise a key of `REASONS`."""
 
     reason: str = ""
     body: bytes = b""
     http_status: int | None = None
     retry_after: float | None = None
-    """Seconds that the server asked to be left alone for."""
+    """Seconds for which the server asked to be left alone."""
     whole_host: bool = False
-    """Any other address of the host would have come to the same."""
+    """Whether every other address of the host would have the same outcome."""
 
     @property
     def status(self) -> str:
@@ -48,11 +48,11 @@ class Outcome:
 class Client:
     """Connections to many hosts, for all tasks of one event loop. Use as an asynchronous context manager.
 
-    timeout: seconds to connect, and of silence. deadline: seconds for an address, its redirects included,
-    its waiting for a free connection and for robots.txt not. max_bytes: limit of a body. per_host:
-    connections to a host at once. allow: networks that may be reached though they are not public. lookup:
-    how names are resolved. obey_robots: robots.txt and X-Robots-Tag. proxies: as urllib.request.getproxies
-    gives them. insecure: certificates are not verified.
+    timeout: seconds to connect, and of silence. deadline: seconds for an address, including redirects, but not
+    the wait for a free connection and for robots.txt. max_bytes: limit of a body. per_host: connections to a
+    host at once. allow: networks that may be reached although they are not public. lookup: resolves names.
+    obey_robots: robots.txt and X-Robots-Tag. proxies: as urllib.request.getproxies returns them. insecure: do
+    not verify certificates.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class Client:
         deadline: float | None = None,
         obey: robots.Robots | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer to a GET after its redirects, whatever its status, with the body still to be read, undecoded.
+        """The response to a GET after its redirects, whatever its status, whose body is still to be read, undecoded.
 
-        Reading errors inside the block are translated too. Raises Failure, and OSError where this process has too
-        many files open.
+        Reading errors inside the block are translated, too. Raises Failure, and OSError if this process has too many
+        open files.
         """
-        whole_host = True  # until the host has shown that it is there, or sent us to another
+        whole_host = True  # until the host has answered, or redirected us to another
         try:
             async with asyncio.timeout(self.deadline if deadline is None else deadline) as limit:
                 for _ in range(MAX_REDIRECTS + 1):
@@ -127,13 +127,13 @@ class Client:
                                 yield response
                             await _leave(response)
                         finally:
-                            response.close()  # does nothing to a connection that was given back
+                            response.close()  # has no effect on a connection that was given back
                         if location is None:
                             return
                     url = _next(url, location)
                 raise Failure("too_many_redirects")
         except (Failure, address.AddressError, aiohttp.ClientError, ssl.SSLError, TimeoutError) as error:
-            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):  # no host's fault
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):  # not the host's fault
                 remedy = "give fewer --connections, or raise `ulimit -n`"
                 raise OSError(error.errno, f"too many open files; {remedy}") from None
             failure = error if isinstance(error, Failure) else _translate(error)
@@ -155,7 +155,7 @@ class Client:
         return b"".join(pieces)
 
     async def _read_robots(self, url: str) -> tuple[int, bytes]:
-        """Status and first part of a robots.txt, for `Robots`. Raises Failure."""
+        """Status and beginning of a robots.txt, for `Robots`. Raises Failure."""
         async with self.open(url) as response:
             if response.status == 429 or response.status >= 500:
                 pause = _retry_after(response.headers.get("Retry-After"))
@@ -164,7 +164,7 @@ class Client:
                 return response.status, b""
             unpack = _unpacker(response.headers.get("Content-Encoding", ""))
             rules, came = bytearray(), 0
-            with contextlib.suppress(aiohttp.ClientPayloadError):  # what came of it counts
+            with contextlib.suppress(aiohttp.ClientPayloadError):  # what has arrived counts
                 async for packed in response.content.iter_any():
                     rules += unpack(packed, robots.MAX_BYTES - len(rules))
                     came += len(packed)
@@ -198,7 +198,7 @@ class _Slots:
 
 @contextlib.contextmanager
 def _suspended(limit: asyncio.Timeout) -> Iterator[None]:
-    """Time that does not count: we wait for something that is not the server's fault."""
+    """Stops the clock of `limit` while we wait for something that is not the server's fault."""
     end = limit.when()
     if end is None:
         yield
@@ -213,18 +213,18 @@ def _suspended(limit: asyncio.Timeout) -> Iterator[None]:
 
 
 def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
-    """(piece, at most so many bytes and a few) -> the piece unpacked. We ask for none, and some pack all the same."""
+    """(piece, rough limit in bytes) -> the piece decompressed. Some servers compress although we do not ask for it."""
     encoding = encoding.strip().lower()
     if encoding not in ("gzip", "x-gzip", "deflate"):
         return lambda piece, most: piece
-    unpacker = zlib.decompressobj(wbits=47)  # the headers of gzip and of zlib, told apart by themselves
+    unpacker = zlib.decompressobj(wbits=47)  # recognises the headers of gzip and of zlib
     begin = b""
 
     def unpack(piece: bytes, most: int) -> bytes:
         nonlocal unpacker, begin
-        if unpacker.eof:  # zlib would keep all that follows
+        if unpacker.eof:  # zlib would keep everything that follows
             return b""
-        if encoding == "deflate" and len(begin) < 2:  # its header has two bytes, and some servers leave it out
+        if encoding == "deflate" and len(begin) < 2:  # some servers leave out its header of two bytes
             begin += piece
             if len(begin) < 2:
                 return b""
@@ -251,7 +251,7 @@ def _parse(url: str) -> Any:
 
 
 def _next(url: str, location: str) -> str:
-    """Where a redirect leads. Headers that are no UTF-8 come with surrogates for their bytes: Latin-1 is meant."""
+    """The target of a redirect. A header that is not UTF-8 has surrogates for its bytes, and is read as Latin-1."""
     location = location.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         return urljoin(url, location)
@@ -260,15 +260,15 @@ def _next(url: str, location: str) -> str:
 
 
 async def _leave(response: aiohttp.ClientResponse) -> None:
-    """Give the connection back where little or nothing is left to read."""
+    """Give the connection back if little or nothing is left to read."""
     if response.content_length is not None and response.content_length <= _PIECE:
         with contextlib.suppress(aiohttp.ClientError):
             await response.content.read()
 
 
 def _translate(error: Exception) -> Failure:
-    """What our address check, aiohttp or the system raised, as one of our reasons."""
-    says = str(error)[:200]  # a parser may quote all that it was given
+    """An error of our address check, aiohttp or the system, as one of our reasons."""
+    says = str(error)[:200]  # a parser may quote all of its input
     if isinstance(error, address.AddressError):
         return Failure(error.reason, says, whole_host=error.reason == "dns")
     if isinstance(error, TimeoutError) or isinstance(getattr(error, "os_error", None), TimeoutError):
@@ -282,11 +282,11 @@ def _translate(error: Exception) -> Failure:
         return Failure("truncated", says)
     if isinstance(error, aiohttp.InvalidURL):
         return Failure("bad_url", says)
-    return Failure("protocol", says)  # a reset connection, an answer that is no HTTP
+    return Failure("protocol", says)  # a reset connection, or a response that is not HTTP
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds, from a number or a date; None where there is none or it makes no sense."""
+    """Seconds, from a number or a date; None if there is none or it is invalid."""
     if not value:
         return None
     try:

@@ -1,6 +1,6 @@
 """labels.csv → photos and downloads.csv: the command, its options, and the run as a whole.
 
-How one address is fetched safely is `http.py`'s matter, in which order `schedule.py`'s, by whom `fetch.py`'s.
+`http.py` fetches one address safely, `schedule.py` decides the order, and `fetch.py` runs the tasks.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from visavis.options import Count, Range
 
 @dataclass
 class Options:
-    """Fetch the photos of labels.csv into images/, and write what became of each into downloads.csv.
+    """Fetch the photos of labels.csv into images/, and record the outcome of each in downloads.csv.
 
-    Stop it at any moment and start it again: images that have a row are not fetched again, but for those that an
-    earlier run refused because of an option that is given otherwise now (--allow-private, --ignore-robots, --insecure,
-    a larger --max-bytes, --max-pixels or --placeholder).
+    You can stop it at any moment and start it again: images that have a row are not fetched again, except those that an
+    earlier run refused because of an option that is laxer now (--allow-private, --ignore-robots, --insecure, a larger
+    --max-bytes, --max-pixels or --placeholder).
     """
 
     data: Path = Path("data")
@@ -49,51 +49,51 @@ class Options:
     timeout: Duration = 10.0
     """How long to wait for a connection, and for the next byte."""
     deadline: Duration = 30.0
-    """How long one try at an address may take as a whole, redirects included."""
+    """How long one attempt at an address may take in all, including redirects."""
     max_bytes: Count = 20_000_000
     """Largest file, in bytes."""
     max_pixels: Count = images.MAX_PIXELS
-    """Largest picture, in pixels (width times height), judged before it is decoded."""
+    """Largest picture, in pixels (width times height), checked before it is decoded."""
     retries: Annotated[int, Range(0)] = 2
-    """Further tries after a failure that may pass (timeouts, HTTP 5xx and the like)."""
+    """Retries after a failure that may be temporary (timeouts, HTTP 5xx and similar)."""
     backoff: Seconds = 1.0
-    """Pause before the first further try; it doubles with each, and varies by half."""
+    """Pause before the first retry; it doubles with each, and varies by half."""
     put_aside: Seconds = 300.0
-    """How long a host that could not be reached three times in a row is put aside; where nothing else is left to
-    do, eight times the back-off. After one more try it is given up as a whole."""
+    """How long a host that could not be reached three times in a row is put aside; if nothing else is left to do,
+    eight times the back-off. After one more attempt, the whole host is given up."""
     retry: str | None = None
-    """Try images again that were attempted in earlier runs: `failed`, or reasons such as `timeout,dns`."""
+    """Retry images that failed in earlier runs: `failed`, or reasons such as `timeout,dns`."""
     shard: str | None = None
-    """Only the hosts of one share of so many, such as 3/8, for several machines; `merge` joins what they made."""
+    """Only one share of the hosts, such as 3/8, for several machines; `merge` joins their results."""
     placeholder: Annotated[int, Range(0)] = 10
-    """The same picture under at least so many identities is a placeholder, and refused; 0 lets all pass."""
+    """The same picture under at least this many identities is a placeholder, and refused; 0 accepts all."""
     contact: str | None = None
-    """Your address (mail or web) for the servers' keepers; it goes into the User-Agent."""
+    """Your mail or web address for the servers' administrators; it becomes part of the User-Agent."""
     ignore_robots: bool = False
-    """Fetch what robots.txt forbids, and what X-Robots-Tag keeps from AI, too."""
+    """Also fetch what robots.txt forbids, and what X-Robots-Tag excludes from AI."""
     insecure: bool = False
-    """Take photos from servers whose certificate cannot be verified."""
+    """Accept servers whose certificate cannot be verified."""
     allow_private: bool = False
-    """Fetch from loopback, private and reserved addresses too (for a server of your own)."""
+    """Also fetch from loopback, private and reserved addresses (for a server of your own)."""
 
 
 def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequence[address.Network] = ()) -> int:
-    """Fetch what is missing; return the exit status: 3 where images failed that may be tried again.
+    """Fetch what is missing. Returns the exit status: 3 if images failed that may be tried again.
 
-    lookup: how names are resolved. allow: networks that may be reached though they are not public.
+    lookup: resolves names. allow: networks that may be reached although they are not public.
     Raises InputError for a missing or broken table, another run on the same folder, a full disk.
     """
     _check(options)
     again, shard = reasons_named(options.retry), shard_named(options.shard)
     proxies = proxies_from_environment()
-    next(tables.rows(options.data / "labels.csv"), None)  # missing or broken: said before anything is written
+    next(tables.rows(options.data / "labels.csv"), None)  # raises for a broken table before anything is written
     under = _limits(options)
     lifted = under.lifted(limits.read(options.data))
     if options.insecure:
-        say("--insecure: certificates are not verified; anyone on the way may hand out other photos")
+        say("--insecure: certificates are not verified; anyone on the network path may replace photos")
     try:
         with alone_in(options.data) as scratch, Plan(options.data, scratch, shard, again | lifted) as plan:
-            limits.write(under, options.data, scratch)  # now that the rows that they lift are gone from the table
+            limits.write(under, options.data, scratch)  # after the rows that are to be retried are gone from the table
             if options.allow_private:
                 allow = address.ANYWHERE
             with Photos(options.data) as photos:
@@ -103,19 +103,19 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
             report(plan.tally, options.data, scratch)
     except OSError as error:
         raise InputError(
-            f"{error.filename or options.data}: {error.strerror or error}; nothing is lost, mend it and start again"
+            f"{error.filename or options.data}: {error.strerror or error}; nothing is lost, fix this and start again"
         ) from None
     except sqlite3.OperationalError as error:
-        raise InputError(f"{options.data}: {error}; nothing is lost, make room and start again") from None
+        raise InputError(f"{options.data}: {error}; nothing is lost, free some space and start again") from None
     if failed := plan.tally.statuses["failed"]:
-        say(f"{failed:,} failed in a way that may pass; `--retry failed` tries them again")
+        say(f"{failed:,} failed in a way that may be temporary; `--retry failed` tries them again")
         return 3
     return 0
 
 
 def _check(options: Options) -> None:
     if options.placeholder == 1:
-        raise InputError("--placeholder 1: every photo is under one identity; give 2 or more, or 0 for none")
+        raise InputError("--placeholder 1 would refuse every photo; give 2 or more, or 0 for none")
     if options.contact is not None and not (options.contact.strip() and _fits_a_header(options.contact)):
         raise InputError(f"--contact {options.contact!r}: give a mail or web address in plain ASCII")
 
@@ -146,7 +146,7 @@ def _client(
 
 
 def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None:
-    """Work through the plan, with a bar; write each row as it comes."""
+    """Work through the plan with a progress bar, and write each row as it comes."""
     tally = plan.tally
     began, received, shown = time.monotonic(), 0, 0.0
     manners = fetch.Manners(
@@ -187,5 +187,5 @@ def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None
             show()
         except KeyboardInterrupt:
             bar.close()
-            say(f"{tally.outcomes.total():,} of {tally.total:,} images are done; the same command again goes on")
+            say(f"{tally.outcomes.total():,} of {tally.total:,} images are done; run the command again to continue")
             raise

@@ -1,6 +1,6 @@
-"""What a run refuses only because of its options, and what later options therefore try again.
+"""The options that made a run refuse photos, so that a later run with laxer options tries these again.
 
-The options that the latest run worked under are kept in `downloads.json`, beside the table.
+The options of the latest run are kept in `downloads.json`, beside the table.
 """
 
 import json
@@ -16,10 +16,9 @@ NAME = "downloads.json"
 
 @dataclass(frozen=True)
 class Limits:
-    """The options of `download images` that refuse a photo which the same server would give. What no file says is taken
-    to have been the default.
+    """The options of `download images` that refuse photos. Without a file, defaults are assumed.
 
-    placeholder: under how many identities a picture has to come to be refused; 0 refuses none.
+    placeholder: a picture under this many identities is refused; 0 refuses none.
     """
 
     allow_private: bool = False
@@ -30,7 +29,7 @@ class Limits:
     placeholder: int = 10
 
     def lifted(self, before: "Limits") -> frozenset[str]:
-        """The reasons whose rows may come to something now: they were refused under `before`, which was stricter."""
+        """The reasons whose rows are worth another attempt, because they were refused under the stricter `before`."""
         looser = {
             "private_address": self.allow_private and not before.allow_private,
             "robots": self.ignore_robots and not before.ignore_robots,
@@ -42,12 +41,12 @@ class Limits:
 
 
 def _least(limits: Limits) -> float:
-    """Identities from which on a picture is a placeholder."""
+    """The number of identities from which on a picture is a placeholder."""
     return limits.placeholder or float("inf")
 
 
 def strictest(several: Iterable[Limits]) -> Limits:
-    """What was refused in any of several folders was refused under limits no stricter than these."""
+    """The strictest of each limit of several folders: no photo in them was refused under a stricter one."""
     together = list(several)
     least = min(map(_least, together))
     return Limits(
@@ -61,14 +60,14 @@ def strictest(several: Iterable[Limits]) -> Limits:
 
 
 def read(data: Path) -> Limits:
-    """Those of the latest run in a data folder. Raises InputError for a file that is none of ours."""
+    """The limits of the latest run in a data folder. Raises InputError for a file with other content."""
     path = data / NAME
     try:
         known: Any = json.loads(path.read_text(encoding="utf-8"))
         if {name: type(value) for name, value in known.items()} != {
             one.name: type(one.default) for one in fields(Limits)
         }:
-            raise ValueError("other options, or other kinds of values")
+            raise ValueError("it has other options, or other types of values")
         return Limits(**known)
     except FileNotFoundError:
         return Limits()
@@ -77,6 +76,6 @@ def read(data: Path) -> Limits:
 
 
 def write(limits: Limits, data: Path, scratch: Path) -> None:
-    """Keep them for later runs."""
+    """Store the limits for later runs."""
     (scratch / NAME).write_text(json.dumps(asdict(limits), indent=2) + "\n", encoding="utf-8")
     (scratch / NAME).replace(data / NAME)

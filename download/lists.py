@@ -24,9 +24,9 @@ from visavis.options import Count
 REASONS: dict[str, str] = {
     "wrong_fields": "not the nine fields `id url left top right bottom pose score curation`, or too long a line",
     "bad_encoding": "an address that is not ASCII or UTF-8",
-    "bad_id": "the id is no whole number of at most 18 digits",
-    "bad_url": "no http or https address",
-    "bad_number": "a coordinate, the pose, the score or the curation is no finite number",
+    "bad_id": "the id is not a whole number of at most 18 digits",
+    "bad_url": "not an http or https address",
+    "bad_number": "a coordinate, the pose, the score or the curation is not a finite number",
     "empty_box": "the box has no width or no height, or is upside down",
     "repeated_id": "the identity has this id already",
     "not_curated": "left out by --curated",
@@ -43,18 +43,18 @@ _TEXT_KEPT = 1000
 
 @dataclass
 class Options:
-    """The VGG Face list → labels.csv and labels_rejected.csv. Each line that is read ends in one of the two."""
+    """The VGG Face list → labels.csv and labels_rejected.csv. Each line of the list goes into one of the two."""
 
     source: Positional[str] = sources.OFFICIAL
-    """The list: an archive (.tar.gz), a folder that is searched through for .txt, one .txt, or an http(s)
-    address of an archive, which is kept in the data folder and gone on with where it broke off."""
+    """The list: an archive (.tar.gz), a folder that is searched for .txt files, one .txt file, or the http(s)
+    address of an archive, which is kept in the data folder; a broken download is continued."""
     data: Path = Path("data")
     """The data folder; the two tables are replaced."""
     identities: str | None = None
     """Whose lists to read: a number (the first so many), names with commas between them, or @FILE with a
     name a line. All by default."""
     per_identity: Count | None = None
-    """At most so many labels an identity, the first ones that the other options leave."""
+    """At most this many labels per identity, the first ones that the other options leave."""
     curated: bool = False
     """Only lines that are part of the curated dataset (about four in ten)."""
     min_score: float | None = None
@@ -113,16 +113,16 @@ def parse(line: bytes) -> Label:
 def run(options: Options) -> int:
     """Write the two tables into `options.data`; return the exit status.
 
-    Raises InputError where the source cannot be read, holds no list, or lacks an identity asked for.
+    Raises InputError if the source cannot be read, holds no list, or lacks a requested identity.
     """
     first, wanted = _identities(options.identities)
     left_out = _filters(options)
     files = sources.lists(options.source, options.data)
-    head = next(files, None)  # a source that cannot be read ends here, before anything is written
+    head = next(files, None)  # raises for a source that cannot be read, before anything is written
     if head is None:
         raise InputError(f"{options.source} holds no list: no .txt file in it")
     counts: Counter[str] = Counter()
-    known: dict[str, array[int]] = {}  # the ids of each identity that is done with
+    known: dict[str, array[int]] = {}  # the ids of each finished identity
     kept: Counter[str] = Counter()
     seen: set[str] = set()
     others: set[str] = set()
@@ -149,7 +149,7 @@ def run(options: Options) -> int:
                         label = parse(line)
                         if int(label.id) in ids:
                             raise Rejected("repeated_id")
-                        ids.add(int(label.id))  # before the filters: they choose among labels, they change none
+                        ids.add(int(label.id))  # before the filters, so that they do not affect which ids are repeated
                         for reason, leave_out in left_out.items():
                             if leave_out(label):
                                 raise Rejected(reason)
@@ -170,7 +170,7 @@ def run(options: Options) -> int:
 
 
 def _identities(text: str | None) -> tuple[int | None, set[str] | None]:
-    """What --identities says: how many from the start, or which ones. Raises InputError."""
+    """The meaning of --identities: how many from the start, or which ones. Raises InputError."""
     if text is None:
         return None, None
     if re.fullmatch(r"[-+]?\d+", text):
@@ -190,7 +190,7 @@ def _identities(text: str | None) -> tuple[int | None, set[str] | None]:
 
 
 def _filters(options: Options) -> dict[str, Callable[[Label], bool]]:
-    """Reason -> whether a label is to be left out for it. Raises InputError for a limit that is none."""
+    """Reason -> whether it applies to a label, which is then left out. Raises InputError for an invalid limit."""
     filters: dict[str, Callable[[Label], bool]] = {}
     if options.curated:
         filters["not_curated"] = lambda label: not label.curated
@@ -215,7 +215,7 @@ def _text(line: bytes) -> str:
 
 
 def _printable(text: str) -> str:
-    """Control characters, line breaks among them, as escapes: a table has one row a line."""
+    """The text with control characters as escapes, also line breaks: a table has one row per line."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
@@ -229,4 +229,4 @@ def _report(labels: int, rejected: Counter[str], lists: int, labels_path: Path, 
         for reason, count in rejected.most_common():
             say(f"  {count:>9,}  {reason}: {REASONS[reason]}")
     if not labels:
-        say("no label is left: give less strict options, or look at the rejected lines")
+        say("no label is left; give less strict options, or look at the rejected lines")

@@ -1,4 +1,4 @@
-"""python -m download merge: what several machines fetched, each its share of the hosts, in one data folder."""
+"""python -m download merge: joins the data folders of several machines, each of which fetched a share of the hosts."""
 
 import hashlib
 import json
@@ -22,35 +22,35 @@ from visavis import images
 from visavis.errors import InputError
 from visavis.messages import say
 
-_RANK = {"failed": 1, "refused": 2, "ok": 3}  # of two rows for an image, the one that says most
+_RANK = {"failed": 1, "refused": 2, "ok": 3}  # of two rows for an image, the higher one wins
 
 
 @dataclass
 class Options:
-    """Join the downloads.csv and the photos of other data folders, as --shard makes them, into one.
+    """Join the downloads.csv and the photos of several data folders, as made with --shard, into one.
 
-    Stop it at any moment and start it again; the other folders stay as they are.
+    You can stop it at any moment and start it again; the other folders are not changed.
     """
 
     source: Positional[tuple[Path, ...]]
     """The other data folders."""
     data: Path = Path("data")
-    """The data folder that takes all; what it has already stays."""
+    """The data folder that receives everything; what it already has stays."""
     placeholder: int = 10
-    """The same picture under at least so many identities is a placeholder, and refused; 0 lets all pass."""
+    """The same picture under at least this many identities is a placeholder, and refused; 0 accepts all."""
 
 
 def run(options: Options) -> int:
-    """Copy the photos, then replace the table; return the exit status: 3 where a photo is missing or has changed.
+    """Copy the photos, then replace the table. Returns the exit status: 3 if a photo is missing or has changed.
 
     Raises InputError for a folder without a table, another run on the data folder, a full disk.
     """
     if not options.source:
-        raise InputError("name the data folders to join")
+        raise InputError("give the data folders to join")
     for folder in options.source:
         next(tables.rows(folder / "downloads.csv"), None)
         if folder.resolve() == options.data.resolve():
-            raise InputError(f"{folder} is the data folder that takes all; name the others alone")
+            raise InputError(f"{folder} is the data folder that receives everything; give only the others")
     folders = [*([options.data] if (options.data / "downloads.csv").exists() else []), *options.source]
     options.data.mkdir(parents=True, exist_ok=True)
     try:
@@ -63,12 +63,12 @@ def run(options: Options) -> int:
             report(tally, options.data, scratch)
     except OSError as error:
         raise InputError(
-            f"{error.filename or options.data}: {error.strerror or error}; mend it and start again"
+            f"{error.filename or options.data}: {error.strerror or error}; correct this and start again"
         ) from None
     except sqlite3.OperationalError as error:
-        raise InputError(f"{options.data}: {error}; make room and start again") from None
+        raise InputError(f"{options.data}: {error}; free some space and start again") from None
     for folder, count in lost.items():
-        say(f"{count:,} photos of {folder} are not there or not what its table says: left out, to be fetched anew")
+        say(f"{count:,} photos of {folder} are missing or differ from its table: left out, and to be fetched again")
     return 3 if lost else 0
 
 
@@ -127,7 +127,7 @@ def _rank(row: tables.Row, path: Path) -> int:
 
 
 def _brought(source: Path, photos: Photos, row: tables.Row) -> bool:
-    """Whether the row's photo is in images/ now, with the bytes that the row says."""
+    """Whether the row's photo is in images/ now, with the row's hash."""
     try:
         body = (source / row["path"]).read_bytes()
     except FileNotFoundError:

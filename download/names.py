@@ -9,7 +9,7 @@ _LONGEST = 100
 
 
 def folder_name(name: str) -> str:
-    """`name` where that is safe; else the bytes that are not become `=` and two hexadecimal digits.
+    """`name` if that is safe; otherwise with each unsafe byte replaced by `=` and two hexadecimal digits.
 
     Never empty, hidden, `.`, `..`, a path, a device on Windows, or longer than 100 characters (a
     long name ends with a part of its SHA-256). Different names have different folder names.
@@ -23,6 +23,6 @@ def folder_name(name: str) -> str:
     if text.endswith("."):
         text = text[:-1] + "=2E"
     if len(text) > _LONGEST:
-        # "=-" stands in no other name: there an "=" comes with two digits, or alone.
+        # "=-" occurs in no other name, where "=" is followed by two digits, or stands alone.
         text = text[: _LONGEST - 34] + "=-" + hashlib.sha256(data).hexdigest()[:32]
     return text

@@ -1,4 +1,4 @@
-"""The photos on disk: each has its name only when it is whole, and no other file stays."""
+"""The photos on disk: each gets its name only once it is complete, and no other file remains."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ class Photos:
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def save(self, image_id: str, extension: str, data: bytes) -> str:
-        """Write the photo; return its path in the data folder."""
+        """Write the photo; returns its path in the data folder."""
         name = f"{image_id}{extension}"
         path, temporary = self.folder / name, self._partial / str(os.getpid())
         for folder in (self._partial, path.parent):
@@ -42,7 +42,7 @@ class Photos:
         return f"{self.folder.name}/{name}"
 
     def kept(self, image_ids: Iterable[str]) -> bytes:
-        """The photo of one of these images that a killed run had in place, but not yet in the table; else no bytes."""
+        """The photo of one of these images that a killed run saved, but did not record; otherwise no bytes."""
         for image_id in image_ids:
             if image_id.partition("/")[0] in self._old:
                 for extension in images.EXTENSIONS.values():
@@ -51,6 +51,6 @@ class Photos:
         return b""
 
     def remove(self, image_id: str) -> None:
-        """Take the image's photo away, whatever its format."""
+        """Remove the image's photo, whatever its format."""
         for extension in images.EXTENSIONS.values():
             (self.folder / f"{image_id}{extension}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Pictures that stand for a missing one: the same bytes under many identities, found at the end of a run."""
+"""Placeholders for missing pictures: the same bytes under many identities, found at the end of a run."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ REASON = "placeholder"
 
 @dataclass(frozen=True)
 class Placeholder:
-    """One picture: its SHA-256, how many photos it came for, under how many identities."""
+    """A picture, by its SHA-256, with the number of photos and of identities for which it came."""
 
     sha256: str
     photos: int
@@ -25,7 +25,7 @@ class Placeholder:
 
 
 def find(downloads: Path, scratch: Path, least: int) -> list[Placeholder]:
-    """Pictures that came for at least `least` identities, the commonest first. Works on disk, in flat memory."""
+    """Pictures that came for at least `least` identities, the commonest first. Works on disk, in constant memory."""
     with closing(sqlite3.connect(scratch / "placeholders", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
@@ -42,9 +42,9 @@ def find(downloads: Path, scratch: Path, least: int) -> list[Placeholder]:
 
 
 def mark(data: Path, scratch: Path, least: int, tally: Tally) -> list[Placeholder]:
-    """Refuse the placeholders in downloads.csv and take their photos away; return what they are.
+    """Refuse the placeholders in downloads.csv and remove their photos; returns the placeholders.
 
-    least: identities. The table is replaced before a file goes: killed in between, the next run does the rest.
+    least: identities. The table is replaced before files are removed: after a kill in between, the next run goes on.
     """
     downloads = data / "downloads.csv"
     found = find(downloads, scratch, least)

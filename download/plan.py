@@ -1,7 +1,6 @@
-"""What is still to be fetched: labels.csv beside downloads.csv, gathered by host.
+"""What is still to be fetched: labels.csv without what downloads.csv has, grouped by host.
 
-It is worked out in a scratch database in the data folder, so that memory stays flat however long the
-list is; each run makes it anew.
+Each run computes it in a scratch database in the data folder, so that memory is constant however long the list is.
 """
 
 import hashlib
@@ -20,15 +19,14 @@ from visavis.errors import InputError
 
 _HOST = re.compile(r"https?://([A-Za-z0-9._\-]+)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\\\x00-\x1f:]|(?:^|/)(?:[./]|$)|//")
-_BATCH = 16  # read at once of a host; many hosts may wait, put aside
+_BATCH = 16  # jobs of a host that are read at once, few because many hosts may wait
 
 
 class Plan:
-    """What labels.csv asks for, less what downloads.csv has.
+    """What labels.csv names without what downloads.csv has. Use as a context manager.
 
-    data: the data folder. scratch: an empty folder for the database. shard: (which, of how many) shares of
-    the hosts, from 1. again: reasons whose rows are dropped first, for an image without a row is one to be
-    fetched. Use as a context manager. Raises InputError.
+    data: the data folder. scratch: an empty folder for the database. shard: (which, of how many) shares of the hosts,
+    from 1. again: reasons whose rows are dropped first, so that their images are fetched again. Raises InputError.
     """
 
     def __init__(
@@ -36,7 +34,7 @@ class Plan:
     ) -> None:
         self.tally = Tally()
         self.answered: list[tuple[dict[str, str], list[str]]] = []
-        """(row, image_ids): images whose address was fetched for another image before."""
+        """(row, image_ids): images whose address was already fetched for another image."""
         self._data = data
         self._scratch = scratch
         self._database = sqlite3.connect(scratch / "plan", check_same_thread=False, isolation_level=None)
@@ -62,13 +60,13 @@ class Plan:
         self.close()
 
     def close(self) -> None:
-        """Let go of the scratch database."""
+        """Close the scratch database."""
         self._database.close()
 
     def hosts(self) -> Iterator[tuple[str, Iterator[Job]]]:
-        """Each host with its jobs, read as they are asked for; hosts with the most jobs first, for they take longest.
+        """Each host with its jobs, which are read lazily; hosts with the most jobs first, because they take longest.
 
-        Not to be read by two threads at once.
+        Must not be read by two threads at once.
         """
         query = "SELECT host, min(id), max(id) FROM jobs GROUP BY host ORDER BY count(*) DESC"
         for host, first, last in self._database.execute(query):
@@ -95,7 +93,7 @@ class Plan:
                 image_id, url = row["image_id"], row["url"].partition("#")[0]
                 if not is_safe(image_id):
                     raise InputError(
-                        f"{path} row {rows + 1}: image_id {image_id!r} cannot be a file's name; mend or drop it"
+                        f"{path} row {rows + 1}: image_id {image_id!r} cannot be a file's name; correct or remove it"
                     )
                 host = host_of(url)
                 if in_shard(host, shard):
@@ -124,7 +122,7 @@ class Plan:
                 self.tally.note(row, found[0])
 
     def _gather(self) -> None:
-        """Make one job of each address; set those aside whose answer is there, under another image."""
+        """Make one job of each address, except those that were already fetched for another image."""
         self._database.execute("CREATE TABLE lost (url TEXT PRIMARY KEY)")
         groups = """
             SELECT host, url, group_concat(image_id, char(10)) FILTER (WHERE done = 0) AS image_ids,
@@ -134,7 +132,7 @@ class Plan:
         answers = self._database.execute(
             f"SELECT url, image_ids, answer FROM ({groups}) WHERE image_ids IS NOT NULL AND answer IS NOT NULL"
         )
-        wanted = {answer: (url, image_ids) for url, image_ids, answer in answers}  # few: rows that a list gained later
+        wanted = {answer: (url, image_ids) for url, image_ids, answer in answers}  # few: rows added to the list later
         for row in tables.rows(self._data / "downloads.csv") if wanted else ():
             url, image_ids = wanted.pop(row["image_id"], (None, ""))
             if url is None:
@@ -143,7 +141,7 @@ class Plan:
                 self._database.execute("INSERT INTO lost VALUES (?)", (url,))
             else:
                 self.answered.append((row, sorted(image_ids.split("\n"))))
-        # In the order of hosts: `_jobs` reads a host's from its first to its last.
+        # Ordered by host, because `_jobs` reads a host's jobs from its first id to its last.
         self._database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, host TEXT, url TEXT, image_ids TEXT)")
         self._database.execute(
             f"INSERT INTO jobs SELECT NULL, host, url, image_ids FROM ({groups}) WHERE image_ids IS NOT NULL "
@@ -152,22 +150,22 @@ class Plan:
 
 
 def host_of(url: str) -> str:
-    """The host's name in an address, in lower case, without the dot of the root; empty where it has none."""
+    """The host's name in an address, in lower case, without the root's dot; empty if there is none."""
     if found := _HOST.match(url):
         return found[1].lower().rstrip(".")
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:  # no address at all: the client will say so
+    except ValueError:  # not a valid address, which the client will report
         return ""
 
 
 def is_safe(image_id: str) -> bool:
-    """Whether it may be a file's name: in its folder, not hidden, and the same file on every system."""
+    """Whether it may be a file's path: inside the folder, not hidden, and the same file on every system."""
     return bool(image_id) and not _UNSAFE.search(image_id)
 
 
 def in_shard(host: str, shard: tuple[int, int]) -> bool:
-    """Whether the host belongs to this share. The same on every machine and for every list."""
+    """Whether the host belongs to this share, which is the same on every machine and for every list."""
     which, of = shard
     return (
         of == 1 or int.from_bytes(hashlib.sha256(host.encode("utf-8", "surrogatepass")).digest()[:8]) % of == which - 1
@@ -180,7 +178,7 @@ def shard_named(text: str | None) -> tuple[int, int]:
         return 1, 1
     found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise InputError(f"--shard {text}: give which share of how many, such as 3/8 (from 1/8 to 8/8)")
+        raise InputError(f"--shard {text}: give the number of the share and of all shares, such as 3/8 (1/8 to 8/8)")
     return int(found[1]), int(found[2])
 
 

@@ -1,4 +1,4 @@
-"""Why an image is not there: the closed list of downloads.csv, and the exception that carries one of it."""
+"""The reasons for which an image is missing, as in downloads.csv, and the exception that carries one."""
 
 REASONS: dict[str, tuple[str, str]] = {
     "timeout": ("failed", "no answer, or not the whole of it, in the time allowed"),
@@ -6,12 +6,12 @@ REASONS: dict[str, tuple[str, str]] = {
     "connect": ("failed", "no connection to the host"),
     "protocol": ("failed", "the server closed early or did not speak proper HTTP"),
     "truncated": ("failed", "fewer bytes than announced, or a picture that does not decode to its end"),
-    "http_408": ("failed", "HTTP status 408, the server was tired of waiting"),
+    "http_408": ("failed", "HTTP status 408, the server did not wait any longer"),
     "http_429": ("failed", "HTTP status 429, too many requests"),
-    "http_5xx": ("failed", "HTTP status 500 to 599, the server's trouble"),
+    "http_5xx": ("failed", "HTTP status 500 to 599, an error of the server"),
     "robots_unreachable": (
         "failed",
-        "the host's robots.txt could not be read, so nothing may be asked of it (RFC 9309)",
+        "the host's robots.txt could not be read, so nothing may be fetched from it (RFC 9309)",
     ),
     "retry_later": ("failed", "the host asked for a longer pause (Retry-After) than a run waits"),
     "http_403": ("refused", "HTTP status 403, forbidden"),
@@ -20,17 +20,17 @@ REASONS: dict[str, tuple[str, str]] = {
     "http_4xx": ("refused", "another HTTP status from 400 to 499"),
     "http_other": ("refused", "an HTTP status that is neither 200 nor an error, such as 204 or 304"),
     "too_many_redirects": ("refused", "more than five redirects, or a circle of them"),
-    "bad_url": ("refused", "no http or https address, in the list or in a redirect"),
+    "bad_url": ("refused", "not an http or https address, in the list or in a redirect"),
     "robots": ("refused", "robots.txt forbids it, or X-Robots-Tag says noai or noimageai"),
     "private_address": ("refused", "the host is on a private, local or reserved address"),
     "tls": ("refused", "the server's certificate could not be verified, or TLS failed"),
     "empty": ("refused", "an answer without a single byte"),
     "not_image": (
         "refused",
-        "the bytes are no JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF, whatever their name",
+        "the bytes are not a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF, whatever their name",
     ),
     "too_large": ("refused", "more bytes or more pixels than the limit"),
-    "placeholder": ("refused", "the same bytes came for many identities: a picture that stands for a missing one"),
+    "placeholder": ("refused", "the same bytes came for many identities: a placeholder for a missing picture"),
 }
 """Each reason's status and meaning; the closed list of downloads.csv, explained in docs/reasons.md.
 
@@ -40,10 +40,10 @@ REASONS: dict[str, tuple[str, str]] = {
 
 
 class Failure(Exception):
-    """A GET that came to nothing; `reason` is a key of `REASONS`.
+    """A GET that failed; `reason` is a key of `REASONS`.
 
-    whole_host: any other address of the host would have come to the same (no such name, no connection).
-    retry_after: seconds that the server asked to be left alone for.
+    whole_host: whether every other address of the host would fail as well (no such name, no connection).
+    retry_after: seconds for which the server asked to be left alone.
     """
 
     def __init__(

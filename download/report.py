@@ -21,20 +21,20 @@ ADVICE: dict[str, str] = {
     "truncated": "the line may be bad, or a proxy cuts answers off: `--retry truncated`",
     "http_403": "the sites do not want this: --contact with an address of yours may help them to say why",
     "http_404": "the photos are gone from there: nothing to be done",
-    "http_410": "the photos are gone from there: nothing to be done",
-    "not_image": "look at one in a browser: a page of your own network (a log-in, a filter) may stand before them",
+    "http_410": "the photos are no longer there: nothing can be done",
+    "not_image": "look at one in a browser: your own network may show a page instead (a log-in, a filter)",
     "private_address": "if the servers are yours, give --allow-private; else a filter or log-in page answers for them",
-    "robots": "the sites ask programs not to fetch these; --ignore-robots fetches them all the same",
+    "robots": "the sites ask programs not to fetch these; --ignore-robots fetches them anyway",
     "robots_unreachable": "the sites' robots.txt cannot be read, so they are left alone: `--retry failed` tomorrow",
-    "tls": "check the clock; if a proxy of yours opens TLS, name its certificate in SSL_CERT_FILE, or give --insecure",
+    "tls": "check the clock; if your proxy intercepts TLS, set SSL_CERT_FILE to its certificate, or give --insecure",
     "too_large": "a larger --max-bytes or --max-pixels fetches them",
     "retry_later": "the hosts asked for a longer pause: `--retry retry_later` tomorrow",
-    "placeholder": "a picture that says `not available`: the photos are gone from there",
+    "placeholder": "a picture that says `not available`: the photos are no longer there",
 }
 
 
 def report(tally: Tally, data: Path, scratch: Path) -> None:
-    """Say what became of it all, and draw it into the data folder."""
+    """Report the outcomes, and draw a chart of them into the data folder."""
     for line in table(tally) + advice(tally):
         say(line)
     if tally.outcomes.total():
@@ -44,16 +44,16 @@ def report(tally: Tally, data: Path, scratch: Path) -> None:
 
 
 def table(tally: Tally) -> list[str]:
-    """A line an outcome, the most frequent first; they add up to the images asked for unless the run was stopped."""
+    """One line per outcome, the most frequent first; they add up to all images unless the run was stopped."""
     lines = []
     for outcome, count in (+tally.outcomes).most_common():
         status, meaning = REASONS.get(outcome, ("ok", "the photo is in images/"))
         lines.append(f"{count:>9,}  {outcome:<18} {status:<8} {meaning}; e.g. {tally.examples[outcome]}")
-    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images asked for"]
+    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images"]
 
 
 def advice(tally: Tally) -> list[str]:
-    """What to do where most of what is missing has one reason, or where one reason has one host."""
+    """What to do if most missing images have the same reason, or if most with one reason have the same host."""
     missing = tally.outcomes.total() - tally.outcomes["ok"]
     lines = []
     for reason, count in (+tally.outcomes).most_common():
@@ -62,7 +62,7 @@ def advice(tally: Tally) -> list[str]:
         host = tally.foremost(reason)
         if count * 2 >= missing:
             lines.append(
-                f"most of what is missing is `{reason}`{f', mostly from {host}' if host else ''}: {ADVICE[reason]}"
+                f"most of the missing images are `{reason}`{f', mostly from {host}' if host else ''}: {ADVICE[reason]}"
             )
         elif host:
             lines.append(f"most of the `{reason}` are from {host}: {ADVICE[reason]}")
@@ -70,7 +70,7 @@ def advice(tally: Tally) -> list[str]:
 
 
 def chart(tally: Tally, path: Path) -> None:
-    """Draw the outcomes as bars into a small PNG."""
+    """Draw the outcomes as bars into a PNG."""
     from matplotlib.figure import Figure
 
     counts = (+tally.outcomes).most_common()[::-1]

@@ -1,4 +1,4 @@
-"""robots.txt, read once a host and obeyed (RFC 9309, by protego), and the X-Robots-Tag of an answer."""
+"""robots.txt, read once per host (RFC 9309, with protego), and the X-Robots-Tag of a response."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from protego import Protego
 from download.reasons import Failure
 
 AGENT = "visavis"
-"""The name that robots.txt may address us by."""
+"""Our name in robots.txt."""
 
 MAX_BYTES = 512 * 1024  # RFC 9309, section 2.5: at least 500 KiB are to be read
 _KEPT_TEXT = 4_000_000  # characters of rules that are kept parsed; hosts met longest ago are forgotten first
@@ -22,7 +22,7 @@ _NO_AI = {"noai", "noimageai"}
 
 @dataclass
 class _Entry:
-    """What is known of one origin. `rules` is None where all is allowed."""
+    """What is known of one origin. `rules` is None if everything is allowed."""
 
     known: asyncio.Event = field(default_factory=asyncio.Event)
     rules: Protego | None = None
@@ -31,7 +31,7 @@ class _Entry:
 
 
 class Robots:
-    """Asks each origin once, whoever wants to know; all others wait for that answer.
+    """Asks each origin once; tasks that need the same answer wait for it.
 
     fetch: address -> (HTTP status, body) of a GET with redirects. Raises Failure.
     """
@@ -42,10 +42,10 @@ class Robots:
         self._text = 0
 
     async def check(self, parsed: Any) -> None:
-        """Return where the parsed address may be fetched. Raises Failure.
+        """Raise Failure unless the parsed address may be fetched.
 
-        `robots` where it may not. Where the file cannot be read for the server's own trouble nothing may be
-        asked of the host (`robots_unreachable`); where it has none, everything.
+        Its reason is `robots` if the file forbids the address, and `robots_unreachable` if the file cannot be read
+        because of an error of the server: then nothing may be fetched from the host. Without a file, everything may.
         """
         origin = f"{parsed.scheme}://{parsed.netloc.rpartition('@')[2]}"
         entry = self._entries.get(origin)
@@ -69,14 +69,14 @@ class Robots:
         except Failure as failure:
             entry.failure = _judged(failure)
         finally:
-            if entry.failure is not None:  # asked again by whoever comes next, not by those who wait
+            if entry.failure is not None:  # the next task asks again, but not those that wait
                 self._entries.pop(origin, None)
             self._text += entry.size
             self._forget()
             entry.known.set()
 
     def _forget(self) -> None:
-        """Let go of the origins met longest ago where there are too many."""
+        """Forget the oldest origins if there are too many."""
         while self._entries and (self._text > _KEPT_TEXT or len(self._entries) > _KEPT_HOSTS):
             oldest = next(iter(self._entries))
             if not self._entries[oldest].known.is_set():
@@ -86,17 +86,17 @@ class Robots:
 
 
 def _text_of(status: int, body: bytes) -> str:
-    """The rules; empty where there are none. Raises Failure where the server is in trouble."""
+    """The rules; empty if there are none. Raises Failure for an error of the server."""
     if status == 429 or status >= 500:
         raise Failure("robots_unreachable", f"HTTP status {status}", whole_host=True)
     return body[:MAX_BYTES].decode("utf-8-sig", "replace") if status == 200 else ""
 
 
 def _for_us(text: str) -> str:
-    """The rules with all agents that we are not under one name.
+    """The rules, with all other agents under one name.
 
-    Protego writes each rule down for every agent of its group: 54 kB of two thousand names and as many rules took it
-    ten seconds and 290 MB.
+    Protego stores each rule for every agent of its group: 54 kB with two thousand names and as many rules took it ten
+    seconds and 290 MB.
     """
 
     def line_for_us(line: str) -> str:
@@ -108,9 +108,9 @@ def _for_us(text: str) -> str:
 
 
 def _judged(failure: Failure) -> Failure | None:
-    """What a robots.txt that was not to be had means for the addresses of its host; None: they are free."""
+    """What a robots.txt that could not be fetched means for the addresses of its host; None: they may be fetched."""
     if failure.status == "refused":
-        return None  # circles, a refused address, bad TLS: no robots.txt here; the address itself is judged anew
+        return None  # circles, a refused address, bad TLS: there is no robots.txt; the address itself is checked again
     if failure.whole_host:
         return failure
     return Failure("robots_unreachable", str(failure), True, failure.retry_after)
@@ -122,7 +122,7 @@ def forbids_ai(values: list[str]) -> bool:
         agent = ""
         for rule in value.lower().split(","):
             name, colon, rest = rule.strip().partition(":")
-            if colon:  # `unavailable_after: date` is no agent, and its date no rule that matters here
+            if colon:  # in `unavailable_after: date` there is neither an agent nor a relevant rule
                 agent, rule = name.strip(), rest
             if agent in ("", AGENT, "*") and rule.strip() in _NO_AI:
                 return True

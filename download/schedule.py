@@ -1,7 +1,7 @@
-"""Which address next: hosts in turn, a few connections to each, and second tries when their time has come.
+"""Which address is next: hosts in turn, a few connections to each, and retries when they are due.
 
-Nobody ever waits for a host while another has work: a pause keeps the job here. A host that cannot be
-reached is put aside, tried once more later, and then given up as a whole. Nothing here waits: it is asked.
+No task waits for a host while another host has work: jobs wait here during pauses. A host that cannot be reached is put
+aside, tried once more later, and then given up as a whole. Nothing here blocks: callers ask for the next job.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 IN_A_ROW = 3
-"""So many failures to reach a host, one after the other, put it aside."""
+"""A host is put aside after this many consecutive failures to reach it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -25,7 +25,7 @@ class Job:
     attempts: int = 0
     seconds: float = 0.0
     given_up: str = ""
-    """The reason for which the whole host was given up: there is nothing to fetch."""
+    """The reason for which the whole host was given up; the job must then not be fetched."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,9 +34,9 @@ class _Host:
     unread: Iterator[Job] | None
     jobs: deque[Job] = field(default_factory=deque)
     active: int = 0
-    away: int = 0  # jobs that wait for another try
+    away: int = 0  # jobs that wait for a retry
     resume: float = 0.0  # on the schedule's clock
-    offered: bool = False  # stands in the queue of hosts with a job that may begin
+    offered: bool = False  # is in the queue of hosts with a job that may begin
     failures: int = 0  # in a row
     aside: bool = False  # was put aside, and has not been reached since
     given_up: str = ""
@@ -50,11 +50,11 @@ class _Host:
 
 
 class Schedule:
-    """Hands out each job once at a time, at most `per_host` jobs of a host at once.
+    """Hands out each job once, and at most `per_host` jobs of a host at once.
 
-    hosts: each host's name and jobs; both are read as they are needed.
-    width: so many hosts are kept ready to be taken from. aside: seconds that a host is put aside for, at
-    least, and at most where there is other work. clock: seconds that only ever grow.
+    hosts: each host's name and jobs; both are read lazily.
+    width: the number of hosts that are kept ready. aside: seconds for which a host is put aside, at least, and at most
+    while there is other work. clock: a monotonic clock in seconds.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class Schedule:
         return self._all_read and not self._hosts
 
     def take(self) -> Job | None:
-        """A job that may begin now; None where there is none, until one ends or `next_time` has come.
+        """A job that may begin now, or None; then another may be there when a job ends or at `next_time`.
 
-        Every job taken must be given to `finish` or `again`.
+        Every job must be returned to `finish` or `again`.
         """
         self._open_more()
         self._wake()
@@ -101,7 +101,7 @@ class Schedule:
         return None
 
     def next_time(self) -> float | None:
-        """Seconds until something that was put off may be taken; None where nothing is."""
+        """Seconds until a postponed job may be taken; None if there is none."""
         times = [self._later[0][0]] if self._later else []
         if self._put_aside:
             soft, hard, _ = self._put_aside[0]
@@ -109,11 +109,11 @@ class Schedule:
         return max(0.0, min(times) - self._clock()) if times else None
 
     def finish(self, job: Job) -> None:
-        """The job is done with, one way or the other."""
+        """Mark the job as done, whatever its outcome."""
         self._release(job)
 
     def again(self, job: Job, delay: float) -> None:
-        """The job is to be handed out once more, `delay` seconds from now."""
+        """Hand the job out again in `delay` seconds."""
         host = self._hosts[job.host]
         if delay > 0:
             host.away += 1
@@ -123,20 +123,20 @@ class Schedule:
         self._release(job)
 
     def pause(self, name: str, seconds: float) -> None:
-        """Begin no job of the host for so long."""
+        """Begin no job of the host for that long."""
         host = self._hosts[name]
         host.resume = max(host.resume, self._clock() + seconds)
         heapq.heappush(self._later, (host.resume, next(self._number), host))
 
     def reached(self, name: str) -> None:
-        """The host has answered: it is none of those that are put aside."""
+        """Note that the host has answered, so that it is no longer put aside."""
         host = self._hosts[name]
         if host.failures or host.aside:
             host.failures, host.aside = 0, False
             self._offer(host)
 
     def unreachable(self, name: str, reason: str) -> str:
-        """The host could not be resolved or connected. Returns what follows for its jobs.
+        """Note that the host could not be resolved or connected to. Returns the consequence for its jobs.
 
         `counted`: nothing yet. `aside`: the host is put aside; its job goes back with `again(job, 0)`.
         `given_up`: it was put aside before; all its jobs are handed out with `given_up` set, not to be fetched.
@@ -187,7 +187,7 @@ class Schedule:
             del self._hosts[host.name]
 
     def _wake(self) -> None:
-        """Bring back what was put off until now; what was put aside earlier too, where nothing else is left to do."""
+        """Bring back what is due; and hosts that were put aside sooner, if nothing else is left to do."""
         now = self._clock()
         while self._later and self._later[0][0] <= now:
             what = heapq.heappop(self._later)[2]
@@ -198,7 +198,7 @@ class Schedule:
             self._offer(host)
         while self._put_aside and (self._put_aside[0][1] <= now or (self._idle() and self._put_aside[0][0] <= now)):
             _, until, host = self._put_aside.popleft()
-            if host.resume == until:  # else it asked to be left alone for longer
+            if host.resume == until:  # otherwise it asked for a longer pause
                 host.resume = now
             self._offer(host)
 
@@ -206,7 +206,7 @@ class Schedule:
         return self._all_read and not self._ready
 
     def _offer(self, host: _Host) -> None:
-        """Queue the host up where it may have a job begun. One that was put aside has to show itself first."""
+        """Queue the host if one of its jobs may begin. One that was put aside must first answer a single job."""
         most = 1 if host.aside and not host.given_up else self._per_host
         if not host.offered and host.active < most and host.resume <= self._clock() and host.has_jobs():
             host.offered = True

@@ -1,4 +1,4 @@
-"""A folder for what a run works with and nobody else needs: it is emptied by the next run, however this one ends."""
+"""A folder for a run's temporary files, which the next run empties, however this one ends."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ NAME = ".download"
 
 @contextlib.contextmanager
 def alone_in(data: Path) -> Iterator[Path]:
-    """Keep other runs off the data folder; yield an empty scratch folder in it. Raises InputError.
+    """Lock the data folder against other runs, and yield an empty scratch folder in it. Raises InputError.
 
-    The system lets go of the lock when the process ends, however it ends.
+    The system releases the lock when the process ends, however it ends.
     """
     with (data / f"{NAME}.lock").open("a+") as file:
         if not lock(file):
             file.seek(0)
-            raise InputError(f"another run downloads into {data} (process {file.read().strip() or '?'})")
+            raise InputError(f"another run is downloading into {data} (process {file.read().strip() or '?'})")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -36,8 +36,8 @@ def alone_in(data: Path) -> Iterator[Path]:
 
 
 def _make_empty(scratch: Path) -> None:
-    """Make the folder anew. What a killed run started may still put a photo there, until it notices: so try again, for
-    ten seconds at most. Raises FileExistsError."""
+    """Make an empty folder. The processes of a killed run may still save a photo there until they notice, so this tries
+    again for up to ten seconds. Raises FileExistsError."""
     for left in range(200, -1, -1):
         shutil.rmtree(scratch, ignore_errors=True)
         try:
@@ -50,6 +50,6 @@ def _make_empty(scratch: Path) -> None:
 
 
 def rewrite(path: Path, rows: Iterable[tables.Row], scratch: Path) -> None:
-    """Replace a table, by way of the scratch folder: what was there stays until all is written."""
+    """Replace a table by way of the scratch folder, so that the old one stays until the new one is complete."""
     tables.write(scratch / path.name, rows)
     os.replace(scratch / path.name, path)

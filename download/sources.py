@@ -1,6 +1,6 @@
-"""Where lists come from: an archive, a folder, one file or an address → named streams of lines.
+"""Opens the source of lists, an archive, a folder, one file or an address, as named streams of lines.
 
-What a line means is `lists.py`'s matter.
+`lists.py` parses the lines.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ from visavis.messages import say
 OFFICIAL = "https://www.robots.ox.ac.uk/~vgg/data/vgg_face/vgg_face_dataset.tar.gz"
 
 MAX_LINE = 65536
-"""Bytes; what goes on for longer is given back cut, without a line break."""
+"""In bytes. A longer line is cut, and has no line break."""
 
 _TRIES = 5
 
 
 @dataclass(frozen=True)
 class ListFile:
-    """One list: its name in the source, and its lines while it is its turn."""
+    """One list: its name in the source, and its lines, which must be read before the next list."""
 
     name: str
     stream: IO[bytes]
@@ -47,7 +47,7 @@ class ListFile:
 
     @property
     def identity(self) -> str:
-        """Whose photos it lists: the name without folders and `.txt`."""
+        """The identity whose photos it lists: its name without folders and `.txt`."""
         return PurePosixPath(self.name).name[: -len(".txt")]
 
     def lines(self) -> Iterator[bytes]:
@@ -63,9 +63,8 @@ class ListFile:
 def lists(source: str, data: Path) -> Iterator[ListFile]:
     """Yield every list of `source`, in a stable order; read one before the next.
 
-    source: an archive (`.tar.gz` or another that tarfile opens), a folder that is searched through,
-    one `.txt`, or an http(s) address of an archive, which is kept in `data`.
-    Raises InputError where it cannot be read.
+    source: an archive (`.tar.gz` or another that tarfile opens), a folder that is searched, one `.txt`, or the
+    http(s) address of an archive, which is kept in `data`. Raises InputError if it cannot be read.
     """
     if source.lower().startswith(("http://", "https://")):
         source = str(fetched(source, data))
@@ -81,14 +80,14 @@ def lists(source: str, data: Path) -> Iterator[ListFile]:
 
 
 def fetched(url: str, data: Path) -> Path:
-    """The file at an http(s) address, in `data`; what a broken run has left of it is gone on with.
+    """The file at an http(s) address, in `data`; a partial download by an earlier run is continued.
 
-    Raises InputError where it cannot be had.
+    Raises InputError if it cannot be downloaded.
     """
     end = names.folder_name(PurePosixPath(urlsplit(url).path).name or "list")
     path = data / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{end}"  # one name for each address
     if path.exists():
-        say(f"{url} is here already: {path} (delete it to fetch it anew)")
+        say(f"{url} is here already: {path} (delete it to fetch it again)")
         return path
     data.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
@@ -98,15 +97,15 @@ def fetched(url: str, data: Path) -> Path:
         _validator(partial).unlink(missing_ok=True)
         return path
     except Failure as failure:
-        kept = f"; {_size(partial):,} bytes are kept, start again to go on" if _size(partial) else ""
+        kept = f"; {_size(partial):,} bytes are kept, start again to continue" if _size(partial) else ""
         raise InputError(f"{url} was not downloaded: {failure}{kept}") from None
     except OSError as error:
         raise InputError(f"{partial} cannot be written: {error.strerror}") from None
 
 
 async def _fetch(url: str, partial: Path) -> None:
-    """Fetch the whole to `partial`, in a few tries. Raises Failure."""
-    # The user named this host: it may be a private one. Where it redirects to may not.
+    """Fetch the whole file to `partial`, in a few attempts. Raises Failure."""
+    # The user named this host, so it may be private; the targets of redirects may not.
     async with Client(timeout=30, allow=_networks_of(url), proxies=proxies_from_environment()) as client:
         for attempt in range(_TRIES):
             before = _size(partial)
@@ -119,7 +118,7 @@ async def _fetch(url: str, partial: Path) -> None:
 
 
 async def _fetch_rest(client: Client, url: str, partial: Path) -> None:
-    """Add to `partial` what is missing. Raises Failure where it is still not whole, or not to be had."""
+    """Append what is missing to `partial`. Raises Failure if that does not complete it."""
     have = _size(partial)
     validator = _validator(partial)
     headers = {}
@@ -135,7 +134,7 @@ async def _fetch_rest(client: Client, url: str, partial: Path) -> None:
             raise Failure("protocol", "the server sent another part than was asked for")
         if response.status == 416:
             partial.unlink(missing_ok=True)
-            raise Failure("protocol", "the server has less than there is here; starting anew")
+            raise Failure("protocol", "the server's file is shorter than what is here; starting again")
         if response.status not in (200, 206):
             raise Failure(reason_of(response.status))
         if response.status == 200:
@@ -160,13 +159,13 @@ def _networks_of(url: str) -> list[address.Network]:
     try:
         parsed = parse_url(url)
         found = address.lookup(str(parsed.host).strip("[]"), parsed.port or 80)
-    except (OSError, ValueError, HTTPError):  # no such host, no address: the download will say so
+    except (OSError, ValueError, HTTPError):  # the download will report the error
         return []
     return [ip_network(ip.partition("%")[0]) for ip in found]
 
 
 def _validator(partial: Path) -> Path:
-    """Where the server's mark for the version of the file that `partial` belongs to is kept."""
+    """The file that stores the server's validator (ETag) of the version to which `partial` belongs."""
     return partial.with_suffix(".version")
 
 
@@ -176,7 +175,7 @@ def _size(path: Path) -> int:
 
 def _is_list(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.suffix.lower() == ".txt" and not path.name.startswith("._")  # macOS puts those beside files
+    return path.suffix.lower() == ".txt" and not path.name.startswith("._")  # macOS adds these beside files
 
 
 def _folder(folder: Path) -> Iterator[ListFile]:
@@ -191,7 +190,7 @@ def _file(path: Path, name: str) -> Iterator[ListFile]:
 
 
 def _archive(path: Path) -> Iterator[ListFile]:
-    """Regular files of the archive, read in the order they stand in; nothing is ever unpacked to disk."""
+    """Regular files of the archive, in its order; nothing is unpacked to disk."""
     with _read(path), tarfile.open(path, "r:*") as archive:
         for member in archive:
             stream = archive.extractfile(member) if member.isreg() and _is_list(member.name) else None
@@ -201,10 +200,10 @@ def _archive(path: Path) -> Iterator[ListFile]:
 
 @contextmanager
 def _read(path: Path) -> Iterator[None]:
-    """Translate what reading a broken file or archive raises."""
+    """Translate the errors of reading a broken file or archive."""
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is no list archive, or is damaged ({error}); delete it and get it anew") from None
+        raise InputError(f"{path} is not an archive, or is damaged ({error}); delete it and get it again") from None
     except OSError as error:  # bzip2 has no error of its own
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None

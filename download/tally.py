@@ -1,4 +1,4 @@
-"""How many images came to what: counts by reason, an example of each, and the host that most came from."""
+"""Counts of outcomes: by reason, with an example of each, and the host that caused most of them."""
 
 from collections import Counter
 from typing import Any
@@ -11,9 +11,9 @@ class Tally:
 
     def __init__(self) -> None:
         self.total = 0
-        """Images that are asked for."""
+        """The number of images that labels.csv names."""
         self.outcomes: Counter[str] = Counter()
-        """How many images have a row, by reason, or `ok`."""
+        """The number of rows by reason, or `ok`."""
         self.statuses: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self._hosts: dict[str, Counter[str]] = {}
@@ -27,11 +27,11 @@ class Tally:
         if row["reason"] and host:
             hosts = self._hosts.setdefault(outcome, Counter())
             hosts[host] += 1
-            if len(hosts) > _HOSTS_KEPT:  # Misra and Gries, 1982: what is common stays
+            if len(hosts) > _HOSTS_KEPT:  # Misra and Gries, 1982: frequent items stay
                 self._hosts[outcome] = Counter({name: count - 1 for name, count in hosts.items() if count > 1})
 
     def move(self, image_id: str, reason: str) -> None:
-        """A photo that was counted as ok has been refused after all."""
+        """Count a photo, which was counted as ok, as refused after all."""
         self.outcomes["ok"] -= 1
         self.statuses["ok"] -= 1
         self.outcomes[reason] += 1
@@ -39,7 +39,7 @@ class Tally:
         self.examples.setdefault(reason, image_id)
 
     def foremost(self, outcome: str) -> str:
-        """The host that at least half of the outcome's rows came from; empty where there is none."""
+        """The host of at least half of the outcome's rows; empty if there is none."""
         for host, count in self._hosts.get(outcome, Counter()).most_common(1):
             if count * 2 >= self.outcomes[outcome]:
                 return host

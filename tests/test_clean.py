@@ -152,7 +152,7 @@ def test_the_printed_counts_add_up(judged):
     counts = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines() if line[-1] == "%"}
     assert counts.pop("photos") == sum(counts.values()) == 16
     assert counts["kept"] == 3
-    assert "finds are taken as they are" in done.stderr  # too few photos to estimate the shift
+    assert "detections are compared as they are" in done.stderr  # too few photos to estimate the shift
     assert "Warning" not in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from clean import others
 from clean.faceless import Found
-from clean.look import Photo
+from clean.inspection import ListedPhoto
 from visavis.boxes import as_boxes
 
-PHOTO = Photo("Ann/1", Path("1.jpg"))
+PHOTO = ListedPhoto("Ann/1", Path("1.jpg"))
 LABEL = as_boxes([(100, 100, 200, 220)])
 
 
@@ -47,9 +47,9 @@ def test_no_label_no_find_no_row():
 
 
 def test_what_somebody_else_wrote_down_has_no_second_row():
-    photo = Photo("Ann/1", Path("1.jpg"), given=((300, 100, 402, 220, "train"), (400, 400, 900, 900, "ignore")))
+    photo = ListedPhoto("Ann/1", Path("1.jpg"), given=((300, 100, 402, 220, "train"), (400, 400, 900, 900, "ignore")))
     finds = found([(300, 100, 400, 220), (500, 500, 560, 570), (700, 100, 800, 220)], [0.9, 0.9, 0.9])
     rows = [(row["x1"], row["source"]) for row in others.rows(photo, LABEL, [finds])]
     assert rows == [("100.0", "list"), ("700.0", "hog")]
-    same = Photo("Ann/1", Path("1.jpg"), given=((100, 100, 200, 221, "ignore"),))
+    same = ListedPhoto("Ann/1", Path("1.jpg"), given=((100, 100, 200, 221, "ignore"),))
     assert others.rows(same, LABEL, []) == []

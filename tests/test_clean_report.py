@@ -10,7 +10,7 @@ import skimage.data
 
 from clean import report
 from clean.finders import Finder
-from clean.look import Photo, Seen
+from clean.inspection import Inspection, ListedPhoto
 from clean.verdicts import Verdict
 from visavis import images
 from visavis.evaluation.conventions import Shift
@@ -54,21 +54,21 @@ def written(folder: Path, count: int) -> Path:
     files = [folder / f"{number}.jpg" for number in range(len(pictures))]
     for file, picture in zip(files, pictures, strict=True):
         file.write_bytes(images.encode(picture))
-    looks, judged = [], []
+    inspections, judged = [], []
     for number in range(count):
         url = ("https://a.org/?a&b", "javascript:alert(1)", "")[number % 3]
         image_id = f"A/{number:05d}{EVIL if number == 8 else ''}"
-        photo = Photo(image_id, files[number % 3], boxes=((180.0, 70.0, 270.0, 180.0),), url=url)
+        photo = ListedPhoto(image_id, files[number % 3], boxes=((180.0, 70.0, 270.0, 180.0),), url=url)
         reason = (*REASONS, "")[number % 9]
         finds = {"hog": [[100.0, 100.0, 180.0, 180.0, 0.9], [10.0, 10.0, 60.0, 70.0, 0.45]]}
-        looks.append((photo, Seen(image_id, "", reason if reason == "truncated" else "", finds=finds)))
+        inspections.append((photo, Inspection(image_id, "", reason if reason == "truncated" else "", finds=finds)))
         row = {"image_id": image_id, "x1": "5", "y1": "5", "x2": "90", "y2": "90"}
         other = {"source": "hog", "use": ("train", "ignore")[number % 2]}
         faces = [row | {"source": "list", "use": "train"}, row | other] if not reason else []
         kept_for = "A/00001" if reason == "duplicate" else ""
         judged.append(Verdict(image_id, not reason, reason, EVIL if reason == "faceless" else "", faces, "", kept_for))
     path = folder / "clean" / "report.html"
-    report.write(path, looks, judged, {"hog": finder}, {"hog": Shift()}, [f"hog: {EVIL}"])
+    report.write(path, inspections, judged, {"hog": finder}, {"hog": Shift()}, [f"hog: {EVIL}"])
     return path
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clean import listing
-from clean.look import Photo
+from clean.inspection import ListedPhoto
 from clean.shelf import Shelf
 from dataset import tables
 
@@ -26,7 +26,7 @@ def test_what_is_put_there_comes_back_in_order():
 def test_an_item_costs_a_few_bytes_of_memory():
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    shelf = Shelf(Photo(f"A/{number:08d}", Path(f"images/A/{number:08d}.jpg")) for number in range(5000))
+    shelf = Shelf(ListedPhoto(f"A/{number:08d}", Path(f"images/A/{number:08d}.jpg")) for number in range(5000))
     taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert taken / len(shelf) < 100  # the file's buffer among them; the photos themselves take some 700
@@ -53,7 +53,7 @@ def test_photos_are_joined_whatever_the_order_of_the_tables(tmp_path: Path):
     found = listing.photos(tmp_path)
     first, second = (1.25, 2.0, 50.0, 60.0), (1.25, 2.0, 40.0, 60.0)
     assert list(found) == [
-        Photo("A/1", tmp_path / "images/A/1.jpg", "A", (first,), True, 0.0, "http://a.org/1", "ab"),
-        Photo("B/2", tmp_path / "images/B/2.png", "B", (first, second), False, 5.0, "http://b.org/2"),
-        Photo("N/0", tmp_path / "images/N/0.jpg"),
+        ListedPhoto("A/1", tmp_path / "images/A/1.jpg", "A", (first,), True, 0.0, "http://a.org/1", "ab"),
+        ListedPhoto("B/2", tmp_path / "images/B/2.png", "B", (first, second), False, 5.0, "http://b.org/2"),
+        ListedPhoto("N/0", tmp_path / "images/N/0.jpg"),
     ]

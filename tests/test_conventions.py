@@ -19,7 +19,7 @@ def test_the_shift_is_found_again_and_one_wrong_pair_does_not_matter():
     labels[7] += 15
     estimated = conventions.estimate([(finds[i : i + 1], labels[i : i + 1]) for i in range(40)])
     assert iou(estimated.move(finds[:1]), labels[:1])[0, 0] > 0.99
-    assert (estimated.matches, "from 40 sure finds" in str(estimated)) == (40, True)
+    assert (estimated.matches, "from 40 confident detections" in str(estimated)) == (40, True)
 
 
 def test_without_enough_clear_pairs_there_is_no_shift():
@@ -29,7 +29,7 @@ def test_without_enough_clear_pairs_there_is_no_shift():
     assert conventions.estimate(crowd * 50).matches == 0
     few = conventions.estimate([pair] * (conventions.MATCHES - 1))
     assert few == Shift(matches=19)
-    assert "taken as they are" in str(few)
+    assert "compared as they are" in str(few)
     np.testing.assert_array_equal(few.move(LABEL), LABEL)
     assert conventions.estimate([]) == Shift()
     assert Shift(wider=2.0).move(none).shape == (0, 4)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dataset import formats, tables
-from dataset.formats.labelled import Wanted
+from dataset.formats.imported import Wanted
 from dataset.photos import Photo, load_photos
 from dataset.split import Shares
 from visavis.errors import InputError
@@ -69,7 +69,7 @@ def test_a_round_trip_is_exact(folder: Path, kind: str, source: str, capsys: pyt
         if kind != "yolo":  # it has no place for these, and says so
             np.testing.assert_allclose(after[image_id].ignore, photo.ignore, atol=0.01)
             assert after[image_id].identity == photo.identity
-    lost = "no place for 2 boxes to ignore and the identities of 3 photos"
+    lost = "cannot store 2 boxes to ignore and the identities of 3 photos"
     assert (lost in capsys.readouterr().err) == (kind == "yolo")
     with pytest.raises(InputError, match="is not an empty folder"):
         formats.export(kind, photos, folder / "given")
@@ -115,7 +115,7 @@ def wider(tmp_path: Path) -> Path:
 
 def test_wider_face_with_its_flags(wider: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert formats.import_labels("wider", wider, tmp_path / "data") == (4, 3, 0)
-    assert f"1 boxes of no size are left out: {wider} row 11" in capsys.readouterr().err
+    assert f"1 boxes without an area are left out: {wider} row 11" in capsys.readouterr().err
     photos = known(tmp_path / "data")
     assert photos["0--Parade/a"].boxes.tolist() == [[10, 20, 40, 60], [50, 60, 70, 85]]
     assert photos["0--Parade/a"].ignore.tolist() == [[1, 2, 31, 32]]
@@ -188,10 +188,10 @@ BAD = {
     ("coco", '{"images": [], "annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4]}], '
      '"categories": [{"id": 1}]}'): r"annotations\[0\]: no image has the id '7'",
     ("coco", '{"images": [{"id": 7, "file_name": "a"}], "annotations": [{"image_id": 7, "category_id": 1, '
-     '"bbox": [1, "x", 3, 4]}], "categories": [{"id": 1}]}'): r"annotations\[0\]: .* are no numbers",
+     '"bbox": [1, "x", 3, 4]}], "categories": [{"id": 1}]}'): r"annotations\[0\]: .* are not numbers",
     ("wider", "a.jpg\n2\n1 2 3 4\n"): "row 1: the file ends before the 2 faces of a.jpg",
-    ("wider", "a.jpg\n1 2 3 4\n"): "row 2: '1 2 3 4' after the photo a.jpg, not how many faces it has",
-    ("wider", "a.jpg\n1\n1 2 x 4\n"): "row 3: '1 2 x 4' are no numbers",
+    ("wider", "a.jpg\n1 2 3 4\n"): "row 2: '1 2 3 4' must be the number of faces of the photo a.jpg",
+    ("wider", "a.jpg\n1\n1 2 x 4\n"): "row 3: '1 2 x 4' are not numbers",
     ("yolo", "train: images\n"): "it has no names",
     ("yolo", "train: nowhere\nnames: [face]\n"): "there is no folder or list at",
 }  # fmt: skip
@@ -218,8 +218,8 @@ def test_voc_corners_count_from_one(tmp_path: Path) -> None:
     formats.import_labels("voc", tmp_path, tmp_path / "data")
     assert known(tmp_path / "data")["a"].boxes.tolist() == [[0, 10, 50, 40]]
     path.write_text("<annotation><filename>a.jpg</filename><object><name>face</name></object></annotation>")
-    with pytest.raises(InputError, match=r"a\.xml object 1: .* are no numbers"):
+    with pytest.raises(InputError, match=r"a\.xml object 1: .* are not numbers"):
         formats.import_labels("voc", tmp_path, tmp_path / "other")
     path.write_text("<annotation>")
-    with pytest.raises(InputError, match=r"a\.xml is no XML"):
+    with pytest.raises(InputError, match=r"a\.xml cannot be read as XML"):
         formats.import_labels("voc", tmp_path, tmp_path / "other")

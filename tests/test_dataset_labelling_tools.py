@@ -9,7 +9,7 @@ from skimage import data
 from typed import typed
 
 from dataset import formats
-from dataset.formats.labelled import Wanted, around_ellipse
+from dataset.formats.imported import Wanted, around_ellipse
 from dataset.photos import load_photos
 from visavis.errors import InputError
 
@@ -85,7 +85,7 @@ def test_cvats_export_as_typed(photo: Path):
         )
     )
     done = typed("-m", "dataset", "import", photo / "export.xml", "--images", photo / "mine", "--out", photo / "out")
-    assert (done.returncode, done.stderr.count("labels of 256 x 200 pixels for a photo of 512 x 400")) == (0, 1)
+    assert (done.returncode, done.stderr.count("labels for 256 x 200 pixels, and the photo has 512 x 400")) == (0, 1)
     assert "2 photos with 1 faces" in done.stderr and "boxes of other classes are left out: car (1)" in done.stderr
     assert "2 kinds of shapes are left out: points (1); tag (1)" in done.stderr
     found = {one.image_id: one.boxes.tolist() for one in load_photos(photo / "out")}
@@ -95,13 +95,13 @@ def test_cvats_export_as_typed(photo: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (cvat(image(BOX.replace('xbr="272.00"', ""))), r"image 1 \(a.jpg\) box has no xbr; mend or drop it"),
-        (cvat(image(BOX.replace("272.00", "wide"))), r"image 1 \(a.jpg\) box: .*wide.* are no numbers"),
+        (cvat(image(BOX.replace('xbr="272.00"', ""))), r"image 1 \(a.jpg\) box has no xbr; correct or remove it"),
+        (cvat(image(BOX.replace("272.00", "wide"))), r"image 1 \(a.jpg\) box: .*wide.* are not numbers"),
         (cvat(image('<polygon label="face" points="1,2;3"/>')), "polygon: points is '1,2;3', not x,y;x,y;x,y"),
         (cvat('<track id="0" label="face"/>'), "in the format CVAT for video; export the task as CVAT for images 1.1"),
         (cvat(), "not in the format CVAT for images 1.1: it has no <image>"),
-        ("<annotations>", "annotations.xml is no XML that can be read"),
-        (cvat(image(BOX, width=300)), "labels of 300 x 400 pixels for a photo of 512 x 400"),
+        ("<annotations>", "annotations.xml cannot be read as XML"),
+        (cvat(image(BOX, width=300)), "labels for 300 x 400 pixels, and the photo has 512 x 400"),
         (cvat(image(BOX.replace("face", "head")), labels="face head"), r"no class 'face' among face \(0\), head \(1\)"),
     ],
 )
@@ -231,13 +231,13 @@ def test_label_studios_boxes_are_of_the_photo_as_displayed(photo: Path, orientat
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ({}, "no export of Label Studio's"),
-        ([5], "task 0 is no task"),
+        ({}, "not an export of Label Studio"),
+        ([5], "task 0 is not a task"),
         ([{"id": 7, "data": {"text": "face"}, "annotations": []}], r"task 7 does not say which .* photo \(text\)"),
-        ([task(region(original_width=300))], "labels of 300 x 400 pixels for a photo of 512 x 400"),
-        ([task(region({"x": None}))], "task 1 region 1: 'None .* are no numbers"),
+        ([task(region(original_width=300))], "labels for 300 x 400 pixels, and the photo has 512 x 400"),
+        ([task(region({"x": None}))], "task 1 region 1: 'None .* are not numbers"),
         ([task(region({"points": [[1, 2]]}))], r"points is \[\[1, 2\]\], not three"),
-        ([task() | {"annotations": 5}], "annotations is no list"),
+        ([task() | {"annotations": 5}], "annotations is not a list"),
     ],
 )
 def test_label_studio_that_cannot_be_is_refused(photo: Path, held: object, message: str):
@@ -281,7 +281,7 @@ def test_of_a_row_with_keypoints_the_box_is_taken(photo: Path, shape: str, row: 
         ),
         ("kpt_shape: 5\n", YOLO_FACE, "kpt_shape is 5; it must be the number of keypoints, and 2 or 3"),
         ("kpt_shape: [5, 4]\n", YOLO_FACE, r"kpt_shape is \[5, 4\]"),
-        ("kpt_shape: [5, 3]\n", f"0 226 127 92 118 {SEEN}", "row 1: .* are pixels, as it seems"),
+        ("kpt_shape: [5, 3]\n", f"0 226 127 92 118 {SEEN}", "row 1: .* seem to be pixels"),
     ],
 )
 def test_keypoints_that_cannot_be_are_refused(photo: Path, shape: str, row: str, message: str):
@@ -324,7 +324,7 @@ def test_one_photo_tells_of_the_others_of_its_source(
         "image,width,height,x1,y1,x2,y2\na.jpg,512,300,180,68,272,186\nb.jpg,512,300,9,9,99,99\n"
     )
     assert boxes("csv", photo / "a.csv")["a"] == [list(box)]
-    unclear = "1 photos have an EXIF orientation, which their labels are taken to follow" in capsys.readouterr().err
+    unclear = "1 photos have an EXIF orientation, which their labels are assumed to follow" in capsys.readouterr().err
     assert unclear == (other == 1)
 
 
@@ -339,7 +339,7 @@ def test_labels_that_say_the_displayed_size_are_of_no_tool_that_ignores_exif(pho
     oriented(photo, 6)
     (photo / "a.csv").write_text("image,width,height,x1,y1,x2,y2\na.jpg,300,512,80,67,174,186\n")
     done = typed("-m", "dataset", "import", photo / "a.csv", "--exif", "ignored", "--out", photo / "out")
-    assert done.returncode == 2 and "row 2: the labels are of 300 x 512 pixels, as the photo is after" in done.stderr
+    assert done.returncode == 2 and "row 2: the labels are for 300 x 512 pixels, the photo's size after" in done.stderr
     assert "set --exif to auto" in done.stderr
 
 

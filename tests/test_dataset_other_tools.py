@@ -9,7 +9,7 @@ from skimage import data
 from typed import typed
 
 from dataset import formats, tables
-from dataset.formats.labelled import Labelled, Wanted
+from dataset.formats.imported import ImportedPhoto, Wanted
 from dataset.formats.sizes import fitted, turned
 from dataset.photos import load_photos
 from visavis.errors import InputError
@@ -79,7 +79,7 @@ def test_voc_is_read_in_the_encoding_that_it_declares(photo: Path, encoding: str
 
 def test_voc_of_an_encoding_that_nobody_knows_is_refused(photo: Path):
     (photo / "a.xml").write_text('<?xml version="1.0" encoding="klingon"?>' + voc())
-    with pytest.raises(InputError, match=r"a\.xml is no XML that can be read: .*klingon"):
+    with pytest.raises(InputError, match=r"a\.xml cannot be read as XML: .*klingon"):
         boxes("voc", photo)
 
 
@@ -91,7 +91,10 @@ def test_the_only_class_is_taken_and_said(photo: Path, capsys: pytest.CaptureFix
 
 def test_a_class_that_is_nowhere_is_refused(photo: Path):
     (photo / "a.xml").write_text(voc(label="head"))
-    with pytest.raises(InputError, match="no class 'person' among head \\(1\\); name it by `category`"):
+    with pytest.raises(
+        InputError,
+        match=r"'person' among head \(1\) \(number .*; give its name as `category`",
+    ):
         boxes("voc", photo, Wanted(category="person"))
 
 
@@ -115,10 +118,10 @@ def test_coco_ids_names_and_sizes(photo: Path, image: dict, annotation: dict, ca
 @pytest.mark.parametrize(
     ("image", "annotation", "message"),
     [
-        ({"id": [1]}, {}, r"images\[0\]: \[1\] is no id"),
+        ({"id": [1]}, {}, r"images\[0\]: \[1\] is not an id"),
         ({}, {"category_id": 9}, r"annotations\[0\]: no category has the id '9'"),
         ({}, {"image_id": 2}, r"annotations\[0\]: no image has the id '2'"),
-        ({"width": 300, "height": 512}, {}, r"images\[0\]: labels of 300 x 512 pixels for a photo of 512 x 512"),
+        ({"width": 300, "height": 512}, {}, r"images\[0\]: labels for 300 x 512 pixels, and the photo has 512 x 512"),
     ],
 )
 def test_coco_that_cannot_be_is_refused_by_row(photo: Path, image: dict, annotation: dict, message: str):
@@ -154,8 +157,10 @@ def test_boxes_are_turned_as_pillow_turns_pixels(orientation: int):
 
 
 def test_labels_of_another_shape_are_refused_and_those_of_no_size_are_taken_as_they_are():
-    one = Labelled("a.jpg", Path("a.jpg"), "a.xml", boxes=[FACE], size=(300, 512))
-    with pytest.raises(InputError, match=r"a\.xml: labels of 512 x 300 pixels for a photo of 300 x 512 \(a\.jpg\)"):
+    one = ImportedPhoto("a.jpg", Path("a.jpg"), "a.xml", boxes=[FACE], size=(300, 512))
+    with pytest.raises(
+        InputError, match=r"a\.xml: labels for 512 x 300 pixels, and the photo has 300 x 512 \(a\.jpg\)"
+    ):
         fitted(one, (512, 300), 1)
     one.size = (0, 0)
     assert fitted(one, (512, 300), 1) == "" and one.boxes == [FACE]
@@ -185,7 +190,7 @@ def test_a_csv_as_spreadsheets_write_it(photo: Path, table: bytes):
 def test_a_face_labelled_three_times_is_one_and_it_is_said(photo: Path, capsys: pytest.CaptureFixture[str]):
     (photo / "boxes.csv").write_text("image,x1,y1,x2,y2\n" + "a.jpg,180,68,272,186\n" * 3)
     boxes("csv", photo / "boxes.csv")
-    assert "labelled twice on one spot, and count once, in a.jpg (2)" in capsys.readouterr().err
+    assert "labelled twice, and count once, in a.jpg (2)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("by", "count"), [(1, 1), (2, 1), (4, 2)])
@@ -257,7 +262,7 @@ def test_yolo_as_tools_write_it(photo: Path, files: dict[str, str], source: str)
 @pytest.mark.parametrize(
     ("described", "row", "message"),
     [
-        ("train: images\nnames: [face]\n", "0 100 60 46 59", r"a\.txt row 1: \[100\.0, .* are pixels, as it seems"),
+        ("train: images\nnames: [face]\n", "0 100 60 46 59", r"a\.txt row 1: \[100\.0, .* seem to be pixels"),
         ("train: 5\nnames: [face]\n", YOLO_FACE, "train is 5; it must name a folder"),
         ("train: images\nnames: {one: face}\n", YOLO_FACE, "names is .*; it must be a list"),
         ("train: images\nnames: [face]\n", "0 0.1 0.1 0.2", "4 fields, not class x y width height or a polygon"),
@@ -273,7 +278,7 @@ def test_yolo_that_cannot_be_is_refused_by_row(photo: Path, described: str, row:
 
 def test_wider_flags_that_are_no_numbers_are_refused_by_row(photo: Path):
     (photo / "wider_face_train_bbx_gt.txt").write_text("a.jpg\n1\n180 68 92 118 nan 0 0 0 0 0\n")
-    with pytest.raises(InputError, match=r"row 3: .*nan.*holds what is no finite number"):
+    with pytest.raises(InputError, match=r"row 3: .*nan.*has a number that is not finite"):
         boxes("wider", photo / "wider_face_train_bbx_gt.txt")
 
 
@@ -351,7 +356,7 @@ def test_label_studios_coco_of_a_rotated_photo_and_two_annotators(photo: Path, c
     (photo / "result.json").write_text(label_studio([one, one | {"id": 1}], found))
     assert boxes("coco", photo / "result.json") == [[80, 67, 174, 186]]
     err = capsys.readouterr().err
-    assert "0a1b2c3d-a.jpg is taken to be a.jpg" in err and "photos are listed again" in err
+    assert "0a1b2c3d-a.jpg is taken for a.jpg" in err and "photos are listed more than once" in err
 
 
 def test_label_studios_yolo_without_its_photos(photo: Path, capsys: pytest.CaptureFixture[str]):
@@ -366,7 +371,7 @@ def test_label_studios_yolo_without_its_photos(photo: Path, capsys: pytest.Captu
     (export / "notes.json").write_text('{"categories": [{"id": 0, "name": "face"}], "info": {"version": "1.0"}}')
     (export / "labels/0a1b2c3d-a.txt").write_text(YOLO_FACE + "\n")
     (export / "labels/4e5f6a7b-b.c.txt").write_text("")
-    with pytest.raises(InputError, match="say with `images` where the photos are"):
+    with pytest.raises(InputError, match="give the photos' folder as `images`"):
         formats.import_labels("yolo", export, photo / "out")
     assert formats.import_labels("yolo", export, photo / "out", None, Wanted(photo / "mine")) == (2, 1, 0)
     counts = {one.image_id: len(one.boxes) for one in load_photos(photo / "out")}

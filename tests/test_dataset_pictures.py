@@ -107,10 +107,10 @@ def test_the_page_of_a_data_folder(folder: Path) -> None:
     assert len(on_page(folder / "look.html")) == 3
     (folder / "boxed/files.csv").write_text("path,status,reason,width,height,faces,seconds\nother.png,ok,,1,1,0,0\n")
     done = typed(*common, "--found", folder / "boxed")
-    assert done.returncode == 2 and "none of these 8 photos is among those that it looked at" in done.stderr
+    assert done.returncode == 2 and "its tables have none of these 8 photos" in done.stderr
     (folder / "nothing").mkdir()
     done = typed(*common, "--found", folder / "nothing")
-    assert done.returncode == 2 and "there is no faces.csv; give a folder that predict.py wrote to" in done.stderr
+    assert done.returncode == 2 and "there is no faces.csv; give a folder of predict.py's results" in done.stderr
     assert "clean" not in done.stderr.partition("--found")[2]
 
 

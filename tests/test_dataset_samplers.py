@@ -77,7 +77,7 @@ def test_shares_drop_and_repeat_nothing(photos: int, ranks: int) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match="5 photos a step are too few for 3 parts in each of 2 processes"):
+    with pytest.raises(ValueError, match="5 photos per step are too few for 3 parts in each of 2 processes"):
         Batches(9, 5, parts=3, world=2)
     with pytest.raises(ValueError, match="shape"):
         Batches(5, 2, ratios=[1, 2])

@@ -276,7 +276,7 @@ def test_two_runs_at_once_on_one_folder(web, tmp_path):
     first.start()
     while not web.site.count("/held"):
         time.sleep(0.01)
-    with pytest.raises(images.InputError, match="another run downloads into"):
+    with pytest.raises(images.InputError, match="another run is downloading into"):
         web.run(tmp_path, urls)
     hold.set()
     first.join()

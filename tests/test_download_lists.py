@@ -292,7 +292,7 @@ def test_sources_that_are_none(tmp_path):
     for source, message in {
         tmp_path / "nowhere": "is not there",
         tmp_path / "empty": "holds no list",
-        tmp_path / "text.bin": "no list archive",
+        tmp_path / "text.bin": "not an archive",
         tmp_path / "cut.tar.gz": "damaged",
         no_lists: "holds no list",
     }.items():

@@ -102,7 +102,7 @@ def test_merge_says_what_it_cannot_use(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"downloads.csv is not there"):
         merge.run(merge.Options(source=(tmp_path / "empty",), data=tmp_path / "all"))
-    with pytest.raises(InputError, match="name the data folders"):
+    with pytest.raises(InputError, match="give the data folders"):
         merge.run(merge.Options(source=(), data=tmp_path / "all"))
     assert not (tmp_path / "all").exists()
 

@@ -122,7 +122,7 @@ def test_the_command_takes_it_from_the_environment(tmp_path, monkeypatch, capfd)
         labels(tmp_path, {"a/1": "http://far.test/photo"})
         assert images.run(options(tmp_path, allow_private=False), lookup=lookup) == 0
         assert proxy.asked == ["GET http://far.test/robots.txt", "GET http://far.test/photo"]
-    assert "by way of the proxy 127.0.0.1" in (said := capfd.readouterr().err) and "secret" not in said
+    assert "uses the proxy 127.0.0.1" in (said := capfd.readouterr().err) and "secret" not in said
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1080")
     with pytest.raises(InputError, match="HTTP_PROXY"):
         images.run(options(tmp_path))

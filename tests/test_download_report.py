@@ -26,7 +26,7 @@ def tally(**counts: tuple[int, str]) -> Tally:
 
 def test_advice_where_most_has_one_reason():
     (line,) = report.advice(tally(ok=(500, ""), dns=(60, ""), http_404=(40, "")))
-    assert line.startswith("most of what is missing is `dns`:") and "resolver" in line
+    assert line.startswith("most of the missing images are `dns`:") and "resolver" in line
 
 
 def test_advice_where_one_reason_has_one_host():
@@ -56,7 +56,7 @@ def test_the_foremost_host_is_found_among_many_in_little_memory():
 
 
 def test_the_table_adds_up_with_none_and_with_some():
-    assert report.table(tally()) == ["        0  in all, of 0 images asked for"]
+    assert report.table(tally()) == ["        0  in all, of 0 images"]
     lines = report.table(tally(ok=(2, ""), dns=(3, "")))
     assert [line.split()[:2] for line in lines] == [["3", "dns"], ["2", "ok"], ["5", "in"]]
     assert "e.g. dns/0" in lines[0]
@@ -68,7 +68,7 @@ def test_a_run_ends_with_table_advice_and_chart(tmp_path, capfd):
         labels(tmp_path, {f"a/{i}": site.url(f"/{i}") for i in range(20)})
         assert images.run(options(tmp_path)) == 0
     said = capfd.readouterr().err
-    assert "most of what is missing is `http_403`, mostly from 127.0.0.2" in said
+    assert "most of the missing images are `http_403`, mostly from 127.0.0.2" in said
     assert "MB/s=" in said and "image/s" in said and "refused=16" in said
     with Image.open(tmp_path / report.CHART) as chart:
         assert chart.format == "PNG"

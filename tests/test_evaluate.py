@@ -206,7 +206,7 @@ def test_two_detectors_on_the_same_photos(
     assert f"{first['ap50']:.3f}" in said.out
     assert "9.jpg" in said.err
     assert "1 of 5 photos could not be read" in said.err
-    assert "4 photos with 3 faces say little: one face found or missed by chance moves recall by 0.333" in said.err
+    assert "4 photos with 3 faces say little: one face found or missed by chance changes recall by 0.333" in said.err
     assert first["recall_interval"] == [pytest.approx(0.4385, abs=5e-5), 1]  # Wilson's of 3 of 3
     assert first["ap50_interval"][0] < 1
     before = (out / "evaluation.json").read_bytes()
@@ -247,16 +247,16 @@ def test_what_the_figures_cannot_bear_is_said(folder: Path):
     contestant, labelled = known(folder)
     little, doubtful = said(contestant)
     assert little.startswith("4 photos with 3 faces say little") and "recall by 0.333" in little
-    # Right are 0.9 and 0.8, so 0.95 alone is surer than half of them.
-    assert doubtful.startswith("known: 1 false finds are surer than half of the right ones")
+    # The true positives have 0.9 and 0.8, so 0.95 alone is higher than half of them.
+    assert doubtful.startswith("known: 1 false positives score higher than half of the true positives")
     labelled.truth = labelled.truth * 34
     assert len(list(reservations([], labelled, Path("out")))) == 0  # 102 faces
     labelled.truth = labelled.truth[:4]
     torch, onnx = (Contestant(name, name, Slow(name), 0.5, found=[Faces()] * 4) for name in ("torch", "onnx"))
     assert [line for line in said(torch, torch) if "times" in line] == []
     assert [line for line in said(torch, onnx, contestant) if "times" in line] == [
-        "the times are of different programs (torch: torch; onnx: onnx); --backend torch has all of our networks run "
-        "by the same"
+        "the times are of different back ends (torch: torch; onnx: onnx); --backend torch runs all of our networks in "
+        "the same one"
     ]
 
 

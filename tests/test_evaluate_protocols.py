@@ -212,10 +212,10 @@ def test_wider_files_that_are_not_there_or_not_as_published(wider_folder: Path):
     with pytest.raises(InputError, match="0--Parade/0_Parade_1: its ground truth counts face 7 of 2"):
         wider.read(wider_folder)
     savemat(truth / "wider_easy_val.mat", {"other": np.zeros(3)})
-    with pytest.raises(InputError, match="as it is published"):
+    with pytest.raises(InputError, match="as published"):
         wider.read(wider_folder)
     (truth / "wider_easy_val.mat").write_text("no matrix, but words of some length " * 9)
-    with pytest.raises(InputError, match=r"wider_easy_val.mat is no MATLAB file"):
+    with pytest.raises(InputError, match=r"wider_easy_val.mat is not a MATLAB file"):
         wider.read(wider_folder)
     (truth / "wider_easy_val.mat").unlink()
     with pytest.raises(InputError, match=r"wider_easy_val.mat is not there"):
@@ -323,7 +323,7 @@ def test_fddb_evaluated_by_the_command(fddb_folder: Path, tmp_path: Path, capsys
     result = json.loads((tmp_path / "out/evaluation.json").read_text())["detectors"][0]
     assert result["discrete_at_100"] == 1
     assert 0.5 < result["continuous_at_1000"] < 0.95
-    assert "discrete score at 100 false finds" in capsys.readouterr().out
+    assert "discrete score at 100 false positives" in capsys.readouterr().out
     assert (tmp_path / "out/fddb.png").stat().st_size > 1000
 
 

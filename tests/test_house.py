@@ -96,7 +96,10 @@ def arrows() -> list[tuple[str, str]]:
 
 def test_who_imports_whom() -> None:
     found = arrows()
-    assert ("train", "dataset.subjects") in found and ("clean.look", "visavis.images") in found  # the reader reads
+    assert ("train", "dataset.subjects") in found and (
+        "clean.inspection",
+        "visavis.images",
+    ) in found  # the reader reads
     wrong = [
         f"{name} imports {imported}"
         for name, imported in found

@@ -178,7 +178,7 @@ def test_scores_of_empty_sets():
 
 
 def test_sequences_must_be_of_one_length():
-    with pytest.raises(ValueError, match="labels of 1 photos, finds of 2"):
+    with pytest.raises(ValueError, match="truth, found and ignore need one entry per photo, and have 1, 2 and 1"):
         metrics.judge([Faces()], [Faces(), Faces()])
 
 

@@ -77,7 +77,7 @@ def test_a_slim_network_has_the_shapes_it_should_and_is_nearer_than_one_that_was
         seen.append(network([picture]))
 
     slimming.slim(solved, thin, see)
-    assert len(seen) == slimming.looks(wide, thin) == 17
+    assert len(seen) == slimming.passes(wide, thin) == 17
     assert solved.roi_heads.box_roi_pool.scales == [1 / 8, 1 / 16, 1 / 32]
     assert all(value.isfinite().all() for value in solved.state_dict().values())
     monkeypatch.setattr(
@@ -131,7 +131,7 @@ def test_photos_in_which_nothing_is_taken_for_a_face_are_not_enough(trained):
     thin.roi_heads.box_head = build(THIN).roi_heads.box_head  # all else is as it is to be: that takes seconds
     wide.rpn.head.cls_logits.bias.data.fill_(-20.0)
     picture = torch.zeros(3, 64, 64, dtype=torch.uint8)
-    with pytest.raises(InputError, match=r"takes 0 regions of the photos for faces, and 64 are needed"):
+    with pytest.raises(InputError, match=r"finds 0 candidate regions in the photos, and 64 are needed"):
         slimming.slim(wide, thin, lambda network: network([picture]))
 
 

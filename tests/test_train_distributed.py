@@ -94,7 +94,7 @@ def test_a_run_begun_on_one_goes_on_in_two_and_the_other_way_round(folder, alone
     ends(process)
     again = train.Options(out=given.out, resume=True)
     processes = two(again, said)
-    when(lambda: "goes on after step" in said.read_text() and "epoch 1: AP" in said.read_text(), processes[0])
+    when(lambda: "continues after step" in said.read_text() and "epoch 1: AP" in said.read_text(), processes[0])
     for process in processes:
         process.terminate()
     assert all(ends(process) in (0, 1, 143) for process in processes)

@@ -108,7 +108,7 @@ def test_a_batch_in_parts_teaches_the_same_as_whole(folder, begun, tmp_path):
 def test_patience_ends_a_run_that_gets_no_better(folder, begun, tmp_path, capsys):
     out = tmp_path / "run"
     assert train.train(options(folder, out, init=begun, lr=0.0, epochs=9, patience=1, **QUICK)) == 0
-    assert "no better AP in 1 epochs" in capsys.readouterr().err
+    assert "AP has not improved in 1 epochs" in capsys.readouterr().err
     assert checkpoint.load(out / "last.safetensors")[1]["epoch"] == 2
     assert train.train(train.Options(out=out, resume=True)) == 0  # it stays ended
     assert checkpoint.load(out / "last.safetensors")[1]["epoch"] == 2
@@ -138,7 +138,7 @@ def test_bad_data_is_refused_with_file_and_row(tmp_path):
     (own / "labels.csv").write_text(good)
     rows = [{"image_id": f"P{n}/1", "status": "ok", "path": f"elsewhere/{n}.png"} for n in range(10)]
     tables.write(own / "downloads.csv", rows)
-    with pytest.raises(InputError, match=r"none of the 10 photos is there; downloads.csv row \d+ names .*elsewhere"):
+    with pytest.raises(InputError, match=r"all of the 10 photos are missing; downloads.csv row \d+ names .*elsewhere"):
         train.train(options(own, tmp_path / "run"))
     (own / "downloads.csv").unlink()
     tables.write(own / "faces.csv", [{"image_id": "P0/1", "x1": 1, "y1": 1, "x2": 9, "y2": 9, "use": "maybe"}])
@@ -158,7 +158,7 @@ def test_the_record_says_with_what_on_what_and_how(folder, tmp_path, capsys):
     train.train(options(folder, out, precision="bf16", **QUICK | {"limit": None, "batch_size": 1, "epochs": 3}))
     said = capsys.readouterr().err
     assert "precision: bf16 (as asked); not compiled" in said
-    assert "s a step" in said and "predict.py PHOTOS --detector" in said
+    assert "s per step" in said and "predict.py PHOTOS --detector" in said
     described = json.loads((out / "config.json").read_text())
     assert described["options"]["precision"] == described["precision"] == "bf16"
     assert len(described["data"]["sha256"]["labels.csv"]) == 64

@@ -127,23 +127,23 @@ def test_resuming_reads_the_options_and_says_what_differs(folder, undisturbed, c
     given = config.renewed(train.Options(), asked)
     assert train.train(given) == 0
     said = capsys.readouterr().err
-    assert "--epochs 2, not 5: the run began so" in said and "--lr 0.001, not 0.5" in said
+    assert "--epochs 2, as it began, and not 5" in said and "--lr 0.001, as it began, and not 0.5" in said
     assert "--save-every 7, as given" in said and "best AP" in said
     assert (undisturbed / "last.safetensors").read_bytes() == before
 
 
 def test_what_cannot_be_resumed_is_refused(folder, tmp_path):
-    with pytest.raises(InputError, match="holds no run"):
+    with pytest.raises(InputError, match="there is no run in"):
         train.train(train.Options(out=tmp_path, resume=True))
     own = make_folder(tmp_path / "data")
     out = tmp_path / "run"
     train.train(options(own, out, limit=2))
     good = (out / state.NAME).read_bytes()
     (out / state.NAME).write_bytes(good[: len(good) // 2])
-    with pytest.raises(InputError, match=r"state.pt is no training state"):
+    with pytest.raises(InputError, match=r"state.pt is not a training state"):
         train.train(train.Options(out=out, resume=True))
     (own / "labels.csv").write_text((own / "labels.csv").read_text().replace("P1/1,P1,,30", "P1/1,P1,,31"))
-    with pytest.raises(InputError, match="not those that the run began with"):
+    with pytest.raises(InputError, match="have changed since the run began"):
         train.train(train.Options(out=out, resume=True))
 
 

@@ -64,9 +64,9 @@ def test_without_arch_a_cpu_trains_the_shipped_light_network_and_keeps_its_thres
     # A few faces choose no threshold, and weights that did not change keep the calibration that they came with.
     assert metadata["threshold"] == round(shipped["threshold"], 4) == 0.7338
     assert (metadata["temperature"], metadata["shift"]) == (shipped["temperature"], shipped["shift"])
-    assert (
-        "faces for validation are too few to choose a threshold by (100 or more are needed): it stays 0.73" in said
-    ), said
+    assert "validation faces are too few to choose a threshold from (100 or more are needed): it stays 0.73" in said, (
+        said
+    )
     picture = [np.asarray(Image.open(folder / "images/P1/1.png"))]
     scores = [load_detector(path, "cpu", 0.05, backend="torch").detect(picture)[0].scores
               for path in (SHIPPED, out / "best.safetensors")]  # fmt: skip
@@ -133,7 +133,7 @@ def spoil(folder: Path, split: str, how: str) -> None:
 @pytest.mark.parametrize("split", ["train", "val"])
 @pytest.mark.parametrize(
     ("how", "told"),
-    [("gone", "that are not there"), ("torn", "that cannot be decoded"), ("outside", "outside")],
+    [("gone", "that are missing"), ("torn", "that cannot be decoded"), ("outside", "outside")],
 )
 def test_a_part_without_a_usable_face_is_refused_before_anything_is_written(tmp_path, split, how, told):
     own = make_folder(tmp_path / "data")
@@ -178,7 +178,7 @@ def test_the_last_line_names_only_what_is_there(tmp_path, capsys):
         run_of(tmp_path, best=best)._conclude()
         return capsys.readouterr().err
 
-    assert "holds no weights any more" in said(0.5) and ".safetensors" not in said(0.5)
+    assert "no longer holds any weights" in said(0.5) and ".safetensors" not in said(0.5)
     (tmp_path / "last.safetensors").touch()
     assert "last.safetensors" in said(0.5) and "best.safetensors" not in said(0.5) and "curves.png" not in said(0.5)
     for name in ("best.safetensors", "curves.png"):
@@ -201,13 +201,13 @@ def test_a_threshold_is_chosen_by_a_hundred_faces_and_kept_with_fewer(tmp_path):
     assert few.threshold(0.625) == 0.625
     assert enough.threshold(0.625) == pytest.approx(0.5)  # halfway between 0.8 and 0.2
     (said,) = few.reservations(tmp_path, 0.625)
-    assert "99 faces for validation are too few" in said
+    assert "99 validation faces are too few" in said
     assert enough.reservations(tmp_path, 0.5) == []
 
 
 def test_false_finds_that_are_surer_than_half_of_the_right_ones_are_pointed_out(tmp_path):
     (said,) = found_of(100, 0.9).reservations(tmp_path, 0.5)
-    assert "1 false finds in the validation photos are surer than half of the right ones" in said
+    assert "1 false positives in the validation photos score higher than half of the true positives" in said
     assert doubtful(found_of(5, 0.9).judged, 0.5) == 1
     assert doubtful(found_of(5, 0.8).judged, 0.5) == 0  # as sure as they are, and no surer
     assert doubtful(found_of(5, 0.9).judged, 0.95) == 0  # it does not count

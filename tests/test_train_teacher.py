@@ -30,9 +30,9 @@ def test_who_sees_the_same_has_nothing_to_learn_and_who_does_not_has(tmp_path):
     other = build(ARCH, str(saved(tmp_path / "o.safetensors", seed=1)))
     itself = build(ARCH, str(path))
     losses = []
-    for pupil in (itself, other):
-        teacher = Teacher(path, pupil, torch.device("cpu"))
-        pupil.backbone(torch.rand(1, 3, 64, 96))
+    for student in (itself, other):
+        teacher = Teacher(path, student, torch.device("cpu"))
+        student.backbone(torch.rand(1, 3, 64, 96))
         losses.append(teacher.loss())
     assert losses[0] < 1e-6 < 0.1 < losses[1]
     losses[1].backward()
@@ -40,16 +40,16 @@ def test_who_sees_the_same_has_nothing_to_learn_and_who_does_not_has(tmp_path):
 
 
 def test_each_picture_counts_as_much_alone_as_among_others_and_what_is_validated_does_not():
-    pupil = build("mobilenet_v2_slim_fpnlite", str(SHIPPED))
-    for block in pupil.backbone.fpn.layer_blocks:
+    student = build("mobilenet_v2_slim_fpnlite", str(SHIPPED))
+    for block in student.backbone.fpn.layer_blocks:
         block[1].bias.data += 0.1  # off by as much in each picture: where there is little to see, by a larger share
-    teacher = Teacher(SHIPPED, pupil, torch.device("cpu"))
+    teacher = Teacher(SHIPPED, student, torch.device("cpu"))
     face = torch.tensor(data.astronaut()[64:192, 160:288]).permute(2, 0, 1) / 255
     pictures = torch.stack([torch.zeros_like(face), face])
     losses = []
     for some in (pictures[:1], pictures[1:], pictures):
-        pupil.backbone(some)
-        copy.deepcopy(pupil).eval().backbone(torch.zeros(1, 3, 32, 32))
+        student.backbone(some)
+        copy.deepcopy(student).eval().backbone(torch.zeros(1, 3, 32, 32))
         losses.append(teacher.loss().detach())
     assert losses[0] > 1.05 * losses[1]
     torch.testing.assert_close(losses[2], (losses[0] + losses[1]) / 2)

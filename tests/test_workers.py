@@ -119,7 +119,7 @@ def test_what_cannot_go_through_a_pipe_is_told():
 
 def test_a_worker_has_one_thread_of_torch_and_its_server_one_in_all():
     program = (
-        "import os; from clean.looking import _MODULES; from visavis.workers import Workers\n"
+        "import os; from clean.inspecting import _MODULES; from visavis.workers import Workers\n"
         "with Workers(1, 60, [*_MODULES, 'visavis.prediction.pipeline']) as workers:\n"
         "    server = workers.submit(os.getppid).result()\n"
         "    print(workers.submit(os.getenv, 'OMP_NUM_THREADS').result(), len(os.listdir(f'/proc/{server}/task')))"

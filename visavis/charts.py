@@ -1,4 +1,4 @@
-"""Charts of how good detectors are, as PNG files: a line a detector, in the same colour on each."""
+"""Charts that compare detectors, as PNG files: one line per detector, in the same colour on each chart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve by its points, (T,) each."""
+    """A curve: the coordinates of its points, (T,) each."""
 
     name: str
     across: Any
@@ -25,7 +25,7 @@ class Line:
 
 
 def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds: Sequence[float], path: Path) -> None:
-    """Precision over recall, a dot at each detector's threshold. judged: at IoU 0.5, each of the same photos."""
+    """Precision over recall, with a dot at each detector's threshold. judged: at IoU 0.5, all on the same photos."""
     figure = _figure(7, 5.5)
     axes = figure.subplots()
     for name, ranked, threshold in zip(names, judged, thresholds, strict=True):
@@ -40,7 +40,7 @@ def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds:
 
 
 def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> None:
-    """How often finds are right over the score that they have; below it, how many there are of each score."""
+    """The share of detections that are right, by score; below it, the number of detections by score."""
     figure = _figure(6, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
@@ -51,13 +51,13 @@ def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> N
         edges = np.linspace(0, 1, calibration.BINS + 1)
         below.stairs(over.finds, edges, color=line.get_color())
     axes.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.01))
-    axes.set_title("Of the finds with this score, how many are right")
-    below.set(xlabel="score", ylabel="finds", yscale="log")
+    axes.set_title("How many detections with this score are right")
+    below.set(xlabel="score", ylabel="detections", yscale="log")
     _finish(figure, path)
 
 
 def curves(panels: Sequence[tuple[str, Sequence[Line]]], labels: tuple[str, str], path: Path) -> None:
-    """Several charts side by side, each with a title and lines; labels: below, and at the left."""
+    """Several charts side by side, each with a title and lines. labels: of the x axis and of the y axis."""
     figure = _figure(5 * len(panels), 4.5)
     for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for line in lines:

@@ -1,7 +1,7 @@
-"""How good finds are, measured against labels: matching, precision and recall, AP, the best threshold.
+"""Detections scored against labels: matching, precision and recall, AP, the best threshold.
 
-The way is `judge` (photos to one ranked list), then any of the figures; `score` does it all. A find on
-an `ignore` box, where nobody knows whether there is a face, is neither right nor wrong.
+`judge` turns photos into one ranked list, from which each figure is computed; `score` computes them all. A detection
+on an `ignore` box, where nobody knows whether there is a face, counts as neither right nor wrong.
 """
 
 from collections.abc import Sequence
@@ -16,29 +16,29 @@ from visavis.boxes import Boxes
 from visavis.faces import Faces
 
 FALSE, NEITHER = -1, -2
-"""What `match` gives a find without a truth: a false one, and one on an ignored region."""
+"""What `match` gives a detection without a label: `FALSE`, or `NEITHER` where it lies on an ignored region."""
 
 COVERED = 0.5
-"""A find without a truth is on an ignored region where this share of its own area lies in it."""
+"""A detection without a label lies on an ignored region if at least this share of its own area does."""
 
 IOUS = tuple(step / 100 for step in range(50, 100, 5))
-"""The overlaps that COCO's AP is the mean over."""
+"""The IoU thresholds over which COCO averages AP."""
 
 FEW = 100
-"""Faces: fewer than that are too few to choose a threshold by, or to tell much about a detector. With 100 faces, one
-that is found or missed by chance moves recall by a hundredth."""
+"""Fewer faces than this are too few to choose a threshold from, and say little about a detector. With 100 faces, one
+that is found or missed by chance changes recall by 0.01."""
 
 ANY_SIZE = (0.0, inf)
 SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, inf)}
-"""COCO's sizes: least and greatest area of a box, in square pixels of the photo."""
+"""COCO's size ranges: smallest and largest area of a box, in square pixels of the photo."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The finds of all photos but those that count as neither, surest first.
+    """The detections of all photos, highest score first, without those that count as neither right nor wrong.
 
-    scores: (K,) float32, falling. right: (K,) bool. photo, find: (K,) where each one is from.
-    truths, photos: how many there are.
+    scores: (K,) float32. right: (K,) bool. photo, find: (K,) index of each one's photo, and its index in that photo.
+    truths, photos: the number of labelled faces and of photos.
     """
 
     scores: NDArray[np.float32]
@@ -51,7 +51,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision, recall and F1 at each threshold that makes a difference, all (T,), thresholds falling."""
+    """Precision, recall and F1 at each distinct threshold, all (T,), highest threshold first."""
 
     thresholds: NDArray[np.float32]
     right: NDArray[np.int64]
@@ -63,26 +63,26 @@ class Curve:
 
 @dataclass(frozen=True)
 class Scores:
-    """The figures of one detector on one set of photos; in 0..1, NaN where there is no face to find."""
+    """The figures of one detector on one set of photos, from 0 to 1; NaN if there is no face to find."""
 
     ap: float
     """Mean of the average precision at IoU 0.50, 0.55 .. 0.95 (COCO's AP)."""
     ap50: float
     ap75: float
     ap_small: float
-    """AP of the faces of that size (`SIZES`), where the others, and finds as large as they are, count as neither."""
+    """AP of the faces of that size (`SIZES`); faces and detections of other sizes count as neither right nor wrong."""
     ap_medium: float
     ap_large: float
     best_f1: float
     """Highest F1 over all thresholds, IoU 0.5."""
     best_threshold: float
     best_f2: float
-    """The same for F2, which recall counts for twice as much in, and its threshold."""
+    """The same for F2, in which recall counts twice as much as precision."""
     best_f2_threshold: float
     recall_at_tenth: float
-    """Recall at one false find in ten photos, IoU 0.5."""
+    """Recall at one false positive in ten photos, IoU 0.5."""
     recall_at_one: float
-    """Recall at one false find a photo, IoU 0.5."""
+    """Recall at one false positive per photo, IoU 0.5."""
     photos: int
     faces: int
 
@@ -94,15 +94,15 @@ def match(
     ignore: Boxes | None = None,
     size: tuple[float, float] = ANY_SIZE,
 ) -> NDArray[np.int64]:
-    """(N,) for each find the index of the truth that it takes, or `FALSE`, or `NEITHER`.
+    """(N,) for each detection the index of the label that it matches, or `FALSE`, or `NEITHER`.
 
-    The surest find chooses first, the truth that it overlaps most among those still free. ignore: (M, 4).
-    size: the areas that count. A find that is left over and takes a truth of another size, or has another
-    size itself, is neither (as in COCO's evaluation).
+    By falling score, each detection takes the label that it overlaps most among those still free. ignore: (M, 4).
+    size: the range of areas that count. A detection without a match that overlaps a label of another size, or has
+    another size itself, is `NEITHER` (as in COCO's evaluation).
     """
     assert found.scores is not None
     asked = _within(truth.boxes, size)
-    numbers = np.append(np.flatnonzero(asked), FALSE)  # of the truths asked for; the last is for no match
+    numbers = np.append(np.flatnonzero(asked), FALSE)  # the last is for no match
     matches = numbers[boxes.match(found.scores, boxes.iou(found.boxes, truth.boxes[asked]), iou)]
     left = np.flatnonzero(matches == FALSE)
     others = boxes.match(found.scores[left], boxes.iou(found.boxes[left], truth.boxes[~asked]), iou)
@@ -125,15 +125,17 @@ def judge(
     ignore: Sequence[Boxes] | None = None,
     size: tuple[float, float] = ANY_SIZE,
 ) -> Judged:
-    """Match each photo's finds with its labels and rank them all. One entry a photo in each sequence.
+    """Match each photo's detections with its labels and rank them all. Each sequence has one entry per photo.
 
-    size: as for `match`; the truths that are counted are those of that size.
+    size: as for `match`; only labels of that size are counted.
 
-    Raises ValueError where the sequences differ in length.
+    Raises ValueError if the sequences differ in length.
     """
     ignore = [boxes.as_boxes([])] * len(truth) if ignore is None else ignore
     if not len(truth) == len(found) == len(ignore):
-        raise ValueError(f"labels of {len(truth)} photos, finds of {len(found)}, ignored regions of {len(ignore)}")
+        raise ValueError(
+            f"truth, found and ignore need one entry per photo, and have {len(truth)}, {len(found)} and {len(ignore)}"
+        )
     matches = [match(labels, finds, iou, left, size) for labels, finds, left in zip(truth, found, ignore, strict=True)]
     scores = np.concatenate([np.zeros(0, np.float32), *(np.asarray(faces.scores) for faces in found)])
     verdicts = np.concatenate([np.zeros(0, np.int64), *matches])
@@ -147,7 +149,7 @@ def judge(
 
 def average_precision(judged: Judged) -> float:
     """Area under the precision-recall curve, by COCO's rule: the mean, at recall 0, 0.01 .. 1, of the
-    highest precision at that recall or a higher one. 0 without a find, NaN without a truth.
+    highest precision at that recall or a higher one. 0 without a detection, NaN without a label.
     """
     if judged.truths == 0:
         return nan
@@ -159,9 +161,9 @@ def average_precision(judged: Judged) -> float:
 
 
 def curve(judged: Judged) -> Curve:
-    """Precision, recall and F1 over all thresholds. Finds of equal score come in together.
+    """Precision, recall and F1 over all thresholds. Detections of equal score are taken together.
 
-    Empty without finds; recall and F1 are NaN without a truth.
+    Empty without detections; recall and F1 are NaN without a label.
     """
     last = np.flatnonzero(np.diff(judged.scores, append=np.float32(-np.inf)))
     right = np.cumsum(judged.right)[last].astype(np.int64)
@@ -178,10 +180,10 @@ def curve(judged: Judged) -> Curve:
 
 
 def best_threshold(judged: Judged, beta: float = 1.0) -> tuple[float, float]:
-    """The threshold with the highest F-score, and that score; beta: how much more recall counts than precision.
+    """The threshold with the highest F-score, and that score. beta: how much more recall counts than precision.
 
-    It lies halfway down to the next lower score, since new photos have other scores than these.
-    Without a right find there is nothing to choose by: (0.5, 0.0), or (0.5, NaN) without a truth.
+    The threshold lies halfway between two scores, because new photos have other scores than these.
+    Without a true positive there is nothing to choose from: (0.5, 0.0), or (0.5, NaN) without a label.
     """
     over = curve(judged)
     if not judged.right.any():
@@ -195,7 +197,7 @@ def best_threshold(judged: Judged, beta: float = 1.0) -> tuple[float, float]:
 
 
 def recall_at(judged: Judged, false_per_photo: float) -> float:
-    """The highest recall with at most that many false finds a photo on average; NaN without a truth."""
+    """The highest recall with at most that many false positives per photo on average; NaN without a label."""
     if judged.truths == 0:
         return nan
     over = curve(judged)
@@ -204,7 +206,7 @@ def recall_at(judged: Judged, false_per_photo: float) -> float:
 
 
 def at_threshold(judged: Judged, threshold: float) -> tuple[float, float, float]:
-    """Precision, recall and F1 of the finds with at least this score; NaN where there is nothing to divide by."""
+    """Precision, recall and F1 of the detections with at least this score; NaN instead of a division by zero."""
     right = judged.right[judged.scores >= threshold]
     wrong_or_right, correct = len(right), int(right.sum())
     return (
@@ -215,10 +217,10 @@ def at_threshold(judged: Judged, threshold: float) -> tuple[float, float, float]
 
 
 def doubtful(judged: Judged, threshold: float) -> int:
-    """How many of the false finds from this score on are surer than half of the right ones.
+    """The number of false positives with at least this score that score higher than half of the true positives.
 
-    A detector is rarely so sure of what is no face: many of these are faces that nobody labelled. 0 without a right
-    find.
+    A detector rarely gives such scores to what is not a face: many of these are faces that nobody labelled. 0 without
+    a true positive.
     """
     if not judged.right.any():
         return 0
@@ -227,7 +229,7 @@ def doubtful(judged: Judged, threshold: float) -> int:
 
 
 def score(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes] | None = None) -> Scores:
-    """All the figures. For a fair AP the finds go down to a low score (0.05 or less)."""
+    """All the figures. For a fair AP, `found` must reach down to a low score (0.05 or less)."""
     judged = {iou: judge(truth, found, iou, ignore) for iou in IOUS}
     precisions = {iou: average_precision(judged[iou]) for iou in IOUS}
     threshold, f1 = best_threshold(judged[0.5])
@@ -255,5 +257,5 @@ def score(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes
 
 
 def or_none(value: float) -> float | None:
-    """NaN as None: JSON has no NaN."""
+    """The value, or None for NaN, which JSON does not have."""
     return None if isnan(value) else value

@@ -17,7 +17,7 @@ Options = TypeVar("Options")
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `least` to `most`, both among them unless they are in `without`. None and words are no numbers."""
+    """Numbers from `least` to `most`, inclusive, except those in `without`. None and texts are not checked."""
 
     least: float
     most: float = math.inf
@@ -75,7 +75,7 @@ def renewed(options: Options, values: dict[str, Any]) -> Options:
 
 
 def _ranges(hint: Any) -> Iterator[Range]:
-    """Those of a type, and of the types that it is made of."""
+    """The ranges of a type, and of the types that it is made of."""
     for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
         if isinstance(part, Range):
             yield part

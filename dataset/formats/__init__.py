@@ -1,7 +1,7 @@
 """Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a CSV; and
 into them UTKFace, FairFace, and photos of people with and without masks.
 
-One file a format; `take_in` and `FORMATS` are what they share. docs/formats.md says what each keeps and loses.
+There is one file per format. docs/formats.md says what each keeps and loses.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from dataset.formats.imported import ImportedPhoto, Wanted
 from dataset.formats.intake import take_in
-from dataset.formats.labelled import Labelled, Wanted
 from dataset.photos import Photos
 from visavis.errors import InputError
 
@@ -28,41 +28,41 @@ FORMATS: dict[str, str] = {
     "fairface": "dataset.formats.fairface",
     "masks": "dataset.formats.masks",
 }
-"""Name -> module with `read(source, wanted) -> iterator of Labelled` and, where it is written, `write(photos, out)`."""
+"""Name -> module with `read(source, wanted) -> iterator of ImportedPhoto` and perhaps `write(photos, out)`."""
 
 TELLS = ("utkface", "fairface", "masks")
 """Those that tell attributes of the faces. Several of them can be taken into one data folder, one after the other."""
 
 
 YOLO_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.data")
-"""What a folder in one of YOLO's layouts holds."""
+"""A folder in one of YOLO's layouts holds one of these files."""
 
 
 def import_labels(
     kind: str, source: Path, out: Path, negatives: Path | None = None, wanted: Wanted = Wanted()
 ) -> tuple[int, int, int]:
-    """Make a data folder of labels in one of `FORMATS`. Returns photos, faces, and photos that failed.
+    """Make a data folder of labels in one of `FORMATS`. Returns the number of photos, of faces and of failed photos.
 
-    negatives: a folder of photos without any face, all of them added. Raises InputError with file and row.
+    negatives: a folder of photos without faces, all of which are added. Raises InputError with file and row.
     """
-    read: Callable[[Path, Wanted], Iterator[Labelled]] = _module(kind).read
+    read: Callable[[Path, Wanted], Iterator[ImportedPhoto]] = _module(kind).read
     return take_in(lambda: read(source, wanted), out, negatives, wanted.exif, add=kind in TELLS)
 
 
 def import_csv(source: Path, out: Path, negatives: Path | None = None) -> tuple[int, int, int]:
-    """`import_labels` of a CSV of boxes."""
+    """`import_labels` for a CSV of boxes."""
     return import_labels("csv", source, out, negatives)
 
 
 def export(kind: str, photos: Photos, out: Path) -> tuple[int, int]:
-    """Write photos and labels in one of `FORMATS` into the folder `out`. Returns photos and faces.
+    """Write photos and labels in one of `FORMATS` into the folder `out`. Returns the number of photos and of faces.
 
-    Raises InputError where the format is only read, `out` holds something, or a photo cannot be read.
+    Raises InputError if the format cannot be written, `out` is not empty, or a photo cannot be read.
     """
     module = _module(kind)
     if not hasattr(module, "write"):
         able = ", ".join(name for name in FORMATS if hasattr(_module(name), "write"))
-        raise InputError(f"{kind} is only read; export to one of {able}")
+        raise InputError(f"{kind} can only be imported; export to one of {able}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not an empty folder; give another --out")
     module.write(photos, out)
@@ -70,8 +70,8 @@ def export(kind: str, photos: Photos, out: Path) -> tuple[int, int]:
 
 
 def guess(source: Path) -> str:
-    """Which of `FORMATS` a source most likely is, by its name, or of a JSON by its first character. Raises InputError
-    where nothing tells."""
+    """Which of `FORMATS` a source most likely has, judged by its name, or for JSON by its first character. Raises
+    InputError if these do not say."""
     by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider", ".xml": "cvat"}
     if source.name in YOLO_FILES or source.suffix.lower() in (".data", ".names"):
         return "yolo"
@@ -83,11 +83,11 @@ def guess(source: Path) -> str:
         with source.open("rb") as file:
             return "label-studio" if file.read(200).lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"[") else "coco"
     if source.suffix.lower() not in by_ending:
-        raise InputError(f"{source}: which format is it? Say `import csv {source}`, or {', '.join(FORMATS)}")
+        raise InputError(f"{source}: its format is not clear; give one of {', '.join(FORMATS)}: `import csv {source}`")
     return by_ending[source.suffix.lower()]
 
 
 def _module(kind: str) -> Any:
     if kind not in FORMATS:
-        raise InputError(f"no format {kind!r}; there are {', '.join(FORMATS)}")
+        raise InputError(f"there is no format {kind!r}; give one of {', '.join(FORMATS)}")
     return import_module(FORMATS[kind])

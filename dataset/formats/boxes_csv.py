@@ -1,4 +1,4 @@
-"""A CSV of boxes, image,x1,y1,x2,y2[,identity][,use], one row a face: the simplest format there is."""
+"""A CSV of boxes, image,x1,y1,x2,y2[,identity][,use], with one row per face: the simplest format."""
 
 import csv
 import io
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset import tables
-from dataset.formats.labelled import (
-    Labelled,
+from dataset.formats.imported import (
+    ImportedPhoto,
     Wanted,
     exported,
     image_id_of,
@@ -23,17 +23,17 @@ from visavis.texts import read_text
 
 SIDES = ("x1", "y1", "x2", "y2")
 COLUMNS = ("image", *SIDES)
-"""Those that must be there."""
+"""The required columns."""
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of a CSV. Its `image` paths are relative to its folder or to images/ beside it.
 
     A row with empty coordinates stands for a photo without a face. `identity` is kept where there is such a column;
     `use`, train or ignore, says whether a box is learnt from.
     """
     folders = [wanted.images] if wanted.images else [source.parent, source.parent / "images"]
-    photos: dict[str, Labelled] = {}
+    photos: dict[str, ImportedPhoto] = {}
     called: dict[str, str] = {}
     elsewhere: dict[str, None] = {}
     for line, row in enumerate(_rows(source), start=2):
@@ -41,28 +41,28 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         identity, name = row.get("identity", ""), row["image"].replace("\\", "/")
         image, place, other = resolved(name, folders)
         if other:
-            elsewhere[f"{name} is taken to be {place.name}"] = None
+            elsewhere[f"{name} is taken for {place.name}"] = None
         image_id = image_id_of(image, where)
-        one = photos.setdefault(image_id, Labelled(image, place, where, identity, size=_size(row, where)))
+        one = photos.setdefault(image_id, ImportedPhoto(image, place, where, identity, size=_size(row, where)))
         if called.setdefault(image_id, name) != name:
             raise InputError(
                 f"{where}: {name} and {called[image_id]} differ only in their ending or folder; rename one"
             )
         if one.identity != identity:
-            raise InputError(f"{where}: {name} is {identity!r}, and {one.identity!r} above; mend the row")
+            raise InputError(f"{where}: {name} is {identity!r}, and {one.identity!r} above; correct the row")
         if any(row[side] for side in SIDES):
             if row.get("use", "") not in ("", "train", "ignore"):
                 raise InputError(f"{where}: use is {row['use']!r}; it must be train or ignore")
             box = tables.box(row, source, line)
             if usable(box, where, []):
                 (one.ignore if row.get("use") == "ignore" else one.boxes).append(box)
-    say_some("names of photos are not those of files:", list(elsewhere))
+    say_some("photos have another name than their files:", list(elsewhere))
     yield from photos.values()
 
 
 def _rows(source: Path) -> Iterator[tables.Row]:
-    """The rows of a CSV as spreadsheets and other programs write it: in UTF-8 or with a byte order mark, with commas,
-    semicolons or tabs between, spaces after them, and names of columns in any case. Raises InputError."""
+    """The rows of a CSV as spreadsheets and other programs write it: in UTF-8, perhaps with a byte order mark, with
+    commas, semicolons or tabs, perhaps followed by spaces, and column names in any case. Raises InputError."""
     try:
         text = read_text(source)
     except FileNotFoundError:
@@ -80,14 +80,14 @@ def _rows(source: Path) -> Iterator[tables.Row]:
         if missing:
             raise InputError(f"{source}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
         for line, values in enumerate(reader, start=2):
-            if not any(value.strip() for value in values):  # at the end, as a rule
+            if not any(value.strip() for value in values):  # an empty line, usually at the end
                 continue
             while len(values) > len(header) and not values[-1].strip():
                 values.pop()
             if len(values) != len(header):
                 raise InputError(f"{source} row {line}: {len(values)} fields, the header has {len(header)}")
             row = dict(zip(header, (value.strip() for value in values), strict=True))
-            if between != ",":  # where commas are for decimals
+            if between != ",":  # commas may then be decimal points
                 row |= {side: row[side].replace(",", ".") for side in SIDES}
             yield row
     except csv.Error as error:
@@ -95,7 +95,7 @@ def _rows(source: Path) -> Iterator[tables.Row]:
 
 
 def _size(row: tables.Row, where: str) -> tuple[int, int] | None:
-    """Height and width that the row says the photo has, if it does."""
+    """The photo's height and width according to the row, if it has them."""
     if not row.get("width") or not row.get("height"):
         return None
     width, height = numbers([row["width"], row["height"]], where)
@@ -103,7 +103,7 @@ def _size(row: tables.Row, where: str) -> tuple[int, int] | None:
 
 
 def write(photos: Photos, out: Path) -> None:
-    """boxes.csv and images/ in `out`. Everything is kept."""
+    """Write boxes.csv and images/ into `out`. Everything is kept."""
     rows = []
     for photo in photos:
         linked(photo.path, out / "images" / exported(photo))

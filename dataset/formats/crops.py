@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 import visavis
-from dataset.formats.labelled import Box, Labelled, say_some
+from dataset.formats.imported import Box, ImportedPhoto, say_some
 from visavis.boxes import area
 from visavis.cores import cores
 from visavis.errors import ImageError, InputError
@@ -30,7 +30,7 @@ FOUND = "detected"
 """What faces.csv says of a box that nobody drew."""
 
 
-def with_faces(crops: Iterable[Labelled]) -> Iterator[Labelled]:
+def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
     """The same photos, each with the box of the face that it is of, and then as much as was told of that face.
 
     crops: without boxes, and with one row of attributes. A photo in which no face is found keeps neither; it is said
@@ -39,7 +39,7 @@ def with_faces(crops: Iterable[Labelled]) -> Iterator[Labelled]:
     detectors = [visavis.load_detector("shipped", threshold=LEAST, size=size) for size in (SIDE, None)]
     without = []
 
-    def look(crop: Labelled) -> Labelled:
+    def look(crop: ImportedPhoto) -> ImportedPhoto:
         try:
             picture = read(crop.path)
         except ImageError:

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from dataset.formats import labelled
-from dataset.formats.labelled import Box, Labelled, Wanted
+from dataset.formats import imported
+from dataset.formats.imported import Box, ImportedPhoto, Wanted
 from dataset.formats.xml_file import parsed
 from visavis.errors import InputError
 
 SHAPES = ("box", "polygon", "ellipse", "mask")
-"""What goes round a face. Points, lines, skeletons, cuboids and tags are left out, and counted."""
+"""Shapes around a face. Points, lines, skeletons, cuboids and tags are left out, and counted."""
 
 _OTHERS = ("polyline", "points", "skeleton", "cuboid", "tag")
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of an annotations.xml, or of the folder that holds it. An image without a shape has no face; a
-    rotated box takes the box of the ellipse in it. Raises InputError."""
+    rotated box becomes the box of the ellipse in it. Raises InputError."""
     source = source / "annotations.xml" if source.is_dir() else source
     root = parsed(source)
     if root.find("track") is not None and root.find("image") is None:
@@ -28,7 +28,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     photos = list(root.iter("image"))
     used = Counter(_label(shape) for photo in photos for shape in photo if shape.tag in SHAPES)
     names = [label.findtext("name", "") for label in root.iter("label")] + list(used)
-    classes = labelled.face_classes(used, {name: name for name in names}, wanted.category, str(source)) if names else ()
+    classes = imported.face_classes(used, {name: name for name in names}, wanted.category, str(source)) if names else ()
     elsewhere: list[str] = []
     left_out: list[str] = []
     others = Counter(shape.tag for photo in photos for shape in photo if shape.tag in _OTHERS)
@@ -37,19 +37,19 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         where = f"{source} image {number} ({name})"
         beside = source.parent / "images"
         folders = [wanted.images] if wanted.images else [beside / photo.get("subset", ""), beside, source.parent]
-        image, place, other = labelled.resolved(name, folders)
+        image, place, other = imported.resolved(name, folders)
         if other:
-            elsewhere.append(f"{name} is taken to be {place.name}")
-        one = Labelled(image, place, where, size=_size(photo))
+            elsewhere.append(f"{name} is taken for {place.name}")
+        one = ImportedPhoto(image, place, where, size=_size(photo))
         for shape in photo:
             if shape.tag in SHAPES and _label(shape) in classes:
                 inside = f"{where} {shape.tag}"
-                if labelled.usable(box := _box(shape, inside), inside, left_out):
+                if imported.usable(box := _box(shape, inside), inside, left_out):
                     one.boxes.append(box)
         yield one
-    labelled.say_some("names of photos are not those of files:", elsewhere)
-    labelled.say_some("kinds of shapes are left out:", [f"{kind} ({count})" for kind, count in others.items()])
-    labelled.say_left_out(left_out)
+    imported.say_some("photos have another name than their files:", elsewhere)
+    imported.say_some("kinds of shapes are left out:", [f"{kind} ({count})" for kind, count in others.items()])
+    imported.say_left_out(left_out)
 
 
 def _label(shape: ElementTree.Element) -> str:
@@ -59,10 +59,10 @@ def _label(shape: ElementTree.Element) -> str:
 def _box(shape: ElementTree.Element, where: str) -> Box:
     """The upright box of a shape. Raises InputError."""
     if shape.tag == "polygon":
-        values = labelled.numbers(shape.get("points", "").replace(";", ",").split(","), where)
+        values = imported.numbers(shape.get("points", "").replace(";", ",").split(","), where)
         if len(values) < 6 or len(values) % 2:
-            raise InputError(f"{where}: points is {shape.get('points')!r}, not x,y;x,y;x,y; mend or drop it")
-        return labelled.around(zip(values[::2], values[1::2], strict=True))
+            raise InputError(f"{where}: points is {shape.get('points')!r}, not x,y;x,y;x,y; correct or remove it")
+        return imported.around(zip(values[::2], values[1::2], strict=True))
     if shape.tag == "box":
         box = _numbers(shape, ("xtl", "ytl", "xbr", "ybr"), where)
     elif shape.tag == "ellipse":
@@ -71,15 +71,15 @@ def _box(shape: ElementTree.Element, where: str) -> Box:
     else:
         left, top, width, height = _numbers(shape, ("left", "top", "width", "height"), where)
         return left, top, left + width, top + height
-    (degrees,) = labelled.numbers([shape.get("rotation", "0")], where)
-    return labelled.around_ellipse(box, degrees)
+    (degrees,) = imported.numbers([shape.get("rotation", "0")], where)
+    return imported.around_ellipse(box, degrees)
 
 
 def _numbers(shape: ElementTree.Element, names: tuple[str, str, str, str], where: str) -> Box:
     missing = [name for name in names if name not in shape.attrib]
     if missing:
-        raise InputError(f"{where} has no {', '.join(missing)}; mend or drop it")
-    a, b, c, d = labelled.numbers([shape.attrib[name] for name in names], where)
+        raise InputError(f"{where} has no {', '.join(missing)}; correct or remove it")
+    a, b, c, d = imported.numbers([shape.attrib[name] for name in names], where)
     return a, b, c, d
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats import crops
-from dataset.formats.labelled import Labelled, Wanted, located
+from dataset.formats.imported import ImportedPhoto, Wanted, located
 from visavis.data.attributes import GENDERS, OLDEST
 from visavis.errors import InputError
 from visavis.texts import read_text
@@ -16,7 +16,7 @@ SPREADSHEETS = {"03-Sep": "3-9", "Oct-19": "10-19", "10-Oct": "10-19", "Sep-03":
 """Groups of ages that a spreadsheet took for days."""
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of a table of FairFace's, or of those in a folder. Nobody in it wears a mask: the photos are of before
     2015. Raises InputError with file and row."""
     tables = [source] if source.is_file() else [source / name for name in TABLES if (source / name).is_file()]
@@ -33,7 +33,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                 raise InputError(f"{where}: it must name a file, and a gender of {', '.join(GENDERS)}; mend the row")
             low, high = ages(group, where)
             told = {"mask": "none", "age_low": str(low), "age_high": str(high), "gender": gender}
-            photos.append(Labelled(f"fairface/{name}", located(name, folders), where, attributes=[told]))
+            photos.append(ImportedPhoto(f"fairface/{name}", located(name, folders), where, attributes=[told]))
     yield from crops.with_faces(photos)
 
 

@@ -1,4 +1,4 @@
-"""The way in: photos with the labels of any format into a data folder."""
+"""Makes a data folder of the photos and labels that any format's reader gives."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -7,31 +7,31 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from dataset import tables
-from dataset.formats.labelled import Box, Exif, Labelled, forget_folders, image_id_of, linked, say_some
+from dataset.formats.imported import Box, Exif, ImportedPhoto, forget_folders, image_id_of, linked, say_some
 from dataset.formats.sizes import Fitting
 from visavis.boxes import area, as_boxes, clip, iou
 from visavis.errors import ImageError, InputError
 from visavis.images import EXTENSIONS, find, inspect, read_bytes
 
 SAME = 0.95
-"""IoU from which two boxes of a photo are one face that is labelled twice; no two faces overlap so far."""
+"""From this IoU on, two boxes of a photo are one face that is labelled twice; two faces never overlap as much."""
 
 
 def take_in(
-    read: Callable[[], Iterable[Labelled]],
+    read: Callable[[], Iterable[ImportedPhoto]],
     out: Path,
     negatives: Path | None,
     exif: Exif = "auto",
     add: bool = False,
 ) -> tuple[int, int, int]:
-    """Make the data folder `out` of what `read` gives. Returns photos, faces to learn, and photos that failed.
+    """Make the data folder `out` of what `read` gives. Returns the number of photos, faces to learn and failed photos.
 
     exif: as in `Wanted`. Photos are linked (copied where the file system cannot). Each is decoded first; one that
     cannot be is a row with its reason. add: where `out` holds attributes of other photos already, these join them.
     Raises InputError for bad rows, missing photos, and where `out` holds a data folder that they may not join.
     """
     before = _before(out, add)
-    taken: dict[str, Labelled] = {}
+    taken: dict[str, ImportedPhoto] = {}
     forget_folders()
     for one in read():
         image_id = image_id_of(one.image, one.where)
@@ -47,7 +47,7 @@ def take_in(
         if image_id in taken:
             raise InputError(f"--negatives {negatives}: {path.name} and {taken[image_id].path} are two photos with "
                              "one name, but for their ending; rename one")  # fmt: skip
-        taken[image_id] = Labelled(image, path, "")
+        taken[image_id] = ImportedPhoto(image, path, "")
     if not taken:
         raise InputError("the source names no photo")
     if there := taken.keys() & {row["image_id"] for row in before.get("downloads.csv", [])}:
@@ -60,8 +60,8 @@ def take_in(
     for image_id, one in tqdm(taken.items(), desc="import", unit="photo"):
         rows.append(_take(image_id, one, out, fitting))
     fitting.finish()
-    say_some("faces are labelled twice on one spot, and count once, in", twice)
-    say_some("boxes lie outside of their photos:", _outside(taken, rows))
+    say_some("faces are labelled twice, and count once, in", twice)
+    say_some("photos have boxes outside the picture:", _outside(taken, rows))
     failed = [row for row in rows if row["status"] != "ok"]
     say_some("photos cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed])
     new = {"downloads.csv": rows, "faces.csv": _face_rows(taken), "attributes.csv": _attribute_rows(taken)}
@@ -78,13 +78,13 @@ def _before(out: Path, add: bool) -> dict[str, list[tables.Row]]:
     if not (out / "labels.csv").exists():
         return {}
     if not (add and (out / "attributes.csv").exists()):
-        raise InputError(f"{out} holds labels already; give another --out")
+        raise InputError(f"{out} already holds labels; give another --out")
     names = ("downloads.csv", "faces.csv", "attributes.csv", "labels.csv")
     return {name: list(tables.rows(out / name)) for name in names if (out / name).exists()}
 
 
-def _outside(taken: dict[str, Labelled], rows: list[dict[str, object]]) -> list[str]:
-    """Of each photo whose boxes have no part in it: where it is from, its size, and the first of them."""
+def _outside(taken: dict[str, ImportedPhoto], rows: list[dict[str, object]]) -> list[str]:
+    """For each photo with boxes that lie outside it: its source, the first of these boxes, and its size."""
     found = []
     for row in rows:
         one, size = taken[str(row["image_id"])], (row.get("height"), row.get("width"))
@@ -95,9 +95,9 @@ def _outside(taken: dict[str, Labelled], rows: list[dict[str, object]]) -> list[
     return found
 
 
-def drop_repeated(one: Labelled) -> int:
-    """Keep one of the boxes that lie on the same spot (`SAME`); returns how many are left out. A box that is learnt
-    from is not ignored as well."""
+def drop_repeated(one: ImportedPhoto) -> int:
+    """Keep one of the boxes at the same place (`SAME`); returns how many are left out. A box to learn from wins over
+    one to ignore."""
     flags = one.flags or [""] * len(one.boxes)
     told = one.attributes or [{} for _ in one.boxes]
     before = len(one.boxes) + len(one.ignore)
@@ -117,7 +117,7 @@ def drop_repeated(one: Labelled) -> int:
 
 
 def _same_spot(one: Box, other: Box) -> bool:
-    """Whether two boxes are the same but for rounding: to half a pixel, or to an IoU of `SAME`."""
+    """Whether two boxes are the same except for rounding: within half a pixel, or with an IoU of `SAME`."""
     if max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 0.5:
         return True
     return bool(iou(as_boxes([one]), as_boxes([other]))[0, 0] >= SAME)
@@ -132,20 +132,20 @@ def _photos_in(folder: Path | None) -> Iterator[Path]:
 
 
 def _sides(box: Box) -> dict[str, object]:
-    """Rounded to a thousandth: exact to 0.01 pixel, and short in the table."""
+    """Rounded to a thousandth of a pixel, which is short in the table."""
     return {side: round(value, 3) for side, value in zip(("x1", "y1", "x2", "y2"), box, strict=True)}
 
 
-def _label_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
-    """labels.csv: the boxes to learn from. Where there are none, those to ignore stand there for the identity's sake:
-    of such a photo faces.csv says all."""
+def _label_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
+    """Rows of labels.csv: the boxes to learn from. A photo with only boxes to ignore has these, to record its identity:
+    faces.csv, which then lists all its boxes, takes precedence."""
     for image_id, one in taken.items():
         for box in one.boxes or (one.ignore if one.identity else []):
             yield {"image_id": image_id, "identity": one.identity, **_sides(box)}
 
 
-def _face_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
-    """faces.csv: every box of the photos that have something to ignore, or flags."""
+def _face_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
+    """Rows of faces.csv: every box of the photos that have boxes to ignore, or flags."""
     for image_id, one in taken.items():
         if not one.ignore and not any(one.flags):
             continue
@@ -155,15 +155,15 @@ def _face_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
             yield {"image_id": image_id, **_sides(box), "source": "import", "use": "ignore"}
 
 
-def _attribute_rows(taken: dict[str, Labelled]) -> Iterator[dict[str, object]]:
+def _attribute_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
     """attributes.csv: the faces of which something is told."""
     for image_id, one in taken.items():
         for box, told in zip(one.boxes, one.attributes, strict=True) if one.attributes else ():
             yield {"image_id": image_id, **_sides(box), **told}
 
 
-def _take(image_id: str, one: Labelled, out: Path, fitting: Fitting) -> dict[str, object]:
-    """Link one photo into the data folder, and fit its boxes to it; its row of downloads.csv."""
+def _take(image_id: str, one: ImportedPhoto, out: Path, fitting: Fitting) -> dict[str, object]:
+    """Link one photo into the data folder, and fit its boxes to it; returns its row of downloads.csv."""
     path = one.path
     try:
         data = read_bytes(path)

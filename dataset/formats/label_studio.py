@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from dataset.formats import labelled
-from dataset.formats.labelled import Box, Labelled, Wanted
+from dataset.formats import imported
+from dataset.formats.imported import Box, ImportedPhoto, Wanted
 from dataset.formats.sizes import same_shape
 from visavis.errors import InputError
 from visavis.images import SUFFIXES, header
@@ -21,12 +21,12 @@ SHAPES = ("rectangle", "polygon", "ellipse")
 Value = dict[str, Any]
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of an export. Of a task that several people labelled, the ground truth is taken, else the annotation
     that was changed last; one that nobody labelled, or that was skipped, is left out. Raises InputError."""
     tasks = _parsed(source)
     folders = [wanted.images] if wanted.images else [source.parent, source.parent / "images"]
-    photos: list[tuple[Labelled, list[tuple[str, Value]]]] = []
+    photos: list[tuple[ImportedPhoto, list[tuple[str, Value]]]] = []
     unlabelled, several, elsewhere, left_out = [], [], [], []  # type: list[str], list[str], list[str], list[str]
     others: Counter[str] = Counter()
     for where, held, annotations in tasks:
@@ -38,31 +38,31 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         if len(done) > 1:
             several.append(f"{name} ({len(done)})")
         last = max(done, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at", ""))))
-        image, place, other = labelled.resolved(name, folders)
+        image, place, other = imported.resolved(name, folders)
         if other:
-            elsewhere.append(f"{name} is taken to be {place.name}")
+            elsewhere.append(f"{name} is taken for {place.name}")
         photos.append(
-            (Labelled(image, place, where, displayed=True, of_shares=True), list(_regions(last["result"], others)))
+            (ImportedPhoto(image, place, where, displayed=True, of_shares=True), list(_regions(last["result"], others)))
         )
     used = Counter(label for _, regions in photos for label, _ in regions)
-    classes = labelled.face_classes(used, {name: name for name in used}, wanted.category, str(source)) if used else ()
+    classes = imported.face_classes(used, {name: name for name in used}, wanted.category, str(source)) if used else ()
     for one, regions in photos:
         size = header(one.path) if regions else None  # without a size it cannot be read, which downloads.csv will say
         for number, (label, value) in enumerate(regions, start=1) if size else ():
             where = f"{one.where} region {number}"
-            if label in classes and labelled.usable(box := _box(value, size or (0, 0), where), where, left_out):
+            if label in classes and imported.usable(box := _box(value, size or (0, 0), where), where, left_out):
                 one.boxes.append(box)
         yield one
-    labelled.say_some("tasks were not labelled, or skipped, and are left out:", unlabelled)
-    labelled.say_some("tasks have several annotations; the ground truth or the last one is taken:", several)
-    labelled.say_some("names of photos are not those of files:", elsewhere)
-    labelled.say_some("kinds of regions are left out:", [f"{kind} ({count})" for kind, count in others.items()])
-    labelled.say_left_out(left_out)
+    imported.say_some("tasks were not labelled, or skipped, and are left out:", unlabelled)
+    imported.say_some("tasks have several annotations; the ground truth or the last one is taken:", several)
+    imported.say_some("photos have another name than their files:", elsewhere)
+    imported.say_some("kinds of regions are left out:", [f"{kind} ({count})" for kind, count in others.items()])
+    imported.say_left_out(left_out)
 
 
 def _regions(results: list[Any], others: Counter[str]) -> Iterator[tuple[str, Value]]:
-    """Label and value of each shape of an annotation; `others` counts the kinds that are none. One that was drawn
-    without a label has its kind for a label."""
+    """Label and value of each shape of an annotation; `others` counts regions of other kinds. A shape that was drawn
+    without a label has its kind as its label."""
     flat: list[Value] = []
     for one in results:
         value = one.get("value", {}) if isinstance(one, dict) else {}
@@ -88,26 +88,26 @@ def _box(value: Value, size: tuple[int, int], where: str) -> Box:
     if all(isinstance(side, int | float) and side >= 1 for side in sides):
         high, wide = int(sides[0]), int(sides[1])  # type: ignore[bad-argument-type]
         if not same_shape((high, wide), size) and not same_shape((wide, high), size):
-            raise InputError(f"{where}: labels of {wide} x {high} pixels for a photo of {width} x {height}; give the "
-                             "photo that they were made for")  # fmt: skip
+            raise InputError(f"{where}: labels for {wide} x {high} pixels, and the photo has {width} x {height}; give "
+                             "the photo that they were made for")  # fmt: skip
     if "points" in value:
-        points = [labelled.numbers(map(str, point), where) for point in value["points"]]
+        points = [imported.numbers(map(str, point), where) for point in value["points"]]
         if len(points) < 3 or any(len(point) != 2 for point in points):
-            raise InputError(f"{where}: points is {value['points']}, not three or more of [x, y]; mend or drop it")
-        return labelled.around((x * width / 100, y * height / 100) for x, y in points)
+            raise InputError(f"{where}: points is {value['points']}, not three or more of [x, y]; correct or remove it")
+        return imported.around((x * width / 100, y * height / 100) for x, y in points)
     names = ("x", "y", "radiusX", "radiusY") if "radiusX" in value else ("x", "y", "width", "height")
-    across, down, wide, high = labelled.numbers([str(value.get(name)) for name in names], where)
-    (degrees,) = labelled.numbers([str(value.get("rotation") or 0)], where)
+    across, down, wide, high = imported.numbers([str(value.get(name)) for name in names], where)
+    (degrees,) = imported.numbers([str(value.get("rotation") or 0)], where)
     x, y, wide, high = across * width / 100, down * height / 100, wide * width / 100, high * height / 100
     if "radiusX" in value:
-        return labelled.around_ellipse((x - wide, y - high, x + wide, y + high), degrees)
+        return imported.around_ellipse((x - wide, y - high, x + wide, y + high), degrees)
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = x + (wide * cosine - high * sine) / 2, y + (wide * sine + high * cosine) / 2  # the centre
-    return labelled.around_ellipse((x - wide / 2, y - high / 2, x + wide / 2, y + high / 2), degrees)
+    return imported.around_ellipse((x - wide / 2, y - high / 2, x + wide / 2, y + high / 2), degrees)
 
 
 def _photo(held: Value, where: str) -> str:
-    """The photo's path as the task has it, which is a URL, or a path on the server. Raises InputError."""
+    """The photo's path in the task, which is a URL, or a path on the server. Raises InputError."""
     named = {key: text for key, text in held.items() if isinstance(text, str)}
     paths = {key: _path(text) for key, text in named.items()}
     likely = [key for key, path in paths.items() if Path(path).suffix.lower() in SUFFIXES]
@@ -126,26 +126,26 @@ def _path(text: str) -> str:
 
 
 def _parsed(source: Path) -> list[tuple[str, Value, list[Value]]]:
-    """Of each task: where it stands, its data, and its annotations. Raises InputError."""
+    """For each task: where it is, its data, and its annotations. Raises InputError."""
     try:
         held = json.loads(read_text(source))
     except FileNotFoundError:
         raise InputError(f"{source} is not there; give Label Studio's JSON or JSON-MIN") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{source} is no JSON: {error}") from None
+        raise InputError(f"{source} is not valid JSON: {error}") from None
     if not isinstance(held, list) or not held:
-        raise InputError(f"{source} is no export of Label Studio's: it has no list of tasks")
+        raise InputError(f"{source} is not an export of Label Studio: it has no list of tasks")
     tasks: dict[object, tuple[str, Value, list[Value]]] = {}
     for number, task in enumerate(held):
         where = f"{source} task {task['id'] if isinstance(task, dict) and 'id' in task else number}"
         if not isinstance(task, dict) or not isinstance(task.get("data", {}), dict):
-            raise InputError(f"{where} is no task of Label Studio's; mend or drop it")
+            raise InputError(f"{where} is not a task of Label Studio; correct or remove it")
         if "data" in task:
             done = task.get("annotations", task.get("completions", []))
             if not isinstance(done, list) or any(not isinstance(one.get("result"), list) for one in done):
-                raise InputError(f"{where}: annotations is no list of annotations; mend or drop it")
+                raise InputError(f"{where}: annotations is not a list of annotations; correct or remove it")
             tasks[number] = where, task["data"], done
-        else:  # JSON-MIN: an entry an annotation, with its regions under the name of the tag
+        else:  # JSON-MIN: one entry per annotation, with its regions under the name of the tag
             regions = [one for value in task.values() if isinstance(value, list) for one in value]
             annotation = {"result": regions, "updated_at": task.get("updated_at", "")}
             tasks.setdefault(("id", task.get("id", number)), (where, task, []))[2].append(annotation)

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from dataset.formats import crops
-from dataset.formats.labelled import Labelled, Wanted, located, numbers, say_left_out, usable
+from dataset.formats.imported import ImportedPhoto, Wanted, located, numbers, say_left_out, usable
 from visavis.errors import InputError
 
 CLASSES = {
@@ -23,7 +23,7 @@ _PERSON = re.compile(r"\d+(?=_Mask)")
 """What the copies of one photo with masks drawn on it have in common (MaskedFace-Net and its kin)."""
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of a folder with annotations/ and images/, or of one that has a folder for each class."""
     if not source.is_dir():
         raise InputError(
@@ -42,11 +42,11 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
             person = _PERSON.match(path.name)
             identity = f"{source.name}/{person[0]}" if person else ""
             image = f"{source.name}/{folder.name}/{path.name}"
-            photos.append(Labelled(image, path, str(path), identity, attributes=[dict(told)]))
+            photos.append(ImportedPhoto(image, path, str(path), identity, attributes=[dict(told)]))
     yield from crops.with_faces(photos)
 
 
-def _scenes(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def _scenes(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     files = sorted((source / "annotations").glob("*.xml"))
     if not files:
         raise InputError(f"{source / 'annotations'} holds no XML file")
@@ -58,7 +58,7 @@ def _scenes(source: Path, wanted: Wanted) -> Iterator[Labelled]:
             raise InputError(f"{path} is no XML that can be read: {error}") from None
         name = root.findtext("filename") or f"{path.stem}.png"
         place = located(name, [wanted.images or source / "images"])
-        one = Labelled(f"{source.name}/{name}", place, str(path))
+        one = ImportedPhoto(f"{source.name}/{name}", place, str(path))
         for number, entry in enumerate(root.iter("object"), start=1):
             where, called = f"{path} object {number}", (entry.findtext("name") or "").strip()
             if called not in CLASSES:

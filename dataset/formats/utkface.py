@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats import crops
-from dataset.formats.labelled import Labelled, Wanted, say_some
+from dataset.formats.imported import ImportedPhoto, Wanted, say_some
 from visavis.data.attributes import OLDEST
 from visavis.errors import InputError
 
@@ -13,7 +13,7 @@ GENDERS = {"0": "male", "1": "female"}
 _NAME = re.compile(r"(\d+)_([01])_")
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of a folder of UTKFace, or of its folder images/. Nobody in it wears a mask: it is of 2017."""
     folder = wanted.images or (source / "images" if (source / "images").is_dir() else source)
     photos, unnamed = [], []
@@ -27,6 +27,6 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
                 f"{path}: its name says an age of {named[1]}, and {OLDEST} is the most; remove or rename it"
             )
         told = {"mask": "none", "age": str(int(named[1])), "gender": GENDERS[named[2]]}
-        photos.append(Labelled(f"utkface/{path.name}", path, str(path), attributes=[told]))
+        photos.append(ImportedPhoto(f"utkface/{path.name}", path, str(path), attributes=[told]))
     say_some("photos are left out, for their names do not begin with [age]_[gender]_:", unnamed)
     yield from crops.with_faces(photos)

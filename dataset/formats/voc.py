@@ -1,26 +1,26 @@
-"""Pascal VOC: an XML file a photo. Pixels count from 1 and the last one is inside; `difficult` is our `ignore`."""
+"""Pascal VOC: one XML file per photo. Pixels count from 1, and the last one is inside; `difficult` is our `ignore`."""
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-from dataset.formats import labelled
-from dataset.formats.labelled import Labelled, Wanted
+from dataset.formats import imported
+from dataset.formats.imported import ImportedPhoto, Wanted
 from dataset.formats.xml_file import parsed
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.formats.voc import ANNOTATIONS, CORNERS, IMAGES, annotation
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of a folder with Annotations/ and JPEGImages/ (or of a folder of XML files beside their photos).
 
-    A file without a face is a photo without one. A photo lies in its folder where its annotation does in its own, so
-    that equal names in different folders stay apart.
+    A file without a face belongs to a photo without one. Subfolders of photos and of annotations correspond, so that
+    equal names in different folders are told apart.
     """
     if not source.is_dir():
-        raise InputError(f"{source} is no folder; give the one that holds Annotations/ and JPEGImages/")
+        raise InputError(f"{source} is not a folder; give the one that holds Annotations/ and JPEGImages/")
     below = source / ANNOTATIONS if (source / ANNOTATIONS).is_dir() else source
     folders = [wanted.images] if wanted.images else [source / IMAGES, source / "images", below]
     files = sorted(below.rglob("*.xml"))
@@ -30,41 +30,41 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     elsewhere: list[str] = []
     roots = {path: parsed(path) for path in files}
     used = Counter(_name(entry) for root in roots.values() for entry in root.iter("object"))
-    classes = labelled.face_classes(used, {name: name for name in used}, wanted.category, str(below)) if used else set()
+    classes = imported.face_classes(used, {name: name for name in used}, wanted.category, str(below)) if used else set()
     for path, root in roots.items():
         name = PurePosixPath((root.findtext("filename") or "").replace("\\", "/")).name
         if not name:
             raise InputError(f"{path} has no <filename>; add it")
         image = (PurePosixPath(path.relative_to(below).parent.as_posix()) / name).as_posix()
-        place = labelled.located(image, folders)
-        own = path.relative_to(below).with_suffix("").as_posix()  # files are renamed with their photos, but not inside
+        place = imported.located(image, folders)
+        own = path.relative_to(below).with_suffix("").as_posix()  # people rename files, but not the <filename> inside
         other = None
         if not place.exists():
-            other = labelled.found_elsewhere(image, folders) or labelled.found_elsewhere(own, folders)
+            other = imported.found_elsewhere(image, folders) or imported.found_elsewhere(own, folders)
         if other is not None:
             image, place = other
-            elsewhere.append(f"{path} names {name}, and {place.name} is taken")
-        one = Labelled(image, place, str(path), root.findtext("identity") or "", size=_size(root))
+            elsewhere.append(f"{path} names {name}, which is taken for {place.name}")
+        one = ImportedPhoto(image, place, str(path), root.findtext("identity") or "", size=_size(root))
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
             if _name(entry) not in classes:
                 continue
             frame = entry.find("bndbox")
             texts = [(frame.findtext(corner) or "") if frame is not None else "" for corner in CORNERS]
-            x1, y1, x2, y2 = labelled.numbers(texts, where)
+            x1, y1, x2, y2 = imported.numbers(texts, where)
             box = (x1 - 1, y1 - 1, x2, y2)
-            if labelled.usable(box, where, left_out):
+            if imported.usable(box, where, left_out):
                 difficult = (entry.findtext("difficult") or "0").strip() not in ("", "0")
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
-    labelled.say_some("annotations name a photo that is not there:", elsewhere)
-    labelled.say_left_out(left_out)
+    imported.say_some("annotations name a missing photo:", elsewhere)
+    imported.say_left_out(left_out)
 
 
 def write(photos: Photos, out: Path) -> None:
-    """Annotations/ and JPEGImages/ in `out`, nested as the image_ids are. Corners keep their decimals."""
+    """Write Annotations/ and JPEGImages/ into `out`, nested as the image_ids are. Corners keep their decimals."""
     for photo in photos:
-        labelled.linked(photo.path, out / IMAGES / labelled.exported(photo))
+        imported.linked(photo.path, out / IMAGES / imported.exported(photo))
         objects = [
             (box, {"difficult": difficult})
             for boxes, difficult in ((photo.boxes, 0), (photo.ignore, 1))
@@ -74,7 +74,7 @@ def write(photos: Photos, out: Path) -> None:
         path = out / ANNOTATIONS / f"{photo.image_id}.xml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
-            annotation(labelled.exported(photo), labelled.size_of(photo), objects, **identity), encoding="utf-8"
+            annotation(imported.exported(photo), imported.size_of(photo), objects, **identity), encoding="utf-8"
         )
 
 
@@ -83,7 +83,7 @@ def _name(entry: ElementTree.Element) -> str:
 
 
 def _size(root: ElementTree.Element) -> tuple[int, int] | None:
-    """Height and width by the annotation; None where it says none that can be."""
+    """Height and width according to the annotation; None if it has no valid ones."""
     try:
         return int(float(root.findtext("size/height") or 0)), int(float(root.findtext("size/width") or 0))
     except (ValueError, OverflowError):

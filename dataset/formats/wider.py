@@ -1,4 +1,4 @@
-"""WIDER FACE's wider_face_*_bbx_gt.txt (Yang et al. 2016): a path, a count, and a line a face.
+"""WIDER FACE's wider_face_*_bbx_gt.txt (Yang et al. 2016): a path, a count, and one line per face.
 
 A line is x y width height blur expression illumination invalid occlusion pose. Photos without a face have the count
 0 and a line of zeros.
@@ -8,18 +8,18 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataset.formats.labelled import Labelled, Wanted, located, numbers, say_left_out, usable
+from dataset.formats.imported import ImportedPhoto, Wanted, located, numbers, say_left_out, usable
 from visavis.errors import InputError
 from visavis.texts import read_text
 
 FIELDS = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 HEAVY = 2
-"""Of blur and occlusion: 0 none, 1 some, 2 heavy."""
+"""The level of blur and occlusion that counts as heavy; 0 is none, 1 some."""
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
-    """The photos of one part. `invalid` faces are ignored; blur, occlusion and the other flags go to faces.csv's
-    `source`, and `wanted.ignore_heavy` ignores what is heavily blurred or occluded. Faces of no size are left out.
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
+    """The photos of one split. `invalid` faces are ignored, and with `wanted.ignore_heavy` heavily blurred or occluded
+    ones; all flags go into the column `source` of faces.csv. Faces without an area are left out.
     """
     part = source.name.removeprefix("wider_face_").removesuffix("_bbx_gt.txt")
     above = source.parent.parent
@@ -34,11 +34,13 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         number, image = lines[place]
         count = lines[place + 1][1] if place + 1 < len(lines) else ""
         if not count.isdigit():
-            raise InputError(f"{source} row {number + 1}: {count!r} after the photo {image}, not how many faces it has")
+            raise InputError(
+                f"{source} row {number + 1}: {count!r} must be the number of faces of the photo {image} above it"
+            )
         faces = lines[place + 2 : place + 2 + int(count)]
         if len(faces) < int(count):
             raise InputError(f"{source} row {number}: the file ends before the {count} faces of {image}")
-        one = Labelled(image, located(image, folders), f"{source} row {number}")
+        one = ImportedPhoto(image, located(image, folders), f"{source} row {number}")
         for line, text in faces:
             _add(one, text, f"{source} row {line}", wanted, left_out)
         yield one
@@ -48,13 +50,13 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
     say_left_out(left_out)
 
 
-def _add(one: Labelled, text: str, where: str, wanted: Wanted, left_out: list[str]) -> None:
+def _add(one: ImportedPhoto, text: str, where: str, wanted: Wanted, left_out: list[str]) -> None:
     values = numbers(text.split(), where)
     if len(values) < 4:
-        raise InputError(f"{where}: {text!r} is no face: x y width height and flags; mend or drop it")
+        raise InputError(f"{where}: {text!r} is not x y width height and flags; correct or remove it")
     x, y, width, height = values[:4]
     if not all(map(math.isfinite, values)):
-        raise InputError(f"{where}: {text!r} holds what is no finite number; mend or drop it")
+        raise InputError(f"{where}: {text!r} has a number that is not finite; correct or remove it")
     flags = {name: int(value) for name, value in zip(FIELDS, values[4:], strict=False)}
     box = (x, y, x + width, y + height)
     if not usable(box, where, left_out):

@@ -8,7 +8,7 @@ from visavis.errors import InputError
 
 
 def parsed(path: Path) -> ElementTree.Element:
-    """A file's XML, in whatever encoding it declares: Python knows more of them than its XML parser does.
+    """A file's XML, in whatever encoding it declares: Python supports more of them than its XML parser.
     Raises InputError."""
     try:
         data = path.read_bytes()
@@ -21,4 +21,4 @@ def parsed(path: Path) -> ElementTree.Element:
         text = data[declared.end() :].decode(encoding)
         return ElementTree.fromstring(text)
     except (ElementTree.ParseError, OSError, LookupError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no XML that can be read: {error}") from None
+        raise InputError(f"{path} cannot be read as XML: {error}") from None

@@ -1,6 +1,6 @@
-"""YOLO: data.yaml, and a text file a photo with a line a box: class, centre, width and height as shares.
+"""YOLO: data.yaml, and a text file per photo with one line per box: class, centre, width and height as shares.
 
-It has no place for boxes to ignore, nor for identities: an export loses both, and says so.
+It cannot store boxes to ignore or identities: an export leaves out both, and says so.
 """
 
 import os
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dataset.formats import labelled
-from dataset.formats.labelled import Labelled, Wanted
+from dataset.formats import imported
+from dataset.formats.imported import ImportedPhoto, Wanted
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.formats import yolo
@@ -20,15 +20,15 @@ from visavis.messages import say
 from visavis.texts import read_text
 
 LARGEST_SHARE = 1.5
-"""A box may reach out of the photo; a number beyond this one counts pixels."""
+"""A box may extend beyond the photo, but a number larger than this must be in pixels."""
 
 
-def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
-    """The photos of all parts that a data.yaml names, or of a folder with classes.txt (Label Studio) or obj.data
-    (CVAT's YOLO 1.1). One without a label file, or with an empty one, has no face.
+def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
+    """The photos of all splits that a data.yaml names, or of a folder with classes.txt (Label Studio) or obj.data
+    (CVAT's YOLO 1.1). A photo without a label file, or with an empty one, has no face.
 
-    image_ids are paths below the folder that the parts have in common, without its images/; our own split decides
-    which part a photo is in.
+    image_ids are paths below the splits' common folder, without its images/; our own split decides where a photo
+    belongs.
     """
     source, held = _described(source)
     names, points = _names(held["names"], source), _points(held, source)
@@ -37,59 +37,60 @@ def read(source: Path, wanted: Wanted) -> Iterator[Labelled]:
         root = _plain(source.parent)
     photos = []
     for image, (path, labels) in _images(held, root, wanted, source).items():
-        photos.append((Labelled(image, path, str(path), of_shares=True), _rows(labels, names, points, source)))
+        photos.append((ImportedPhoto(image, path, str(path), of_shares=True), _rows(labels, names, points, source)))
     used = Counter(number for _, rows in photos for number, _, _ in rows)
-    classes = labelled.face_classes(used, names, wanted.category, str(source))
+    classes = imported.face_classes(used, names, wanted.category, str(source))
     left_out: list[str] = []
     for one, rows in photos:
-        size = header(one.path) if rows else None  # without a size it cannot be read, which downloads.csv will say
+        size = header(one.path) if rows else None  # None if it cannot be read, which downloads.csv will say
         for number, (x, y, width, height), where in rows if size else ():
             high, wide = size or (0, 0)
             box = ((x - width / 2) * wide, (y - height / 2) * high, (x + width / 2) * wide, (y + height / 2) * high)
-            if number in classes and labelled.usable(box, where, left_out):
+            if number in classes and imported.usable(box, where, left_out):
                 one.boxes.append(box)
         yield one
-    labelled.say_left_out(left_out)
+    imported.say_left_out(left_out)
 
 
 def _rows(labels: Path, names: dict[float, str], points: int, source: Path) -> list[tuple[float, list[float], str]]:
-    """Class, shares x y width height, and file and row of each box of a photo. Raises InputError."""
+    """For each box of a photo: its class, the shares x y width height, and its file and row. Raises InputError."""
     rows = []
     for line, text in enumerate(_text(labels).splitlines() if labels.exists() else (), start=1):
         fields, where = text.split(), f"{labels} row {line}"
         if not fields:
             continue
-        number, *values = labelled.numbers(fields, where)
+        number, *values = imported.numbers(fields, where)
         if number not in names:
-            raise InputError(f"{where}: {source} names no class {fields[0]}; mend the row or the names")
+            raise InputError(f"{where}: {source} names no class {fields[0]}; correct the row or the names")
         rows.append((number, _shares(values, where, points), where))
     return rows
 
 
 def write(photos: Photos, out: Path) -> None:
-    """data.yaml, images/, labels/, and train.txt, val.txt and test.txt, which name the photos of each part."""
+    """Write data.yaml, images/, labels/, and train.txt, val.txt and test.txt, which name the photos of each split."""
     listed: dict[str, list[str]] = {part: [] for part in PARTS}
     for photo in photos:
-        picture = out / "images" / labelled.exported(photo)
-        labelled.linked(photo.path, picture)
-        size = labelled.size_of(photo)
+        picture = out / "images" / imported.exported(photo)
+        imported.linked(photo.path, picture)
+        size = imported.size_of(photo)
         lines = [yolo.label(box, size) for box in photo.boxes.astype(float).tolist()]
         path = yolo.labels_of(picture)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(lines), encoding="utf-8")
-        listed[photo.side or "train"].append(f"./images/{labelled.exported(photo)}\n")
+        listed[photo.side or "train"].append(f"./images/{imported.exported(photo)}\n")
     for part, names in listed.items():
         (out / f"{part}.txt").write_text("".join(names), encoding="utf-8")
     (out / "data.yaml").write_text(yolo.settings({part: f"{part}.txt" for part in PARTS}), encoding="utf-8")
     ignored, known = sum(len(photo.ignore) for photo in photos), sum(bool(photo.identity) for photo in photos)
     if ignored or known:
-        say(f"YOLO has no place for {ignored} boxes to ignore and the identities of {known} photos: they are not in it")
+        say(f"YOLO cannot store {ignored} boxes to ignore and the identities of {known} photos: they are left out")
 
 
 def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> dict[str, tuple[Path, Path]]:
-    """Name (below images/) -> path and label file of all photos of all parts.
+    """Name (below images/) -> path and label file of all photos of all splits.
 
-    An export without its photos names them, or has label files alone: they are looked for in `wanted.images`.
+    An export may name its photos without containing them, or have only label files: then photos are looked for in
+    `wanted.images`.
     """
     paths: dict[Path, None] = {}
     for part in PARTS:
@@ -99,7 +100,7 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             raise InputError(f"{source}: {part} is {entries!r}; it must name a folder, a list of photos, or several")
         for entry in entries:
             place = _plain((wanted.images or root) / entry)
-            if not place.exists():  # some tools write ../train/images where they mean train/images
+            if not place.exists():  # some tools write ../train/images for train/images
                 place = root / str(entry).removeprefix("../")
             labels = place.parent / "labels"
             if place.is_dir() and (found := list(find(place))):
@@ -113,7 +114,7 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             elif not place.is_dir():
                 raise InputError(f"{source}: {part} is {entry!r}, and there is no folder or list at {place}")
     if not paths:
-        raise InputError(f"{source} names no photo under train, val or test; say with `images` where the photos are")
+        raise InputError(f"{source} names no photo under train, val or test; give the photos' folder as `images`")
     images: dict[str, tuple[Path, Path]] = {}
     elsewhere, labelled_by = [], set()
     for path in paths:
@@ -125,61 +126,63 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             *(part for number, part in enumerate(parts) if number != yolo.images_folder(parts))
         ).as_posix()
         labels = yolo.labels_of(path)
-        whole = yolo.labels_of(path.with_name(f"{path.name}.jpg"))  # of a name with a dot and without an ending
+        whole = yolo.labels_of(path.with_name(f"{path.name}.jpg"))  # for a name with a dot and without an ending
         if not labels.exists() and whole.exists():
             labels = whole
         labelled_by.add(labels)
         if wanted.images and not path.exists():
-            image, place, other = labelled.resolved(path.name, [wanted.images])
+            image, place, other = imported.resolved(path.name, [wanted.images])
             if other:
-                elsewhere.append(f"{name} is taken to be {image}")
+                elsewhere.append(f"{name} is taken for {image}")
             name, path = image, place
         images[name] = path, labels
-    labelled.say_some("names of photos are not those of files:", elsewhere)
+    imported.say_some("photos have another name than their files:", elsewhere)
     folders = {labels.parent for labels in labelled_by if "labels" in labels.parts}
     alone = sorted(str(path) for folder in folders for path in folder.glob("*.txt") if path not in labelled_by)
-    labelled.say_some("label files belong to no photo and are left out:", alone)
+    imported.say_some("label files belong to no photo and are left out:", alone)
     return images
 
 
 def _listed(folder: Path, line: str) -> Path:
-    """A photo in a list of names; CVAT's begin with data/ where its archive has no such folder."""
+    """A photo in a list of names; CVAT's begin with data/, also if its archive has no such folder."""
     path = _plain(folder / line)
     other = _plain(folder / line.removeprefix("data/"))
     return other if not path.exists() and (other.exists() or yolo.labels_of(other).exists()) else path
 
 
 def _shares(values: list[float], where: str, points: int = 0) -> list[float]:
-    """x y width height of a row, as shares of the photo's width and height: a box, with or without keypoints (in
-    `points` numbers) or a score behind it, or the corners of a polygon, which lies in a box. Raises InputError for
-    another number of them, and for pixels."""
+    """x y width height of a row, as shares of the photo's width and height: of a box, perhaps followed by keypoints
+    (`points` numbers) or a score, or of the box around a polygon. Raises InputError for any other number of values, and
+    for pixels."""
     if points and len(values) not in (4, 5, 4 + points, 5 + points):
         raise InputError(f"{where}: {1 + len(values)} fields, not class x y width height and {points} numbers of "
-                         "keypoints, as kpt_shape says; mend or drop it")  # fmt: skip
+                         "keypoints, as kpt_shape says; correct or remove it")  # fmt: skip
     if points or len(values) in (4, 5) or _with_visibility(values):
         values = values[:4]
     if any(abs(value) > LARGEST_SHARE for value in values):
-        raise InputError(f"{where}: {values} are pixels, as it seems; YOLO has shares of the photo's sides, 0 to 1")
+        raise InputError(f"{where}: {values} seem to be pixels; YOLO takes shares of the photo's sides, 0 to 1")
     if len(values) == 4:
         return values
     if len(values) < 6 or len(values) % 2:
-        raise InputError(f"{where}: {1 + len(values)} fields, not class x y width height or a polygon; mend or drop it")
+        raise InputError(
+            f"{where}: {1 + len(values)} fields, not class x y width height or a polygon; correct or remove it"
+        )
     across, down = values[::2], values[1::2]
     (left, right), (top, bottom) = (min(across), max(across)), (min(down), max(down))
     return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
 
 
 def _with_visibility(values: list[float]) -> bool:
-    """Whether a row of a source that names no kpt_shape has keypoints: every third number behind the box says how
-    visible one is, 0 to 2, and the numbers cannot be those of a polygon."""
+    """Whether a row has keypoints although its source names no kpt_shape: every third number after the box is a
+    visibility, 0 to 2, and the numbers cannot be those of a polygon."""
     marks = values[6::3]
     pairs = len(values) % 2 == 0 and 2 not in marks
     return bool(marks) and (len(values) - 4) % 3 == 0 and set(marks) <= {0, 1, 2} and not pairs
 
 
 def _points(held: dict[str, Any], source: Path) -> int:
-    """How many numbers of keypoints each row has by kpt_shape (their count, and 2 or 3 numbers each); 0 without one.
-    Raises InputError."""
+    """The number of a row's values for keypoints according to kpt_shape (their count, and 2 or 3 numbers each); 0
+    without one. Raises InputError."""
     shape = held.get("kpt_shape")
     if shape is None:
         return 0
@@ -192,16 +195,18 @@ def _names(names: list[Any] | dict[Any, Any], source: Path) -> dict[float, str]:
     """Number -> name of each class. Raises InputError."""
     if isinstance(names, list):
         return {number: str(name) for number, name in enumerate(names)}
-    if all(isinstance(name, int) for name in names.values()):  # the other way round, as some write it
+    if all(isinstance(name, int) for name in names.values()):  # some files map names to numbers
         return {number: str(name) for name, number in names.items()}
     try:
         return {int(number): str(name) for number, name in names.items()}
     except (TypeError, ValueError):
-        raise InputError(f"{source}: names is {names!r}; it must be a list, or number: name for each class") from None
+        raise InputError(
+            f"{source}: names is {names!r}; it must be a list, or have number: name for each class"
+        ) from None
 
 
 def _described(source: Path) -> tuple[Path, dict[str, Any]]:
-    """What a data.yaml holds, or what another tool's folder says in its place; and the file that says it."""
+    """The content of a data.yaml, or of what another tool writes in its place; and the path of that file."""
     if source.name in ("classes.txt", "obj.data", "obj.names"):
         source = source.parent
     if not source.is_dir():
@@ -238,7 +243,7 @@ def _parsed(source: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{source} is not YAML: {error}") from None
     if not isinstance(held, dict) or not isinstance(held.get("names"), dict | list):
-        raise InputError(f"{source} is not a data.yaml of YOLO's: it has no names")
+        raise InputError(f"{source} is not YOLO's data.yaml: it has no names")
     return held
 
 

@@ -74,7 +74,7 @@ def slim(options: Options) -> int:
 
     with torch.device("meta"):
         goal = faster_rcnn.build(arch)
-    with tqdm(total=slimming.looks(model, goal), unit="layer", disable=None) as progress:
+    with tqdm(total=slimming.passes(model, goal), unit="layer", disable=None) as progress:
         slimming.slim(model, goal, see)
     told = {name: value for name, value in known.items() if name not in MEASURED} | {"arch": arch}
     checkpoint.save(options.out, model.state_dict(), told)

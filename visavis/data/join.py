@@ -79,7 +79,7 @@ def _labels(path: Path) -> tuple[dict[str, Labels], dict[str, str]]:
         if identity != row["identity"]:
             raise InputError(
                 f"labels.csv row {line}: {row['image_id']} is {row['identity']!r}, and {identity!r} above; two photos "
-                "cannot share an image_id, nor one have two identities: mend or drop the row"
+                "cannot share an image_id, nor one have two identities: correct or remove the row"
             )
     _say_repeated(path, repeated)
     return labels, identities

@@ -132,7 +132,9 @@ def number(row: Row, column: str, path: Path, line: int) -> float:
     except ValueError:
         value = float("nan")
     if value != value or value in (float("inf"), float("-inf")):
-        raise InputError(f"{path.name} row {line}: {column} is {row[column]!r}, not a number; mend or drop the row")
+        raise InputError(
+            f"{path.name} row {line}: {column} is {row[column]!r}, not a number; correct or remove the row"
+        )
     return value
 
 

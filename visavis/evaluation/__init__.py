@@ -1,1 +1,1 @@
-"""Detectors held against labelled photos and against each other: figures, how sure they are, and the mistakes."""
+"""Scores detectors on labelled photos and compares them: figures, their confidence intervals, and the mistakes."""

@@ -1,6 +1,6 @@
-"""Several detectors on the same photos: what each found, and every figure of how good that is.
+"""Several detectors on the same photos: what each found, and every figure about it.
 
-Photos come as parallel lists, an entry a photo.
+Photos are parallel lists, with one entry per photo.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -19,10 +19,10 @@ from visavis.faces import Faces
 from visavis.metrics import Judged
 
 LEAST = 6
-"""Photos: where one detector is better on every one of fewer, that happens by chance more often than once in 20 times
-(2 * 0.5 ** 5 is 0.06), and the bootstrap does not see it."""
+"""With fewer photos, one of two equal detectors is better on all of them more often than once in 20 times (2 * 0.5 ** 5
+is 0.06), which the bootstrap does not notice."""
 WEIGHED = 4
-"""Photos, the largest, that a detector's memory is measured with."""
+"""A detector's memory is measured with this many photos, the largest ones."""
 
 
 @dataclass
@@ -31,22 +31,22 @@ class Contestant:
 
     name: str
     source: str
-    """What it was asked for by: a name or a path."""
+    """The name or the path that it was loaded from."""
     detector: Detector
     threshold: float
     calibration: Calibration = Calibration()
-    """What its detector does to its network's scores."""
+    """What the detector applies to its network's scores."""
     how: dict[str, Any] = field(default_factory=dict)
-    """The options of `load_detector` that it was made with."""
+    """The options that `load_detector` was given."""
     found: list[Faces] = field(default_factory=list)
     aligned: list[Faces] = field(default_factory=list)
-    """The same, with boxes as the labels would have them; see `aligned`."""
+    """The same, with boxes moved to the convention of the labels; see `aligned`."""
     milliseconds: list[float] = field(default_factory=list)
 
 
 @dataclass
 class Labelled:
-    """The photos that could be read, what is known of them, and those that could not: parallel lists."""
+    """The photos that could be read, with their labels, as parallel lists; and those that could not be read."""
 
     ids: list[str] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
@@ -58,12 +58,12 @@ class Labelled:
 
 
 def ranked(contestant: Contestant, labelled: Labelled) -> Judged:
-    """What it found, held against the labels at IoU 0.5, surest first."""
+    """What it found, matched with the labels at IoU 0.5, highest score first."""
     return metrics.judge(labelled.truth, contestant.found, 0.5, labelled.ignore)
 
 
 def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
-    """All that is measured of one detector, ready for JSON (None where there is no such number)."""
+    """Every figure of one detector, ready for JSON (None for a figure that is not defined)."""
     scores = metrics.score(labelled.truth, contestant.found, labelled.ignore)
     judged = ranked(contestant, labelled)
     precision, recall, f1 = metrics.at_threshold(judged, contestant.threshold)
@@ -95,7 +95,7 @@ def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
 
 
 def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -> dict[str, float | None]:
-    """Time a photo in this process, and the memory of a process of its own with the largest photos. on: its device."""
+    """Time per photo in this process, and memory in a separate process, with the largest photos. on: the device."""
     largest = sorted(range(len(labelled.paths)), key=lambda number: -np.prod(labelled.sizes[number]))
     photos = [labelled.paths[number] for number in largest[: max(WEIGHED, batch_size)]]
     peak = memory.measure(contestant.source, on, contestant.detector.threshold, photos, batch_size, contestant.how)
@@ -109,9 +109,9 @@ def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -
 
 
 def calibrated(contestant: Contestant, judged: Judged) -> dict[str, float | None]:
-    """Expected calibration errors: of the scores as they are (also of those alone that count, from its threshold on,
-    for low ones are many), of the network's own, before any calibration, and of those with the calibration that these
-    photos fit, each half of them by what the other half fits."""
+    """Expected calibration errors: of the scores, of only those from the threshold on (low scores are many), of the
+    network's own scores before any calibration, and of these with the calibration that fits these photos, where each
+    half of the photos uses the fit of the other half."""
     counted = judged.scores >= contestant.threshold
     raw = contestant.calibration.undo(judged.scores)
     whole = calibration.fit(raw, judged.right)
@@ -129,9 +129,9 @@ def calibrated(contestant: Contestant, judged: Judged) -> dict[str, float | None
 
 
 def aligned(contestant: Contestant, labelled: Labelled) -> list[Faces]:
-    """What was found, each photo's boxes moved to the labels' convention as the other half of the photos shows it.
+    """What was found, with boxes moved to the labels' convention, as estimated from the other half of the photos.
 
-    Detectors draw a face by conventions of their own; this is for comparing what they find, not how they draw it.
+    Detectors frame a face by different conventions; this compares what they find, not how they frame it.
     """
     moved = list(contestant.found)
     for half in (0, 1):
@@ -147,10 +147,10 @@ def aligned(contestant: Contestant, labelled: Labelled) -> list[Faces]:
 
 
 def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
-    """Of each two detectors, boxes aligned: by how much the first is better, with its 95 % interval.
+    """For each pair of detectors, with aligned boxes: by how much the first is better, with its 95 % interval.
 
-    Photos are drawn alike for both, so what is hard for both takes no part. `known`: whether the interval
-    leaves out 0, without which neither is called better. With fewer than `LEAST` photos it never is.
+    Both get the same draws of photos, so what is hard for both cancels out. `known`: whether the interval excludes 0;
+    if not, or with fewer than `LEAST` photos, neither is called better.
     """
     drawn = []
     for contestant in contestants:

@@ -1,7 +1,7 @@
-"""Two hands draw the same face as two boxes: how they differ, and how to go from one to the other.
+"""Conventions of framing: how the boxes of one detector or labeller differ from another's around the same faces.
 
-A label may run from hairline to chin and a find from brow to chin. The difference is estimated from the
-data itself (`estimate`), and finds are moved to the labels' convention before they are held against them.
+A label may reach from hairline to chin and a detection from brow to chin. The difference is estimated from the data
+itself (`estimate`), and detections are moved to the labels' convention before the two are compared.
 """
 
 from array import array
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from visavis.boxes import Boxes, area, as_boxes
 
 MATCHES = 20
-"""Fewer clear pairs than this make no estimate; finds are then taken as they are."""
+"""With fewer clear pairs than this there is no estimate, and detections are not moved."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """From one convention to another: how far the centre moves, in widths and heights of the box, and
-    how the sides grow. matches: the pairs it was estimated from."""
+    """The way from one convention to another: how far the centre moves, in widths and heights of the box, and by which
+    factors the sides grow. matches: the number of pairs that it was estimated from."""
 
     right: float = 0.0
     down: float = 0.0
@@ -29,7 +29,7 @@ class Shift:
     matches: int = 0
 
     def move(self, boxes: Boxes) -> Boxes:
-        """(N, 4) boxes of the one convention -> (N, 4) as the other would have drawn them."""
+        """(N, 4) boxes by the one convention -> (N, 4) by the other."""
         sides = boxes[:, 2:] - boxes[:, :2]
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * np.array([self.right, self.down], np.float32)
         half = sides * np.array([self.wider, self.taller], np.float32) / 2
@@ -38,19 +38,20 @@ class Shift:
     def __str__(self) -> str:
         if self.matches < MATCHES:
             return (
-                f"no estimate from {self.matches} sure finds at labels ({MATCHES} needed); finds are taken as they are"
+                f"no estimate from {self.matches} confident detections at labels ({MATCHES} are needed); "
+                "detections are compared as they are"
             )
         return (
-            f"from {self.matches} sure finds at labels: centre {self.right:+.1%} right, {self.down:+.1%} down, "
-            f"{self.wider:.2f} times as wide, {self.taller:.2f} times as tall"
+            f"from {self.matches} confident detections at labels: centre {self.right:+.1%} right, "
+            f"{self.down:+.1%} down, {self.wider:.2f} times as wide, {self.taller:.2f} times as tall"
         )
 
 
 def estimate(pairs: Iterable[tuple[Boxes, Boxes]]) -> Shift:
-    """The shift between finds and labels. pairs: a photo's sure finds (N, 4) and its labels (M, 4).
+    """The shift from detections to labels. pairs: of each photo, its confident detections (N, 4) and labels (M, 4).
 
-    Only photos with one of each that meet count: no doubt who is who. Medians, so that the odd wrong
-    pair does not matter. With fewer than `MATCHES` pairs the shift is none.
+    Only photos with one of each that meet count, because there the pair is clear. Medians make single wrong pairs
+    harmless. With fewer than `MATCHES` pairs the shift changes nothing.
     """
     clear = array("f")  # not a list: there may be millions of pairs
     for finds, labels in pairs:
@@ -68,9 +69,9 @@ def estimate(pairs: Iterable[tuple[Boxes, Boxes]]) -> Shift:
 
 
 def meets(found: Boxes, label: Sequence[float] | NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether each of (N, 4) finds is the label's face, whatever the conventions: (N,) bool.
+    """Whether each of (N, 4) detections is of the label's face, by whatever convention: (N,) bool.
 
-    Each one's centre lies in the other, and neither has more than nine times the other's area.
+    The centre of each must lie in the other, and neither may have more than nine times the other's area.
     """
     box = as_boxes(np.asarray(label)[None])
     ratio = np.maximum(area(found), 1e-6) / np.maximum(area(box), 1e-6)

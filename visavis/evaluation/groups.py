@@ -1,6 +1,6 @@
-"""The figures of each group of photos. One figure over photos of all kinds hides the kind that a detector fails on.
+"""The figures of each group of photos: a figure over all photos hides the kind on which a detector fails.
 
-A photo's group is what its image_id has before the first slash.
+A photo's group is the part of its image_id before the first slash.
 """
 
 from dataclasses import fields, replace
@@ -11,7 +11,7 @@ from visavis.evaluation.contest import Contestant, Labelled, figures, ranked
 from visavis.evaluation.scoreboard import Rows, cell
 
 MOST = 100
-"""Groups that are told apart: of more, as of people by name, nobody reads the tables."""
+"""At most this many groups are reported: nobody reads the tables of more, such as of people by name."""
 
 COLUMNS: Rows = (
     ("photos", "photos", "d"),
@@ -24,28 +24,28 @@ COLUMNS: Rows = (
     ("recall", "recall", ".3f"),
     ("95 % interval", "recall_interval", ".3f"),
     ("F1", "f1", ".3f"),
-    ("false a photo", "false_per_photo", ".3f"),
+    ("false / photo", "false_per_photo", ".3f"),
 )
-"""Precision, recall, F1 and the false finds are those at the detector's threshold."""
+"""Precision, recall, F1 and false positives are those at the detector's threshold."""
 
 
 def group_of(image_id: str) -> str:
-    """`web` of `web/0001`; of a name without a slash, the name."""
+    """`web` for `web/0001`; for a name without a slash, the name."""
     return image_id.split("/", 1)[0]
 
 
 def check(image_ids: list[str]) -> None:
-    """Raise InputError where the photos are of more than `MOST` groups."""
+    """Raise InputError if the photos have more than `MOST` groups."""
     groups = sorted({group_of(image_id) for image_id in image_ids})
     if len(groups) > MOST:
         raise InputError(
-            f"`groups`: these photos are of {len(groups)} groups ({', '.join(groups[:3])}, ...), and no more than "
-            f"{MOST} are told apart. The group is what a photo's image_id has before the slash"
+            f"`groups`: these photos have {len(groups)} groups ({', '.join(groups[:3])}, ...), and at most {MOST} are "
+            "possible. The group is the part of a photo's image_id before the first slash"
         )
 
 
 def by_group(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
-    """The figures of every detector on every group of photos, groups by name, with `group` and `name`."""
+    """The figures of every detector on every group of photos, sorted by group, with `group` and `name`."""
     numbers: dict[str, list[int]] = {}
     for number, image_id in enumerate(labelled.ids):
         numbers.setdefault(group_of(image_id), []).append(number)
@@ -65,7 +65,7 @@ def by_group(contestants: list[Contestant], labelled: Labelled) -> list[dict[str
 
 
 def tables(rows: list[dict[str, Any]]) -> str:
-    """A table a detector, a line a group. rows: of `by_group`."""
+    """One table per detector, with one line per group. rows: from `by_group`."""
     names = dict.fromkeys(row["name"] for row in rows)
     return "\n\n".join(_table(name, [row for row in rows if row["name"] == name]) for name in names)
 

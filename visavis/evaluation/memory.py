@@ -1,8 +1,8 @@
 """How much memory a detector takes, measured in a process that holds nothing else.
 
-In a process that has seen other detectors nobody can tell whose memory it is, and what is freed is kept by the
-allocator. So a new process loads the detector, looks at the photos, and says how much it had at most. That counts
-Python, torch and the decoded photos too: it is what a program with this one detector needs.
+In a process that has run other detectors, memory cannot be attributed, and the allocator keeps what is freed. So a new
+process loads the detector, runs it on the photos, and reports its peak memory. That includes Python, torch and the
+decoded photos: it is what a program with this one detector needs.
 """
 
 import json
@@ -19,14 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Peak:
-    """Megabytes, of 1,000,000 bytes."""
+    """In megabytes of 1,000,000 bytes."""
 
     resident: float
-    """Most main memory that the process had at a time."""
+    """Peak main memory of the process."""
     loaded: float
-    """What it had with the detector loaded, before the first photo."""
+    """Main memory with the detector loaded, before the first photo."""
     cuda: float | None
-    """Most GPU memory that torch had given out at a time (its context not counted); None without a GPU."""
+    """Peak GPU memory that torch allocated (without its context); None without a GPU."""
 
 
 def measure(
@@ -37,16 +37,16 @@ def measure(
     batch_size: int = 1,
     how: dict[str, Any] | None = None,
 ) -> Peak:
-    """Load `detector` (a name or a path) in a process of its own, and show it the photos in batches.
+    """Load `detector` (a name or a path) in a separate process, and run it on the photos in batches.
 
     how: more options of `visavis.load_detector`.
-    Raises InputError with the last line that the process wrote where it failed.
+    Raises InputError, with the last line that the process wrote, if it fails.
     """
     source = str(Path(detector).resolve()) if Path(detector).exists() else detector
     task: dict[str, Any] = {"detector": source, "device": device, "threshold": threshold, "batch_size": batch_size}
     task["how"] = how or {}
     task["photos"] = [str(photo.resolve()) for photo in photos]
-    # Its stderr is shown only where it fails: what a detector has to say, it has said in this process already.
+    # Its stderr is shown only if it fails: the detector's messages have appeared in this process already.
     done = subprocess.run(
         [sys.executable, "-m", "visavis.evaluation.memory"],
         input=json.dumps(task),
@@ -61,16 +61,16 @@ def measure(
 
 
 def resident() -> tuple[float, float]:
-    """Main memory of this process in megabytes: the most that it had, and what it has now."""
+    """Main memory of this process in megabytes: at its peak, and now."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux; getrusage there counts what the parent had at the fork, too
+    if status.exists():  # Linux, where getrusage also counts what the parent had at the fork
         kilobytes = dict(line.split(":", 1) for line in status.read_text().splitlines())
         most, now = (int(kilobytes[name].split()[0]) * 1024 / 1e6 for name in ("VmHWM", "VmRSS"))
         return most, now
     import resource
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
-    return most, most  # what it has now is not told here; at the start that is what it had at most
+    return most, most  # the present figure is not available; at the start of a process it is near the peak
 
 
 def _child() -> None:

@@ -1,6 +1,6 @@
-"""Where a detector was wrong: the photos with its worst mistakes, as a picture and as a page to look through.
+"""The photos with a detector's worst mistakes, as a picture and as a page.
 
-Photos come as parallel lists, an entry a photo; finds are those that count: from the threshold on.
+Photos are parallel lists, with one entry per photo; `found` has the detections from the threshold on.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,15 @@ from visavis.images import ALREADY_READ, Picture, fit, read
 from visavis.page import Entry, look
 
 SHOWN, CELL = 24, 360
-"""How many photos a sheet shows, and how large."""
+"""The number of photos on a sheet, and their size in pixels."""
 
 ON_PAGE = 300
-"""How many photos a page shows."""
+"""The number of photos on a page."""
 
 
 def worst(truth: Sequence[Faces], found: Sequence[Faces], ignore: Sequence[Boxes]) -> list[int]:
-    """Numbers of the photos by their worst mistake: in turn the surest false find and the largest missed face."""
+    """Indices of the photos by their worst mistake: alternately by the most confident false positive and by the largest
+    missed face."""
     false: list[tuple[float, int]] = []
     missed: list[tuple[float, int]] = []
     for number, (labels, finds, left) in enumerate(zip(truth, found, ignore, strict=True)):
@@ -44,7 +45,7 @@ def sheet(
     found: Sequence[Faces],
     ignore: Sequence[Boxes],
 ) -> Picture:
-    """A sheet of the photos with the worst mistakes, labels, finds and mistakes drawn, each under its name."""
+    """A sheet of the photos with the worst mistakes: labels, detections and mistakes are drawn, with captions."""
     pictures, captions = [], []
     for number in worst(truth, found, ignore)[:SHOWN]:
         labels, finds = truth[number], found[number]
@@ -76,7 +77,7 @@ def page(
     out: Path,
     title: str,
 ) -> None:
-    """The photos with the worst mistakes on one page at `out` (see visavis.look), the worst first."""
+    """Write a page (see visavis.look) of the photos with the worst mistakes to `out`, the worst first."""
     shown = worst(truth, found, ignore)[:ON_PAGE]
     entries = [
         Entry(

@@ -1,4 +1,4 @@
-"""Figures as a table: a line a figure, a column a detector; and in words, what is known of two detectors."""
+"""Figures as a table, with a line per figure and a column per detector; and the comparison of two as a sentence."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ DETECTION = (
     ("  95 % interval", "best_f1_interval", ".3f"),
     ("  boxes aligned", "best_f1_aligned", ".3f"),
     ("  at the score", "best_threshold", ".3f"),
-    ("recall at 0.1 false a photo", "recall_at_tenth", ".3f"),
-    ("recall at 1 false a photo", "recall_at_one", ".3f"),
+    ("recall at 0.1 false positives per photo", "recall_at_tenth", ".3f"),
+    ("recall at 1 false positive per photo", "recall_at_one", ".3f"),
     ("its threshold", "threshold", ".3f"),
     ("  precision there", "precision", ".3f"),
     ("    95 % interval", "precision_interval", ".3f"),
@@ -24,7 +24,7 @@ DETECTION = (
     ("    95 % interval", "recall_interval", ".3f"),
     ("  F1 there", "f1", ".3f"),
     ("calibration error of its scores (ECE)", "ece", ".3f"),
-    ("  of those from its threshold on", "ece_counted", ".3f"),
+    ("  of scores from its threshold on", "ece_counted", ".3f"),
     ("  without its calibration", "ece_raw", ".3f"),
     ("  with one fitted here", "ece_fitted", ".3f"),
     ("calibration: temperature", "temperature", ".3f"),
@@ -34,22 +34,22 @@ DETECTION = (
     ("photos", "photos", "d"),
     ("faces", "faces", "d"),
 )
-"""What is measured on labelled photos: title, key, format."""
+"""The figures on labelled photos: title, key, format."""
 
 COST = (
-    ("ms a photo, median", "ms_median", ".1f"),
-    ("ms a photo, 95th percentile", "ms_p95", ".1f"),
-    ("MB of memory at most, alone", "memory_mb", ".0f"),
+    ("ms per photo, median", "ms_median", ".1f"),
+    ("ms per photo, 95th percentile", "ms_p95", ".1f"),
+    ("peak memory, MB, alone", "memory_mb", ".0f"),
     ("  before the first photo", "memory_loaded_mb", ".0f"),
-    ("  on the GPU at most", "cuda_mb", ".0f"),
+    ("  peak on the GPU", "cuda_mb", ".0f"),
 )
-"""What that took."""
+"""The figures of time and memory."""
 
 Rows = tuple[tuple[str, str, str], ...]
 
 
 def table(rows: Rows, results: list[dict[str, Any]]) -> str:
-    """rows: title, key and format of each figure. results: of each detector, with its name. None is a dash."""
+    """rows: title, key and format of each figure. results: of each detector, with its name. None becomes a dash."""
     first = max(len(title) for title, _, _ in rows)
     widths = [max(14, len(result["name"])) for result in results]
     lines = [" " * first + "".join(f"  {r['name']:>{width}}" for r, width in zip(results, widths, strict=True))]
@@ -66,7 +66,7 @@ def cell(value: float | tuple[float, float] | None, form: str) -> str:
     if not isinstance(value, tuple):
         return format(value, form)
     low, high = (format(part, form) for part in value)
-    if low == high and value[0] < value[1]:  # 0.99962 to 1: no interval is shown as one figure
+    if low == high and value[0] < value[1]:  # 0.99962 to 1 must not be shown as one figure
         low, high = (f"{part:.6f}" for part in value)
     return f"{low} to {high}"
 
@@ -75,8 +75,8 @@ def sentence(row: dict[str, Any]) -> str:
     """Which of two detectors is better, if that is known. row: of `contest.differences`."""
     low, high = row["interval"]
     better = row["first"] if row["ap50_aligned"] > 0 else row["second"]
-    verdict = f"{better} is better" if row["known"] else "which is better is not known"
+    outcome = f"{better} is better" if row["known"] else "which is better is not known"
     return (
         f"{row['first']} against {row['second']}: AP50, boxes aligned, {row['ap50_aligned']:+.3f} "
-        f"({low:+.3f} to {high:+.3f}): {verdict}"
+        f"({low:+.3f} to {high:+.3f}): {outcome}"
     )

@@ -1,1 +1,1 @@
-"""A photo's own file written again with as little changed as can be: what is private left out, few pixels painted."""
+"""Writes a photo's file again with as few changes as possible: without private metadata, and with some new pixels."""

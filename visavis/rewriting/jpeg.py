@@ -1,8 +1,8 @@
-"""JPEG files below the level of pixels: what stands before the picture, and pixels changed block by block.
+"""JPEG files below the level of pixels: their segments, and pixels changed block by block.
 
-A JPEG that is decoded and encoded again changes everywhere, if only a little. Here the blocks that hold no changed
-pixel keep their coefficients: what they show stays the same to the bit. See ITU-T T.81, annexes A.2 (MCUs), A.3 (the
-transform) and B.1 (segments).
+A JPEG that is decoded and encoded again changes everywhere, if only a little. Here the blocks without a changed pixel
+keep their coefficients, so they decode to the same bits. See ITU-T T.81, annexes A.2 (MCUs), A.3 (the transform) and
+B.1 (segments).
 """
 
 import ctypes
@@ -24,16 +24,16 @@ from visavis.images import Picture
 from visavis.rewriting.metadata import NO_EXIF, safe_exif
 
 _SCAN, _END, _LINES, _COMMENT = 0xDA, 0xD9, 0xDC, 0xFE
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # in a scan: neither a stuffed byte nor a restart
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # neither a stuffed byte of a scan nor a restart marker
 
 _MODES = {
     "JCS_GRAYSCALE": ("L", ["Y"]),
     "JCS_YCbCr": ("YCbCr", ["Y", "Cb", "Cr"]),
     "JCS_RGB": ("RGB", ["Y", "Cb", "Cr"]),
 }
-"""libjpeg's name of the colours -> Pillow's, and jpeglib's names of the planes, whatever their colours."""
+"""libjpeg's name of the colour space -> Pillow's, and jpeglib's names of the planes, which do not depend on it."""
 
-_LOCK = threading.Lock()  # jpeglib collects what it reads of a header in globals
+_LOCK = threading.Lock()  # jpeglib keeps what it reads from a header in global variables
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class _Segment:
 
     @property
     def is_aside(self) -> bool:
-        """It says something about the picture, which decodes without it."""
-        return 0xE0 <= self.marker <= 0xEF or self.marker in (_LINES, _COMMENT)  # libjpeg skips them all
+        """Whether it is metadata: the picture decodes without it."""
+        return 0xE0 <= self.marker <= 0xEF or self.marker in (_LINES, _COMMENT)  # libjpeg skips all of them
 
     @property
     def is_coding(self) -> bool:
-        """It is aside and says how the colours are coded."""
+        """Whether it is metadata that says how the colours are coded."""
         return (self.marker, self.payload[:5]) in ((0xE0, b"JFIF\0"), (0xEE, b"Adobe"))
 
     @property
@@ -56,7 +56,7 @@ class _Segment:
         return self.marker == 0xE1 and self.payload.startswith(b"Exif\0\0")
 
     def coding_alone(self) -> "_Segment":
-        """Of one that is coding: JFIF's own thumbnail, and what lies behind Adobe's, are left out."""
+        """The same without JFIF's thumbnail, and without what follows Adobe's fields. For segments with `is_coding`."""
         return _Segment(self.marker, self.payload[:12] + (bytes(2) if self.marker == 0xE0 else b""))
 
     def __bytes__(self) -> bytes:
@@ -64,7 +64,7 @@ class _Segment:
 
 
 def without_private(data: bytes, orientation: int = 1) -> bytes:
-    """The same picture, bit for bit, without what `visavis.rewriting.metadata` leaves out and what lies behind its end.
+    """The same picture, bit for bit, without private metadata (see metadata.py) and without data after its end.
 
     data: a JPEG file that decodes. orientation: see `with_asides_of`.
     """
@@ -72,9 +72,9 @@ def without_private(data: bytes, orientation: int = 1) -> bytes:
 
 
 def with_asides_of(source: bytes, data: bytes, orientation: int = 1) -> bytes:
-    """The picture of the JPEG file `data` with what may be passed on of what the JPEG file `source` says besides.
+    """The picture of the JPEG file `data` with the metadata of the JPEG file `source` that are not private.
 
-    orientation: as EXIF has it; it is written where the EXIF block of `source` has none.
+    orientation: EXIF's number; it is written if the EXIF block of `source` has none.
     """
     head, scans = _parts(data)
     coding = [segment.coding_alone() for segment in head if segment.is_coding]
@@ -86,11 +86,11 @@ def with_asides_of(source: bytes, data: bytes, orientation: int = 1) -> bytes:
 
 
 def changed(source: bytes, picture: Picture, mask: NDArray[np.bool_], orientation: int = 1) -> bytes:
-    """`source` with the pixels of `picture` in every MCU that `mask` touches, and all others as they are.
+    """`source` with the pixels of `picture` in every MCU that `mask` touches, and all other MCUs unchanged.
 
     source: a JPEG file that decodes. picture: (height, width, 3) uint8 RGB, as stored (without the EXIF orientation).
-    mask: (height, width). The quantisation and what may be passed on (see `with_asides_of`) are the source's; the
-    coding is baseline. Raises ValueError for a JPEG that is neither grey, YCbCr nor RGB, or arithmetically coded.
+    mask: (height, width). Quantisation and metadata (see `with_asides_of`) are the source's; the coding is baseline.
+    Raises ValueError for a JPEG that is neither grey, YCbCr nor RGB, or is arithmetically coded.
     """
     head, scans = _parts(source)
     needed = [segment for segment in head if not segment.is_aside or segment.is_coding]
@@ -102,19 +102,19 @@ def changed(source: bytes, picture: Picture, mask: NDArray[np.bool_], orientatio
             colours = str(stored.jpeg_color_space)
             _change(stored, picture, mask)
             stored.write_dct(path)
-            written = _read(path)  # to be sure: a face that shows through would be worse than the time
+            written = _read(path)  # verified, because a face that shows through would be worse than the time
         except OSError as error:
             raise ValueError(f"libjpeg: {error}") from None
         if not all(np.array_equal(getattr(written, name), getattr(stored, name)) for name in _MODES[colours][1]):
-            raise ValueError("libjpeg wrote other coefficients than it was given")
+            raise ValueError("libjpeg wrote coefficients that differ from those it was given")
         file.seek(0)
         return with_asides_of(source, file.read(), orientation)
 
 
 @contextmanager
 def _held() -> Iterator[tuple[IO[bytes], str]]:
-    """A file for libjpeg, which takes paths alone. In memory: whoever kills this process must not leave the faces
-    behind. Where the system has no such files (macOS): one that nobody else may read."""
+    """A file for libjpeg, which takes only paths. It is in memory, so that a killed process leaves no faces behind.
+    Where the system has no such files (macOS), it is one that only this user may read."""
     if hasattr(os, "memfd_create"):
         with open(os.memfd_create("picture"), "r+b") as file:
             yield file, f"/proc/self/fd/{file.fileno()}"
@@ -124,7 +124,7 @@ def _held() -> Iterator[tuple[IO[bytes], str]]:
 
 
 def _read(path: str) -> Any:
-    """A jpeglib.DCTJPEG with its coefficients. jpeglib itself would copy the file to a temporary one to read them."""
+    """A jpeglib.DCTJPEG with its coefficients, without the temporary copy from which jpeglib would read them."""
     import jpeglib
     from jpeglib._bind import CJpegLib
 
@@ -158,7 +158,7 @@ def _change(stored: Any, picture: Picture, mask: NDArray[np.bool_]) -> None:
     for index, (name, (down, across)) in enumerate(zip(names, factors, strict=True)):
         mcus = _mcus(planes[:, :, index], most * 8, "edge")
         pixels = mcus[touched]
-        # One sample stands for the mean of so many of the picture's pixels.
+        # One sample is the mean of this many of the picture's pixels.
         samples = pixels.reshape(-1, 8 * down, most[0] // down, 8 * across, most[1] // across).mean(axis=(2, 4))
         blocks = samples.reshape(-1, down, 8, across, 8).swapaxes(2, 3) - 128
         coefficients = np.round(dctn(blocks, axes=(3, 4), norm="ortho") / stored.get_component_qt(index))
@@ -168,18 +168,18 @@ def _change(stored: Any, picture: Picture, mask: NDArray[np.bool_]) -> None:
         grid = after.reshape(mcus.shape[0], down, mcus.shape[1], across, 8, 8)
         grid[touched[0], :, touched[1]] = coefficients
         setattr(stored, name, after[: before.shape[0], : before.shape[1]])
-    stored.qt = -1  # as much as "none given": libjpeg then copies the tables, and the components keep their numbers
+    stored.qt = -1  # no tables given: libjpeg then copies them, and the components keep their table numbers
 
 
 def _mcus(plane: NDArray[Any], side: NDArray[np.int64], beyond: Any) -> NDArray[Any]:
-    """A view of (height, width) as (MCUs down, MCUs across, height, width of an MCU), after padding to whole ones."""
+    """A view of (height, width) as (rows of MCUs, columns of MCUs, height, width of an MCU), padded to whole MCUs."""
     room = [(0, -length % step) for length, step in zip(plane.shape, side, strict=True)]
     padded = np.pad(plane, room, beyond)
     return padded.reshape(-1, side[0], padded.shape[1] // side[1], side[1]).swapaxes(1, 2)
 
 
 def _safe(segment: _Segment, orientation: int) -> _Segment | None:
-    """What may be passed on of a segment that says something besides: some of EXIF, and a colour profile."""
+    """What is not private in a segment of metadata: some of EXIF, and a colour profile."""
     if segment.is_exif:
         exif = safe_exif(segment.payload, orientation=orientation)
         return _Segment(0xE1, exif) if exif else None
@@ -192,7 +192,7 @@ def _file(head: list[_Segment], scans: bytes) -> bytes:
 
 
 def _parts(data: bytes) -> tuple[list[_Segment], bytes]:
-    """The segments before the first scan, and the scans with the tables between them, up to the picture's end."""
+    """The segments before the first scan; and the scans, with the tables between them, up to the picture's end."""
     head: list[_Segment] = []
     scans: list[bytes] = []
     place = 2

@@ -1,9 +1,9 @@
-"""What a photo says besides its pixels, and how much of it is passed on with a redacted photo.
+"""A photo's metadata, and which of it a redacted photo keeps.
 
-A list of what stays, not of what goes: whatever is not known to hold neither a place nor a picture is left out. So GPS
-goes, thumbnails, maker notes (many hold a preview), XMP and Photoshop's records (places, thumbnails, the names of the
-faces shown), and all words about what is seen: titles, captions, comments, keywords. Camera, lens, exposure, times,
-author and copyright stay, byte for byte.
+This is a list of what is kept, not of what is removed: anything that might hold a place or a picture is left out. So
+GPS positions are removed, and thumbnails, maker notes (many hold a preview), XMP and Photoshop's records (places,
+thumbnails, names of the people shown), and all descriptions: titles, captions, comments, keywords. Camera, lens,
+exposure, times, author and copyright are kept, byte for byte.
 """
 
 import struct
@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PREFIX = b"Exif\0\0"
-_CAPTURE = 0x8769  # the directory of the capture, linked from the first
+_CAPTURE = 0x8769  # the tag of the link from the first directory to that of the capture
 ORIENTATION = 0x0112
 
 NO_EXIF = b"MM\0*\0\0\0\x08"
-"""A block that says nothing."""
+"""An empty block."""
 
 _DESCRIPTION_TAGS = frozenset(
     {
         *(0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
         *(0x013E, 0x013F, 0x0211, 0x0213, 0x0214, 0x4746, 0x4749, 0x8298),
-        0x9C9D,  # Windows' author; its title, comment, keywords and subject lie around it
+        0x9C9D,  # Windows' author; its title, comment, keywords and subject have the numbers around it
     }
 )
-"""Of the first directory: camera, resolution, software, time, author, colours, rating, copyright."""
+"""Tags kept of the first directory: camera, resolution, software, time, author, colours, rating, copyright."""
 
 _CAPTURE_TAGS = frozenset(
     {
@@ -36,9 +36,8 @@ _CAPTURE_TAGS = frozenset(
         *(*range(0xA437, 0xA43D), 0xA460, 0xA461, 0xA462, 0xA500),
     }
 )
-"""Of the capture's directory: the tags of CIPA DC-008 (Exif 3.0), sections 4.6.5 to 4.6.8, but for those that lead
-elsewhere (GPS, interoperability, a sound file) and those of any content (maker note, device settings, comment,
-title)."""
+"""Tags kept of the capture's directory: those of CIPA DC-008 (Exif 3.0), sections 4.6.5 to 4.6.8, except links (GPS,
+interoperability, a sound file) and those with arbitrary content (maker note, device settings, comment, title)."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 129: 1}
 """Bytes of one value of each type (TIFF 6.0, section 2; 129 is Exif 3.0's UTF-8)."""
@@ -53,11 +52,11 @@ class _Entry:
 
 
 def safe_exif(block: bytes, upright: bool = False, orientation: int = 1) -> bytes:
-    """An EXIF block without places and pictures; b"" where nothing is left or the block cannot be read.
+    """An EXIF block without places and pictures; b"" if nothing remains or the block cannot be read.
 
-    block: with or without the `Exif` prefix, which the result has. What lies between its directories goes, too.
-    upright: leave out the orientation, for a picture whose pixels have been turned. orientation: what to say where the
-    block says nothing of it.
+    block: with or without the `Exif` prefix, which the result has. Data between its directories is removed, too.
+    upright: leave out the orientation, for a picture whose pixels have been turned. orientation: written if the block
+    has none.
     """
     data = block.removeprefix(_PREFIX)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
@@ -84,7 +83,7 @@ def safe_exif(block: bytes, upright: bool = False, orientation: int = 1) -> byte
 
 
 def _directory(data: bytes, order: str, offset: int) -> Iterator[_Entry]:
-    """The entries of the directory at `offset`; those that reach outside the block are left out."""
+    """The entries of the directory at `offset`, without those that reach outside the block."""
     if offset + 2 > len(data):
         return
     for place in range(offset + 2, offset + 2 + 12 * struct.unpack_from(order + "H", data, offset)[0], 12):
@@ -98,7 +97,7 @@ def _directory(data: bytes, order: str, offset: int) -> Iterator[_Entry]:
 
 
 def _packed(entries: list[_Entry], order: str, at: int) -> bytes:
-    """A directory that lies at `at` in its block, with the values behind it."""
+    """A directory for offset `at` in its block, followed by its values."""
     entries = sorted(entries, key=lambda entry: entry.tag)
     values = b""
     rows = struct.pack(order + "H", len(entries))
@@ -110,4 +109,4 @@ def _packed(entries: list[_Entry], order: str, at: int) -> bytes:
         else:
             rows += struct.pack(order + "I", behind + len(values))
             values += entry.value + bytes(len(entry.value) % 2)  # values begin at even offsets
-    return rows + bytes(4) + values  # no further directory: there the thumbnail would be
+    return rows + bytes(4) + values  # no next directory, which would hold the thumbnail

@@ -1,10 +1,10 @@
-"""A photo's file again, with some of its pixels painted anew and all that is private left out of what surrounds them.
+"""Copies a photo's file with some pixels repainted and private metadata removed.
 
-The format stays, and so does every pixel that is not painted: to the bit in JPEG (whole MCUs around what is painted
-are coded anew, see jpeg.py) and in the lossless formats, but for colours of 16 bits (PNG, TIFF), of which 8 are left,
-since Pillow reads no more; 16-bit grey keeps all. A lossy WebP becomes a lossless one for that reason; HEIC and
-AVIF are coded anew at `QUALITY`. Of animations and of files with several pages the first picture alone is left, since
-it alone has been looked at. Which metadata stay: visavis.rewriting.metadata.
+The format stays, and so does every pixel that is not repainted: to the bit in JPEG (only whole MCUs that contain
+repainted pixels are coded again, see jpeg.py) and in lossless formats, except that 16-bit colours (PNG, TIFF) are
+reduced to 8 bits, since Pillow reads no more; 16-bit grey keeps all bits. To keep its pixels, a lossy WebP becomes a
+lossless one; HEIC and AVIF are coded again at `QUALITY`. Only the first picture is kept of animations and of files with
+several pages, since faces were found in that one alone. See visavis.rewriting.metadata for what metadata is kept.
 """
 
 import io
@@ -23,7 +23,7 @@ from visavis.rewriting import jpeg
 from visavis.rewriting.metadata import ORIENTATION, safe_exif
 
 QUALITY = 95
-"""Of the formats that must be coded anew."""
+"""The quality for formats that must be coded again."""
 
 _UNTURNED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,18 +34,18 @@ _UNTURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""EXIF orientation -> what turns a picture as displayed into one as stored."""
+"""EXIF orientation -> what turns a picture from displayed to stored."""
 
 _MEANING = frozenset({"icc_profile", "nclx_profile", "transparency", "background", "dpi"})
-"""What Pillow knows of a picture that says how its pixels are meant; the rest of its `info` is left out."""
+"""The entries of Pillow's `info` that say how to interpret pixels; the rest is left out."""
 
 
 def repainted(source: bytes, picture: Picture, mask: NDArray[np.bool_], max_pixels: int = MAX_PIXELS) -> bytes:
     """The file `source` with the pixels of `picture` where `mask` is set.
 
     source: the bytes of a photo. picture: (height, width, 3) uint8 RGB, and mask: (height, width) bool, both as
-    displayed. Raises visavis.errors.ImageError where the photo does not decode to its end (nothing of it is passed on),
-    and where it cannot be saved in its own format.
+    displayed. Raises visavis.errors.ImageError if the photo does not decode to its end, or cannot be saved in its own
+    format.
     """
     with opened(source, max_pixels) as image:
         image.load()
@@ -57,14 +57,14 @@ def repainted(source: bytes, picture: Picture, mask: NDArray[np.bool_], max_pixe
     stream = io.BytesIO()
     try:
         painted.save(stream, format, **options)
-    except (OSError, ValueError, KeyError) as error:  # what Pillow's plugins raise at a mode or an option
+    except (OSError, ValueError, KeyError) as error:  # raised by Pillow's plugins for a mode or an option
         raise ImageError("unwritable", f"{format} in {painted.mode}: {error}") from None
     return stream.getvalue()
 
 
 def _jpeg(source: bytes, image: Image.Image, picture: Picture, mask: NDArray[np.bool_]) -> bytes:
-    """A JPEG keeps its orientation: its pixels are painted as they are stored."""
-    orientation = image.getexif().get(ORIENTATION, 1)  # Pillow's: of EXIF, or else of XMP, which is not passed on
+    """As `repainted`, for a JPEG: it keeps its orientation, and its pixels are repainted as stored."""
+    orientation = image.getexif().get(ORIENTATION, 1)  # Pillow takes it from EXIF, or else from XMP, which is not kept
     if not mask.any():
         return jpeg.without_private(source, orientation)
     turn = _UNTURNED.get(orientation)
@@ -73,7 +73,7 @@ def _jpeg(source: bytes, image: Image.Image, picture: Picture, mask: NDArray[np.
         mask = np.asarray(Image.fromarray(mask).transpose(turn))
     try:
         return jpeg.changed(source, picture, mask, orientation)
-    except ValueError:  # in CMYK, say: coded anew with the source's tables, where whole blocks cannot be kept
+    except ValueError:  # such as CMYK: blocks cannot be kept, so all are coded again with the source's tables
         stream = io.BytesIO()
         tables: Any = getattr(image, "quantization", None)
         _painted(image, picture, mask).save(stream, "JPEG", qtables=tables, subsampling=_sampling(image))
@@ -81,14 +81,14 @@ def _jpeg(source: bytes, image: Image.Image, picture: Picture, mask: NDArray[np.
 
 
 def _sampling(image: Image.Image) -> int:
-    """Pillow's number for the chroma sampling of an opened JPEG; full where Pillow cannot write the source's."""
+    """Pillow's number for the chroma sampling of an opened JPEG; 4:4:4 if Pillow cannot write the source's."""
     from PIL.JpegImagePlugin import get_sampling
 
     return max(0, get_sampling(image))
 
 
 def _painted(image: Image.Image, picture: Picture, mask: NDArray[np.bool_]) -> Image.Image:
-    """A picture in the mode of `image`, with `picture` where `mask` is set, and no more of its `info` than is meant."""
+    """A picture in the mode of `image`, with `picture` where `mask` is set, and of its `info` only `_MEANING`."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.array(image)
         top = white(image)
@@ -100,7 +100,7 @@ def _painted(image: Image.Image, picture: Picture, mask: NDArray[np.bool_]) -> I
         patch = Image.fromarray(picture)
         if image.mode == "P":
             painted, patch = _in_palette(painted, patch)
-        if image.mode in ("LA", "RGBA"):  # what lies unseen under full transparency may be anything
+        if image.mode in ("LA", "RGBA"):  # colours under full transparency are invisible, and might show a face
             alpha = image.getchannel("A").point(lambda value: 255 if value else 0)
             painted = Image.composite(painted, Image.new(image.mode, image.size), alpha)
         painted.paste(patch.convert(image.mode), mask=Image.fromarray(mask))
@@ -111,7 +111,7 @@ def _painted(image: Image.Image, picture: Picture, mask: NDArray[np.bool_]) -> I
 def _in_palette(image: Image.Image, patch: Image.Image) -> tuple[Image.Image, Image.Image]:
     """A picture with a palette, and an RGB one of the same size in the colours of that palette.
 
-    Of its colours that are fully transparent one is left, which shows nothing: what they draw unseen may be anything.
+    Fully transparent colours are replaced by a single one, because what they draw is invisible, and might show a face.
     """
     alphas = image.info.get("transparency", b"")
     colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
@@ -130,7 +130,7 @@ def _in_palette(image: Image.Image, patch: Image.Image) -> tuple[Image.Image, Im
 
 
 def _options(source: bytes, image: Image.Image) -> dict[str, Any]:
-    """How Pillow is to save a picture of this format so that its pixels stay as they are, or nearly."""
+    """The options with which Pillow saves a picture of this format without changing pixels, or hardly."""
     options: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
     if exif := _exif(source, image):
         options["exif"] = exif
@@ -145,7 +145,7 @@ def _options(source: bytes, image: Image.Image) -> dict[str, Any]:
     elif image.format == "WEBP":
         options["lossless"] = True
     elif image.format == "GIF":
-        options["optimize"] = False  # the palette as it is
+        options["optimize"] = False  # keeps the palette
     elif image.format == "TIFF":
         compression = str(image.info.get("compression", "raw"))
         options["compression"] = "tiff_adobe_deflate" if compression in ("jpeg", "tiff_jpeg", "webp") else compression
@@ -155,11 +155,11 @@ def _options(source: bytes, image: Image.Image) -> dict[str, Any]:
 
 
 def _exif(source: bytes, image: Image.Image) -> bytes | Image.Exif:
-    """What may be passed on of a picture's EXIF, but for the orientation: its pixels are saved as displayed."""
+    """The EXIF data that is kept, without the orientation: the pixels are saved as displayed."""
     if image.format != "TIFF":
         return safe_exif(image.info.get("exif") or b"", upright=True)
     exif = Image.Exif()
-    exif.load(safe_exif(source, upright=True))  # a TIFF file is built as an EXIF block is
+    exif.load(safe_exif(source, upright=True))  # a TIFF file is structured like an EXIF block
     for tag, value in exif.items():
         if isinstance(value, str):  # Pillow reads bytes as Latin-1 and would write ASCII
             exif[tag] = value.encode("latin-1")

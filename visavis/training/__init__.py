@@ -1,4 +1,4 @@
-"""Training a detector so that it can be trusted, stopped, and spread over processes.
+"""What every training shares: steps, schedule, validation, checkpoints, stopping and resuming, several processes.
 
-These parts know torch and the models; photos, tables and the command line are train.py's.
+These modules know torch and the models; train.py adds photos, tables and the command line.
 """

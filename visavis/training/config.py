@@ -1,4 +1,4 @@
-"""config.json of a run: what was asked for, with which versions, on which machine, from which state of the code."""
+"""config.json of a run: its options, versions, machine and the commit of the code."""
 
 import json
 import os
@@ -32,50 +32,50 @@ def surroundings() -> dict[str, Any]:
 
 
 def write(folder: Path, described: dict[str, Any]) -> None:
-    """Write config.json, whole or not at all."""
+    """Write config.json atomically."""
     with replaced(folder / NAME) as file:
         json.dump(described, file, indent=2)
         file.write("\n")
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What config.json of a run says. Raises InputError where there is none."""
+    """The content of a run's config.json. Raises InputError if it is missing or unreadable."""
     try:
         return dict(json.loads((folder / NAME).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise InputError(
-            f"`resume`: {folder} holds no run ({NAME} is not there); give the run's folder as `out`"
+            f"`resume`: there is no run in {folder} ({NAME} is missing); give the run's folder as `out`"
         ) from None
     except ValueError as error:
-        raise InputError(f"`resume`: {folder / NAME} is no JSON: {error}") from None
+        raise InputError(f"`resume`: {folder / NAME} is not valid JSON: {error}") from None
 
 
 def check_new(folder: Path) -> None:
     """Raise InputError for a folder that holds a run."""
     if any((folder / name).exists() for name in (NAME, "metrics.jsonl")):
-        raise InputError(f"{folder} holds a run already; go on with `resume`, give another `out`, or remove it")
+        raise InputError(f"{folder} holds a run already; continue it with `resume`, give another `out`, or remove it")
 
 
 def check_data(folder: Path, fingerprint: Any, data: Path) -> None:
-    """Raise InputError where the run in the folder began with other tables."""
+    """Raise InputError if the run in the folder began with other tables."""
     if read(folder)["data"] != fingerprint:
         raise InputError(
-            f"`resume`: the tables in {data} are not those that the run began with; start another one from its weights "
-            f"with `init` {folder / 'last.safetensors'} `out` NEW"
+            f"`resume`: the tables in {data} have changed since the run began; start a new one from its weights with "
+            f"`init` {folder / 'last.safetensors'} `out` NEW"
         )
 
 
 def check_teacher(folder: Path, fingerprint: str | None, teacher: Path | None) -> None:
-    """Raise InputError where the run in the folder began with another teacher."""
+    """Raise InputError if the run in the folder began with another teacher."""
     if read(folder).get("teacher", fingerprint) != fingerprint:
         raise InputError(f"`resume`: {teacher} is not the teacher that the run began with; give that as `teacher`")
 
 
 def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options:
-    """The options of the run in --out; those, and each that was given and differs, are said.
+    """The options of the run in `given.out`. With `tell`, reports them, and each given option that differs.
 
-    given: as they came from the command line; what equals its default counts as not given. anew: options that change
-    nothing of what is learnt: given ones are taken over; of all others the run's stand.
+    given: from the command line; an option that equals its default counts as not given. anew: the options that do not
+    affect what is learnt: these are taken as given, all others from the run.
     """
     stored = read(given.out)["options"]  # type: ignore[attr-defined]
     defaults = plain(type(given)())  # type: ignore[operator]
@@ -85,7 +85,7 @@ def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options
             continue
         differs = asked[name] not in (defaults[name], stored[name])
         if differs:
-            takes = "as given" if name in anew else f"not {asked[name]}: the run began so"
+            takes = "as given" if name in anew else f"as it began, and not {asked[name]}"
             value = asked[name] if name in anew else stored[name]
             said.append(f"resumes with --{name.replace('_', '-')} {value}, {takes}")
         if not (differs and name in anew):
@@ -101,12 +101,12 @@ def resumed(given: Options, anew: tuple[str, ...], tell: bool = True) -> Options
 
 
 def commit(code: Path) -> str | None:
-    """The commit that is checked out where the file `code` lies, with `+` where tracked files were changed since.
+    """The checked-out commit of the repository that tracks the file `code`; with `+` if tracked files have changed.
 
-    None where git is not installed, and where `code` is not among the files of the repository that its folder belongs
-    to: installed beneath somebody's project, say, whose commits tell nothing about this code.
+    None if git is not installed, or if the repository around `code` does not track it: visavis may be installed inside
+    another project, whose commits say nothing about this code.
     """
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's repository
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # set in a git hook
 
     def git(*arguments: str) -> str | None:
         asked = ["git", "-C", str(code.parent), *arguments]

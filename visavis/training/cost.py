@@ -1,4 +1,4 @@
-"""What a step of training takes on a CPU, measured on one picture before the training begins."""
+"""Time and memory of a training step on a CPU, measured on one picture before the training begins."""
 
 import copy
 import time
@@ -14,28 +14,28 @@ from visavis.messages import say
 from visavis.training import draws
 
 SLOW = 10.0
-"""Seconds a step from which on a lighter network is suggested."""
+"""If a step takes more seconds than this, a lighter network is suggested."""
 LONG = 3.0
-"""Seconds for one picture beside which those that kernels take to compile do not count."""
+"""If one picture takes more seconds than this, the time to compile kernels is negligible."""
 COPIES = 5
-"""Times that a weight is held while it learns: itself, its gradient, AdamW's two means, and the running mean."""
+"""Copies of a weight that training holds: the weight, its gradient, AdamW's two moments, and the running mean."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step takes, at least: seconds, and bytes of memory."""
+    """The least that a step takes. memory: in bytes."""
 
     seconds: float
     memory: int
 
 
 def say_what_a_step_takes(model: FasterRCNN, arch: str, parts: list[tuple[int, float]], square: bool) -> None:
-    """Measure a step and say what it takes, and what to do where that is too much.
+    """Measure a step and report its cost, and what to do if that is too much.
 
-    parts: how many pictures go through the network together, and their share of the batch, for each part of it.
-    square: whether pictures are as wide as they are high, as mosaics are; else they are 4 to 3.
+    parts: for each part of a batch, the number of pictures that go through the network together and their share of the
+    batch. square: whether pictures are square, as mosaics are; if not, they are 4 by 3.
     """
-    say(f"measuring what a step of {arch} takes on this CPU")
+    say(f"measuring how long a step of {arch} takes on this CPU")
     counts = [count for count, _ in parts]
     cost, free = of_a_step(model, sum(counts), max(counts), square), free_memory()
     left = "" if free is None else f"; {free / 1e9:.1f} GB are free"
@@ -45,18 +45,18 @@ def say_what_a_step_takes(model: FasterRCNN, arch: str, parts: list[tuple[int, f
     )
     if free is not None and cost.memory > free:
         say(
-            "that is more memory than is free, so the system will end the run: raise --accumulate, lower --batch-size "
-            "or --size, or leave out --arch and --init, which trains the light network that comes with visavis"
+            "this is more memory than is free, so the system will kill the run: raise --accumulate, lower --batch-size "
+            "or --size, or leave out --arch and --init to train the light network that comes with visavis"
         )
     elif cost.seconds > SLOW:
-        say("leave out --arch and --init to train the light network that comes with visavis: it is made for a CPU")
+        say("leave out --arch and --init to train the light network that comes with visavis, which is made for a CPU")
 
 
 def of_a_step(model: FasterRCNN, photos: int, at_once: int, square: bool) -> Cost:
-    """Put one picture of the largest training size through a copy of `model`, forwards and backwards. Where that is
-    quick, a second time, for the first one includes the compilation of kernels.
+    """Pass one picture of the largest training size forwards and backwards through a copy of `model`. If that is quick,
+    pass it a second time, because the first time includes the compilation of kernels.
 
-    photos: of a step; at_once: how many of them go through the network together. square: as mosaics are, else 4 to 3.
+    photos: per step. at_once: how many of them go through the network together. square: see `say_what_a_step_takes`.
     """
     network = copy.deepcopy(model).train()
     drawn = draws.from_seeds(network)
@@ -92,13 +92,13 @@ def _seconds(network: FasterRCNN, drawn: draws.Draws, picture: Tensor, target: d
 
 
 def free_memory() -> int | None:
-    """Bytes of main memory that this process may still take, by Linux's and the container's account; None elsewhere."""
+    """Bytes of main memory that this process may still take, according to Linux and the container; None elsewhere."""
     left = []
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 left.append(int(line.split()[1]) * 1024)
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return None
     for most, used in (
         ("memory.max", "memory.current"),

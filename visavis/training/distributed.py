@@ -1,8 +1,8 @@
-"""Several processes, one a GPU, that train one network: as torchrun starts them.
+"""Several processes, started by torchrun, one per GPU, that train one network.
 
-Each has its share of every batch. That the outcome is the same as with one process takes three things: losses are
-weighted by the regions, or pictures, that they are the mean of (`World.weigh`), pictures are padded to the largest of
-all shares (`pad_alike`), and what the network draws comes from seeds of the pictures (visavis.training.draws).
+Each takes its share of every batch. Three things make the result the same as with one process: losses are weighted by
+the number of regions or pictures that they average (`World.weigh`), pictures are padded to the largest of all shares
+(`pad_alike`), and the network's random choices come from seeds of the pictures (visavis.training.draws).
 """
 
 import os
@@ -21,7 +21,7 @@ from visavis.cores import cores
 from visavis.errors import InputError
 
 PATIENCE = timedelta(minutes=30)
-"""How long the others are waited for: longer than any validation by one process takes."""
+"""How long to wait for the other processes: longer than a validation by one process takes."""
 
 LOSSES = {"loss_objectness": "rpn", "loss_rpn_box_reg": "rpn", "loss_classifier": "roi", "loss_box_reg": "roi"}
 """Each of torchvision's losses is a mean over the regions drawn by that part; all others are means over pictures."""
@@ -33,7 +33,7 @@ class PeerLost(RuntimeError):
 
 @dataclass(frozen=True)
 class World:
-    """This process's number, how many there are, and its number on this machine."""
+    """The processes of a training: this one's number, how many there are, and its number on this machine."""
 
     rank: int = 0
     size: int = 1
@@ -41,31 +41,32 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def device(self, name: str) -> str:
-        """The device asked for, in this process: of several GPUs, each process on a machine takes its own."""
+        """The device for this process: each process on a machine takes a GPU of its own."""
         if self.size > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
             if self.local >= torch.cuda.device_count():
-                raise InputError(f"process {self.local} of this machine has no GPU of its own; start fewer processes")
+                raise InputError(f"there is no GPU for process {self.local} of this machine; start fewer processes")
             return f"cuda:{self.local}"
         return name
 
     def cores(self) -> int:
-        """This process's share of the cores that may be used, at most 16: so many others may load photos for it."""
+        """This process's share of the usable cores, at most 16: the number of processes that load photos for it."""
         return min(cores() // int(os.environ.get("LOCAL_WORLD_SIZE", self.size)), 16)
 
     def sum(self, values: Tensor) -> Tensor:
-        """`values` added up over all processes, in place."""
+        """Sum `values` over all processes, in place."""
         if self.size > 1:
             with watched():
                 dist.all_reduce(values)
         return values
 
     def weigh(self, losses: dict[str, Tensor], counts: dict[str, Tensor], totals: dict[str, Tensor]) -> dict[str, Any]:
-        """Losses whose mean over the processes is the mean over all regions, or over all pictures. counts, totals: this
-        process's, all."""
+        """Weight the losses so that their mean over the processes is the mean over all regions, or all pictures.
+
+        counts, totals: the number of these in this process and in all."""
         if self.size == 1:
             return losses
         factors = {name: self.size * counts[name] / totals[name].clamp(min=1) for name in counts}
@@ -83,7 +84,7 @@ class World:
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """The world that this process is part of: torchrun says so in the environment; without it, a world of one."""
+    """The processes that torchrun started, according to the environment; without torchrun, this one alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
@@ -98,13 +99,13 @@ def joined() -> Iterator[World]:
 
 
 def spread(model: FasterRCNN, on: torch.device) -> Any:
-    """The network as each process calls it: gradients are averaged over all."""
+    """The network as each process calls it, with gradients averaged over all processes."""
     with watched():
         return torch.nn.parallel.DistributedDataParallel(model, device_ids=[on.index] if on.type == "cuda" else None)
 
 
 def pad_alike(model: FasterRCNN, on: torch.device) -> None:
-    """Pad training pictures to the largest of all processes': anchors lie on what is padded, too."""
+    """Pad training pictures to the largest of all processes, because anchors lie on the padding, too."""
     batch_images = model.transform.batch_images
 
     def together(images: list[Tensor], size_divisible: int = 32) -> Tensor:
@@ -120,7 +121,7 @@ def pad_alike(model: FasterRCNN, on: torch.device) -> None:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Around what talks to the other processes: torch's many ways of saying that one is gone, as PeerLost."""
+    """Raise PeerLost for the various errors by which torch reports that another process is gone."""
     try:
         yield
     except RuntimeError as error:

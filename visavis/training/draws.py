@@ -1,5 +1,5 @@
-"""What a network draws while it trains, the size of each picture and the regions of the loss, from seeds of the
-pictures: the same whatever other pictures share the batch, and whichever process computes it.
+"""A network's random choices in training, the size of each picture and the regions of the loss, from one seed per
+picture: they do not depend on the other pictures of the batch or on the process that computes them.
 """
 
 from typing import Any
@@ -11,27 +11,27 @@ from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
 
 
 class Draws:
-    """The seeds of the pictures that go through a network, and how many regions were drawn for its losses."""
+    """The seeds of the pictures that go through a network, and how many regions were sampled for its losses."""
 
     def __init__(self) -> None:
         self.seeds: list[int] = []
         self.sized = 0
         self.regions: dict[str, Tensor] = {}
-        """Regions over which the losses of `rpn` and of `roi` are the mean, all pictures together."""
+        """The number of regions that the losses of `rpn` and of `roi` average, over all pictures."""
 
     def begin(self, seeds: list[int]) -> None:
-        """The next pictures in training are those of these seeds, in this order."""
+        """Set the seeds of the next pictures, in their order."""
         self.seeds, self.sized, self.regions = seeds, 0, {}
 
     def choose(self, sizes: list[int]) -> int:
-        """One of `sizes` for the next picture: stands in for GeneralizedRCNNTransform.torch_choice."""
+        """One of `sizes` for the next picture. Replaces GeneralizedRCNNTransform.torch_choice."""
         torch.manual_seed(self.seeds[self.sized])
         self.sized += 1
         return sizes[int(torch.randint(len(sizes), ()))]
 
 
 def from_seeds(model: FasterRCNN) -> Draws:
-    """Make `model` draw from seeds, which have to be told (`Draws.begin`) before each batch."""
+    """Make `model` choose by seeds, which must be set (`Draws.begin`) before each batch."""
     draws = Draws()
     model.transform.torch_choice = draws.choose
     for name, part in (("rpn", model.rpn), ("roi", model.roi_heads)):
@@ -41,7 +41,7 @@ def from_seeds(model: FasterRCNN) -> Draws:
 
 
 class _Sampler(BalancedPositiveNegativeSampler):
-    """torchvision's, one picture at a time."""
+    """torchvision's sampler, with each picture's own seed."""
 
     def __init__(self, name: str, draws: Draws, regions: int, positive: float) -> None:
         super().__init__(regions, positive)

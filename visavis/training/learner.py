@@ -1,4 +1,4 @@
-"""A network, and all that changes while it learns: one step at a time, saved and taken up again as a whole."""
+"""A network and everything that changes while it learns: one step at a time, saved and restored as a whole."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,14 +18,14 @@ from visavis.training.recipe import Recipe
 from visavis.training.teacher import Teacher
 
 CLIP = 10.0
-"""Longest gradient, all parameters together; a longer one is shortened to it."""
+"""Gradients are clipped to this norm, taken over all parameters."""
 
 Picture = Tensor
 Target = dict[str, Any]
 
 
 class NotFinite(RuntimeError):
-    """The loss is infinite or no number. `values`: its parts; no weight was changed."""
+    """The loss is infinite or NaN. `values`: its parts. No weight was changed."""
 
     def __init__(self, values: dict[str, float]) -> None:
         super().__init__(", ".join(f"{name} {value}" for name, value in values.items()))
@@ -34,26 +34,26 @@ class NotFinite(RuntimeError):
 
 @dataclass
 class Learner:
-    """One step of training, and the state between two steps."""
+    """A training step, and the state between two steps."""
 
     model: FasterRCNN
     called: Any
-    """The network as it is called in training: itself, or spread over processes."""
+    """The network as it is called in training: `model`, or its wrapper for several processes."""
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     averaged: torch.optim.swa_utils.AveragedModel | None
     draws: Draws
     parts: list[tuple[int, float]]
-    """How many pictures go through the network together, and their share of the batch, for each part of it."""
+    """For each part of a batch, the number of pictures that go through the network together, and their share of it."""
     on: torch.device
     precision: str = "fp32"
     world: World = field(default_factory=World)
     guard: AbstractContextManager[Any] = field(default_factory=nullcontext)
-    """Held while weights change."""
+    """Is held while weights change."""
     teacher: Teacher | None = None
-    """What the pyramid learns from besides the labels, if anything."""
+    """What the feature pyramid learns from in addition to the labels, if anything."""
     done: int = 0
-    """Steps, since the beginning of the run."""
+    """Steps since the beginning of the run."""
 
     @classmethod
     def of(
@@ -88,14 +88,14 @@ class Learner:
 
     @property
     def kept(self) -> FasterRCNN:
-        """The network that is validated and kept: the mean of the weights where there is one."""
+        """The network that is validated and saved: the running mean of the weights, if there is one."""
         return self.averaged.module if self.averaged is not None else self.model
 
     def step(self, images: list[Picture], targets: list[Target], stop: bool = False) -> tuple[dict[str, Tensor], bool]:
         """Learn from a batch. Returns this process's share of the losses, and whether any process wants to stop.
 
-        targets: torchvision's, with `draw`, the seed of each picture. stop: whether this process wants to.
-        Raises NotFinite, in all processes, where the loss is no finite number in one of them; PeerLost.
+        targets: torchvision's, with `draw`, the seed of each picture. stop: whether this process wants to stop.
+        Raises NotFinite in all processes if the loss is not finite in one of them, and PeerLost.
         """
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
@@ -124,12 +124,12 @@ class Learner:
         return {name: torch.stack([part[name] for part in sums]).sum() for name in sums[0]}, stop
 
     def losses(self, share: dict[str, Tensor]) -> dict[str, float]:
-        """The losses over all processes, of what `step` returned in each. All have to call it."""
+        """The losses over all processes, from what `step` returned in each. All processes must call it."""
         values = self.world.sum(torch.stack([value.float() for value in share.values()]))
         return dict(zip(share, (values / self.world.size).tolist(), strict=True))
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on, but for the photos."""
+        """Everything that the next step depends on except the photos."""
         return {
             "done": self.done,
             "model": self.model.state_dict(),
@@ -140,7 +140,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up where `state` was taken."""
+        """Restore what `state` returned."""
         self.done = state["done"]
         self.model.load_state_dict(state["model"])
         if self.averaged is not None:
@@ -152,7 +152,7 @@ class Learner:
     def _parts(
         self, images: list[Picture], targets: list[Target]
     ) -> Iterator[tuple[bool, float, list[Picture], list[Target]]]:
-        """Whether it is the last; its share of the batch; its pictures; its targets."""
+        """For each part: whether it is the last, its share of the batch, its pictures and its targets."""
         begin = 0
         for number, (size, share) in enumerate(self.parts, start=1):
             part = slice(begin, begin + size)
@@ -160,7 +160,7 @@ class Learner:
             begin += size
 
     def _agree(self, losses: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool]:
-        """The losses weighted for all processes; whether any wants to stop. Raises NotFinite."""
+        """The losses weighted for all processes, and whether any process wants to stop. Raises NotFinite."""
         finite = bool(
             torch.stack([loss.detach() for loss in losses.values()]).isfinite().all()
         )  # one wait for the device

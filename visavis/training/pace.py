@@ -1,13 +1,13 @@
-"""How fast a training goes: what there is to tell of it, and when it is time to save."""
+"""The speed of a training, the time that remains, and when to save."""
 
 import time
 
 TIMED = 20
-"""Steps after which the time that is left can be told; the first few are slower than the others."""
+"""Steps after which the remaining time is estimated; the first few are slower than the others."""
 
 
 class Pace:
-    """How fast it goes, how much of the time is spent waiting for photos, and when to save again."""
+    """Measures photos per second and the share of time spent waiting for photos, and says when to save again."""
 
     def __init__(self, save_every: float) -> None:
         self.save_every, self.saved = save_every, time.monotonic()
@@ -15,25 +15,25 @@ class Pace:
         """Seconds of each of the first `TIMED` steps."""
 
     def begin(self) -> None:
-        """An epoch begins: the figures are its own."""
+        """Begin an epoch, and count its figures from zero."""
         self.begun = self.last = time.monotonic()
         self.waited, self.photos = 0.0, 0
 
     def loaded(self) -> None:
-        """A batch has come."""
+        """Note that a batch was loaded."""
         self.waited += time.monotonic() - self.last
 
     def stepped(self, photos: int) -> bool:
-        """A step with that many photos is done; whether the time that is left can be told now."""
+        """Note that a step with that many photos is done. Returns True once: when `estimate` is first possible."""
         now = time.monotonic()
-        told = len(self.first) == TIMED
-        if not told:
+        timed = len(self.first) == TIMED
+        if not timed:
             self.first.append(now - self.last)
         self.last, self.photos = now, self.photos + photos
-        return len(self.first) == TIMED and not told
+        return len(self.first) == TIMED and not timed
 
     def due(self) -> bool:
-        """Whether to save now; if so, the next time is counted from here."""
+        """Whether to save now. If so, the interval begins again."""
         now = time.monotonic()
         if now - self.saved < self.save_every:
             return False
@@ -41,15 +41,15 @@ class Pace:
         return True
 
     def figures(self) -> dict[str, float]:
-        """For the record."""
+        """The figures that metrics.jsonl records."""
         spent = max(time.monotonic() - self.begun, 1e-9)
         return {"photos_per_second": self.photos / spent, "waiting_for_photos": self.waited / spent}
 
     def estimate(self, steps: int, validations: int) -> str:
-        """How long it will take, from the latter part of the first steps."""
+        """How long the rest will take, judged by the later ones of the first steps."""
         latter = self.first[TIMED // 4 :]
         each = sum(latter) / len(latter)
         minutes = each * steps / 60
         left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
         left = left if minutes > 2 else f"{60 * minutes:.0f} seconds"
-        return f"{each:.2f} s a step: {left} for the {steps} steps that are left, and {validations} validations"
+        return f"{each:.2f} s per step: {left} for the remaining {steps} steps, and {validations} validations"

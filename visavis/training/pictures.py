@@ -1,4 +1,4 @@
-"""What a run shows of its photos: the first batches, those of a loss that is not finite, and what is found."""
+"""Pictures that a run saves: its first batches, batches whose loss is not finite, and detections."""
 
 import json
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from visavis.training.learner import Learner
 
 SHOWN = 24
-"""Pictures on a contact sheet."""
+"""The number of pictures on a contact sheet."""
 
 Items = Sequence[tuple["Tensor", dict[str, Any]]]
-"""(image, target) as the network gets them in training, each target with its `draw`."""
+"""(image, target) as the network receives them in training; each target has `draw`, its seed."""
 
 
 def draw_batches(path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
-    """A sheet of training pictures as the network sees them, with labels and what is ignored."""
+    """Write a sheet of training pictures as the network receives them, with labels and ignored regions."""
     import torch
 
     transform = learner.model.train().transform
@@ -39,7 +39,7 @@ def draw_batches(path: Path, learner: "Learner", items: Items, names: Sequence[s
 
 
 def draw_finds(path: Path, photos: Sequence[Any], finds: dict[str, Faces], threshold: float) -> None:
-    """A sheet of the first of these photos that were looked at: labels, and what was found above the threshold.
+    """Write a sheet of the first photos that have detections: labels, and the detections above the threshold.
 
     photos: with image_id, path, max_pixels and boxes. finds: by image_id.
     """
@@ -52,7 +52,7 @@ def draw_finds(path: Path, photos: Sequence[Any], finds: dict[str, Faces], thres
 
 
 def set_aside(folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
-    """Put a batch into a folder: its pictures as the network got them, and batch.json with boxes and losses."""
+    """Save a batch into a folder: its pictures as the network received them, and batch.json with boxes and losses."""
     labels = [{kind: target[kind].tolist() for kind in ("boxes", "ignore")} for _, target in items]
     written_aside(folder, [_as_picture(image) for image, _ in items], labels, names, losses)
 

@@ -1,4 +1,4 @@
-"""How exact and how fast the arithmetic is: 16 or 32 bits, compiled or not, the same each time or not."""
+"""The precision and speed of the arithmetic: 16 or 32 bits, compiled or not, deterministic or not."""
 
 import os
 from collections.abc import Iterator
@@ -14,33 +14,33 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def choose(name: Precision, on: torch.device) -> tuple[str, str]:
-    """The precision that `name` asks for on that device, and why. Raises InputError where it is not to be had."""
+    """The precision that `name` means on that device, and why. Raises InputError if the device does not have it."""
     if name == "auto":
         if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-            return "bf16", "bf16 where torch's autocast holds it safe; the weights stay fp32"
-        return "fp32", f"fp32 (auto takes bf16 only on a CUDA GPU that has it; this is {on})"
+            return "bf16", "bf16 where torch's autocast considers it safe; the weights stay fp32"
+        return "fp32", f"fp32 (auto uses bf16 only on a CUDA GPU that supports it; this is {on})"
     if name == "fp16" and on.type != "cuda":
-        raise InputError(f"`precision` fp16 needs a CUDA GPU, for its small numbers need loss scaling; {on} has bf16")
+        raise InputError(f"`precision` fp16 needs a CUDA GPU, because it needs loss scaling; give bf16 on {on}")
     if name == "bf16" and on.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise InputError(f"`precision` bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")
+        raise InputError(f"`precision` bf16: {torch.cuda.get_device_name(on)} does not support it; give fp16 or fp32")
     return name, f"{name} (as asked)"
 
 
 def autocast(precision: str, on: torch.device) -> AbstractContextManager[object]:
-    """The context in which a network is run at that precision."""
+    """The context in which a network runs at that precision."""
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(on.type, torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
 def compile_backbone(backbone: nn.Module, on: torch.device) -> None:
-    """Have torch compile the part of the network whose shapes are its input's alone; the rest runs as it is.
+    """Have torch compile the part of the network whose shapes depend on the input's shape alone.
 
-    Raises InputError where torch cannot compile here, at once rather than at the first step.
+    Raises InputError if torch cannot compile here: now, rather than at the first step.
     """
     backbone.compile()
     training = backbone.training
-    backbone.eval()  # its norms are to learn nothing from this
+    backbone.eval()  # its norms must not learn from this
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             backbone(torch.zeros(1, 3, 64, 64, device=on))
@@ -52,7 +52,7 @@ def compile_backbone(backbone: nn.Module, on: torch.device) -> None:
 
 @contextmanager
 def deterministic(wanted: bool) -> Iterator[None]:
-    """Within, where wanted, torch uses only what gives the same bits each time, and raises for what does not."""
+    """A context in which torch, if `wanted`, uses only deterministic operations, and raises for any other."""
     if not wanted:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a run leaves for people to look at: metrics.jsonl, TensorBoard's events, curves.png, pr.png."""
+"""What a run records for people: metrics.jsonl, TensorBoard's events, curves.png, pr.png."""
 
 import json
 from pathlib import Path
@@ -28,8 +28,8 @@ SHARES = {
 class Record:
     """metrics.jsonl of a run, a line every few steps (`loss`) and one for each epoch's validation, and its charts.
 
-    A folder that has one already is gone on with: what was recorded after step `done`, or of the validation of epochs
-    after `evaluated`, was of a run that was killed since, and is dropped, as is a torn last line.
+    A file that is there already is continued. Lines after step `done`, validations after epoch `evaluated` and a torn
+    last line come from a run that was killed, and are dropped.
     """
 
     def __init__(self, folder: Path, done: int = 0, evaluated: int = 0) -> None:
@@ -44,7 +44,7 @@ class Record:
         self.events = _events(folder, done)
 
     def add(self, line: Line) -> None:
-        """Append one line and flush it. It has at least `step` and `epoch`."""
+        """Append one line, with at least `step` and `epoch`, and flush it."""
         self.lines.append(line)
         with (self.folder / NAME).open("a") as file:
             file.write(_text(line))
@@ -121,7 +121,7 @@ def _pyplot() -> Any:
 
 
 def _events(folder: Path, done: int) -> Any:
-    """TensorBoard's writer, where it is installed; what it wrote after step `done` is passed over when shown."""
+    """TensorBoard's writer, if it is installed. TensorBoard does not show events that it wrote after step `done`."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

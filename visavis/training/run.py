@@ -1,4 +1,4 @@
-"""A training run: epoch after epoch of steps, each followed by a validation; what it saves, and how it is taken up."""
+"""A training run: epochs of steps, each followed by a validation, and how it is saved and resumed."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ Figures = dict[str, Any]
 
 
 class Batches(Protocol):
-    """Which photos come when: dataset.samplers.Batches."""
+    """The order in which photos are learnt from: dataset.samplers.Batches."""
 
     batch_size: int
     steps: int
@@ -43,7 +43,7 @@ class Subject(Protocol):
 
 
 class Run:
-    """What learns, from which batches, how far it is, and the folder that it writes to.
+    """A training run: the learner, its batches, its progress, and the folder that it writes to.
 
     loader: a DataLoader of (images, targets), those that are left of the epoch that `batches` was started on.
     validate: scores the network on the photos held out; returns None where it was asked to stop. threshold: the score
@@ -77,8 +77,7 @@ class Run:
         self.evaluated, self.worse, self.best, self.threshold = 0, 0, -1.0, threshold
 
     def go(self, stop: "Stop") -> int:
-        """All that is left to do of the run. Returns the exit status. Raises InputError where the loss is no
-        finite number."""
+        """Do the rest of the run. Returns the exit status. Raises InputError if the loss is not finite."""
         from visavis.training.learner import NotFinite
 
         try:
@@ -87,7 +86,7 @@ class Run:
             raise self._not_finite(error.values) from None
 
     def draw_first(self) -> None:
-        """Write first_batches.png: what the network sees first."""
+        """Write first_batches.png, the pictures of the first batches."""
         self.subject.draw(self.out / "first_batches.png", self.learner, *self._seen(1, 0, SHOWN))
 
     def _go(self, stop: "Stop") -> int:
@@ -96,7 +95,7 @@ class Run:
             kinds.of(self.metadata).spread(self.learner.model, self.learner.on)
         self.record = Record(self.out, self.learner.done, self.evaluated) if self.first else None
         if self.record and self.record.events is None:
-            say("TensorBoard is not installed, and gets no events; the same figures are in metrics.jsonl, curves.png")
+            say("TensorBoard is not installed; metrics.jsonl and curves.png have the figures that it would show")
         if self.record and 0 < self.learner.done < self.steps:
             self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
         while self.evaluated < self.epochs and not self.enough:
@@ -105,24 +104,24 @@ class Run:
                 self.save()
                 self.tell(
                     f"stopped in epoch {self.evaluated + 1}, step {self.learner.done} of {self.steps}, and saved; "
-                    f"go on with python train.py --resume --out {self.out}"
+                    f"continue with python train.py --resume --out {self.out}"
                 )
                 return stop.status or 1
         if self.enough:
             goal = kinds.of(self.metadata).GOAL
-            self.tell(f"no better {goal} in {self.worse} epochs: stopped, as --patience asks")
+            self.tell(f"stopped, because {goal} has not improved in {self.worse} epochs (--patience)")
         self._conclude()
         return 0
 
     def _seen(self, epoch: int, step: int, count: int) -> tuple[Items, list[str]]:
-        """So many items of the batches from a step on, as all processes together see them, and the photos' names."""
+        """`count` items of the batches of all processes from a step on, and the photos' names."""
         dataset, batches = self.loader.dataset, self.batches.whole()
         batches.start(epoch, step)
         keys = list(islice(chain.from_iterable(batches), count))
         return [dataset[key] for key in keys], [dataset.name(key[2]) for key in keys]
 
     def _not_finite(self, values: dict[str, float]) -> InputError:
-        """What to say of a loss that is not finite; all pictures of that batch are put aside, in not_finite/."""
+        """The error for a loss that is not finite; saves all pictures of that batch in not_finite/."""
         epoch, step = self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps
         items, names = self._seen(epoch, step, self.batches.batch_size)
         aside = self.out / "not_finite"
@@ -131,16 +130,16 @@ class Run:
         parts = ", ".join(f"{name} {value}" for name, value in values.items())
         return InputError(
             f"the loss is {sum(values.values())} in epoch {epoch}, step {self.learner.done + 1} ({parts}); lower `lr`; "
-            f"see {', '.join(dict.fromkeys(names))}; they are in {aside} as the network got them"
+            f"see {', '.join(dict.fromkeys(names))}; they are in {aside} as the network received them"
         )
 
     def _conclude(self) -> None:
-        """Say what came of the run, naming only files that are there."""
+        """Report the result of the run, naming only files that exist."""
         weights = [self.out / name for name in ("best.safetensors", "last.safetensors")]
         weights = [path for path in weights if path.exists()]
         kind = kinds.of(self.metadata)
         if not weights:
-            self.tell(f"best {kind.GOAL} {self.best:.3f}; {self.out} holds no weights any more")
+            self.tell(f"best {kind.GOAL} {self.best:.3f}; {self.out} no longer holds any weights")
             return
         curves = self.out / "curves.png"
         drawn = f"; curves in {curves}" if curves.exists() else ""
@@ -164,7 +163,7 @@ class Run:
             self.keep("last.safetensors", outcome)
 
     def restore(self) -> None:
-        """Take up the run where it was saved."""
+        """Continue the run from where it was saved."""
         from visavis.training import state
 
         if self.first:
@@ -173,7 +172,7 @@ class Run:
         self.learner.restore(saved)
         self.evaluated, self.worse = saved["evaluated"], saved["worse"]
         self.best, self.threshold = saved["best"], saved["threshold"]
-        self.tell(f"goes on after step {self.learner.done} of {self.steps}, with {self.evaluated} epochs validated")
+        self.tell(f"continues after step {self.learner.done} of {self.steps}, with {self.evaluated} epochs validated")
 
     def keep(self, name: str, outcome: Outcome | None) -> None:
         """Write a checkpoint of that name; outcome: what the weights are worth, if they were validated."""
@@ -189,12 +188,12 @@ class Run:
         checkpoint.save(self.out / name, self.learner.kept.state_dict(), metadata)
 
     def tell(self, message: str) -> None:
-        """Say it, of several processes in one."""
+        """Say it in the first process alone."""
         if self.first:
             say(message)
 
     def _learn(self, stop: "Stop") -> bool:
-        """The steps that are left of an epoch; False where the run is to stop."""
+        """Do the rest of an epoch's steps. Returns False if the run is to stop."""
         from tqdm import tqdm
 
         epoch, left = self.evaluated + 1, len(self.batches)
@@ -205,7 +204,7 @@ class Run:
             for images, targets in self.loader:
                 self.pace.loaded()
                 share, stopped = self.learner.step(images, targets, stop.wanted)
-                foretold = self.pace.stepped(self.batches.batch_size)
+                timed = self.pace.stepped(self.batches.batch_size)
                 bar.update()
                 step = self.learner.done
                 if step % 10 == 0 or step % self.batches.steps == 0:
@@ -215,7 +214,7 @@ class Run:
                     bar.set_postfix(loss=f"{line['loss']:.3f}", refresh=False)
                     if self.record:
                         self.record.add(line | {"lr": rate} | self.pace.figures())
-                if foretold:
+                if timed:
                     self.tell(self.pace.estimate(self.steps - step, self.epochs - self.evaluated))
                 if stopped:
                     return False
@@ -225,7 +224,7 @@ class Run:
         return True
 
     def _validate(self, stop: "Stop") -> bool:
-        """Score the weights, keep them if they are the best, save; False where the run is to stop."""
+        """Score the weights, keep them if they are the best, and save. Returns False if the run is to stop."""
         self.save()
         outcome = self.validate(self.learner.kept, stop)
         if outcome is None:

@@ -1,4 +1,4 @@
-"""The optimiser, its learning rate by the batch, how the rate runs over the steps, and the mean of the weights."""
+"""The optimiser, its learning rate for a batch size, the schedule of the rate, and the running mean of the weights."""
 
 import math
 from typing import Any
@@ -10,15 +10,15 @@ from visavis.training.recipe import Course, Optimiser, Recipe
 
 WEIGHT_DECAY: dict[Optimiser, float] = {"adamw": 0.01, "sgd": 1e-4}
 DROPS = (16 / 26, 22 / 26)
-"""Where `steps` divides the rate by ten: epochs 16 and 22 of 26 in torchvision's references/detection."""
+"""When `steps` divides the rate by ten: after epochs 16 and 22 of 26 in torchvision's references/detection."""
 
 
 def learning_rate(optimiser: Optimiser, batch_size: int) -> float:
-    """The peak rate for that many photos a step.
+    """The peak rate for that many photos per step.
 
-    sgd: 0.02 at 16 photos, as torchvision's reference, in proportion to the batch (Goyal et al. 2017, "Accurate, Large
-    Minibatch SGD"). adamw: 2e-4 at 16, by the square root (Malladi et al. 2022, "On the SDEs and Scaling Rules for
-    Adaptive Gradient Algorithms").
+    sgd: 0.02 for 16 photos, as in torchvision's reference, and proportional to the batch size (Goyal et al. 2017,
+    "Accurate, Large Minibatch SGD"). adamw: 2e-4 for 16, and proportional to its square root (Malladi et al. 2022, "On
+    the SDEs and Scaling Rules for Adaptive Gradient Algorithms").
     """
     return 0.02 * batch_size / 16 if optimiser == "sgd" else 2e-4 * math.sqrt(batch_size / 16)
 
@@ -34,13 +34,13 @@ def optimise(learning: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimi
 
 
 def course(optimiser: torch.optim.Optimizer, name: Course, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """The rate of each of so many steps, from the optimiser's, its peak."""
+    """The learning rate over that many steps; the optimiser's own rate is the peak."""
     return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: factor(name, step, steps))
 
 
 def factor(course: Course, step: int, steps: int) -> float:
-    """Share of the peak rate at a step: a linear warm-up over 5 % of them, at most 500, then half a cosine to nothing,
-    or two drops to a tenth (`DROPS`)."""
+    """Share of the peak rate at a step: a linear warm-up over 5 % of the steps, at most 500, then half a cosine down to
+    0, or two drops to a tenth (`DROPS`)."""
     warm_up = max(1, min(500, steps // 20))
     if step < warm_up:
         return (step + 1) / (warm_up + 1)
@@ -50,10 +50,9 @@ def factor(course: Course, step: int, steps: int) -> float:
 
 
 def running_mean(model: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
-    """A copy of `model` that follows it with an exponential mean of its weights (Polyak and Juditsky 1992).
+    """A copy of `model` that holds the exponential moving average of its weights (Polyak and Juditsky 1992).
 
-    It forgets fast at first, (1 + n) / (10 + n) instead of `decay` at step n, or it would long remember a start at
-    random.
+    At first the decay is smaller, (1 + n) / (10 + n) at step n, so that random initial weights are soon forgotten.
     """
 
     def follow(averaged: Any, current: Any, count: Tensor | int) -> None:

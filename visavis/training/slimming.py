@@ -1,10 +1,10 @@
-"""A trained detector with fewer channels, which learns again what that costs by further training.
+"""Pruning: a trained detector with fewer channels, to be trained further to regain its accuracy.
 
-In a MobileNet's blocks, channels are taken out one by one, always the one whose loss the others can best make up for,
-and the layer after them is solved anew for those that stay: "Optimal Brain Surgeon" (Hassibi and Stork 1993) for whole
-channels, with least squares over what they hold in real photos, as He et al., "Channel pruning for accelerating very
-deep neural networks" (2017), fit theirs. A layer of the box head is made of low rank the same way (Zhang et al.,
-"Accelerating very deep convolutional networks", 2015, section 3.1).
+In a MobileNet's blocks, channels are removed one by one, always the one that the others can best make up for, and the
+layer after them is fitted again to those that stay: "Optimal Brain Surgeon" (Hassibi and Stork 1993) for whole
+channels, with least squares over their activations in real photos, as in He et al., "Channel pruning for accelerating
+very deep neural networks" (2017). A layer of the box head is replaced by one of low rank, also by least squares (Zhang
+et al., "Accelerating very deep convolutional networks", 2015, section 3.1).
 """
 
 from collections.abc import Callable, Iterator
@@ -20,16 +20,17 @@ from visavis.detectors.faster_rcnn.strides import settle
 from visavis.errors import InputError
 
 PLACES = 512
-"""Of a layer's places in each picture, how many are looked at, picked at random."""
+"""The number of positions of a layer that are sampled at random in each picture."""
 DAMPING = 1e-4
-"""Share of the mean power that is added to each channel's own, so that two that are alike can be told apart."""
+"""Share of the mean power that is added to each channel's own, so that the matrix can be inverted if two channels are
+alike."""
 
 
 def slim(wide: FasterRCNN, thin: FasterRCNN, see: Callable[[FasterRCNN], object]) -> None:
     """Bring the blocks and the box head of `wide`, whose norms are frozen, to the shapes that they have in `thin`.
 
-    see: shows a network some photos, always the same ones, as it sees them in use. It is called `looks` times.
-    Raises InputError where it takes too little in them for a face to tell by.
+    see: runs a network on some photos, always the same ones, as in use. It is called `passes` times.
+    Raises InputError if the network finds too few candidate faces in them.
     """
     settle(wide).rpn.score_thresh = LIKELY
     for conv, keep in _to_narrow(wide, thin):
@@ -40,17 +41,17 @@ def slim(wide: FasterRCNN, thin: FasterRCNN, see: Callable[[FasterRCNN], object]
         head.fc6 = _low_rank(head.fc6, rank, _power(wide, head.fc6, see, least=rank))
 
 
-def looks(wide: FasterRCNN, thin: FasterRCNN) -> int:
-    """How often the photos are seen."""
+def passes(wide: FasterRCNN, thin: FasterRCNN) -> int:
+    """How often `slim` runs the network on the photos."""
     return len(list(_to_narrow(wide, thin))) + isinstance(thin.roi_heads.box_head.fc6, nn.Sequential)
 
 
 def eliminate(power: Tensor, weight: Tensor, keep: int, factor: Tensor) -> tuple[Tensor, Tensor]:
-    """Which channels stay, (keep,), and the weights of what reads them, (outputs, keep + 1), solved anew.
+    """Which channels stay, (keep,), and the new weights of the layer that reads them, (outputs, keep + 1).
 
-    power: (C + 1, C + 1) mean products of channels, the last of which is 1 throughout and always stays. weight:
-    (outputs, C + 1). factor: (outputs,) what each output is multiplied by afterwards. What goes is what costs the
-    products the least in squares, one after the other.
+    power: (C + 1, C + 1) mean products of channels, the last of which is constantly 1 and always stays. weight:
+    (outputs, C + 1). factor: (outputs,) by which each output is multiplied afterwards. Each removal takes the channel
+    that adds the least squared error to the outputs.
     """
     power, weight, counts = power.double(), weight.double(), factor.double().square()
     inverse = torch.linalg.inv(power + DAMPING * power.diagonal()[:-1].mean() * torch.eye(len(power)).double())
@@ -69,19 +70,19 @@ def eliminate(power: Tensor, weight: Tensor, keep: int, factor: Tensor) -> tuple
 
 
 def _to_narrow(wide: FasterRCNN, thin: FasterRCNN) -> Iterator[tuple[Any, int]]:
-    """The blocks that have more channels inside than they are to have, and how many that is."""
+    """The blocks that have too many channels inside, and how many they are to have."""
     pairs = zip(wide.backbone.body.children(), thin.backbone.body.children(), strict=True)
     for block, target in pairs:
-        if isinstance(block, InvertedResidual) and len(block.conv) == 4:  # the first one has no more inside
+        if isinstance(block, InvertedResidual) and len(block.conv) == 4:  # the first block does not expand
             keep = target.conv[0][0].out_channels
             if keep < block.conv[0][0].out_channels:
                 yield block.conv, keep
 
 
 def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], object], least: int = 1) -> Tensor:
-    """(C + 1, C + 1): mean products of what the layer gives in all channels, with a last one that is 1 throughout.
+    """(C + 1, C + 1): mean products of the layer's output channels, with a last one that is constantly 1.
 
-    least: rows, of places or of regions, without which there is nothing to go by: InputError.
+    least: the number of rows, positions or regions, that are needed. Raises InputError if there are fewer.
     """
     total = torch.zeros(1, 1)
     dice = torch.Generator().manual_seed(0)
@@ -101,8 +102,8 @@ def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], obje
         hook.remove()
     if total[-1, -1] < least:
         raise InputError(
-            f"the network takes {int(total[-1, -1])} regions of the photos for faces, and {least} are needed; give "
-            "photos with more faces, and a network that is trained"
+            f"the network finds {int(total[-1, -1])} candidate regions in the photos, and {least} are needed; give "
+            "photos with more faces, and a trained network"
         )
     return total / total[-1, -1]
 
@@ -123,7 +124,7 @@ def _narrow(conv: Any, keep: int, power: Tensor) -> None:
 
 
 def _low_rank(layer: nn.Linear, rank: int, power: Tensor) -> nn.Sequential:
-    """Two layers in place of one: what it gives is nearly all in few directions."""
+    """Two layers in place of one, whose output varies in few directions."""
     mean = power[-1, :-1]
     directions = torch.linalg.eigh(power[:-1, :-1] - torch.outer(mean, mean))[1][:, -rank:]
     first, second = nn.Linear(layer.in_features, rank, bias=False), nn.Linear(rank, layer.out_features)

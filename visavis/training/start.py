@@ -8,17 +8,17 @@ from visavis.calibration import Calibration
 FULL = "resnet50_fpn"
 """The architecture for a GPU."""
 LIGHT = "mobilenet_v2_fpnlite"
-"""The architecture for a CPU, where the weights to start from are not ours."""
+"""The architecture for a CPU, if the initial weights are not ours."""
 THRESHOLD = 0.5
-"""The score from which on a find counts, where the weights to start from come without a threshold."""
+"""The lowest score at which a detection counts, if the initial weights come without a threshold."""
 
 
 def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
-    """The architecture and the weights (names or paths) to start from, where None leaves the choice to us.
+    """The architecture and the initial weights (names or paths); None means the default.
 
     Without either, a GPU gets torchvision's ResNet-50 from COCO, and a CPU the light network that comes with visavis,
-    with its weights: nothing has to be fetched, and a step takes a second or two. An architecture that is not given is
-    that of the checkpoint to start from, where it is one of ours. Raises InputError where that cannot be read.
+    with its weights: nothing has to be fetched, and a step takes a second or two. If `init` is a checkpoint of ours and
+    `arch` is None, the architecture is the checkpoint's. Raises InputError if the checkpoint cannot be read.
     """
     shipped = str(checkpoint.metadata(checkpoint.SHIPPED)["arch"])
     if arch is not None:
@@ -31,7 +31,7 @@ def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
 
 
 def scoring(init: str) -> tuple[Calibration, float]:
-    """The calibration of the scores and the threshold of the weights to start from; none and `THRESHOLD` without."""
+    """The calibration and the threshold of the initial weights; no calibration and `THRESHOLD` if they have none."""
     if (path := _checkpoint(init)) is None:
         return Calibration(), THRESHOLD
     metadata = checkpoint.metadata(path)
@@ -49,7 +49,7 @@ def weights(init: str, out: Path, resume: bool) -> str:
 
 
 def _checkpoint(init: str) -> Path | None:
-    """The checkpoint of ours that `init` stands for, if it stands for one."""
+    """The checkpoint of ours that `init` names, if it names one."""
     if init == "shipped":
         return checkpoint.SHIPPED
     path = Path(init)

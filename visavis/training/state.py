@@ -1,4 +1,4 @@
-"""The training state on disk, and the random numbers of this process that belong to it."""
+"""The training state on disk, with the state of this process's random number generators."""
 
 import io
 import random
@@ -16,31 +16,31 @@ NAME = "state.pt"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a training state; under its name it is always whole (temporary file, fsync, rename)."""
-    stream = io.BytesIO()  # torch.save needs to seek; and a full disk is then found before the old state goes
+    """Write a training state atomically (temporary file, fsync, rename)."""
+    stream = io.BytesIO()  # torch.save needs to seek; and a full disk is noticed before the old state is replaced
     torch.save(state | {"random": _random()}, stream)
     with replaced(path, "wb") as file:
         file.write(stream.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a training state, on the CPU, without running any code of the file's, and put back its random numbers.
+    """Read a training state onto the CPU, without running code from the file, and restore the random generators.
 
-    Raises InputError for what is none.
+    Raises InputError for any other file.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise InputError(f"{path} is no training state that can be loaded safely: {reason}") from None
+        raise InputError(f"{path} is not a training state that can be loaded safely: {reason}") from None
     if not isinstance(state, dict) or "random" not in state:
-        raise InputError(f"{path} is no training state; start anew with another `out`")
+        raise InputError(f"{path} is not a training state; start a new run with another `out`")
     _put_back(state.pop("random"))
     return state
 
 
 def clear_torn(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote has left in `folder`."""
+    """Remove the temporary files in `folder` of a process that was killed while it wrote."""
     for path in folder.glob(".visavis-*.tmp"):
         path.unlink()
 

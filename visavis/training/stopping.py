@@ -1,8 +1,8 @@
-"""Being told to stop, with SIGTERM or Ctrl-C, at any moment: what was learnt is saved, within ten seconds.
+"""Stopping at any moment on SIGTERM or Ctrl-C: what was learnt is saved within ten seconds.
 
-The training loop looks at `wanted` between two steps, saves and ends by itself. Where it does not get there in time,
-because a step takes long or another process no longer answers, a thread saves instead, and ends the process.
-Between two steps nothing changes the weights but the update, and that holds `guard`; so does whoever saves.
+The training loop checks `wanted` between two steps, saves and ends. If it does not get there in time, because a step
+takes long or another process no longer answers, a thread saves and ends the process instead.
+Only the optimiser's update changes the weights, and it holds `guard` while it does; whoever saves holds it, too.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Any
 from visavis.messages import say
 
 GRACE = 4.0
-"""Seconds that the training loop has to end by itself."""
+"""Seconds that the training loop has to end on its own."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -24,35 +24,35 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Stop:
     """A context in which SIGTERM and Ctrl-C set `wanted`. Only the main thread may enter it.
 
-    save: called by the thread, under `guard`, where the loop does not end within `GRACE`; the loop, when it ends by
-    itself, saves in its own way. Leaving the context puts back the handlers that were there.
+    save: called by the thread, under `guard`, if the loop does not end within `GRACE`; a loop that ends on its own does
+    its own saving. Leaving the context restores the previous signal handlers.
     """
 
     def __init__(self, save: Callable[[], None]) -> None:
         self.guard = threading.RLock()
         self._save = save
         self._signal = 0
-        self._told, self._left = threading.Event(), threading.Event()
+        self._asked, self._left = threading.Event(), threading.Event()
         self._before: dict[int, Any] = {}
 
     @property
     def wanted(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal has come."""
         return self._signal != 0
 
     @property
     def status(self) -> int:
-        """What the process has to exit with: 130 after Ctrl-C, 143 after SIGTERM, 0 without either."""
+        """The exit status of the process: 130 after Ctrl-C, 143 after SIGTERM, 0 without either."""
         return 128 + self._signal if self._signal else 0
 
     def ask(self, number: int) -> None:
-        """As if that signal had come."""
+        """Stop as if that signal had come."""
         self._signal = self._signal or number
-        self._told.set()
+        self._asked.set()
 
     def __enter__(self) -> "Stop":
         self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
-        # torch's C++ may keep the main thread, and with it Python's handlers, waiting; this pipe is written at once.
+        # While torch's C++ code runs, the main thread cannot run Python's handlers; this pipe is written at once.
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._pipe = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
@@ -65,11 +65,11 @@ class Stop:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._left.set()
-        self._told.set()
+        self._asked.set()
         signal.set_wakeup_fd(self._pipe)
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        os.write(self._write, b"\0")  # ends the listening; closing would not while a worker has the pipe, too
+        os.write(self._write, b"\0")  # ends `_listen`; closing would not, while a worker has the pipe open
         for thread in self._threads:
             thread.join()
         os.close(self._read)
@@ -84,20 +84,20 @@ class Stop:
                 self.ask(data[0])
 
     def _watch(self) -> None:
-        self._told.wait()
+        self._asked.wait()
         if self._left.wait(GRACE):
             return
         with self.guard:
             if self._left.is_set():
                 return
             self._save()
-            say("stopped in the middle of a step, and saved what was before; --resume does that step again")
+            say("stopped during a step, and saved the state before it; --resume does that step again")
             sys.stderr.flush()
             os._exit(self.status)
 
 
 def in_worker(number: int) -> None:
-    """For the processes that load photos: Ctrl-C, which a terminal sends to all, is the main process's matter."""
+    """Make a process that loads photos ignore Ctrl-C, which a terminal sends to all: the main process handles it."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

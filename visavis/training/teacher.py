@@ -1,8 +1,8 @@
-"""A trained network that another one is to see with the eyes of.
+"""Knowledge distillation: a trained network from whose features another one learns.
 
-Besides the labels, the pupil learns what the teacher's pyramid holds of the same pictures: much more than the labels
-say, and of what nobody labelled as well. Romero et al., "FitNets" (2015); for detectors, Chen et al., "Learning
-efficient object detection models with knowledge distillation" (2017), section 3.4.
+In addition to the labels, the student learns the features of the teacher's pyramid for the same pictures. These say
+much more than the labels, also about what nobody labelled. Romero et al., "FitNets" (2015); for detectors, Chen et al.,
+"Learning efficient object detection models with knowledge distillation" (2017), section 3.4.
 """
 
 from pathlib import Path
@@ -18,34 +18,35 @@ from visavis.detectors.faster_rcnn.folding import folded
 from visavis.errors import InputError
 
 WEIGHT = 10.0
-"""Of this loss beside the detector's own four, which come to some 0.3 together at the end of a training."""
+"""The weight of this loss. The detector's own four add up to about 0.3 at the end of a training."""
 
 
 class Teacher:
-    """The network of a checkpoint, as the teacher of `pupil`, whose pyramid must have the same levels and channels.
+    """The network of a checkpoint, as the teacher of `student`, whose pyramid must have the same levels and channels.
 
-    It notes what the pupil sees whenever that sees something in training. fingerprint: of the checkpoint. Raises
-    InputError where the two do not fit.
+    It keeps the student's last training pictures and features. fingerprint: of the checkpoint. Raises InputError if the
+    two pyramids do not match.
     """
 
     LOSS = "loss_teacher"
-    """What `loss` goes by among the detector's own."""
+    """The name of `loss` among the detector's own losses."""
 
-    def __init__(self, path: Path, pupil: FasterRCNN, on: torch.device) -> None:
+    def __init__(self, path: Path, student: FasterRCNN, on: torch.device) -> None:
         model = faster_rcnn.of_checkpoint(*checkpoint.load(path), str(path))
         self.fingerprint = checkpoint.fingerprint(path)
         self.backbone = folded(model).backbone.to(on).to(memory_format=torch.channels_last)
-        self._seen: tuple[Tensor, dict[str, Tensor]] | None = None
-        shapes = [_shapes(backbone, on) for backbone in (self.backbone, pupil.backbone)]
+        self._last: tuple[Tensor, dict[str, Tensor]] | None = None
+        shapes = [_shapes(backbone, on) for backbone in (self.backbone, student.backbone)]
         if shapes[0] != shapes[1]:
-            raise InputError(f"`teacher` {path}: its pyramid has other levels or channels than the network that learns")
-        pupil.backbone.register_forward_hook(self._note)
+            raise InputError(f"`teacher` {path}: its pyramid has other levels or channels than the network to train")
+        student.backbone.register_forward_hook(self._note)
 
     def loss(self) -> Tensor:
-        """How far the pupil's levels are from the teacher's, in what it saw last: mean square, as a share of theirs,
-        of each picture for itself, so that it is the same whatever other pictures go through together with it."""
-        assert self._seen is not None
-        (picture, features), self._seen = self._seen, None
+        """The distance of the student's features from the teacher's for the last pictures: the mean squared difference
+        as a share of the teacher's mean square, for each picture on its own, so that it does not depend on the others
+        of the batch."""
+        assert self._last is not None
+        (picture, features), self._last = self._last, None
         with torch.no_grad():
             right = self.backbone(picture)
         apart = [
@@ -55,10 +56,10 @@ class Teacher:
 
     def _note(self, backbone: nn.Module, pictures: tuple[Tensor], features: dict[str, Tensor]) -> None:
         if backbone.training:
-            self._seen = pictures[0].detach(), features
+            self._last = pictures[0].detach(), features
 
     def __deepcopy__(self, _: Any) -> Self:
-        return self  # a copy of the pupil, to be validated, has no teacher of its own
+        return self  # a copy of the student, to be validated, shares the teacher
 
 
 def _power(level: Tensor) -> Tensor:

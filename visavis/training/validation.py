@@ -82,16 +82,16 @@ class Validation:
         draw_precision_recall(folder / "pr.png", self.judged, threshold)
 
     def reservations(self, folder: Path, threshold: float) -> list[str]:
-        """Too few faces, and false finds that may be faces."""
+        """Reasons why the figures may mislead: too few faces, or false positives that may be faces."""
         said = []
         if self.scores.faces < FEW:
             said.append(
-                f"{self.scores.faces} faces for validation are too few to choose a threshold by ({FEW} or more "
-                f"are needed): it stays {threshold:.2f}, and AP may be off by much"
+                f"{self.scores.faces} validation faces are too few to choose a threshold from ({FEW} or more "
+                f"are needed): it stays {threshold:.2f}, and AP is very uncertain"
             )
         if doubtful := metrics.doubtful(self.judged, threshold):
             said.append(
-                f"{doubtful} false finds in the validation photos are surer than half of the right ones: they may be "
-                f"faces that nobody labelled. See {folder / 'predictions.png'}; python -m clean looks for such faces"
+                f"{doubtful} false positives in the validation photos score higher than half of the true positives: "
+                f"they may be unlabelled faces, see {folder / 'predictions.png'}; python -m clean finds such faces"
             )
         return said

@@ -1,1 +1,1 @@
-"""Moving pictures: files and cameras frame by frame, and faces followed from one look to the next."""
+"""Videos: files and cameras frame by frame, and faces followed from one searched frame to the next."""

@@ -1,28 +1,28 @@
-"""Times that go on where those of a file begin anew, as they do where two recordings were put one behind the other."""
+"""Continuous times for files in which times start again, as they do where two recordings were concatenated."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 JUMP = Fraction(1, 5)
-"""Seconds by which times fall back where a file begins anew; less is a flaw of one packet, unless it falls back to
-where the stream began."""
+"""If times fall back by more seconds than this, a new recording starts. A smaller step back is a flaw of one packet,
+unless it leads back to where the stream began."""
 
 WRAP = Fraction(2**33, 90_000)
-"""Seconds after which the times of an MPEG stream begin at 0 (ISO/IEC 13818-1, 2.4.3.7): 26.5 hours. FFmpeg takes a
-time that lies well before the file's first one for one behind this."""
+"""Seconds after which the times of an MPEG stream wrap around to 0 (ISO/IEC 13818-1, 2.4.3.7): 26.5 hours. FFmpeg takes
+a time well before the file's first one for one after the wrap."""
 
 MPEG = frozenset({"mpegts", "mpeg"})
 _CONTAINERS = MPEG | {"flv"}
-"""FFmpeg's names of the containers in which times may begin anew. An index gives those of the others, and there a
-packet that falls back is no new beginning: in MP4 it is one that is decoded, but not shown, for the sake of an edit
-list."""
+"""FFmpeg's names of the containers in which times may start again. In others, times come from an index, and a packet
+that falls back does not start a recording: in MP4, an edit list demands that it is decoded, but not shown."""
 
 
 @dataclass
 class _Stream:
-    """What is known of a stream so far, in seconds. begins: of its latest beginning, and last: of its latest packet,
-    both as the file has them. step: its shortest from one packet to the next. shift: what is added."""
+    """What is known of a stream so far, in seconds. begins, last: the file's times of the latest recording's first
+    packet, and of the latest packet. end: where that packet ends, in shifted time. shift: what is added to times.
+    step: the shortest from one packet to the next. number: of the latest recording."""
 
     begins: Fraction
     last: Fraction
@@ -33,23 +33,23 @@ class _Stream:
 
 
 class Clock:
-    """Sets the times of a file's packets, as they come.
+    """Sets the times of a file's packets in turn.
 
-    Times stay the file's own, with whatever gaps it has, until one falls behind that of the packet before it: there a
-    recording begins anew. A stream's n-th new beginning comes as much later as that of the stream that was there
-    first, so that picture and sound stay together; where its own packets reach further, behind these.
+    Times stay the file's own, with any gaps, until one falls behind that of the packet before it: there a new recording
+    starts. The n-th recording is shifted by the same amount in every stream, by the one that reaches it first, so that
+    picture and sound stay together; by more where a stream's own packets reach further.
     """
 
     def __init__(self, container: str, start: Fraction) -> None:
-        """container: FFmpeg's name of its format. start: of the file, seconds; where the times begin anew shortly
-        after it, FFmpeg gives a negative one, which no container takes, and which becomes 0 here."""
-        self._later = [max(Fraction(0), -start)]  # seconds, before the first new beginning, behind it, ...
+        """container: FFmpeg's name of its format. start: of the file, in seconds. If times start again shortly after
+        it, FFmpeg gives a negative start, which no container accepts, and which becomes 0 here."""
+        self._later = [max(Fraction(0), -start)]  # the shift of each recording, in seconds
         self._streams: dict[int, _Stream] = {}
         self._sets = container in _CONTAINERS
         self._wraps = container in MPEG
 
     def set(self, packet: Any) -> None:
-        """Move the times of the next packet of its stream."""
+        """Shift the times of a packet, which must be the next one of its stream."""
         if packet.dts is None or not self._sets:
             return
         unit = packet.time_base

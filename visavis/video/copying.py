@@ -1,6 +1,6 @@
-"""New files made of a video's frames, with the sound as it was.
+"""Copies of videos with changed frames and the original sound.
 
-Writing is PyAV's (FFmpeg's libraries). Times are the source's own, so that a frame rate that varies stays as it is.
+They are written with PyAV (FFmpeg's libraries). Times are the source's own, so variable frame rates are kept.
 """
 
 import io
@@ -26,30 +26,30 @@ _WRITTEN = {
     ".webm": "webm",
     ".wmv": "asf",
 }
-"""Ending -> the container that is written: the video's own, where it is one of these and takes its sound."""
+"""File ending -> container of the copy: the video's own, if it is one of these and accepts the sound's codec."""
 
 _OTHERWISE = (".mkv", ".mov", ".wmv")
-"""Or else the first that takes the sound: Matroska takes most, QuickTime that of telephones (AMR, A-law), ASF all that
-Windows knows (WMA, ADPCM)."""
+"""Otherwise the first that accepts the sound's codec: Matroska accepts most, QuickTime those of telephones (AMR,
+A-law), ASF those of Windows (WMA, ADPCM)."""
 
 _CODECS: dict[str, tuple[str, dict[str, str]]] = {
     "webm": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "threads": "1"}),
     "asf": ("wmv2", {"flags": "+qscale", "global_quality": "236", "threads": "1"}),  # twice lavc's unit of 118
     "": ("libx264", {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}),
 }
-"""Container -> FFmpeg's encoder and its settings, of little visible loss; `` is any other. A run that goes on writes
-what an undisturbed one does, and with several threads x264 writes what depends on which is faster, and its macroblock
-tree reads memory that nobody has written."""
+"""Container -> FFmpeg's encoder and its settings, for little visible loss; "" is any other container. Output must be
+reproducible, so that a resumed run writes the same files: x264's output depends on timing with several threads, and
+with its macroblock tree on uninitialised memory."""
 
 _PRIMING = Fraction(1, 10)
-"""Seconds of sound before the first that is heard which a decoder may need: two packets of AAC, and some more."""
+"""Seconds of sound before the first audible one that a decoder may need: two packets of AAC, and a margin."""
 
 _BT_601 = 5
-"""FFmpeg's number for how the colours of YCbCr are meant, where nothing else is said (AVCOL_SPC_BT470BG)."""
+"""FFmpeg's number of the YCbCr colour space that is assumed if none is given (AVCOL_SPC_BT470BG)."""
 
 
 def container(path: str, video: Video) -> str:
-    """The ending of the container for a copy: the first that takes the sound, see `_WRITTEN` and `_OTHERWISE`."""
+    """The file ending of a copy: of the first container that accepts the sound, see `_WRITTEN` and `_OTHERWISE`."""
     own = Path(path).suffix.lower()
     endings = [own] * (own in _WRITTEN) + list(_OTHERWISE)
     return next((ending for ending in endings if _takes(_WRITTEN[ending], video.sounds)), ".mkv")
@@ -68,11 +68,11 @@ def _takes(format: str, sounds: list[Any]) -> bool:
 
 
 class Copy:
-    """A new file for changed frames of a video: `show` each, hand on the `sound`, and `close`.
+    """A new file for changed frames of a video: `show` each frame, pass on the `sound`, and `close`.
 
-    first: a frame; all are as large. ending: of the container, as `container` has it.
-    Times, the shape of pixels and sound are the source's. Subtitles, chapters, covers and data (where some cameras keep
-    their place) are left out. private: the file's tags are left out, too. Raises ImageError: unwritable.
+    first: a frame; all frames have its size. ending: of the file, from `container`.
+    Times, pixel aspect ratio and sound are the source's. Subtitles, chapters, covers and data streams (in which some
+    cameras store their position) are left out. private: leave out the file's tags, too. Raises ImageError: unwritable.
     """
 
     def __init__(self, file: IO[bytes], ending: str, source: Video, first: Frame, private: bool) -> None:
@@ -81,25 +81,25 @@ class Copy:
         format = _WRITTEN[ending]
         codec, options = _CODECS.get(format, _CODECS[""])
         size = self._size = first.picture.shape[:2]
-        # Bit-exact: the same copy each time, without an identity drawn by lot. Negative times, as sound may begin with,
-        # would otherwise move all times of a Matroska file.
+        # Bit-exact: without the random identifier that would make each copy different. Negative times, with which sound
+        # may begin, would otherwise shift all times of a Matroska file.
         written = {"fflags": "+bitexact"} | ({} if format == "asf" else {"avoid_negative_ts": "disabled"})
         self._container: Any = av.open(file, "w", format=format, options=written)
         known: Any = source.stream.codec_context
         rate = source.stream.average_rate or Fraction(30)
         self._stream: Any = self._container.add_stream(codec, rate=rate, options=options)
         context: Any = self._stream.codec_context
-        # 4:2:0 halves the colours: sides are even.
+        # 4:2:0 halves the resolution of colour, so sides must be even.
         context.width, context.height, context.pix_fmt = size[1] + size[1] % 2, size[0] + size[0] % 2, "yuv420p"
         context.time_base = source.stream.time_base
         if shape := source.stream.sample_aspect_ratio:
             context.sample_aspect_ratio = 1 / shape if first.is_sideways else shape
         for name in ("color_primaries", "color_trc", "color_range"):
             setattr(context, name, getattr(known, name))
-        context.colorspace = known.colorspace or _BT_601  # 0 is RGB, which becomes that
+        context.colorspace = known.colorspace or _BT_601  # 0 is RGB, which is converted
         with _writing():
             self._sounds = {one.index: self._container.add_stream_from_template(one) for one in source.sounds}
-        for one in source.sounds:  # of several tracks, which is which
+        for one in source.sounds:  # the language tells several tracks apart
             self._sounds[one.index].metadata.update(
                 {name: value for name, value in one.metadata.items() if name == "language"}
             )
@@ -113,16 +113,16 @@ class Copy:
 
         odd = [(0, side % 2) for side in self._size]
         changed = av.VideoFrame.from_ndarray(np.pad(picture, [*odd, (0, 0)], "edge"), format="rgb24")
-        as_told: Any = self._stream.codec_context
-        how = {"dst_colorspace": as_told.colorspace, "dst_color_range": as_told.color_range}
+        context: Any = self._stream.codec_context
+        how = {"dst_colorspace": context.colorspace, "dst_color_range": context.color_range}
         changed = changed.reformat(format="yuv420p", **how)
         changed.pts, changed.time_base = frame.time, frame.decoded.time_base
         with _writing():
             self._container.mux(self._stream.encode(changed))
 
     def sound(self, sound: Sound) -> None:
-        """Hand on a packet as it is. It is left out where it is not later than the one before, which no file takes, and
-        where an edit list hides it: what somebody trimmed away is not to be heard again."""
+        """Pass on a packet unchanged. It is left out if it is not later than the one before, which no file allows, or
+        if an edit list hides it: what somebody trimmed away must not be heard again."""
         packet = sound.packet
         source = packet.stream
         ticks = packet.pts if packet.dts is None else packet.dts
@@ -136,12 +136,12 @@ class Copy:
         try:
             with _writing():
                 self._container.mux(packet)
-        finally:  # it is in the unit of this file now, and another copy is to have it as it was
+        finally:  # muxing changed its unit of time to this file's, and another copy needs it unchanged
             packet.stream = source
             packet.pts, packet.dts, packet.duration, packet.time_base = before
 
     def close(self, whole: bool) -> None:
-        """Write what is left, and the file's index. whole: or else the file is no good, and nothing is waited for."""
+        """Write the rest, and the file's index. If not `whole`, only close the file, which is not usable."""
         import av
 
         if whole:
@@ -149,13 +149,13 @@ class Copy:
                 self._container.mux(self._stream.encode(None))
                 self._container.close()
             return
-        with suppress(av.FFmpegError):  # what stopped the copy is on its way up already
+        with suppress(av.FFmpegError):  # the error that stopped the copy is being raised already
             self._container.close()
 
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """FFmpeg's refusals as ImageError (unwritable). A full disk stays an OSError."""
+    """Raise FFmpeg's errors as ImageError (unwritable). A full disk stays an OSError."""
     import av
 
     try:

@@ -1,9 +1,8 @@
-"""Interlaced frames made whole: the two fields of such a frame are moments apart, which shows as combs where things
-move.
+"""Deinterlacing: the two fields of an interlaced frame are moments apart, which shows as combs where things move.
 
-A face with a comb is harder to find, and a copy would keep the comb without the mark by which players know it. The
-filter is FFmpeg's bwdif (motion-adaptive, with the weights of BBC R&D's White Paper 007): one frame for each frame, at
-its time. Progressive frames pass through it unchanged.
+A face with a comb is harder to find, and a copy would keep the comb without the flag that tells players to remove it.
+The filter is FFmpeg's bwdif (motion-adaptive, with the weights of BBC R&D's White Paper 007): one frame for each frame,
+at its time. Progressive frames pass through it unchanged.
 """
 
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from typing import Any
 
 
 class Deinterlacer:
-    """Takes decoded frames (av.VideoFrame, with `pts` and `time_base`) and gives them back without combs, in order.
+    """Takes decoded frames (av.VideoFrame, with `pts` and `time_base`) and returns them without combs, in order.
 
-    Until the first interlaced frame comes, each comes back at once; from then on one frame late.
+    Up to the first interlaced frame each is returned at once, from then on one frame late.
     """
 
     def __init__(self) -> None:
@@ -23,7 +22,7 @@ class Deinterlacer:
         self._unit = Fraction(1)
 
     def frames(self, frame: Any) -> Iterator[Any]:
-        """What is ready once `frame` is there."""
+        """Add `frame`; the frames that are then ready."""
         kind = frame.width, frame.height, frame.format.name
         if self._graph is not None and kind != self._kind:
             yield from self.rest()
@@ -36,7 +35,7 @@ class Deinterlacer:
         yield from self._pulled()
 
     def rest(self) -> Iterator[Any]:
-        """What is left at the end."""
+        """The frames that remain at the end."""
         if self._graph is not None:
             self._graph.vpush(None)
             yield from self._pulled()
@@ -50,7 +49,10 @@ class Deinterlacer:
                 frame = self._graph.vpull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            frame.pts, frame.time_base = round(frame.pts * frame.time_base / self._unit), self._unit  # it halves units
+            frame.pts, frame.time_base = (
+                round(frame.pts * frame.time_base / self._unit),
+                self._unit,
+            )  # it halves units
             yield frame
 
 

@@ -1,10 +1,10 @@
-"""Faces through a video: looked for in every so many frames, shown or covered in all of them.
+"""Faces through a video: searched for in every n-th frame, drawn or covered in all of them.
 
-Between two looks a face is drawn where a straight line puts it, and covered wherever it may be: see spans.py. A frame
-that was looked at belongs to the stretch before and the one behind it, so that a face missed in one look alone stays
-covered by what the looks around it found. So a copy lags one look behind, and memory holds the frames between two looks
-(as decoded, half of what they take in RGB). Where these would take more than `ROOM`, the next look comes sooner: a
-frame is never written before the look behind it has said what to cover.
+Between two searched frames a face is drawn where linear interpolation puts it, and covered wherever it may be: see
+spans.py. A searched frame belongs to the stretch before it and to the one after it, so that a face missed in one of
+them stays covered by what its neighbours found. A copy therefore lags one searched frame behind, and memory holds the
+frames since the last one (as decoded, half of what they take in RGB). If these would take more than `ROOM`, the next
+frame is searched sooner: no frame is written before the search after it has said what to cover.
 """
 
 from collections import deque
@@ -22,13 +22,13 @@ from visavis.video.recording import Frame, Sound, Video
 from visavis.video.spans import between, spanned
 
 ROOM = 256_000_000
-"""Bytes of decoded frames that may wait for the next look: 82 frames of 1920 x 1080, 20 of four times that."""
+"""Bytes of decoded frames that may wait for the next search: 82 frames of 1920 x 1080, 20 of four times that."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A frame in which faces are to be found. told: it is one of those that were asked for; the others are looked at
-    for the sake of the copies alone."""
+    """A frame to search for faces. told: whether its faces are reported; other frames are searched for the copies
+    alone."""
 
     frame: Frame
     picture: Picture
@@ -37,10 +37,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Making:
-    """A copy that is made. file: an empty one, open for writing. ending: its container's, see video.container.
+    """A copy to make. file: an empty one, open for writing. ending: see copying.container.
 
-    paint: of a frame, the faces where they are about now, and the boxes that they may be in. private: the file says
-    nothing of where it comes from.
+    paint: changes a frame's picture, given the faces where they are about now, and the boxes in which they may be.
+    private: leave out the source file's tags.
     """
 
     file: IO[bytes]
@@ -52,12 +52,11 @@ class Making:
 def watched(
     video: Video, every: int, makings: Sequence[Making] = (), room: int = ROOM
 ) -> Generator[Look | None, Faces | None, None]:
-    """A look at frames 0, every, 2 every ... of a video; meanwhile the copies are written.
+    """Yields frames 0, every, 2 every ... of a video for searching, and writes the copies meanwhile.
 
-    Each `Look` is answered by its faces (`send`). None says that some of the work is done: one frame or packet more.
-    Where a copy is made, the last frame is looked at, too, for the sake of those before it, and those that come when
-    `room` bytes of frames wait. Raises visavis.errors.ImageError where the video cannot be read to its end: the files
-    of `makings` are then no good.
+    Each must be answered by its faces (`send`). None reports progress: one more frame or packet was read or written.
+    With copies, the last frame is searched, too, and whichever frame comes when `room` bytes of frames wait.
+    Raises visavis.errors.ImageError if the video cannot be read to its end; the files of `makings` are then not usable.
     """
     waiting = _Waiting(video, makings)
     looked, whole = -1, False
@@ -86,12 +85,12 @@ def watched(
 
 def _faces(frame: Frame, told: bool) -> Generator[Look, Faces | None, Faces]:
     faces = yield Look(frame, frame.picture, told)
-    assert faces is not None, "a look is answered by its faces"
+    assert faces is not None, "the caller must send the faces"
     return faces
 
 
 class _Waiting:
-    """What is not written yet: the frame of the last look and those since. bytes: of these frames. last: its faces."""
+    """What is not written yet: the last searched frame and those since. bytes: of these frames. last: its faces."""
 
     def __init__(self, video: Video, makings: Sequence[Making]) -> None:
         self.frames: deque[Frame] = deque()
@@ -103,7 +102,7 @@ class _Waiting:
         self._video, self._makings = video, makings
 
     def sound(self, sound: Sound) -> None:
-        """Hand on a packet; those before the first frame wait for the copies to be begun."""
+        """Pass on a packet; those before the first frame wait until the copies are begun."""
         for copy in self.copies:
             copy.sound(sound)
         if self._makings and not self.copies:
@@ -114,7 +113,7 @@ class _Waiting:
         self.bytes += frame.bytes
 
     def write(self, look: Frame, now: Faces) -> Generator[None, Faces | None, None]:
-        """Write what waits, of which `look` is the next look (or the last frame), where `now` was found."""
+        """Write the waiting frames. look: the next searched frame (or the last one), in which `now` was found."""
         if self._makings and not self.copies:
             self._begin(look)
         stretch = spanned(self.last.boxes, now.boxes)

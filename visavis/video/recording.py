@@ -1,7 +1,7 @@
-"""Video files and cameras: their frames as pictures, and their sound.
+"""Reads video files and cameras: their frames as pictures, and their sound. copying.py writes.
 
-Reading is PyAV's (FFmpeg's libraries). Frames come upright; times are the file's own. One frame after the other: what
-is in memory does not grow with the length. Files made of them: copying.py.
+They are read with PyAV (FFmpeg's libraries), one frame after the other, so memory does not grow with the length. Frames
+are upright; times are the file's own.
 """
 
 import os
@@ -23,23 +23,24 @@ from visavis.video.deinterlacing import Deinterlacer
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv"}
 )
-"""Names that are taken for videos."""
+"""Files with these endings are taken for videos."""
 
 CAMERAS = {
     "linux": ("v4l2", "/dev/video{}"),
     "darwin": ("avfoundation", "{}"),
-    "win32": ("dshow", "video={}"),  # Windows counts no cameras: its name stands for the number
+    "win32": ("dshow", "video={}"),  # Windows does not number cameras: the name takes the number's place
 }
-"""Platform -> FFmpeg's input format for cameras, and what it calls the one of a number."""
+"""Platform -> FFmpeg's input format for cameras, and its name of the camera with a number."""
 
 _DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv"  # none that opens further files or addresses
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv"  # none of them opens other files or addresses
 )
 
 
 @dataclass
 class Frame:
-    """One frame. number: from 0. seconds: when it is shown. time: the same in the stream's time base."""
+    """One frame. number: from 0. seconds: when it is shown. time: the same in the stream's time base. decoded: PyAV's
+    frame."""
 
     number: int
     seconds: float
@@ -48,7 +49,7 @@ class Frame:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, as decoded."""
+        """Its size in memory, as decoded."""
         return sum(plane.buffer_size for plane in self.decoded.planes)
 
     @property
@@ -58,26 +59,26 @@ class Frame:
         turn = self.decoded.side_data.get("DISPLAYMATRIX")  # rows a b u, c d v, x y w
         if turn is not None:
             a, b, _, c, d = np.frombuffer(turn, "=i4")[:5].tolist()
-            if a * d < b * c:  # mirrored, as telephones' front cameras do it: upside down, and then turned
+            if a * d < b * c:  # mirrored, as by telephones' front cameras: flipped vertically, and then turned
                 pixels = pixels[::-1]
         return np.ascontiguousarray(np.rot90(pixels, round(self.decoded.rotation / 90)))
 
     @property
     def is_sideways(self) -> bool:
-        """Its rows are stored as columns."""
+        """Whether its rows are stored as columns."""
         return round(self.decoded.rotation / 90) % 2 == 1
 
 
 @dataclass
 class Sound:
-    """A packet of the sound, as it is in the file."""
+    """A packet of sound, as it is in the file."""
 
     packet: Any = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera of a number: FFmpeg's input format for it, and its name there."""
+    """A camera by its number, with FFmpeg's input format and name for it."""
 
     number: str
     format: str
@@ -85,10 +86,10 @@ class Camera:
 
     @classmethod
     def of(cls, number: str) -> Self:
-        """On this platform. On Windows, `number` is a name. Raises InputError where cameras are not read, and where
-        there is none of that number, if that can be told without opening it."""
+        """The camera with that number (on Windows, with that name). Raises InputError on a platform whose cameras are
+        not supported, and if there is no such camera, as far as that is known without opening it."""
         if sys.platform not in CAMERAS:
-            raise InputError(f"`webcam`: cameras are not read on {sys.platform}")
+            raise InputError(f"`webcam`: cameras are not supported on {sys.platform}")
         format, name = CAMERAS[sys.platform][0], CAMERAS[sys.platform][1].format(number)
         if format == "v4l2" and not os.path.exists(name):
             raise InputError(f"`webcam` {number}: no camera at {name} (no such device); give another number")
@@ -96,15 +97,15 @@ class Camera:
 
 
 class Video:
-    """An opened video. A context manager; `parts` goes through it once.
+    """An opened video. Use as a context manager; `parts` reads it once.
 
-    height, width: of its frames, upright, pixels.
+    height, width: of its frames, upright, in pixels.
     Raises ImageError: missing, unreadable, empty, not_video, too_large.
     """
 
     def __init__(self, path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
         try:
-            # A file object, and a list of what may be read: a playlist named .mp4 opens nothing else.
+            # From a file object, and only by listed demuxers, so that a playlist named .mp4 cannot open other files.
             self._file: IO[bytes] | None = open(path, "rb")  # noqa: SIM115 closed in __exit__
         except FileNotFoundError:
             raise ImageError("missing", "no such file") from None
@@ -115,7 +116,7 @@ class Video:
                 raise ImageError("empty", "the file has no bytes")
             self._file = edit_lists.understood(self._file)
             self._open(self._file, None, {"format_whitelist": _DEMUXERS}, max_pixels)
-        except OSError as error:  # a disk that fails, a server that is gone
+        except OSError as error:  # a failing disk, a lost file server
             self._file.close()
             raise ImageError("unreadable", str(error)) from None
         except BaseException:
@@ -124,7 +125,7 @@ class Video:
 
     @classmethod
     def camera(cls, camera: Camera, max_pixels: int = MAX_PIXELS) -> Self:
-        """What a camera shows. Raises InputError where there is none."""
+        """The video of a camera. Raises InputError if there is no such camera."""
         video = cls.__new__(cls)
         video._file = None
         try:
@@ -137,17 +138,17 @@ class Video:
     def _open(self, source: Any, format: str | None, options: dict[str, str], max_pixels: int) -> None:
         import av
 
-        # Titles in whatever letters: from PyAV 19 on none of them is an error, and there is no option to say so.
+        # A title may be in any encoding: from PyAV 19 on that is never an error, and this option no longer exists.
         lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
         try:
             self.container: Any = av.open(source, format=format, options=options, **lenient)
         except (av.FFmpegError, ValueError) as error:
             raise ImageError("not_video", str(error)) from None
-        pictures = av.stream.Disposition.attached_pic  # a cover, say
+        pictures = av.stream.Disposition.attached_pic  # such as a cover
         streams = [one for one in self.container.streams.video if not one.disposition & pictures]
         if not streams or not streams[0].codec_context:
             self.container.close()
-            raise ImageError("not_video", "it has no pictures that move")
+            raise ImageError("not_video", "it has no moving pictures")
         self.stream = streams[0]
         self.stream.thread_type = "AUTO"
         self.sounds = [one for one in self.container.streams.audio if one.codec_context]
@@ -158,12 +159,12 @@ class Video:
 
     @property
     def is_camera(self) -> bool:
-        """It ends when one stops to look."""
+        """Whether it is a camera, whose video ends when reading stops."""
         return self._file is None
 
     @property
     def expected(self) -> int | None:
-        """About how many frames there will be, where the file tells how long it is."""
+        """About how many frames there will be, if the file says how long it is."""
         if self.is_camera or self.container.duration is None or not self.stream.average_rate:
             return None
         length = self.container.duration / 1_000_000
@@ -172,7 +173,8 @@ class Video:
         return max(1, round(length * self.stream.average_rate))
 
     def parts(self) -> Iterator[Frame | Sound]:
-        """The frames and the sound as they come. Raises ImageError (truncated) where it cannot be read to its end."""
+        """The frames and the sound in the file's order. Raises ImageError (truncated) if it cannot be read to its
+        end."""
         import av
 
         frames, packets, reached = _Frames(self.stream, self._size), 0, 0.0
@@ -186,7 +188,7 @@ class Video:
                     if packet.size:
                         yield Sound(packet)
                     continue
-                is_empty = not packet.size and packet.dts is not None  # the frame before is shown once more
+                is_empty = not packet.size and packet.dts is not None  # it repeats the frame before
                 packets += packet.size > 0 or is_empty
                 for decoded in () if is_empty else packet.decode():
                     yield from frames.of(decoded)
@@ -212,7 +214,7 @@ class Video:
 
 
 class _Frames:
-    """Frames of what the decoder gives: whole ones, of one size, each later than the one before. count: so far."""
+    """Makes frames of the decoder's: deinterlaced, of one size, each later than the one before. count: so far."""
 
     def __init__(self, stream: Any, size: tuple[int, int]) -> None:
         self.count = 0

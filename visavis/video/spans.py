@@ -1,6 +1,6 @@
-"""Boxes between two looks at a video: who is who, where they are in between, and where they may be.
+"""Boxes between two searched frames of a video: which are the same face, where it is in between, and where it may be.
 
-Nothing here knows frames or files: boxes (N, 4) float32 in, boxes out.
+Nothing here depends on frames or files: boxes (N, 4) float32 in, boxes out.
 """
 
 import numpy as np
@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from visavis.boxes import Boxes, as_boxes
 
 REACH = 3.0
-"""Faces of two looks may be one that moved by so many times the longer side of its box."""
+"""A face may move between two searched frames by up to this many times the longer side of its box."""
 
 
 def pairs(before: Boxes, after: Boxes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices into both of the boxes that are taken for one face: the pairing with the least movement in all.
+    """Indices into `before` and `after` of boxes that are taken for the same face: the pairing with the least total
+    movement (the Hungarian algorithm of Kuhn and Munkres).
 
-    Movement is counted in sides of the larger box (Kuhn and Munkres' assignment; no pair beyond `REACH`).
+    Movement is measured in sides of the larger box; no pair moves by more than `REACH`.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -28,7 +29,7 @@ def pairs(before: Boxes, after: Boxes) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def between(before: Boxes, after: Boxes, share: float) -> Boxes:
-    """Where the faces of `before` are when `share` (0 to 1) of the way to `after` is done; in a straight line."""
+    """The boxes of `before`, moved by `share` (0 to 1) of the straight way to `after`."""
     moved = before.copy()
     first, second = pairs(before, after)
     moved[first] += (after[second] - before[first]) * np.float32(share)
@@ -36,10 +37,10 @@ def between(before: Boxes, after: Boxes, share: float) -> Boxes:
 
 
 def spanned(before: Boxes, after: Boxes) -> Boxes:
-    """Boxes that hold every face wherever it may be between two looks.
+    """Boxes that contain every face wherever it may be between two searched frames.
 
-    A face of both: the smallest box around its two. A face of one alone: its box, for it may have been missed in the
-    other, or have come or gone at any time between them.
+    For a face in both: the smallest box around its two. For a face in only one: its box, because it may have been
+    missed in the other, or have come or gone at any time between them.
     """
     first, second = pairs(before, after)
     hulls = np.hstack(

@@ -1,7 +1,7 @@
-"""Whether a video was read to its end, as far as its file says where that is.
+"""Whether a video was read to its end, as far as its file says where the end is.
 
 Only the streams that are read count: a subtitle, a data track or a cover that lasts longer than the picture says
-nothing about where the picture ends.
+nothing about the picture's end.
 """
 
 import os
@@ -12,32 +12,32 @@ from typing import IO, Any
 from visavis.video.clock import MPEG
 
 SLACK_SECONDS, SLACK_SHARE = 2.0, 0.02
-"""By how much the last packet may come before the end that the file tells: seconds, and a share of that end besides."""
+"""By how much the last packet may come before the end that the file states: in seconds, plus a share of that end."""
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
-"""Matroska's elements at the top of a file (RFC 8794, 11.2.1; RFC 9559, 5.1)."""
+"""The top-level elements of a Matroska file (RFC 8794, 11.2.1; RFC 9559, 5.1)."""
 
 _DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-"""The tag in which a Matroska file tells how long each of its streams is."""
+"""The tag by which a Matroska file states the duration of a stream."""
 
 
 def lacks_packets(stream: Any, packets: int, format: str) -> bool:
-    """Whether so many packets are fewer than the file's index lists for `stream`.
+    """Whether `packets` is fewer than the file's index lists for `stream`.
 
-    Only an MP4 file (and its kind) has such an index from the start. What an edit list hides is not in it.
+    Only MP4 and its relatives have such an index from the start. It does not list what an edit list hides.
     """
     return "mp4" in format and packets < len(stream.index_entries)
 
 
 def ends_early(container: Any, read: Sequence[Any], reached: float) -> bool:
-    """Whether the file tells an end that lies well behind `reached`, the end of the last packet, in seconds.
+    """Whether the file states an end well after `reached`, the end of the last packet, in seconds.
 
-    read: the streams that were read, the picture first. In TS and MPEG program streams FFmpeg takes the end from the
-    last packets, whose times may have begun anew: there it says nothing.
+    read: the streams that were read, the picture first. In MPEG transport and program streams FFmpeg takes the end from
+    the last packets, whose times may have started again: there the answer is False.
     """
     if container.format.name in MPEG:
         return False
-    end = _told(read[0])
+    end = _stated(read[0])
     are_all = all(one in read or _is_still(one) for one in container.streams)
     if end is None and container.duration is not None and are_all:
         end = (container.duration + (container.start_time or 0)) / 1_000_000
@@ -45,8 +45,8 @@ def ends_early(container: Any, read: Sequence[Any], reached: float) -> bool:
 
 
 def is_cut_short(file: IO[bytes]) -> bool:
-    """Whether a Matroska file has fewer bytes than its segment says. Of other files, and of one that was recorded live
-    and tells no size, False."""
+    """Whether a Matroska file has fewer bytes than its segment states. False for other files, and for one that was
+    recorded live and states no size."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     for wanted in (_EBML, _SEGMENT):
@@ -64,8 +64,8 @@ def is_cut_short(file: IO[bytes]) -> bool:
     return False
 
 
-def _told(stream: Any) -> float | None:
-    """The end of a stream in seconds, if the file tells it."""
+def _stated(stream: Any) -> float | None:
+    """The end of a stream in seconds, if the file states it."""
     if stream.duration is not None:
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
     tag = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
@@ -73,7 +73,7 @@ def _told(stream: Any) -> float | None:
 
 
 def _is_still(stream: Any) -> bool:
-    """A cover, or an attachment: it has no length."""
+    """Whether it is a cover or an attachment, which has no duration."""
     import av
 
     return stream.type == "attachment" or bool(stream.disposition & av.stream.Disposition.attached_pic)

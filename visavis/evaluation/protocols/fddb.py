@@ -1,9 +1,10 @@
 """FDDB (Jain and Learned-Miller, "FDDB: A Benchmark for Face Detection in Unconstrained Settings", 2010), by the
 rules of its official evaluation.
 
-Faces are ellipses. The overlap of an ellipse and a find is counted in pixels of the photo. At every threshold, finds
-and faces of a photo are paired so that the overlaps are the greatest in sum; the discrete score counts the pairs
-above 0.5, the continuous one adds up the overlaps. Both are told over the number of false finds in all photos.
+Faces are ellipses. The overlap of an ellipse and a detection is measured in pixels of the photo. At every threshold,
+detections and faces of a photo are paired so that the sum of the overlaps is greatest; the discrete score counts the
+pairs above 0.5, the continuous score adds up the overlaps. Both are reported over the number of false positives in all
+photos.
 """
 
 from collections.abc import Sequence
@@ -22,16 +23,16 @@ from visavis.faces import Faces
 from visavis.metrics import or_none
 
 OVERLAP = 0.5
-"""A pair counts, by the discrete score, above this."""
+"""The discrete score counts a pair above this overlap."""
 
 FALSE_FINDS = (100, 500, 1000)
-"""Numbers of false finds, in all photos, at which the share of found faces is told."""
+"""Numbers of false positives in all photos at which the share of found faces is reported."""
 
 CURVE = 2000
-"""The curves go up to so many false finds."""
+"""The curves go up to this many false positives."""
 
 ROWS = tuple(
-    (f"{kind} score at {count} false finds", f"{kind}_at_{count}", ".3f")
+    (f"{kind} score at {count} false positives", f"{kind}_at_{count}", ".3f")
     for kind in ("discrete", "continuous")
     for count in FALSE_FINDS
 ) + (("faces", "faces", "d"),)
@@ -58,7 +59,7 @@ class Annotated:
 def read(folder: Path) -> list[Annotated]:
     """All folds: FDDB-folds/FDDB-fold-*-ellipseList.txt in `folder`, photos in originalPics/ or in `folder` itself.
 
-    Raises InputError with file and line where an annotation is not as it should be.
+    Raises InputError with file and line for a malformed annotation.
     """
     lists = sorted((folder / "FDDB-folds").glob("FDDB-fold-*-ellipseList.txt"))
     if not lists:
@@ -68,7 +69,7 @@ def read(folder: Path) -> list[Annotated]:
 
 
 def figures(annotated: Sequence[Annotated], sizes: Sequence[tuple[int, int]], found: Sequence[Faces]) -> dict[str, Any]:
-    """Both scores at some numbers of false finds, and over that number. sizes: (height, width) of each photo."""
+    """Both scores at some numbers of false positives, and their curves. sizes: (height, width) of each photo."""
     steps = [
         step
         for photo, size, faces in zip(annotated, sizes, found, strict=True)
@@ -88,18 +89,18 @@ def figures(annotated: Sequence[Annotated], sizes: Sequence[tuple[int, int]], fo
 
 
 def chart(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Both scores over the number of false finds. results: what `figures` gave, with a name."""
+    """Draw both scores over the number of false positives. results: what `figures` returned, with a name."""
     panels = [
         (f"{kind} score", [Line(r["name"], range(CURVE + 1), r[f"curve_{kind}"]) for r in results])
         for kind in ("discrete", "continuous")
     ]
-    curves(panels, ("false finds in all photos", "share of the faces"), path)
+    curves(panels, ("false positives in all photos", "share of the faces"), path)
 
 
 def overlaps(ellipses: NDArray[np.float64], found: Boxes, size: tuple[int, int]) -> NDArray[np.float64]:
-    """IoU in pixels of every find (N) and ellipse (M), (N, M), both cut to the photo's (height, width).
+    """IoU in pixels of every detection (N) and ellipse (M), (N, M), both clipped to the photo's (height, width).
 
-    As the official evaluation draws them: whole pixels, both corners of a rectangle belonging to it.
+    As in the official evaluation: in whole pixels, with both corners of a rectangle belonging to it.
     """
     height, width = size
     corners = np.rint(np.asarray(found, np.float64)).astype(np.int64)
@@ -118,7 +119,7 @@ def overlaps(ellipses: NDArray[np.float64], found: Boxes, size: tuple[int, int])
 
 
 def mask(ellipse: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels of an ellipse in a photo of (height, width); its centre and its axes in whole pixels."""
+    """The pixels of an ellipse in a photo of (height, width); its centre and its axes are rounded to whole pixels."""
     long, short, angle, x, y = ellipse
     down, across = np.ogrid[: size[0], : size[1]]
     down, across = down - np.rint(y), across - np.rint(x)
@@ -128,9 +129,9 @@ def mask(ellipse: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool
 
 
 def changes(overlap: NDArray[np.float64], scores: NDArray[np.float32]) -> list[tuple[float, int, int, float]]:
-    """What each threshold of one photo, from the highest on, adds: (threshold, false finds, discrete, continuous).
+    """What each threshold of one photo, highest first, adds: (threshold, false positives, discrete, continuous).
 
-    overlap: (N, M), of finds and faces. scores: (N,).
+    overlap: (N, M), of detections and faces. scores: (N,).
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -148,7 +149,7 @@ def changes(overlap: NDArray[np.float64], scores: NDArray[np.float32]) -> list[t
 def _summed(
     steps: list[tuple[float, int, int, float]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """False finds, discrete and continuous score over all photos at each threshold, falling; (T,) each."""
+    """False positives, discrete and continuous score over all photos at each threshold, highest first; (T,) each."""
     if not steps:
         return np.zeros(0), np.zeros(0), np.zeros(0)
     table = np.array(sorted(steps, key=lambda step: -step[0]), np.float64)
@@ -158,7 +159,7 @@ def _summed(
 
 
 def _best_up_to(false: NDArray[np.float64], scores: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """(most + 1,): the highest score with at most 0, 1 .. false finds."""
+    """(most + 1,): the highest score with at most 0, 1 .. false positives."""
     best = np.zeros(most + 1)
     for count, score in zip(false, scores, strict=True):
         if count <= most:
@@ -167,7 +168,7 @@ def _best_up_to(false: NDArray[np.float64], scores: NDArray[np.float64], most: i
 
 
 def _fold(path: Path, pictures: Path) -> list[Annotated]:
-    """The photos of one list: a line with the name, one with the number of faces, and a line a face."""
+    """The photos of one list: a line with the name, one with the number of faces, and one line per face."""
     lines = path.read_text(encoding="utf-8").splitlines()
     photos, at = [], 0
     while at < len(lines):
@@ -179,9 +180,11 @@ def _fold(path: Path, pictures: Path) -> list[Annotated]:
             count = int(lines[at])
             rows = [[float(value) for value in line.split()[:5]] for line in lines[at + 1 : at + 1 + count]]
         except (IndexError, ValueError):
-            raise InputError(f"{path} line {at + 1}: after the name {name} come a number and as many faces") from None
+            raise InputError(
+                f"{path} line {at + 1}: after the name {name} must come the number of faces and one line per face"
+            ) from None
         if len(rows) != count or any(len(row) != 5 or not np.isfinite(row).all() for row in rows):
-            raise InputError(f"{path} line {at + 1}: {name} has not {count} faces of five numbers each")
+            raise InputError(f"{path} line {at + 1}: {name} must have {count} faces, with five numbers each")
         photos.append(Annotated(name, pictures / f"{name}.jpg", np.array(rows, np.float64).reshape(-1, 5)))
         at += 1 + count
     return photos

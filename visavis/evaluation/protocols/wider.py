@@ -1,9 +1,10 @@
 """WIDER FACE (Yang et al., "WIDER FACE: A Face Detection Benchmark", 2016): easy, medium and hard, by the rules of
 its official evaluation.
 
-Each setting counts a part of the faces; finds on the others are neither right nor wrong. Overlaps are measured in
-whole pixels (both edges belong to a box), a find goes to the face that it overlaps most and is a false one where that
-face is taken, scores are spread over 0..1 for each detector, and precision is read at 1,000 thresholds.
+Each setting counts some of the faces; detections of the others are neither right nor wrong. Overlaps are measured in
+whole pixels (both edges belong to a box), a detection is matched with the face that it overlaps most and is a false
+positive if that face is taken, the scores of each detector are rescaled to 0..1, and precision is computed at 1,000
+thresholds.
 """
 
 from collections.abc import Sequence
@@ -41,8 +42,8 @@ class Annotated:
 
 
 def read(folder: Path) -> list[Annotated]:
-    """The validation part: WIDER_val/images/ in `folder`, and the official evaluation's ground_truth/ there (or in
-    eval_tools/, as its archive has it). Raises InputError where something is not there or not as it should be."""
+    """The validation split: WIDER_val/images/ in `folder`, and the official evaluation's ground_truth/ there (or in
+    eval_tools/, as in its archive). Raises InputError if something is missing or malformed."""
     images = folder / "WIDER_val" / "images"
     if not images.is_dir():
         raise InputError(f"{images} is not there; unpack WIDER_val.zip in {folder}")
@@ -65,12 +66,12 @@ def read(folder: Path) -> list[Annotated]:
     except (KeyError, IndexError, ValueError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{places[0]} does not hold WIDER FACE's ground truth as it is published ({error})") from None
+        raise InputError(f"{places[0]} does not hold WIDER FACE's ground truth as published ({error})") from None
     return annotated
 
 
 def figures(annotated: Sequence[Annotated], sizes: Sequence[tuple[int, int]], found: Sequence[Faces]) -> dict[str, Any]:
-    """AP, faces and curve of each setting. sizes: of no use here. found: an entry a photo."""
+    """AP, faces and curve of each setting. sizes: not used here. found: one entry per photo."""
     scores, finds = normalised(found), [faces.boxes for faces in found]
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -86,7 +87,7 @@ def figures(annotated: Sequence[Annotated], sizes: Sequence[tuple[int, int]], fo
 
 
 def chart(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Precision over recall, a chart a setting. results: what `figures` gave, with a name."""
+    """Draw precision over recall, one chart per setting. results: what `figures` returned, with a name."""
     panels = [
         (
             setting,
@@ -98,11 +99,11 @@ def chart(results: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def normalised(found: Sequence[Faces]) -> list[NDArray[np.float64]]:
-    """The scores of each photo, spread so that over all photos the lowest is 0 and the highest 1."""
+    """The scores of each photo, rescaled so that over all photos the lowest is 0 and the highest 1."""
     scores = [np.asarray(faces.scores, np.float64) for faces in found]
     every = np.concatenate([np.zeros(0), *scores])
     lowest, highest = (every.min(), every.max()) if len(every) else (0.0, 1.0)
-    # Where all are alike all become 0, which the last threshold lets in.
+    # If all are equal, all become 0, which passes the last threshold.
     return [(one - lowest) / (highest - lowest or 1.0) for one in scores]
 
 
@@ -114,8 +115,8 @@ def curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Precision and recall at the thresholds 0.999, 0.998 .. 0, (1000,) each; recall is NaN without a counted face.
 
-    An entry a photo: truth: all its faces (M, 4); counted: which of them count (M,); found: (N, 4), and their scores
-    (N,), 0..1. A photo of which no face is annotated takes no part, as in the official evaluation.
+    One entry per photo: truth: all its faces (M, 4); counted: which of them count (M,); found: (N, 4); scores: of
+    these, (N,), 0..1. A photo without an annotated face is left out, as in the official evaluation.
     """
     thresholds = 1 - (np.arange(THRESHOLDS) + 1) / THRESHOLDS
     proposals, right = np.zeros(THRESHOLDS), np.zeros(THRESHOLDS)
@@ -133,8 +134,8 @@ def curve(
 
 
 def judge(truth: Boxes, counted: NDArray[np.bool_], found: Boxes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each of one photo's finds, surest first: does it find a face that counts, for the first time; and does it
-    take part in precision at all. truth: (M, 4), M above 0, counted: (M,), found: (N, 4). Both (N,)."""
+    """For each of one photo's detections, highest score first: whether it is the first of a face that counts; and
+    whether it takes part in precision. truth: (M, 4), M above 0, counted: (M,), found: (N, 4). Both (N,)."""
     overlaps = _overlaps(found, truth)
     hits, takes_part = np.zeros(len(found), bool), np.ones(len(found), bool)
     taken: set[int] = set()
@@ -150,8 +151,8 @@ def judge(truth: Boxes, counted: NDArray[np.bool_], found: Boxes) -> tuple[NDArr
 
 
 def average_precision(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
-    """Area under the curve (T,), recall rising, where each recall has the best precision from it on (PASCAL VOC's
-    rule since 2010). NaN where recall is."""
+    """Area under the curve (T,), with recall rising, where each recall gets the best precision at it or above (PASCAL
+    VOC's rule since 2010). NaN if recall is NaN."""
     if np.isnan(recall).any():
         return nan
     best = np.maximum.accumulate(precision[::-1])[::-1]
@@ -159,7 +160,7 @@ def average_precision(precision: NDArray[np.float64], recall: NDArray[np.float64
 
 
 def _overlaps(first: Boxes, second: Boxes) -> NDArray[np.float64]:
-    """IoU of every pair, (N, M), both edges of a box belonging to it: a box from 0 to 9 is ten pixels wide."""
+    """IoU of every pair, (N, M). Both edges of a box belong to it: a box from 0 to 9 is ten pixels wide."""
     a, b = np.asarray(first, np.float64)[:, None], np.asarray(second, np.float64)[None]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1
     shared = np.clip(sides, 0, None).prod(axis=-1)
@@ -168,7 +169,7 @@ def _overlaps(first: Boxes, second: Boxes) -> NDArray[np.float64]:
 
 
 def _counted(listed: Any, faces: int, where: str) -> NDArray[np.bool_]:
-    """From the numbers of the faces that count, which begin at 1."""
+    """(faces,) whether each face counts. listed: the numbers of those that do, from 1 on."""
     numbers = np.asarray(listed).astype(np.int64).reshape(-1)
     if len(numbers) and not 1 <= numbers.min() <= numbers.max() <= faces:
         raise InputError(f"{where}: its ground truth counts face {numbers.max()} of {faces}")
@@ -185,4 +186,4 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         return loadmat(path)
     except (ValueError, NotImplementedError, OSError, TypeError) as error:  # what scipy raises for other files
-        raise InputError(f"{path} is no MATLAB file: {error}") from None
+        raise InputError(f"{path} is not a MATLAB file: {error}") from None

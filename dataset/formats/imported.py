@@ -1,4 +1,4 @@
-"""What every format is turned into on its way in, `Labelled`, and what its readers and writers share."""
+"""What the readers of all formats return, `ImportedPhoto`, and what readers and writers share."""
 
 import math
 import os
@@ -20,18 +20,18 @@ Box = tuple[float, float, float, float]
 Exif = Literal["auto", "applied", "ignored"]
 Key = TypeVar("Key")
 _PREFIX = re.compile(r"^[0-9a-f]{8}-")
-"""What Label Studio puts before the names of files that are uploaded to it."""
+"""The prefix that Label Studio adds to the names of uploaded files."""
 
 
 @dataclass
-class Labelled:
-    """A photo as a format has it.
+class ImportedPhoto:
+    """A photo with its labels, as read from a format.
 
-    image: its path as the format says it, with /; without its ending it is the image_id. path: where it lies.
-    where: file and row, for messages. flags: what the format says of each of `boxes`, or "". size: height and width
-    that the labels say the photo has, pixels. displayed: boxes are known to be of the photo as displayed, even where
-    the size is the one before its EXIF orientation. of_shares: they were shares of the photo's sides, which are by
-    now multiplied by those of the photo as displayed. attributes: a row of attributes.csv for each of `boxes`, without
+    image: its path in the format, with /; without its ending it is the image_id. path: of the file.
+    where: file and row, for messages. flags: the format's remarks on each of `boxes`, or "". size: the photo's height
+    and width according to the labels, pixels. displayed: whether boxes are known to be of the photo as displayed, even
+    if `size` is the one before its EXIF orientation. of_shares: whether boxes were shares of the photo's sides, and
+    have been multiplied by those of the photo as displayed. attributes: a row of attributes.csv per box, without
     its box; none where the format says nothing of the faces but where they are.
     """
 
@@ -50,13 +50,13 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to take of a source.
+    """What to import from a source.
 
-    images: the folder that image names start from; None looks where the format usually has them.
+    images: the folder to which names of images are relative; None: where the format usually has them.
     category: the name of the class that is a face; None: the one called face, or the only one.
     ignore_heavy: whether heavily blurred and occluded faces (WIDER FACE) are ignored instead of learnt.
-    exif: whether the tool that made the labels turned photos by their EXIF orientation: `applied` (boxes belong to the
-    photo as displayed), `ignored` (to its pixels as stored), or `auto`: as the sizes in the labels tell, else applied.
+    exif: whether the labelling tool showed photos turned by their EXIF orientation: `applied` (boxes are of the photo
+    as displayed), `ignored` (of the photo as stored), or `auto`: according to the sizes in the labels, or else applied.
     """
 
     images: Path | None = None
@@ -66,7 +66,7 @@ class Wanted:
 
 
 def image_id_of(image: str, where: str) -> str:
-    """A path as an image_id: without its ending. Raises InputError for one that leads elsewhere."""
+    """A path without its ending, as image_id. Raises InputError for a path that leads out of the folder."""
     path = PurePosixPath(image.replace("\\", "/"))
     if not image or path.is_absolute() or ".." in path.parts or "\0" in image or not path.name:
         raise InputError(f"{where}: image is {image!r}; it must be a path inside the folder of photos")
@@ -74,15 +74,15 @@ def image_id_of(image: str, where: str) -> str:
 
 
 def located(image: str, folders: Iterable[Path]) -> Path:
-    """The photo in the first of `folders` that has it; else in the first, where it is missing."""
+    """The photo's path in the first of `folders` that has it; if none has, its path in the first one."""
     places = [folder / image for folder in folders]
     return next((place for place in places if place.exists()), places[0])
 
 
 def found_elsewhere(image: str, folders: Iterable[Path]) -> tuple[str, Path] | None:
-    """The photo that a name most likely means where it is not there itself: its name inside of one of the folders, and
-    its place. It is the one of the same name, without the first folders of the path or all, or without the prefix of
-    the tool that labelled it, or the one of the same stem; None where no photo, or more than one, fits."""
+    """The photo that the name of a missing file most likely means: its name inside one of the folders, and its path. It
+    is a file with the same name, without some or all folders of the path, or without the labelling tool's prefix, or
+    with the same stem; None if no photo, or more than one, matches."""
     path = PurePosixPath(image.replace("\\", "/"))
     parts = path.parent.parts[1:] if path.is_absolute() else path.parent.parts
     parents = [PurePosixPath(*parts[first:]) for first in range(len(parts) + 1)]
@@ -103,7 +103,7 @@ def found_elsewhere(image: str, folders: Iterable[Path]) -> tuple[str, Path] | N
 
 
 def resolved(image: str, folders: list[Path]) -> tuple[str, Path, bool]:
-    """A photo's name and place, and whether the source has another name for it: see `found_elsewhere`."""
+    """A photo's name and path, and whether the source has another name for it: see `found_elsewhere`."""
     place = located(image, folders)
     if place.exists() or (other := found_elsewhere(image, folders)) is None:
         return image, place, False
@@ -111,7 +111,7 @@ def resolved(image: str, folders: list[Path]) -> tuple[str, Path, bool]:
 
 
 def forget_folders() -> None:
-    """Look into folders anew: what they hold is remembered during an import."""
+    """Forget the content of folders, which is cached during an import."""
     _files.cache_clear()
 
 
@@ -129,9 +129,9 @@ def _files(folder: Path) -> tuple[Path, ...]:
 def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str | None, where: str) -> set[Key]:
     """The classes that are faces: those called `wanted` (by default `face`, in any case), or the only one.
 
-    used: how many boxes each class has. names: of every class. It is said where the only class has another name, and
-    how many boxes of other classes are left out. Raises InputError where it is not clear which class is meant, and
-    where the one asked for has no box while others have.
+    used: the number of boxes of each class. names: of every class. Reports an only class of another name, and the
+    number of boxes of other classes, which are left out. Raises InputError if it is not clear which class is meant, or
+    if `wanted` has no box while others have.
     """
     asked = (wanted or "face").strip().casefold()
     called = {number for number, name in names.items() if name.strip().casefold() == asked}
@@ -147,7 +147,9 @@ def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str 
     found = sum(used.get(number, 0) for number in called)
     if not called or (not found and sum(used.values())):
         listed = ", ".join(f"{name} ({count})" for name, count in boxes.items()) or "none"
-        raise InputError(f"{where}: no class {asked!r} among {listed}; name it by `category` (in brackets: boxes)")
+        raise InputError(
+            f"{where}: no class {asked!r} among {listed} (number of boxes in brackets); give its name as `category`"
+        )
     others = {name: count for name, count in boxes.items() if count and name not in {names[one] for one in called}}
     if others:
         listed = ", ".join(f"{name} ({count})" for name, count in others.items())
@@ -156,7 +158,7 @@ def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str 
 
 
 def say_some(what: str, places: list[str], most: int = 10) -> None:
-    """Say how many there are, if any, and the first ones."""
+    """Report how many `places` there are, if any, and the first ones."""
     if places:
         more = f" and {len(places) - most} more" if len(places) > most else ""
         say(f"{len(places)} {what} {'; '.join(places[:most])}{more}")
@@ -165,17 +167,17 @@ def say_some(what: str, places: list[str], most: int = 10) -> None:
 def usable(box: Box, where: str, left_out: list[str]) -> bool:
     """Whether a box has an area; if not, `left_out` gets its row.
 
-    Raises InputError where it is not finite, and where all of it lies within one pixel.
+    Raises InputError for a box that is not finite, or lies within one pixel.
     """
     if any(value != value or abs(value) == float("inf") for value in box):
-        raise InputError(f"{where}: the box {box} has a side that is not a finite number; mend or drop it")
+        raise InputError(f"{where}: the box {box} has a side that is not a finite number; correct or remove it")
     if box[2] <= box[0] or box[3] <= box[1]:
         left_out.append(where)
         return False
     if min(box) >= 0 and max(box) <= 1:
         raise InputError(
-            f"{where}: the box {box} lies within one pixel; this format has pixels, not shares of the photo's sides: "
-            "multiply x by its width and y by its height"
+            f"{where}: the box {box} lies within one pixel; this format takes pixels, not shares of the photo's sides: "
+            "multiply x by the photo's width and y by its height"
         )
     return True
 
@@ -187,8 +189,8 @@ def around(points: Iterable[tuple[float, float]]) -> Box:
 
 
 def around_ellipse(box: Box, degrees: float) -> Box:
-    """The upright box of the ellipse in a box that is turned about its centre: what a turned face takes up, and less
-    than the box around the turned corners."""
+    """The upright box of the ellipse in a box that is turned about its centre. A turned face fills it; the box around
+    the turned corners would be larger."""
     if not degrees % 180:
         return box
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -199,21 +201,21 @@ def around_ellipse(box: Box, degrees: float) -> Box:
 
 
 def say_left_out(left_out: list[str]) -> None:
-    """Say how many boxes had no area, and the rows of the first ones."""
-    say_some("boxes of no size are left out:", left_out)
+    """Report how many boxes had no area, and the rows of the first ones."""
+    say_some("boxes without an area are left out:", left_out)
 
 
 def numbers(texts: Iterable[str], where: str) -> list[float]:
-    """Texts as numbers. Raises InputError."""
+    """The numbers that the texts represent. Raises InputError."""
     values = list(texts)
     try:
         return [float(text) for text in values]
     except ValueError:
-        raise InputError(f"{where}: {' '.join(values)!r} are no numbers; mend or drop the row") from None
+        raise InputError(f"{where}: {' '.join(values)!r} are not numbers; correct or remove the row") from None
 
 
 def size_of(photo: Photo) -> tuple[int, int]:
-    """Height and width as displayed; from its file if no table says it. Raises InputError where neither does."""
+    """Height and width as displayed, from the tables or else from the file. Raises InputError if neither has them."""
     size = photo.size if min(photo.size) > 0 else header(photo.path)
     if size is None:
         raise InputError(f"{photo.path} cannot be read, and its size is needed; run `python -m clean` first")
@@ -221,7 +223,7 @@ def size_of(photo: Photo) -> tuple[int, int]:
 
 
 def linked(path: Path, goal: Path) -> None:
-    """The same file under another name; a copy where there are no hard links. What was there is replaced."""
+    """Link a file to another path, or copy it if there are no hard links. An existing file is replaced."""
     goal.parent.mkdir(parents=True, exist_ok=True)
     goal.unlink(missing_ok=True)
     try:

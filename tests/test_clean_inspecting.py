@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import skimage.data
 
-from clean import journal, likeness, listing, looking
-from clean.look import Photo, Seen, Task, look
-from clean.looking import look_at_all
+from clean import inspecting, journal, likeness, listing
+from clean.inspecting import inspect_all
+from clean.inspection import Inspection, ListedPhoto, Task, inspect
 from dataset import tables
 from visavis import images
 from visavis.journal import Journal
@@ -17,27 +17,27 @@ from visavis.journal import Journal
 TASK = Task(finders=(), max_pixels=10**6, min_side=32)
 
 
-def photos(folder: Path, count: int) -> list[Photo]:
+def photos(folder: Path, count: int) -> list[ListedPhoto]:
     data = images.encode(skimage.data.astronaut())
     paths = [folder / f"{number}.jpg" for number in range(count)]
     for path in paths:
         path.write_bytes(data)
-    return [Photo(path.stem, path) for path in paths]
+    return [ListedPhoto(path.stem, path) for path in paths]
 
 
 def test_a_photo_that_hangs_its_worker_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(looking, "SECONDS", 5.0)
+    monkeypatch.setattr(inspecting, "SECONDS", 5.0)
     endless = tmp_path / "endless.jpg"
     os.mkfifo(endless)  # whoever reads it waits for ever, inside the system
     some = photos(tmp_path, 7)
-    some.insert(2, Photo("endless", endless))
-    looks = look_at_all(some, TASK, tmp_path / "seen.jsonl", workers=2)
-    assert [(photo.image_id, seen.image_id, seen.reason) for photo, seen in looks] == [
+    some.insert(2, ListedPhoto("endless", endless))
+    inspections = inspect_all(some, TASK, tmp_path / "seen.jsonl", workers=2)
+    assert [(photo.image_id, seen.image_id, seen.reason) for photo, seen in inspections] == [
         (one.image_id, one.image_id, "crashed" if one.image_id == "endless" else "") for one in some
     ]
-    assert looks[2][1].detail == "while it was looked at: it took over 5 s"
-    assert not looks[2][1].still_holds(some[2], TASK)  # the next run tries again
-    assert looks[0][1].still_holds(some[0], TASK)
+    assert inspections[2][1].detail == "during its inspection: it took over 5 s"
+    assert not inspections[2][1].still_holds(some[2], TASK)  # the next run tries again
+    assert inspections[0][1].still_holds(some[0], TASK)
     lines = (tmp_path / "seen.jsonl").read_text().splitlines()
     assert [json.loads(line)["image_id"] for line in lines] == [one.image_id for one in some]  # in their order
 
@@ -48,13 +48,13 @@ def test_what_nobody_foresaw_costs_its_photo_alone(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(likeness, "of", fail)
     photo = photos(tmp_path, 1)[0]
-    seen = look(photo, TASK)
+    seen = inspect(photo, TASK)
     assert (seen.reason, seen.detail) == ("crashed", "MemoryError: so many pixels")
     assert not seen.still_holds(photo, TASK)  # the next run tries again
 
 
 def test_no_photos_no_looks(tmp_path: Path):
-    assert len(look_at_all([], TASK, tmp_path / "seen.jsonl", workers=1)) == 0
+    assert len(inspect_all([], TASK, tmp_path / "seen.jsonl", workers=1)) == 0
 
 
 def test_shards_with_journals_of_their_own_make_one(tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -66,26 +66,26 @@ def test_shards_with_journals_of_their_own_make_one(tmp_path: Path, capsys: pyte
     shards = whole[:2], whole[2:5], whole[5:]
     with ProcessPoolExecutor(2, get_context("spawn")) as engine:  # or Ray's
         parts = [
-            engine.submit(look_at_all, shard, TASK, tmp_path / f"{number}.jsonl", 1)
+            engine.submit(inspect_all, shard, TASK, tmp_path / f"{number}.jsonl", 1)
             for number, shard in enumerate(shards)
         ]
         assert [len(part.result()) for part in parts] == [2, 3, 1]
     joined = tmp_path / "seen.jsonl"
     joined.write_bytes(b"".join((tmp_path / f"{number}.jsonl").read_bytes() for number in (2, 0, 1)))
     before = joined.read_bytes()
-    looks = look_at_all(whole, TASK, joined, workers=1)
+    inspections = inspect_all(whole, TASK, joined, workers=1)
     assert "6 of 6 photos were judged before" in capsys.readouterr().err
     assert joined.read_bytes() == before
-    assert [seen.image_id for _, seen in looks] == names
+    assert [seen.image_id for _, seen in inspections] == names
 
 
 def test_a_look_holds_until_file_label_or_limits_change(tmp_path: Path):
     (photo,) = photos(tmp_path, 1)
-    seen = look(photo, TASK)
+    seen = inspect(photo, TASK)
     assert (seen.height, seen.width, seen.bytes) == (512, 512, photo.path.stat().st_size)
     assert seen.still_holds(photo, TASK)
     assert seen.unasked({"hog": "1"}) == ("hog",)
-    assert not seen.still_holds(Photo("0", photo.path, boxes=((1, 1, 9, 9),)), TASK)
+    assert not seen.still_holds(ListedPhoto("0", photo.path, boxes=((1, 1, 9, 9),)), TASK)
     assert not seen.still_holds(photo, Task((), 10**5, 32))
     data = bytearray(photo.path.read_bytes())
     data[-3] ^= 1
@@ -97,21 +97,25 @@ def test_a_look_holds_until_file_label_or_limits_change(tmp_path: Path):
 
 def test_the_journal_survives_a_torn_line(tmp_path: Path):
     path = tmp_path / "clean" / "seen.jsonl"
-    assert dict(journal.entries(path)) == {} and journal.places(path, [Photo("A/1", path)]).tolist() == [-1]
-    assert list(journal.Looks([], path, [])) == []
-    first = Seen("A/1", "s", finds={"hog": [[1.0, 2.0, 3.0, 4.0, 0.5]]}, keys={"hog": "1"})
+    assert dict(journal.entries(path)) == {} and journal.places(path, [ListedPhoto("A/1", path)]).tolist() == [-1]
+    assert list(journal.Inspections([], path, [])) == []
+    first = Inspection("A/1", "s", finds={"hog": [[1.0, 2.0, 3.0, 4.0, 0.5]]}, keys={"hog": "1"})
     with Journal(path) as file:
         assert file.add(vars(first)) == 0
     with path.open("ab") as raw:
         raw.write(b'{"image_id": "A/2", "sett\xff')
     with Journal(path) as file:
-        third = file.add(vars(Seen("A/3", "s")))
-        last = file.add(vars(Seen("A/1", "s", reason="truncated")))
+        third = file.add(vars(Inspection("A/3", "s")))
+        last = file.add(vars(Inspection("A/1", "s", reason="truncated")))
     places = dict(journal.entries(path))
     assert places == {"A/1": last, "A/3": third}
-    photos = [Photo("A/3", path), Photo("A/1", path)]
-    assert journal.places(path, [*photos, Photo("A/4", path)]).tolist() == [third, last, -1]
-    looks = journal.Looks(photos, path, [third, last])
-    expected = [(photos[0], Seen("A/3", "s")), (photos[1], Seen("A/1", "s", reason="truncated"))]
-    assert list(looks) == expected == [looks[0], looks[1]] and list(looks[1:]) == expected[1:] and len(looks) == 2
-    assert first.joined(Seen("A/1", "s", finds={"cnn": []}, keys={"cnn": "2"})).keys == {"hog": "1", "cnn": "2"}
+    photos = [ListedPhoto("A/3", path), ListedPhoto("A/1", path)]
+    assert journal.places(path, [*photos, ListedPhoto("A/4", path)]).tolist() == [third, last, -1]
+    inspections = journal.Inspections(photos, path, [third, last])
+    expected = [(photos[0], Inspection("A/3", "s")), (photos[1], Inspection("A/1", "s", reason="truncated"))]
+    assert (
+        list(inspections) == expected == [inspections[0], inspections[1]]
+        and list(inspections[1:]) == expected[1:]
+        and len(inspections) == 2
+    )
+    assert first.joined(Inspection("A/1", "s", finds={"cnn": []}, keys={"cnn": "2"})).keys == {"hog": "1", "cnn": "2"}

@@ -1,7 +1,7 @@
-"""What is to be seen of many photos: from a journal where that still holds, else looked at now, in worker processes.
+"""Inspects many photos in worker processes, except those whose inspection in a journal still holds.
 
-The photos may be a shard of a larger table's: each look is of one photo alone. Several machines look at a shard each,
-with a journal of their own; whoever puts the journals together has one of all, and judges from it (`clean.verdicts`).
+The photos may be a shard of a larger table, because each inspection is of one photo alone. Several machines can inspect
+a shard each, with their own journals; the concatenated journals serve for judging (`clean.verdicts`).
 """
 
 from array import array
@@ -16,24 +16,26 @@ from typing import Literal
 from tqdm import tqdm
 
 from clean import finders, journal
-from clean.look import Photo, Seen, Task, look, prepare
+from clean.inspection import Inspection, ListedPhoto, Task, inspect, prepare
 from visavis.cores import cores
 from visavis.journal import Journal
 from visavis.messages import say
 from visavis.workers import WorkerDied, Workers
 
 SECONDS = 120.0
-"""A process that takes longer over one photo is ended."""
+"""A process that takes longer for one photo is ended."""
 
-_MODULES = ("clean.look", "imagehash", "scipy.fftpack", "simplejpeg")  # what a look imports
-_AHEAD = 50  # looks for each worker that may wait for one that takes long
+_MODULES = ("clean.inspection", "imagehash", "scipy.fftpack", "simplejpeg")  # what an inspection imports
+_AHEAD = 50  # inspections per worker that may wait for one that takes long
 
 
-def look_at_all(photos: Sequence[Photo], task: Task, path: Path, workers: int | Literal["auto"]) -> journal.Looks:
-    """A look at each photo, in their order; those that are new are added to the journal at `path`.
+def inspect_all(
+    photos: Sequence[ListedPhoto], task: Task, path: Path, workers: int | Literal["auto"]
+) -> journal.Inspections:
+    """The inspections of the photos, in their order; new ones are added to the journal at `path`.
 
     A photo that kills its worker, or takes longer than `SECONDS`, gets the reason `crashed`; the next run tries it
-    again. Raises visavis.errors.InputError where a finder cannot be had, or no process.
+    again. Raises visavis.errors.InputError if a finder cannot be loaded, or no process can be started.
     """
     keys = {name: finders.load(name).key for name in task.finders}
     places = journal.places(path, photos)
@@ -47,10 +49,10 @@ def look_at_all(photos: Sequence[Photo], task: Task, path: Path, workers: int | 
             waiting.append(number)
     if known := len(photos) - len(waiting):
         say(f"{known} of {len(photos)} photos were judged before and have not changed")
-    # A process that must load torch takes as long to start as ten photos do.
+    # A process that must load torch takes as long to start as ten photos take.
     count = min(cores(), len(waiting) // 10) if workers == "auto" else min(workers, len(waiting))
 
-    def jobs() -> Iterator[tuple[Photo, Task]]:
+    def jobs() -> Iterator[tuple[ListedPhoto, Task]]:
         for number in waiting:
             before = journal.read(path, places[number]) if places[number] >= 0 else None
             yield photos[number], replace(task, finders=before.unasked(keys)) if before else task
@@ -60,26 +62,26 @@ def look_at_all(photos: Sequence[Photo], task: Task, path: Path, workers: int | 
         Journal(path) as file,
         tqdm(total=len(waiting), desc="clean", unit=" photos", smoothing=0.05, disable=not waiting) as bar,
     ):
-        for number, seen in zip(waiting, _looks(pool, jobs()), strict=True):
+        for number, inspection in zip(waiting, _inspections(pool, jobs()), strict=True):
             before = journal.read(path, places[number]) if places[number] >= 0 else None
-            places[number] = file.add(vars(before.joined(seen) if before else seen))
+            places[number] = file.add(vars(before.joined(inspection) if before else inspection))
             bar.update()
-    return journal.Looks(photos, path, places)
+    return journal.Inspections(photos, path, places)
 
 
-def _looks(pool: Workers, jobs: Iterable[tuple[Photo, Task]]) -> Iterator[Seen]:
-    """What was seen of each, in order."""
-    ahead: deque[tuple[Photo, Task, Future[Seen]]] = deque()
+def _inspections(pool: Workers, jobs: Iterable[tuple[ListedPhoto, Task]]) -> Iterator[Inspection]:
+    """The inspection of each, in order."""
+    ahead: deque[tuple[ListedPhoto, Task, Future[Inspection]]] = deque()
     for photo, task in jobs:
-        ahead.append((photo, task, pool.submit(look, photo, task)))
+        ahead.append((photo, task, pool.submit(inspect, photo, task)))
         if len(ahead) > _AHEAD * pool.count:
-            yield _seen(*ahead.popleft())
+            yield _inspected(*ahead.popleft())
     while ahead:
-        yield _seen(*ahead.popleft())
+        yield _inspected(*ahead.popleft())
 
 
-def _seen(photo: Photo, task: Task, answer: "Future[Seen]") -> Seen:
+def _inspected(photo: ListedPhoto, task: Task, answer: "Future[Inspection]") -> Inspection:
     try:
         return answer.result()
     except WorkerDied as death:
-        return Seen(photo.image_id, task.settings(photo), "crashed", f"while it was looked at: {death}")
+        return Inspection(photo.image_id, task.settings(photo), "crashed", f"during its inspection: {death}")

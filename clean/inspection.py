@@ -1,7 +1,7 @@
-"""One look at one photo: everything that needs its pixels. It runs in worker processes.
+"""The inspection of one photo: everything that needs its pixels. It runs in worker processes.
 
-What is seen is facts, no verdicts: those are made later from all photos together (the shift between
-two box conventions, the duplicates), and made again for nothing when only an option changed.
+An inspection records facts. Verdicts are made later, from all photos together (the shift between two box conventions,
+the duplicates), and can be made again without inspecting photos when only an option has changed.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from visavis.boxes import as_boxes
 from visavis.errors import ImageError
 
 VERSION = 3
-"""Part of what a look depends on; a change of the code below that sees otherwise raises it."""
+"""To be raised when the code below changes so that it finds something else: photos are then inspected again."""
 
 Box = tuple[float, float, float, float]
 Given = tuple[float, float, float, float, str]
@@ -26,14 +26,14 @@ Given = tuple[float, float, float, float, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A photo to be judged: its file, and what the list says of it.
+class ListedPhoto:
+    """A photo to be judged: its file, and what the list says about it.
 
     boxes: the labelled faces, x1 y1 x2 y2, pixels.
-    url: where the list says that it came from. sha256: of the file that was downloaded, or empty.
-    curated, score: the list's own opinion of the label, the best of them where there are several.
+    url: its source according to the list. sha256: of the file that was downloaded, or empty.
+    curated, score: the list's own rating of the label; the best one of several labels.
     given: the rows of faces.csv that clean did not write.
-    pixels: as many as downloads.csv says that it has; 0 where that does not say.
+    pixels: its number of pixels according to downloads.csv; 0 if unknown.
     """
 
     image_id: str
@@ -50,7 +50,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Task:
-    """What to look for.
+    """What to inspect.
 
     finders: names in clean.finders.FINDERS. max_pixels: of a photo, in all; None for the default, or for what the
     download accepted if that is more. min_side: pixels.
@@ -60,23 +60,23 @@ class Task:
     max_pixels: int | None
     min_side: int
 
-    def limit(self, photo: Photo) -> int:
-        """Pixels that the photo may have in all."""
+    def limit(self, photo: ListedPhoto) -> int:
+        """The largest number of pixels that the photo may have."""
         return max(images.MAX_PIXELS, photo.pixels) if self.max_pixels is None else self.max_pixels
 
-    def settings(self, photo: Photo) -> str:
-        """What a look at `photo` depends on besides its file."""
+    def settings(self, photo: ListedPhoto) -> str:
+        """What an inspection of `photo` depends on besides its file."""
         return repr((VERSION, self.limit(photo), self.min_side, photo.boxes))
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one look at a photo found: plain values, which go through a pipe and into a line of JSON.
+class Inspection:
+    """What the inspection of a photo found: plain values, which go through a pipe and into a line of JSON.
 
     reason, detail: why it cannot be used (a keyword of clean.corrupt's or visavis.errors.ImageError), or empty.
-    finds: finder -> rows of x1 y1 x2 y2 score, pixels, and `clean.search.CLOSER` or nothing.
+    finds: finder -> rows of x1 y1 x2 y2 score, pixels, perhaps followed by `clean.search.CLOSER`.
     keys: finder -> its version.
-    likeness: a clean.likeness.Likeness as text. frames: of an animation; the first is looked at.
+    likeness: a clean.likeness.Likeness as text. frames: of an animation, of which the first is inspected.
     removed: the reason for which clean moved the file away or deleted it.
     """
 
@@ -95,8 +95,8 @@ class Seen:
     frames: int = 1
     removed: str = ""
 
-    def still_holds(self, photo: Photo, task: Task) -> bool:
-        """Whether the file, the label and the limits are as they were."""
+    def still_holds(self, photo: ListedPhoto, task: Task) -> bool:
+        """Whether the file, the label and the limits have not changed."""
         if self.settings != task.settings(photo) or self.reason == "crashed":  # memory may have been short
             return False
         try:
@@ -105,31 +105,31 @@ class Seen:
             return self.reason == "missing" or bool(self.removed)
         except OSError:
             return False
-        if status.st_size != self.bytes or self.removed:  # what was removed and is there was put back
+        if status.st_size != self.bytes or self.removed:  # a removed file that is there was put back
             return False
         return status.st_mtime_ns == self.modified_ns or _sha256(photo.path) == self.sha256  # copied, or touched
 
     def unasked(self, keys: dict[str, str]) -> tuple[str, ...]:
-        """Which of these finders (name -> key) would still have to look; none at what does not decode."""
+        """Which of these finders (name -> key) must still search it; none if the photo does not decode."""
         if self.reason or self.removed:
             return ()
         return tuple(name for name, key in keys.items() if self.keys.get(name) != key)
 
     def rows(self, finder: str) -> NDArray[np.float32]:
-        """(N, 5) x1 y1 x2 y2 score of that finder's finds, those of closer looks among them."""
+        """(N, 5) x1 y1 x2 y2 score of that finder's detections, with those of closer looks."""
         return np.array([row[:5] for row in self.finds[finder]], np.float32).reshape(-1, 5)
 
     def complete(self) -> bool:
-        """Whether nothing but finders is missing: those who wrote it may have known less."""
+        """Whether it has everything except some finders: an earlier version may have recorded less."""
         return bool(self.likeness or self.reason or self.removed)
 
-    def joined(self, later: "Seen") -> "Seen":
-        """`later`, a look at the same file by other finders, with what was found before."""
+    def joined(self, later: "Inspection") -> "Inspection":
+        """`later`, an inspection of the same file by other finders, with what was found before."""
         return replace(later, finds=self.finds | later.finds, keys=self.keys | later.keys)
 
 
 def prepare(*names: str) -> None:
-    """Make and try these finders now, not on the first photo's time: what is wrong with them is no photo's fault."""
+    """Make and try these finders now, so that their time and errors are not attributed to the first photo."""
     likeness.of(_BLANK)
     for name in names:
         finders.load(name).detector.detect([_BLANK])
@@ -138,10 +138,10 @@ def prepare(*names: str) -> None:
 _BLANK: images.Picture = np.zeros((100, 100, 3), np.uint8)
 
 
-def look(photo: Photo, task: Task) -> Seen:
-    """Read, decode and search one photo. A bad file is a reason, never an exception."""
+def inspect(photo: ListedPhoto, task: Task) -> Inspection:
+    """Read, decode and search one photo. A bad file gives a reason, never an exception."""
     facts: dict = {"image_id": photo.image_id, "settings": task.settings(photo)}
-    with suppress(OSError):  # before it is read: a change after that shows, in the next run
+    with suppress(OSError):  # taken before reading, so that the next run notices a change after it
         facts["modified_ns"] = photo.path.stat().st_mtime_ns
     try:
         data = images.read_bytes(photo.path)
@@ -158,11 +158,11 @@ def look(photo: Photo, task: Task) -> Seen:
         alike = str(likeness.of(picture))
         finds = {name: search.find(picture, size, labels, finder) for name, finder in asked.items()}
     except ImageError as error:
-        return Seen(reason=error.reason, detail=error.detail, **facts)
-    except Exception as error:  # noqa: BLE001 whatever a decoder fails with, memory too, is this photo's matter alone
-        return Seen(reason="crashed", detail=f"{type(error).__name__}: {error}", **facts)
+        return Inspection(reason=error.reason, detail=error.detail, **facts)
+    except Exception as error:  # noqa: BLE001 any error of a decoder, also of memory, concerns this photo alone
+        return Inspection(reason="crashed", detail=f"{type(error).__name__}: {error}", **facts)
     keys = {name: finder.key for name, finder in asked.items()}
-    return Seen(frames=frames, likeness=alike, finds=finds, keys=keys, **facts)
+    return Inspection(frames=frames, likeness=alike, finds=finds, keys=keys, **facts)
 
 
 def _sha256(path: Path) -> str:
