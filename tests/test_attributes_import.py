@@ -96,5 +96,5 @@ def test_labels_of_another_kind_are_not_joined(tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text("image,x1,y1,x2,y2\npeople.jpg,53,60,146,181\n")
     import_labels("csv", tmp_path / "boxes.csv", tmp_path / "people")
     crop(tmp_path / "utk/41_1_0_1.jpg")
-    with pytest.raises(InputError, match="holds labels already"):
+    with pytest.raises(InputError, match="already holds labels"):
         import_labels("utkface", tmp_path / "utk", tmp_path / "people")

@@ -65,7 +65,7 @@ def test_voc_finds_the_photo_that_a_name_means(photo: Path, name: str):
 def test_voc_says_which_photo_it_takes(photo: Path, capsys: pytest.CaptureFixture[str]):
     (photo / "a.xml").write_text(voc("a.png"))
     boxes("voc", photo)
-    assert "names a.png, and a.jpg is taken" in capsys.readouterr().err
+    assert "names a.png, which is taken for a.jpg" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
