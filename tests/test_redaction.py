@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 from visavis import Faces, load_detector
 from visavis.boxes import iou
 from visavis.detectors import Detector
-from visavis.effects.redaction import CELLS, Redaction
+from visavis.effects.redaction import Redaction
 from visavis.images import Picture
 
 EFFECTS = ("blur", "pixelate", "fill", "oval-blur")
@@ -75,7 +75,7 @@ def test_a_face_is_left_with_few_colours_however_large(scale: int):
     picture = np.random.default_rng(0).integers(0, 256, (200 * scale, 200 * scale, 3), dtype=np.uint8)
     redacted = Redaction("pixelate", grow=0)(picture, Faces(np.array([[50, 40, 150, 160]]) * scale))
     region = redacted[40 * scale : 160 * scale, 50 * scale : 150 * scale]
-    assert len(np.unique(region.reshape(-1, 3), axis=0)) <= CELLS * CELLS
+    assert len(np.unique(region.reshape(-1, 3), axis=0)) <= 4 * 4
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
@@ -123,3 +123,46 @@ def test_growing_reaches_further():
     masks = [Redaction(grow=share).mask((512, 512), FACE).sum() for share in (0, 0.2, 0.5)]
     assert masks[0] == 105 * 135 and masks[1] == pytest.approx(105 * 135 * 1.4**2, rel=0.03)
     assert masks[2] > masks[1]
+
+
+@pytest.mark.parametrize(
+    ("face", "grow", "region", "cells"),
+    [
+        ([10, 10, 30, 30], 0.0, (10, 10, 30, 30), (4, 4)),
+        ([10, 10, 30, 30], 0.2, (6, 6, 34, 34), (4, 4)),
+        ([10, 10, 50, 30], 0.0, (10, 10, 50, 30), (4, 2)),  # as many as fit the longer side, squares
+        ([10, 10, 18, 18], 0.0, (10, 10, 18, 18), (2, 2)),  # of 4 pixels at least
+        ([10.4, 10.6, 29.6, 29.2], 0.0, (10, 10, 30, 30), (4, 4)),
+        ([-20, 40, 20, 80], 0.0, (0, 40, 20, 60), (2, 2)),  # a quarter of the face is in the picture
+    ],
+)
+def test_cells_are_the_averages_of_a_quarter_of_the_region(face, grow, region, cells):
+    picture = np.random.default_rng(1).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    redacted = Redaction("pixelate", grow=grow)(picture, Faces([face]))
+    x1, y1, x2, y2 = region
+    expected, wide, high = picture.astype(float), (x2 - x1) // cells[0], (y2 - y1) // cells[1]
+    for y in range(y1, y2, high):
+        for x in range(x1, x2, wide):
+            expected[y : y + high, x : x + wide] = picture[y : y + high, x : x + wide].mean(axis=(0, 1))
+    assert np.abs(redacted - expected).max() <= 1  # rounding
+
+
+def test_an_oval_is_the_ellipse_in_the_box():
+    mask = Redaction("oval-blur", grow=0).mask((40, 60), Faces([[10, 10, 50, 30]]))
+    rows = [np.flatnonzero(row) for row in mask]
+    assert [(row[0], row[-1]) for row in rows[10:20:9]] == [(24, 35), (10, 49)] and not mask[9].any()
+    assert mask[30:].sum() == 0 and (mask[10:20] == mask[29:19:-1]).all()
+
+
+def test_the_largest_of_the_sure_faces_is_kept():
+    faces = Faces([[0, 0, 10, 10], [20, 0, 32, 12], [40, 0, 60, 20]])
+    redaction = Redaction("fill", grow=0, keep_largest=True)
+    kept = {sure: [not redaction.mask((20, 60), faces, sure)[5, x] for x in (5, 25, 50)] for sure in (None, 0, 1, 2)}
+    assert kept == {
+        None: [False, False, True], 0: [False] * 3, 1: [True, False, False], 2: [False, True, False],
+    }  # fmt: skip
+
+
+def test_an_effect_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="no effect 'smear'; there are blur, pixelate, fill, oval-blur"):
+        Redaction("smear")
