@@ -259,7 +259,7 @@ class _Quiet:
             if self._inside == 0:
                 self._catch.__exit__(None, None, None)
                 Image.MAX_IMAGE_PIXELS = self._limit
-                ImageFile.LOAD_TRUNCATED_IMAGES = self._lenient
+                ImageFile.LOAD_TRUNCATED_IMAGES = self._lenient  # type: ignore[bad-assignment]
 
 
 _QUIET = _Quiet()
