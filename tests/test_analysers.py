@@ -11,9 +11,10 @@ from skimage.measure import blur_effect
 from visavis.analysers import ANALYSERS, load_analyser
 from visavis.analysers.protocol import Analysers
 from visavis.analysers.sharpness import blur
+from visavis.drawing import boxes_on
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.prediction.analysis import captions
+from visavis.prediction.analysis import captions, colours
 
 ASTRONAUT = data.astronaut()
 FACE = Faces([[178, 60, 271, 181]], [0.99])
@@ -80,3 +81,13 @@ def test_captions_say_less_where_there_is_less_room():
     faces = replace(FACE, attributes={"age": np.array([31.25]), "mood": np.array(["glad"]), "sharpness": [np.nan]})
     assert captions(faces) == [("0.99 age 31.2 glad", "0.99 age 31.2", "0.99")]
     assert captions(FACE) == [("0.99",)] and captions(Faces()) == []
+
+
+def test_a_box_has_the_colour_of_the_mask_and_captions_leave_out_how_sure_it_is():
+    told = {"mask": np.array(["worn", "none", "wrong", ""]), "mask_score": np.array([0.9, 0.8, 0.7, np.nan])}
+    faces = Faces([[20 + 120 * n, 100, 100 + 120 * n, 200] for n in range(4)], [0.9] * 4, attributes=told)
+    drawn = boxes_on(np.zeros((300, 512, 3), np.uint8), faces, texts=captions(faces), own=colours(faces))
+    edges = [tuple(drawn[150, 20 + 120 * n : 30 + 120 * n].max(axis=0).tolist()) for n in range(4)]
+    assert edges == [(90, 205, 95), (255, 95, 85), (255, 176, 0), (255, 196, 0)]  # green, red, amber, as all finds
+    assert [words[0] for words in captions(faces)] == ["0.90 worn", "0.90 none", "0.90 wrong", "0.90"]
+    assert colours(FACE) == [None]

@@ -16,7 +16,9 @@ from dataset.crops import CropDataset
 from dataset.photos import Photos
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.attributes import network
+from visavis.analysers.attributes.analyser import FaceAttributes, Network
 from visavis.analysers.crops import cut, square
+from visavis.analysers.protocol import Analysers
 from visavis.data import attributes
 from visavis.data.attributes import Told
 from visavis.errors import InputError
@@ -168,6 +170,23 @@ def test_what_was_trained_is_an_analyser_that_says_what_the_network_says(
     assert told["age"][:2] == pytest.approx((right["age"] @ torch.arange(101.0)).numpy(), abs=0.06)
     assert (told["age_low"][:2] <= told["age_high"][:2]).all()
     assert told["mask"][2] == told["gender"][2] == "" and np.isnan(told["age"][2])  # of 6 pixels nothing is said
+
+
+def test_one_look_gives_all_that_is_asked(
+    folder: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = trained / "best.safetensors"
+    several = Analysers([FaceAttributes([name], path) for name in ("gender", "mask", "age")])
+    assert several.attributes == ("gender", "gender_score", "mask", "mask_score", "age", "age_low", "age_high")
+    looks, before = [], Network.look
+    monkeypatch.setattr(Network, "look", lambda *given: looks.append(len(given[2])) or before(*given))
+    picture = read(folder / "images/P3/1.png")
+    told = several.analyse(picture, Faces([[30, 20, 72, 74]] * 70)).attributes  # more than go through it together
+    assert looks == [70] and told.keys() == set(several.attributes)
+    assert told["age"] == pytest.approx(told["age"][0]) and (told["gender"] == told["gender"][0]).all()
+    nobody = several.analyse(picture, Faces())
+    assert {len(values) for values in nobody.attributes.values()} == {0}
 
 
 def test_weights_of_the_other_kind_are_refused(trained: Path) -> None:

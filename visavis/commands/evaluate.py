@@ -91,7 +91,7 @@ def evaluate(options: Options) -> int:
     if options.analyse:
         asked = [name.strip() for name in options.analyse.split(",")]
         where = options.data, options.split, options.shares, options.out
-        return evaluate_attributes.evaluate(asked, *where, options.calibrate)
+        return evaluate_attributes.evaluate(asked, *where, options.calibrate, options.groups)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )
@@ -281,7 +281,7 @@ def _check(options: Options) -> list[str]:
     for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
         if asked[name] != usual[name]:
             raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
-    of_attributes = ("data", "split", "val", "test", "out", "overwrite", "calibrate", "analyse")
+    of_attributes = ("data", "split", "val", "test", "out", "overwrite", "calibrate", "groups", "analyse")
     for name, default in usual.items() if options.analyse else ():
         if name not in of_attributes and asked[name] != default:
             raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or --analyse")

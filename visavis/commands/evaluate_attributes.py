@@ -16,25 +16,37 @@ from visavis.data.attributes import Told
 from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares
 from visavis.errors import ImageError, InputError
-from visavis.evaluation.attributes import figures, look, report
+from visavis.evaluation import groups
+from visavis.evaluation.attributes import Answers, figures, look, report
 from visavis.files import replaced
 from visavis.images import read
 from visavis.messages import say
 
 
-def evaluate(names: list[str], data: Path, split: str, shares: Shares, out: Path, calibrate: bool) -> int:
-    """Print the figures, and write evaluation.json. Returns the exit status: 0, or 3 where photos could not be read."""
+def evaluate(
+    names: list[str], data: Path, split: str, shares: Shares, out: Path, calibrate: bool, by_group: bool
+) -> int:
+    """Print the figures, and write evaluation.json. Returns the exit status: 0, or 3 where photos could not be read.
+
+    by_group: also those of each group of photos (visavis.evaluation.groups).
+    """
     several = [load_analyser(name) for name in names]
     told = attributes.read(data)
     photos = [photo for photo in load_photos(data, split, shares) if photo.image_id in told]
     if not photos:
         raise InputError(f"{data}/attributes.csv tells nothing of a face in the split {split!r}")
     say(f"{sum(len(told[photo.image_id]) for photo in photos)} faces in {len(photos)} photos of {data} ({split})")
+    if by_group:
+        groups.check([photo.image_id for photo in photos])
     if calibrate:
         for one in several:
             _calibrate(one, photos, told, f"{data.name} {split}")
         several = [load_analyser(name) for name in names]
-    answers = look(Analysers(several), photos, told)
+    parts: dict[str, list[Photo]] = {}
+    for photo in photos:
+        parts.setdefault(groups.group_of(photo.image_id) if by_group else "", []).append(photo)
+    asked = {name: look(Analysers(several), some, told) for name, some in sorted(parts.items())}
+    answers = Answers.together(list(asked.values()))
     found = figures(answers)
     if not found:
         raise InputError(
@@ -42,6 +54,12 @@ def evaluate(names: list[str], data: Path, split: str, shares: Shares, out: Path
         )
     for line in report(found):
         print(line)
+    of_groups = {name: figures(one) for name, one in asked.items()} if by_group else {}
+    for name, its in of_groups.items():
+        print(f"\nof {name}/:")
+        for line in report(its):
+            print(line)
+    found |= {"groups": of_groups} if by_group else {}
     record = {"analyse": names, "data": str(data), "split": split, "faces": len(answers.told)}
     out.mkdir(parents=True, exist_ok=True)
     with replaced(out / "evaluation.json") as file:

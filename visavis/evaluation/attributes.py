@@ -39,6 +39,16 @@ class Answers:
     columns: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
+    @classmethod
+    def together(cls, several: "Sequence[Answers]") -> "Answers":
+        """Those of several sets of photos as one."""
+        names = dict.fromkeys(name for one in several for name in one.columns)
+        return cls(
+            [told for one in several for told in one.told],
+            {name: [rows for one in several for rows in one.columns.get(name, [])] for name in names},
+            [row for one in several for row in one.unreadable],
+        )
+
     def column(self, name: str) -> NDArray[Any]:
         """(N,) what was said."""
         return np.concatenate(self.columns[name]) if self.columns.get(name) else np.zeros(0)
@@ -155,8 +165,10 @@ def _share(values: NDArray[np.bool_]) -> float | None:
 
 
 def report(found: dict[str, Any]) -> Iterator[str]:
-    """The figures as lines for people."""
+    """The figures as lines for people; of what no label tells, none."""
     for name, told in found.items():
+        if not (told["faces"] or told.get("faces_of_a_group")):
+            continue
         if name == "age":
             yield from _ages(told)
             continue
