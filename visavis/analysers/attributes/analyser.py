@@ -17,7 +17,7 @@ from visavis.faces import Faces
 from visavis.images import Picture
 
 SHIPPED = checkpoint.SHIPPED.with_name("face_attributes.safetensors")
-"""The checkpoint that comes with visavis."""
+"""Where the checkpoint lies that comes with visavis, once there is one."""
 HEADS = {
     "mask": ("mask", "mask_score"),
     "age": ("age", "age_low", "age_high"),
@@ -109,6 +109,11 @@ class Network:
 
         from visavis.analysers.attributes.exported import write
 
+        if path == SHIPPED and not path.is_file():
+            raise InputError(
+                "the weights that tell mask, age and gender do not come with this version; train some "
+                "(docs/attributes.md), and give `analyse` their file: runs/attributes/best.safetensors, say"
+            )
         known = checkpoint.metadata(path)
         if known.get("kind") != "face_attributes":
             raise InputError(
