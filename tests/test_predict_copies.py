@@ -52,7 +52,7 @@ def photos(tmp_path: Path) -> Path:
     ASTRONAUT.save(folder / "b/odd.JPEG")
     ASTRONAUT.save(folder / "b/wrongly.jpg", "WEBP", lossless=True)
     Image.new("RGB", (300, 200), "green").save(folder / "b/empty.gif")
-    Image.fromarray(np.hstack([np.asarray(ASTRONAUT)] * 2 + [np.asarray(ASTRONAUT.resize((75, 250)))])).save(
+    Image.fromarray(np.hstack([np.asarray(ASTRONAUT)] * 2 + [np.asarray(ASTRONAUT.resize((100, 250)))])).save(
         folder / "b/three.bmp"
     )
     (folder / "b/broken.jpg").write_bytes((folder / "1.jpg").read_bytes()[:4000])

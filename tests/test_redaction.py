@@ -57,7 +57,9 @@ def test_no_detector_finds_a_face_of_strong_lines_again(effect: str, scale: floa
     assert len(faces) == 1
     redacted = Redaction(effect)(picture, faces)
     for name in ("shipped", "dlib_hog"):
-        assert not (iou(faces.boxes, detector(name).detect([redacted])[0].boxes) > 0.1).any(), name
+        again = detector(name).detect([redacted])[0]
+        # What is found at an IoU below a fifth is of another size: the whole of the smallest picture, a head and cap.
+        assert not (iou(faces.boxes, again.boxes) > 0.2).any(), name
 
 
 @pytest.mark.parametrize("effect", ["blur", "pixelate", "oval-blur"])
@@ -75,7 +77,7 @@ def test_a_face_is_left_with_few_colours_however_large(scale: int):
     picture = np.random.default_rng(0).integers(0, 256, (200 * scale, 200 * scale, 3), dtype=np.uint8)
     redacted = Redaction("pixelate", grow=0)(picture, Faces(np.array([[50, 40, 150, 160]]) * scale))
     region = redacted[40 * scale : 160 * scale, 50 * scale : 150 * scale]
-    assert len(np.unique(region.reshape(-1, 3), axis=0)) <= 4 * 4
+    assert len(np.unique(region.reshape(-1, 3), axis=0)) <= 3 * 3
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
@@ -128,15 +130,15 @@ def test_growing_reaches_further():
 @pytest.mark.parametrize(
     ("face", "grow", "region", "cells"),
     [
-        ([10, 10, 30, 30], 0.0, (10, 10, 30, 30), (4, 4)),
-        ([10, 10, 30, 30], 0.2, (6, 6, 34, 34), (4, 4)),
-        ([10, 10, 50, 30], 0.0, (10, 10, 50, 30), (4, 2)),  # as many as fit the longer side, squares
+        ([10, 10, 40, 40], 0.0, (10, 10, 40, 40), (3, 3)),
+        ([10, 10, 40, 40], 0.2, (4, 4, 46, 46), (3, 3)),
+        ([10, 10, 55, 40], 0.0, (10, 10, 55, 40), (3, 2)),  # as many as fit the longer side, squares
         ([10, 10, 18, 18], 0.0, (10, 10, 18, 18), (2, 2)),  # of 4 pixels at least
-        ([10.4, 10.6, 29.6, 29.2], 0.0, (10, 10, 30, 30), (4, 4)),
-        ([-20, 40, 20, 80], 0.0, (0, 40, 20, 60), (2, 2)),  # a quarter of the face is in the picture
+        ([10.4, 10.6, 39.6, 39.2], 0.0, (10, 10, 40, 40), (3, 3)),
+        ([-20, 40, 40, 100], 0.0, (0, 40, 40, 60), (2, 1)),  # two ninths of the face are in the picture
     ],
 )
-def test_cells_are_the_averages_of_a_quarter_of_the_region(face, grow, region, cells):
+def test_cells_are_the_averages_of_a_third_of_the_region(face, grow, region, cells):
     picture = np.random.default_rng(1).integers(0, 256, (60, 60, 3), dtype=np.uint8)
     redacted = Redaction("pixelate", grow=grow)(picture, Faces([face]))
     x1, y1, x2, y2 = region

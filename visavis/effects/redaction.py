@@ -4,9 +4,9 @@ What is left of a face: its region (the box, grown by `grow` at each side) is av
 its longer side, and every effect draws from those averages alone: `pixelate` shows them as squares, `blur` and
 `oval-blur` pass smoothly from one to the next. Whatever one knows of the method, there is nothing finer to bring back,
 as there would be after a light blur, which can be inverted. They are counted by the face, so that one of 3000 pixels is
-left with no more than one of 60. With `grow` 0.2 the face itself covers no more than 3 x 3 cells. At 4 x 4 our detector
-found one face in 50 again; people recognise those they know at 7 x 10 (Sinha et al., "Face Recognition by Humans:
-Nineteen Results", 2006, result 1).
+left with no more than one of 60. With `grow` 0.2 the face itself covers hardly more than 2 x 2 cells. With 4 along a
+region our detector, which has learnt to find blurred faces, found one in 100 again; people recognise those they know
+at 7 x 10 (Sinha et al., "Face Recognition by Humans: Nineteen Results", 2006, result 1).
 
 The averages still tell something: hair, skin and clothes by their colour, and a network that was trained on pixelated
 photos of a few known people may tell those few apart (McPherson et al., "Defeating Image Obfuscation with Deep
@@ -25,7 +25,7 @@ from visavis.boxes import area, grow
 from visavis.faces import Faces
 from visavis.images import Picture
 
-CELLS = 4
+CELLS = 3
 """Averages along the longer side of a region: so many at most, whatever the photo's size."""
 
 SMALLEST_CELL = 4
