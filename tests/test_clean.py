@@ -339,8 +339,8 @@ def group_lives(group: int) -> bool:
         (["--also", "face_recognition"], "is the --finder already"),
         (["--also", "magic"], "there is no finder 'magic'"),
         (["--also", "shipped", "--only", "corrupt"], "leave one of them out"),
-        (["--workers", "0"], "--workers is 0"),
-        (["--min-side", "-3"], "--min-side is -3"),
+        (["--workers", "0"], "--workers must be at least 1, not 0"),
+        (["--min-side", "-3"], "--min-side must be at least 1, not -3"),
     ],
 )
 def test_bad_options_are_told_in_one_line(arguments: list[str], says: str):

@@ -119,7 +119,7 @@ def test_each_group_of_photos_has_figures_of_its_own(folder: Path):
     assert [line.split()[0] for line in shown] == ["known", "far", "near", "none"]
     assert shown[3].split() == ["none", "1", "0", "-", "-", "-", "0.500", "0.000", "-", "-", "-", "1.000"]
     groups.check([f"{number}/1" for number in range(100)])
-    with pytest.raises(InputError, match=r"of 101 groups \(0, 1, 10, \.\.\.\)"):
+    with pytest.raises(InputError, match=r"have 101 groups \(0, 1, 10, \.\.\.\)"):
         groups.check([f"{number}/1" for number in range(101)])
 
 

@@ -331,7 +331,7 @@ def test_fddb_evaluated_by_the_command(fddb_folder: Path, tmp_path: Path, capsys
     ("text", "message"),
     [
         ("a/b\nmany\n1 1 1 1 1 1\n", "line 2"),
-        ("a/b\n2\n1 1 1 1 1 1\n", "has not 2 faces"),
+        ("a/b\n2\n1 1 1 1 1 1\n", "a/b must have 2 faces"),
         ("a/b\n1\n1 1 one 1 1 1\n", "line 2"),
         ("a/b\n1\n1 1 1\n", "five numbers"),
         ("a/b\n1\n1 1 nan 1 1 1\n", "five numbers"),
