@@ -81,5 +81,5 @@ def test_what_cannot_be_is_refused() -> None:
         Batches(9, 5, parts=3, world=2)
     with pytest.raises(ValueError, match="shape"):
         Batches(5, 2, ratios=[1, 2])
-    with pytest.raises(ValueError, match="of"):
+    with pytest.raises(ValueError, match="rank must lie between 0 and 0, not be 1"):
         Share(5, 1, 1)

@@ -9,6 +9,7 @@ from download import images, report
 from download.reasons import REASONS
 from download.tally import Tally
 from visavis.errors import InputError
+from visavis.options import hold
 
 
 def tally(**counts: tuple[int, str]) -> Tally:
@@ -80,9 +81,12 @@ def test_a_run_ends_with_table_advice_and_chart(tmp_path, capfd):
 
 def test_options_that_are_none(tmp_path):
     data = labels(tmp_path, {"a/1": "http://127.0.0.2:9/"})
-    for change in ({"placeholder": 1}, {"placeholder": -1}, {"put_aside": -1.0}, {"shard": "9/8"}, {"contact": "a\nb"}):
+    for change in ({"placeholder": 1}, {"shard": "9/8"}, {"contact": "a\nb"}):
         with pytest.raises(InputError, match="--"):
             images.run(options(data, **change))
+    for change in ({"placeholder": -1}, {"retries": -1}):  # what the command holds its options to
+        with pytest.raises(InputError, match="must be"):
+            hold(options(data, **change))
     assert not (data / "downloads.csv").exists()
     assert images.run(options(data, retries=0, put_aside=0.0)) == 3
     assert downloads(data)["a/1"]["attempts"] == "1"
