@@ -143,11 +143,10 @@ def _photos(options: Options) -> tuple[Photos, Photos]:
             raise InputError(f"`{name}` means nothing to {options.arch}, which is no detector; leave it out")
     if not options.resume:
         config.check_new(options.out)
-    photos, held_out = (Photos.load(options.data, split, options.shares) for split in ("train", "val"))
-    if options.limit is not None:
-        photos = photos.sample(options.limit, options.seed)
-        held_out = held_out.sample(math.ceil(options.limit / 10), options.seed)
-    made = subject(options.data, photos, held_out)
+    made = subject(options.data, *(Photos.load(options.data, split, options.shares) for split in ("train", "val")))
+    if options.limit is not None:  # of the photos that there is something to learn from
+        made.photos = made.photos.sample(options.limit, options.seed)
+        made.held_out = made.held_out.sample(math.ceil(options.limit / 10), options.seed)
     made.check()
     return made.photos, made.held_out
 

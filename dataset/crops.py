@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
@@ -71,31 +70,37 @@ class CropDataset:
         dice = np.random.default_rng(seed_of(self.seed, epoch, place))
         for turn in range(len(self)):
             face = (number + turn) % len(self)
-            try:
-                picture, box = self._read(face)
-            except ImageError as error:
-                self.failed.add()
-                say(f"left out: {self.photos[int(self.numbers[face])].path}: {error}")
+            if (read := self._read(face)) is None:
                 continue
-            frame = square(box, self.margin)
+            picture, frame = read
             if self.transforms == "none":
                 crop = cut(picture, frame, self.side)
             else:
                 crop = moved(picture, frame, self.side, dice)
                 crop = _lit(worse(crop, self.margin, dice) if self.transforms == "full" else crop, dice)
-            return torch.from_numpy(crop.transpose(2, 0, 1).copy()), self._target(face) | {
-                "draw": seed_of(self.seed, epoch, place, 1)
-            }
+            return _image(crop), self._target(face) | {"draw": seed_of(self.seed, epoch, place, 1)}
         raise InputError(f"none of the photos of {len(self)} faces can be read; run `python -m clean`")
 
-    def _read(self, face: int) -> tuple[Picture, NDArray[np.float32]]:
-        """The picture, no larger than this face needs, and its box there."""
+    def plain(self, face: int) -> Tensor | None:
+        """The image of a face as it is; None if its photo cannot be read. In validation no other face may stand in: the
+        answers for it would be compared with the labels of this one."""
+        read = self._read(face)
+        return None if read is None else _image(cut(*read, self.side))
+
+    def _read(self, face: int) -> tuple[Picture, tuple[float, float, float, float]] | None:
+        """The picture, no larger than this face needs, and the square around the face there; None, which is told, if it
+        cannot be decoded."""
         photo, box = self.photos[int(self.numbers[face])], self.boxes[face]
         longest = float(max(box[2] - box[0], box[3] - box[1], 1))
         shorter = min(photo.size)
         needed = math.ceil(shorter * min(1.0, 2 * self.side / longest)) if shorter else None
-        picture, times = read_reduced(photo.path, needed, photo.max_pixels)
-        return picture, box / times
+        try:
+            picture, times = read_reduced(photo.path, needed, photo.max_pixels)
+        except ImageError as error:
+            self.failed.add()
+            say(f"left out: {photo.path}: {error}")
+            return None
+        return picture, square(box / times, self.margin)
 
     def _target(self, face: int) -> dict[str, Tensor]:
         mask, low, high, gender = self.labels[face]
@@ -105,6 +110,10 @@ class CropDataset:
             "age_low": torch.tensor(float(low)),
             "age_high": torch.tensor(float(high)),
         }
+
+
+def _image(crop: Picture) -> Tensor:
+    return torch.from_numpy(crop.transpose(2, 0, 1).copy())
 
 
 def _numbers(one: Told) -> tuple[float, float, float, float]:

@@ -1,6 +1,7 @@
 """evaluate --analyse: the figures of answers that are known, and the command on labelled faces."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from visavis.data.attributes import Told
 from visavis.data.split import Shares
 from visavis.errors import InputError
 from visavis.evaluation.attributes import Answers, of_ages, of_classes, report
+from visavis.training.attributes import Answers as Outcome
 
 BOX = (178, 60, 271, 181)
 
@@ -49,6 +51,14 @@ def test_ages() -> None:
     assert found["groups"]["0 to 2"] == {"faces": 0, "mae": None, "mae_interval": None, "rmse": None, "bias": None}
     assert (found["faces_of_a_group"], found["in_group"]) == (2, 0.5)
     assert any("3.00 years off in the mean" in line for line in report({"age": found}))
+
+
+def test_training_counts_ages_of_a_group_as_evaluation_does() -> None:
+    years = np.eye(101, dtype=np.float32)[[29, 29, 30]]
+    years[1] = (years[1] + years[2] * 2) / 3  # 29.7, which is 30
+    labels = np.array([[-1, 20, 29, -1]] * 3, np.float32)
+    mask, gender = np.zeros((3, 3), np.float32), np.zeros((3, 2), np.float32)
+    assert Outcome(mask, years, gender, labels).figures()["age_in_group"] == pytest.approx(1 / 3)
 
 
 def test_without_a_label_there_are_no_figures() -> None:
@@ -113,6 +123,17 @@ def test_the_command(
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
     assert checkpoint.metadata(path)["limits"] == {"mask": 0.6, "gender": 0.6}
+
+
+def test_photos_that_cannot_be_read_calibrate_nothing(
+    people: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    torn = shutil.copytree(people[0], tmp_path / "torn")
+    (torn / "images/a.png").write_bytes(b"torn")
+    given = Options(analyse=str(people[1]), data=torn, split="all", out=tmp_path / "out", calibrate=True)
+    with pytest.raises(InputError, match="none of the 1 photos can be read, so there is nothing to calibrate by"):
+        evaluate(given)
 
 
 def test_what_the_command_refuses(people: tuple[Path, Path], tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ def test_scenes_and_crops_with_masks(tmp_path: Path) -> None:
     assert people["sorted/worn_wrong/00007_Mask_Chin"] == "sorted/00007"  # all masks drawn on one face stay together
 
 
+def test_scenes_are_read_as_any_other_annotations_of_pascal_voc(tmp_path: Path) -> None:
+    street = scene(tmp_path / "street")
+    ASTRONAUT.resize((256, 256)).save(street / "images/a.png")
+    path = street / "annotations/a.xml"
+    path.write_bytes(b'<?xml version="1.0" encoding="gbk"?>' + path.read_bytes())
+    assert import_labels("masks", street, tmp_path / "people") == (1, 1, 0)
+    assert attributes.read(tmp_path / "people")["street/a"][0].box == (89, 30, 135.5, 90.5)
+
+
 def test_an_unknown_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a.xml object 1: unknown class 'hat'; there are with_mask, worn"):
         import_labels("masks", scene(tmp_path / "street", "hat"), tmp_path / "people")

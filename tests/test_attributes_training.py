@@ -1,6 +1,7 @@
 """Networks that tell mask, age and gender: their labels, their losses, and that train.py trains and resumes them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,20 @@ from dataset import tables
 from dataset.checks import fingerprint
 from dataset.crops import CropDataset
 from dataset.photos import Photos
+from dataset.subjects.attributes import Attributes
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.attributes import network
 from visavis.analysers.attributes.analyser import SHIPPED, FaceAttributes, Network
 from visavis.analysers.crops import cut, square
 from visavis.analysers.protocol import Analysers
+from visavis.calibration import Calibration
 from visavis.data import attributes
 from visavis.data.attributes import Told
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import read
 from visavis.training.distributed import World
+from visavis.training.stopping import Stop
 
 SIDE = 96
 
@@ -123,6 +127,43 @@ def test_a_known_age_is_nearly_one_year() -> None:
     sure[0, 30] = 0
     right, off = (network.age_loss(sure, torch.tensor([age]), torch.tensor([age])).item() for age in (30.0, 40.0))
     assert right < off and off - right > 0.1 * 10  # ten years off cost more than their 0.1 each
+
+
+def test_a_group_of_less_than_a_year_is_learnt_like_any_other() -> None:
+    sure = torch.full((1, network.YEARS), -50.0)
+    sure[0, 30:32] = 0
+    loss = network.age_loss(sure, torch.tensor([30.2]), torch.tensor([30.8])).item()
+    assert loss == pytest.approx(0, abs=1e-5)
+
+
+def test_faces_of_photos_that_cannot_be_read_are_not_judged_by_others(folder: Path, tmp_path: Path) -> None:
+    some = shutil.copytree(folder, tmp_path / "some")
+    (some / "images/P3/1.png").write_bytes(b"torn")
+    subject = Attributes(some, [], list(Photos.load(some)))
+    uniform = {name: torch.full((1, count), 1 / count) for name, count in network.HEADS.items()}
+
+    class Even(torch.nn.Module):
+        side, margin = 64, 1.05
+
+        def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {name: one.expand(len(images), -1) for name, one in uniform.items()}
+
+    given = Even(), torch.device("cpu"), World(), Stop(lambda: None), "face_attributes", Calibration()
+    outcome = subject.judged(*given)
+    assert outcome is not None and len(outcome.labels) == len(outcome.age) == 11
+    told = {photo.image_id: subject.told[photo.image_id][0].ages for photo in subject.held_out}
+    right = [ages for image_id, ages in told.items() if image_id != "P3/1"]
+    assert [tuple(row) for row in outcome.labels[:, 1:3].tolist()] == right
+    for photo in subject.held_out:
+        photo.path.write_bytes(b"torn")
+    with pytest.raises(InputError, match="none of the photos of 12 faces for validation can be read"):
+        subject.judged(*given)
+
+
+def test_a_limit_counts_the_photos_of_which_something_is_told(folder: Path, tmp_path: Path) -> None:
+    mixed = make_folder(tmp_path / "mixed", people=60, side=SIDE)
+    shutil.copy(folder / "attributes.csv", mixed)
+    assert [len(part) for part in train._photos(asked(mixed, tmp_path / "run", limit=4))] == [4, 1]
 
 
 @pytest.mark.parametrize(

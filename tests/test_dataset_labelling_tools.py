@@ -238,6 +238,7 @@ def test_label_studios_boxes_are_of_the_photo_as_displayed(photo: Path, orientat
         ([task(region({"x": None}))], "task 1 region 1: 'None .* are not numbers"),
         ([task(region({"points": [[1, 2]]}))], r"points is \[\[1, 2\]\], not three"),
         ([task() | {"annotations": 5}], "annotations is not a list"),
+        ([task() | {"annotations": [5]}], "annotations is not a list"),
     ],
 )
 def test_label_studio_that_cannot_be_is_refused(photo: Path, held: object, message: str):

@@ -64,6 +64,24 @@ def metadata(file: Path) -> dict[str, Any]:
         return {}
 
 
+def session(file: Path, threads: int) -> Any:
+    """A network in ONNX Runtime, on the CPU. Raises InputError for a file that is damaged."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 its errors are fifteen classes that have nothing else in common
+        raise damaged(file, error) from None
+
+
+def damaged(file: Path, error: Exception) -> InputError:
+    """What to raise for a file that a runtime cannot use."""
+    why = " ".join(str(error).split())[:200]
+    return InputError(f"{file} cannot be used ({why}); remove it, and python -m visavis.export makes it anew")
+
+
 def able_to_export() -> None:
     """Raises InputError where a package is missing that exporting needs."""
     for package in ("torch", "torchvision", "onnx", "onnxscript"):

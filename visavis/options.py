@@ -76,7 +76,7 @@ def renewed(options: Options, values: dict[str, Any]) -> Options:
 
 def _ranges(hint: Any) -> Iterator[Range]:
     """The ranges of a type, and of the types that it is made of."""
-    for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
+    for part in get_args(hint):
         if isinstance(part, Range):
             yield part
         elif get_args(part):

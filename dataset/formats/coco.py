@@ -8,10 +8,10 @@ from typing import Any
 
 from dataset.formats import imported
 from dataset.formats.imported import ImportedPhoto, Wanted
+from dataset.formats.json_file import parsed
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.formats import coco
-from visavis.texts import read_text
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
@@ -144,12 +144,7 @@ def _parsed(source: Path) -> dict[str, Any]:
         "annotations": ("image_id", "category_id"),
         "categories": ("id",),
     }
-    try:
-        held = json.loads(read_text(source))
-    except FileNotFoundError:
-        raise InputError(f"{source} is not there; give COCO's JSON of annotations") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{source} is not valid JSON: {error}") from None
+    held = parsed(source, "COCO's JSON of annotations")
     for name, keys in needed.items():
         if not isinstance(held, dict) or not isinstance(held.get(name), list):
             raise InputError(f"{source} is not an annotation file of COCO: it has no list {name!r}")

@@ -1,6 +1,5 @@
 """Label Studio's own JSON: a list of tasks, or JSON-MIN. Boxes are percents of the photo as displayed."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -10,10 +9,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from dataset.formats import imported
 from dataset.formats.imported import Box, ImportedPhoto, Wanted
+from dataset.formats.json_file import parsed
 from dataset.formats.sizes import same_shape
 from visavis.errors import InputError
 from visavis.images import SUFFIXES, header
-from visavis.texts import read_text
 
 LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 SHAPES = ("rectangle", "polygon", "ellipse")
@@ -63,10 +62,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
 def _regions(results: list[Any], others: Counter[str]) -> Iterator[tuple[str, Value]]:
     """Label and value of each shape of an annotation; `others` counts regions of other kinds. A shape that was drawn
     without a label has its kind as its label."""
-    flat: list[Value] = []
-    for one in results:
-        value = one.get("value", {}) if isinstance(one, dict) else {}
-        flat.append((one if not value else one | value) if isinstance(one, dict) else {})
+    flat: list[Value] = [one | (one.get("value") or {}) if isinstance(one, dict) else {} for one in results]
     have = {one.get("id") for one in flat if any(key in one for key in LABELS)}
     for one in flat:
         labels = next((one[key] for key in LABELS if key in one), None)
@@ -127,12 +123,7 @@ def _path(text: str) -> str:
 
 def _parsed(source: Path) -> list[tuple[str, Value, list[Value]]]:
     """For each task: where it is, its data, and its annotations. Raises InputError."""
-    try:
-        held = json.loads(read_text(source))
-    except FileNotFoundError:
-        raise InputError(f"{source} is not there; give Label Studio's JSON or JSON-MIN") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{source} is not valid JSON: {error}") from None
+    held = parsed(source, "Label Studio's JSON or JSON-MIN")
     if not isinstance(held, list) or not held:
         raise InputError(f"{source} is not an export of Label Studio: it has no list of tasks")
     tasks: dict[object, tuple[str, Value, list[Value]]] = {}
@@ -142,7 +133,9 @@ def _parsed(source: Path) -> list[tuple[str, Value, list[Value]]]:
             raise InputError(f"{where} is not a task of Label Studio; correct or remove it")
         if "data" in task:
             done = task.get("annotations", task.get("completions", []))
-            if not isinstance(done, list) or any(not isinstance(one.get("result"), list) for one in done):
+            if not isinstance(done, list) or not all(
+                isinstance(one, dict) and isinstance(one.get("result"), list) for one in done
+            ):
                 raise InputError(f"{where}: annotations is not a list of annotations; correct or remove it")
             tasks[number] = where, task["data"], done
         else:  # JSON-MIN: one entry per annotation, with its regions under the name of the tag

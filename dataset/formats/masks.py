@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
-from dataset.formats import crops
-from dataset.formats.imported import ImportedPhoto, Wanted, located, numbers, say_left_out, usable
+from dataset.formats import crops, voc
+from dataset.formats.imported import ImportedPhoto, Wanted, located, say_left_out, usable
+from dataset.formats.xml_file import parsed
 from visavis.errors import InputError
 
 CLASSES = {
@@ -52,21 +52,16 @@ def _scenes(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         raise InputError(f"{source / 'annotations'} holds no XML file")
     left_out: list[str] = []
     for path in files:
-        try:
-            root = ElementTree.parse(path).getroot()
-        except ElementTree.ParseError as error:
-            raise InputError(f"{path} is no XML that can be read: {error}") from None
+        root = parsed(path)
         name = root.findtext("filename") or f"{path.stem}.png"
         place = located(name, [wanted.images or source / "images"])
-        one = ImportedPhoto(f"{source.name}/{name}", place, str(path))
+        one = ImportedPhoto(f"{source.name}/{name}", place, str(path), size=voc.size_of(root))
         for number, entry in enumerate(root.iter("object"), start=1):
             where, called = f"{path} object {number}", (entry.findtext("name") or "").strip()
             if called not in CLASSES:
                 raise InputError(f"{where}: unknown class {called!r}; there are {', '.join(CLASSES)}")
-            texts = [entry.findtext(f"bndbox/{corner}") or "" for corner in ("xmin", "ymin", "xmax", "ymax")]
-            x1, y1, x2, y2 = numbers(texts, where)
-            if usable((x1 - 1, y1 - 1, x2, y2), where, left_out):
-                one.boxes.append((x1 - 1, y1 - 1, x2, y2))
+            if usable(box := voc.box_of(entry, where), where, left_out):
+                one.boxes.append(box)
                 one.attributes.append({"mask": CLASSES[called]})
         yield one
     say_left_out(left_out)

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from dataset.formats import imported
-from dataset.formats.imported import ImportedPhoto, Wanted
+from dataset.formats.imported import Box, ImportedPhoto, Wanted
 from dataset.formats.xml_file import parsed
 from dataset.photos import Photos
 from visavis.errors import InputError
@@ -44,16 +44,12 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         if other is not None:
             image, place = other
             elsewhere.append(f"{path} names {name}, which is taken for {place.name}")
-        one = ImportedPhoto(image, place, str(path), root.findtext("identity") or "", size=_size(root))
+        one = ImportedPhoto(image, place, str(path), root.findtext("identity") or "", size=size_of(root))
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
             if _name(entry) not in classes:
                 continue
-            frame = entry.find("bndbox")
-            texts = [(frame.findtext(corner) or "") if frame is not None else "" for corner in CORNERS]
-            x1, y1, x2, y2 = imported.numbers(texts, where)
-            box = (x1 - 1, y1 - 1, x2, y2)
-            if imported.usable(box, where, left_out):
+            if imported.usable(box := box_of(entry, where), where, left_out):
                 difficult = (entry.findtext("difficult") or "0").strip() not in ("", "0")
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
@@ -82,7 +78,13 @@ def _name(entry: ElementTree.Element) -> str:
     return (entry.findtext("name") or "").strip().lower()
 
 
-def _size(root: ElementTree.Element) -> tuple[int, int] | None:
+def box_of(entry: ElementTree.Element, where: str) -> Box:
+    """The box of an object. Raises InputError."""
+    x1, y1, x2, y2 = imported.numbers([entry.findtext(f"bndbox/{corner}") or "" for corner in CORNERS], where)
+    return x1 - 1, y1 - 1, x2, y2
+
+
+def size_of(root: ElementTree.Element) -> tuple[int, int] | None:
     """Height and width according to the annotation; None if it has no valid ones."""
     try:
         return int(float(root.findtext("size/height") or 0)), int(float(root.findtext("size/width") or 0))

@@ -14,11 +14,9 @@ from visavis.data import attributes
 from visavis.data.attributes import GENDERS, MASKS
 from visavis.drawing import contact_sheet
 from visavis.errors import InputError
-from visavis.files import replaced
-from visavis.images import Picture, encode
 from visavis.messages import say
 from visavis.training.attributes import Answers
-from visavis.training.pictures import Items, written_aside
+from visavis.training.pictures import Items, as_picture, write, written_aside
 
 if TYPE_CHECKING:
     from visavis.training.distributed import World
@@ -68,7 +66,7 @@ class Attributes:
     def judged(
         self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
     ) -> Answers | None:
-        """By its answers."""
+        """By its answers on the faces whose photos can be read."""
         from dataset.samplers import Share
 
         crops = CropDataset(self.held_out, self.told, model.side, model.margin)
@@ -80,27 +78,33 @@ class Attributes:
             for first in range(0, len(numbers), AT_ONCE):
                 if stop.wanted:
                     break
-                some = numbers[first : first + AT_ONCE]
-                given = model(torch.stack([crops[number][0] for number in some]).to(on))
-                rows.append(torch.cat([torch.tensor(some)[:, None], *(one.cpu() for one in given.values())], dim=1))
+                seen = {number: crops.plain(number) for number in numbers[first : first + AT_ONCE]}
+                shown = {number: image for number, image in seen.items() if image is not None}
+                if shown:
+                    given = model(torch.stack(list(shown.values())).to(on)).values()
+                    rows.append(torch.cat([torch.tensor(list(shown))[:, None], *(one.cpu() for one in given)], dim=1))
         model.train(training)
         gathered = world.gather((torch.cat(rows) if rows else None, stop.wanted))
         if any(stopped for _, stopped in gathered):
             return None
-        together = torch.cat([part for part, _ in gathered if part is not None])
-        order = together[:, 0].long()
-        probabilities = together[order.argsort(), 1:].numpy()
-        return Answers.of(probabilities, crops.labels)
+        parts = [part for part, _ in gathered if part is not None]
+        if not parts:
+            raise InputError(
+                f"none of the photos of {len(crops)} faces for validation can be read; run `python -m clean`"
+            )
+        together = torch.cat(parts).numpy()
+        together = together[together[:, 0].argsort()]
+        return Answers.of(together[:, 1:], crops.labels[together[:, 0].astype(int)])
 
     def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
         """With what is known of each."""
         captions = [_caption(target) for _, target in items]
-        _write(path, contact_sheet([_picture(image) for image, _ in items], captions, cell=144))
+        write(path, contact_sheet([as_picture(image) for image, _ in items], captions, cell=144))
 
     def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
         """With labels."""
         labels = [{name: float(value) for name, value in target.items()} for _, target in items]
-        written_aside(folder, [_picture(image) for image, _ in items], labels, names, losses)
+        written_aside(folder, items, labels, names, losses)
 
 
 def _caption(target: dict[str, Any]) -> str:
@@ -108,12 +112,3 @@ def _caption(target: dict[str, Any]) -> str:
     low, high = float(target["age_low"]), float(target["age_high"])
     age = "" if low < 0 else f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
     return " ".join(filter(None, (MASKS[mask] if mask >= 0 else "", age, GENDERS[gender] if gender >= 0 else "")))
-
-
-def _picture(image: torch.Tensor) -> Picture:
-    return image.as_subclass(torch.Tensor).permute(1, 2, 0).contiguous().numpy()
-
-
-def _write(path: Path, picture: Picture) -> None:
-    with replaced(path, "wb") as file:
-        file.write(encode(picture, "PNG"))

@@ -112,7 +112,7 @@ Seconds = Annotated[
 
 
 Duration = Annotated[Seconds, Range(0, without=(0,))]
-"""Seconds that are not none."""
+"""More than no seconds."""
 Device = Annotated[str, tyro.conf.arg(help="auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps.")]
 DataFolder = Annotated[
     Path, tyro.conf.arg(help="Data folder, as download and clean (or `python -m dataset import`) make it.")

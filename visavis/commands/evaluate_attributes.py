@@ -8,11 +8,11 @@ import numpy as np
 
 from visavis.analysers import load_analyser
 from visavis.analysers.attributes import calibrating
-from visavis.analysers.attributes.analyser import CLASSES, HEADS, FaceAttributes
+from visavis.analysers.attributes.analyser import HEADS, FaceAttributes
 from visavis.analysers.protocol import Analysers
 from visavis.boxes import as_boxes
 from visavis.data import attributes
-from visavis.data.attributes import Told
+from visavis.data.attributes import CLASSES, Told
 from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares
 from visavis.errors import ImageError, InputError
@@ -85,6 +85,8 @@ def _calibrate(analyser: Any, photos: list[Photo], told: dict[str, list[Told]], 
         for name, rows in analyser.raw(picture, as_boxes([one.box for one in mine])).items():
             given[name].append(rows)
         known += mine
+    if not known:
+        raise InputError(f"none of the {len(photos)} photos can be read, so there is nothing to calibrate by")
     fitted = {}
     for name in analyser.heads:
         rows = np.concatenate(given[name])
@@ -99,5 +101,6 @@ def _calibrate(analyser: Any, photos: list[Photo], told: dict[str, list[Told]], 
         else:
             fitted[name] = one
     calibrating.store(analyser.path, fitted, {"on": where, "faces": len(known)})
-    shown = ", ".join(f"{name} {one:.2f}" for name, one in fitted.items())
-    say(f"{analyser.path}: temperatures {shown} stored; write its ONNX file anew with python -m visavis.export")
+    temperatures = ", ".join(f"{name} {one:.2f}" for name, one in fitted.items())
+    stored = f"temperatures {temperatures}" if fitted else "least scores alone"
+    say(f"{analyser.path}: {stored} stored; write its ONNX file anew with python -m visavis.export")

@@ -10,6 +10,7 @@ MASKS = ("worn", "wrong", "none")
 """A mask over nose, mouth and chin; one that leaves one of them free; none."""
 GENDERS = ("female", "male")
 """As the sets label it: what somebody took a face for."""
+CLASSES = {"mask": MASKS, "gender": GENDERS}
 OLDEST = 120
 """Years; a label of more is a mistake."""
 

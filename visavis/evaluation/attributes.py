@@ -15,7 +15,7 @@ from tqdm import tqdm
 from visavis import calibration
 from visavis.analysers.protocol import Analyser
 from visavis.boxes import as_boxes
-from visavis.data.attributes import GENDERS, MASKS, Told
+from visavis.data.attributes import CLASSES, Told
 from visavis.data.photos import Photo
 from visavis.errors import ImageError
 from visavis.evaluation import bootstrap
@@ -24,7 +24,6 @@ from visavis.faces import Faces
 from visavis.images import read
 from visavis.messages import say
 
-CLASSES = {"mask": MASKS, "gender": GENDERS}
 AGES = ((0, 3), (3, 13), (13, 20), (20, 30), (30, 45), (45, 60), (60, 121))
 """From the first year up to the second: children apart, whom many networks take for adults."""
 WITHIN = (1, 3, 5, 10)

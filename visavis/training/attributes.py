@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,6 @@ class Answers:
     age: NDArray[np.float32]
     gender: NDArray[np.float32]
     labels: NDArray[np.float32]
-    goal: ClassVar[str] = "share of right answers"
 
     @classmethod
     def of(cls, probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> "Answers":
@@ -56,8 +55,8 @@ class Answers:
         told |= {"age_faces": int(known.sum()), "age_mae": _mean(off), "age_within_5": _mean(off <= CLOSE)}
         told["age_mae_under_13"] = _mean(off[low[known] < 13])
         grouped = (low >= 0) & (low < high)
-        years = self.years()[grouped]
-        told["age_in_group"] = _mean((years >= low[grouped] - 0.5) & (years < high[grouped] + 1))
+        years = np.round(self.years()[grouped])
+        told["age_in_group"] = _mean((years >= low[grouped]) & (years <= high[grouped]))
         return told
 
     @property

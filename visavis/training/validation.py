@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from visavis import metrics
 from visavis.faces import Faces
@@ -14,9 +14,6 @@ from visavis.training.record import draw_precision_recall
 
 class Outcome(Protocol):
     """What every validation tells, whatever the network learns."""
-
-    goal: ClassVar[str]
-    """What `value` is called."""
 
     @property
     def value(self) -> float:
@@ -53,7 +50,6 @@ class Validation:
     """Its finds, at IoU 0.5."""
     finds: dict[str, Faces]
     """By image_id."""
-    goal: ClassVar[str] = "AP"
 
     @property
     def value(self) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visavis import checkpoint, onnx_files
 from visavis.analysers.crops import cut, square
-from visavis.data.attributes import GENDERS, MASKS
+from visavis.data.attributes import CLASSES
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
@@ -24,7 +24,6 @@ HEADS = {
     "gender": ("gender", "gender_score"),
 }
 """What is asked for -> the attributes that it gives."""
-CLASSES = {"mask": MASKS, "gender": GENDERS}
 SMALLEST = 8
 """Pixels of a face's longer side; of a smaller one nothing is said."""
 AT_ONCE = 32
@@ -105,8 +104,6 @@ class Network:
     """A network in ONNX Runtime, and how its answers are calibrated. Raises InputError for a file that is damaged."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
         from visavis.analysers.attributes.exported import write
 
         if path == SHIPPED and not path.is_file():
@@ -123,14 +120,7 @@ class Network:
         self.side, self.margin = int(known["side"]), float(known["margin"])
         self.temperatures: dict[str, float] = known.get("temperatures", {})
         self.limits: dict[str, float] = known.get("limits", {})
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # predict has a process for each core
-        file = onnx_files.file(path, write)
-        try:
-            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 its errors are fifteen classes that have nothing else in common
-            reason = str(error).strip().split("\n")[0]
-            raise InputError(f"{file} is damaged ({reason}); remove it, and it is made anew") from None
+        self._session = onnx_files.session(onnx_files.file(path, write), 1)  # predict has a process for each core
 
     def look(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Calibrated probabilities, (N, classes) of each head, of the faces in these (N, 4) boxes."""

@@ -27,13 +27,12 @@ def write(path: Path, out: Path) -> None:
 
 
 def _whole(model: Any, metadata: dict[str, str]) -> bytes:
-    import onnx
     import torch
     from torch.export import Dim
 
     from visavis.analysers.attributes.network import HEADS
     from visavis.detectors.faster_rcnn.folding import folded
-    from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, forget_origins, shrink
+    from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, finished
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:
@@ -58,10 +57,4 @@ def _whole(model: Any, metadata: dict[str, str]) -> bytes:
     file = program.model_proto
     file.ir_version = IR
     del file.graph.value_info[:]
-    file.graph.name = "visavis"
-    shrink(file)
-    forget_origins(file.graph)
-    del file.metadata_props[:]
-    onnx.checker.check_model(file, full_check=True)
-    entries = [onnx.StringStringEntryProto(key=key, value=value) for key, value in metadata.items()]
-    return file.SerializeToString() + onnx.ModelProto(metadata_props=entries).SerializeToString()
+    return finished(file, metadata)

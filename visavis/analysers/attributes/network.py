@@ -96,7 +96,7 @@ def age_loss(logits: Tensor, low: Tensor, high: Tensor) -> Tensor:
     soft = spread / spread.sum(dim=1, keepdim=True)
     log = logits.log_softmax(dim=1)
     exact = -(soft * log).sum(dim=1)
-    inside = (years >= low[:, None]) & (years <= high[:, None])
+    inside = (years >= low[:, None].floor()) & (years <= high[:, None].ceil())  # never empty, 30.2 to 30.8 neither
     group = -torch.where(inside, log, torch.full_like(log, -1e4)).logsumexp(dim=1)
     mean = (log.exp() * years).sum(dim=1)
     off = functional.relu(low - mean) + functional.relu(mean - high)

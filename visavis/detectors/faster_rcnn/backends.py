@@ -66,15 +66,8 @@ class OnnxRuntime:
     """
 
     def __init__(self, file: Path, at_once: int = 1) -> None:
-        import onnxruntime
-
         self.at_once = at_once
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads() // at_once
-        try:
-            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 its errors are fifteen classes that have nothing else in common
-            raise _damaged(file, error) from None
+        self._session = onnx_files.session(file, _threads() // at_once)
         self.runs = "onnxruntime on cpu, fp32"
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
@@ -142,16 +135,11 @@ def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
     try:
         network = openvino_cache.compiled(core, file, settings)
     except RuntimeError as error:
-        raise _damaged(file, error) from None
+        raise onnx_files.damaged(file, error) from None
     # The first calls of a program must not come from several threads at once: its Python bindings would wait for one
     # another, each with a lock that the other needs, for ever.
     _looked(network.create_infer_request(), np.zeros((SMALLEST, SMALLEST, 3), np.uint8), 1.0)
     return network
-
-
-def _damaged(file: Path, error: Exception) -> InputError:
-    why = " ".join(str(error).split())[:200]
-    return InputError(f"{file} cannot be used ({why}); remove it, and python -m visavis.export makes it anew")
 
 
 def _looked(request: Any, picture: Picture, threshold: float) -> Faces:

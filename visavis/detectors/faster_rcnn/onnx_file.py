@@ -143,17 +143,23 @@ def whole(model: FasterRCNN, calibration: Calibration, metadata: dict[str, str])
     passed = [("picture", "picture"), ("seen", "seen")]
     file = compose.merge_models(beginning, _network(model), passed, outputs=["found", "raw", "back"])
     file = compose.merge_models(file, end, [(name, name) for name in ("found", "raw", "back")])
+    del file.opset_import[1:]  # merging repeats the one
+    return finished(file, metadata)
+
+
+def finished(file: onnx.ModelProto, metadata: dict[str, str]) -> bytes:
+    """The contents of the file of a network: checked, as small as it can be, and with nothing of this machine."""
     file.graph.name = "visavis"
-    shrink(file)
-    forget_origins(file.graph)
-    del file.metadata_props[:], file.opset_import[1:]  # merging repeats the one
+    _shrink(file)
+    _forget_origins(file.graph)
+    del file.metadata_props[:]
     onnx.checker.check_model(file, full_check=True)
     entries = [onnx.StringStringEntryProto(key=key, value=value) for key, value in metadata.items()]
     # Appended, which protobuf allows: at the file's end it is read without a package for it.
     return file.SerializeToString() + onnx.ModelProto(metadata_props=entries).SerializeToString()
 
 
-def forget_origins(graph: onnx.GraphProto) -> None:
+def _forget_origins(graph: onnx.GraphProto) -> None:
     """torch's exporter notes at each node from which lines of which files of this machine it comes: nobody's matter."""
     for one in (*graph.node, *graph.value_info, *graph.input, *graph.output):
         del one.metadata_props[:]
@@ -199,7 +205,7 @@ def _bound(function: Any, **values: Any) -> onnx.ModelProto:
     return compose.add_prefix(part, f"{function.name}/", rename_inputs=False, rename_outputs=False)
 
 
-def shrink(file: onnx.ModelProto) -> None:
+def _shrink(file: onnx.ModelProto) -> None:
     """Store large weights in 16 bits where those hold them exactly, which is so where the checkpoint had 16."""
     casts = []
     for tensor in file.graph.initializer:
