@@ -34,10 +34,6 @@ TELLS = ("utkface", "fairface", "masks")
 """Those that tell attributes of the faces. Several of them can be taken into one data folder, one after the other."""
 
 
-YOLO_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.data")
-"""A folder in one of YOLO's layouts holds one of these files."""
-
-
 def import_labels(
     kind: str, source: Path, out: Path, negatives: Path | None = None, wanted: Wanted = Wanted()
 ) -> tuple[int, int, int]:
@@ -73,12 +69,15 @@ def guess(source: Path) -> str:
     """Which of `FORMATS` a source most likely has, judged by its name, or for JSON by its first character. Raises
     InputError if these do not say."""
     by_ending = {".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo", ".txt": "wider", ".xml": "cvat"}
-    if source.name in YOLO_FILES or source.suffix.lower() in (".data", ".names"):
+    if source.name in ("classes.txt", "obj.data") or source.suffix.lower() in (".data", ".names"):
         return "yolo"
     if source.is_dir():
+        from dataset.formats.yolo import described_in
+
         if (source / "annotations.xml").is_file():
             return "cvat"
-        return "yolo" if any((source / name).is_file() for name in YOLO_FILES) else "voc"
+        is_yolo = described_in(source) or any(source.glob("labels/**/*.txt"))
+        return "yolo" if is_yolo and not any(source.rglob("*.xml")) else "voc"
     if source.suffix.lower() == ".json" and source.is_file():
         with source.open("rb") as file:
             return "label-studio" if file.read(200).lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"[") else "coco"

@@ -1,7 +1,9 @@
-"""A CSV of boxes, image,x1,y1,x2,y2[,identity][,use], with one row per face: the simplest format."""
+"""A CSV of boxes, image,x1,y1,x2,y2[,identity][,use][,label], with one row per face: the simplest format."""
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +12,13 @@ from dataset.formats.imported import (
     ImportedPhoto,
     Wanted,
     exported,
-    image_id_of,
+    face_classes,
     linked,
     numbers,
-    resolved,
     say_some,
     usable,
 )
+from dataset.formats.names import image_id_of, resolved
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.texts import read_text
@@ -24,45 +26,60 @@ from visavis.texts import read_text
 SIDES = ("x1", "y1", "x2", "y2")
 COLUMNS = ("image", *SIDES)
 """The required columns."""
+ALSO = {"filename": "image", "file_name": "image", "xmin": "x1", "ymin": "y1", "xmax": "x2", "ymax": "y2"} | {
+    "class": "label",
+    "category": "label",
+}
+"""Other names of columns, as for example TensorFlow's examples have them."""
 
 
 def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of a CSV. Its `image` paths are relative to its folder or to images/ beside it.
 
     A row with empty coordinates stands for a photo without a face. `identity` is kept where there is such a column;
-    `use`, train or ignore, says whether a box is learnt from.
+    `use`, train or ignore, says whether a box is learnt from; `label` is its class.
     """
+    rows = list(_rows(source))
+    used = Counter(row.get("label", "") for _, row in rows if any(row[side] for side in SIDES))
+    if wanted.category or any(row.get("label") for _, row in rows):
+        classes = face_classes(used, {name: name for name in used}, wanted.category, str(source))
+    else:
+        classes = set(used)
     folders = [wanted.images] if wanted.images else [source.parent, source.parent / "images"]
     photos: dict[str, ImportedPhoto] = {}
     called: dict[str, str] = {}
     elsewhere: dict[str, None] = {}
-    for line, row in enumerate(_rows(source), start=2):
+    for line, row in rows:
         where = f"{source} row {line}"
-        identity, name = row.get("identity", ""), row["image"].replace("\\", "/")
+        identity, name = row.get("identity", ""), row["image"]
         image, place, other = resolved(name, folders)
         if other:
             elsewhere[f"{name} is taken for {place.name}"] = None
         image_id = image_id_of(image, where)
-        one = photos.setdefault(image_id, ImportedPhoto(image, place, where, identity, size=_size(row, where)))
-        if called.setdefault(image_id, name) != name:
-            raise InputError(
-                f"{where}: {name} and {called[image_id]} differ only in their ending or folder; rename one"
-            )
+        size = _size(row, where)
+        one = photos.setdefault(image_id, ImportedPhoto(image, place, where, identity, size=size))
+        if one.path != place:
+            raise InputError(f"{where}: {name} and {called[image_id]} differ only in their ending; rename one")
+        called.setdefault(image_id, name)
+        if one.size != size:
+            raise InputError(f"{where}: {name} has another width or height than in {one.where}; correct one of them")
         if one.identity != identity:
             raise InputError(f"{where}: {name} is {identity!r}, and {one.identity!r} above; correct the row")
-        if any(row[side] for side in SIDES):
-            if row.get("use", "") not in ("", "train", "ignore"):
-                raise InputError(f"{where}: use is {row['use']!r}; it must be train or ignore")
+        if any(row[side] for side in SIDES) and row.get("label", "") in classes:
+            use = row.get("use", "").lower()
+            if use not in ("", "train", "ignore"):
+                raise InputError(f"{where}: use is {use!r}; it must be train or ignore")
             box = tables.box(row, source, line)
             if usable(box, where, []):
-                (one.ignore if row.get("use") == "ignore" else one.boxes).append(box)
+                (one.ignore if use == "ignore" else one.boxes).append(box)
     say_some("photos have another name than their files:", list(elsewhere))
     yield from photos.values()
 
 
-def _rows(source: Path) -> Iterator[tables.Row]:
-    """The rows of a CSV as spreadsheets and other programs write it: in UTF-8, perhaps with a byte order mark, with
-    commas, semicolons or tabs, perhaps followed by spaces, and column names in any case. Raises InputError."""
+def _rows(source: Path) -> Iterator[tuple[int, tables.Row]]:
+    """Number and content of each row of a CSV as spreadsheets and other programs write it: in UTF-8, perhaps with a
+    byte order mark, with commas, semicolons or tabs, perhaps followed by spaces, with column names in any case, perhaps
+    below empty lines or Excel's `sep=;`. Raises InputError."""
     try:
         text = read_text(source)
     except FileNotFoundError:
@@ -71,15 +88,22 @@ def _rows(source: Path) -> Iterator[tables.Row]:
         raise InputError(f"{source} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{source} is not in UTF-8 ({error}); save it as CSV UTF-8") from None
-    first = text.partition("\n")[0]
-    between = max(",;\t", key=first.count)
+    before = re.match(r"(\s*sep=.\r?\n?)?\s*", text)[0]  # type: ignore[unsupported-operation]  # it always matches
+    above, text = len(before.splitlines()), text[len(before) :]
+    between = max(",;\t", key=re.split("[\r\n]", text, maxsplit=1)[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
+        header = [ALSO.get(name, name) for name in header]
         missing = [column for column in COLUMNS if column not in header]
         if missing:
-            raise InputError(f"{source}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
-        for line, values in enumerate(reader, start=2):
+            raise InputError(
+                f"{source}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'}); its first line "
+                "must name the columns image,x1,y1,x2,y2"
+            )
+        if twice := [name for name, count in Counter(header).items() if name and count > 1]:
+            raise InputError(f"{source}: the column {twice[0]} is there twice; remove or rename one")
+        for line, values in enumerate(reader, start=2 + above):
             if not any(value.strip() for value in values):  # an empty line, usually at the end
                 continue
             while len(values) > len(header) and not values[-1].strip():
@@ -89,7 +113,7 @@ def _rows(source: Path) -> Iterator[tables.Row]:
             row = dict(zip(header, (value.strip() for value in values), strict=True))
             if between != ",":  # commas may then be decimal points
                 row |= {side: row[side].replace(",", ".") for side in SIDES}
-            yield row
+            yield line, row
     except csv.Error as error:
         raise InputError(f"{source} is not a CSV table: {error}") from None
 

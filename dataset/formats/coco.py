@@ -1,6 +1,8 @@
 """COCO's JSON for object detection. Boxes are x y width height; `iscrowd` is our `ignore`."""
 
 import json
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 from dataset.formats import imported
 from dataset.formats.imported import ImportedPhoto, Wanted
 from dataset.formats.json_file import parsed
+from dataset.formats.names import resolved
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.formats import coco
@@ -17,13 +20,14 @@ from visavis.formats import coco
 def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     """The photos of an instances file. A photo without annotations has no face."""
     held = _parsed(source)
-    names = {
-        _id(entry["id"], f"{source} categories[{number}]"): str(entry.get("name", entry["id"]))
-        for number, entry in enumerate(held["categories"])
-    }
+    names = _categories(held, source)
     photos = _photos(held, source, wanted)
     kinds = [_kind(entry, names, f"{source} annotations[{number}]") for number, entry in enumerate(held["annotations"])]
-    classes = imported.face_classes(Counter(kinds), names, wanted.category, str(source)) if names or kinds else set()
+    classes = (
+        imported.face_classes(Counter(kinds), names, wanted.category, str(source))
+        if names or wanted.category
+        else set()
+    )
     left_out: list[str] = []
     for number, (entry, kind) in enumerate(zip(held["annotations"], kinds, strict=True)):
         where = f"{source} annotations[{number}]"
@@ -32,13 +36,14 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             raise InputError(f"{where}: no image has the id {image!r}; correct or remove the annotation")
         if kind in classes and imported.usable(box := _upright(_box(entry, where), entry), where, left_out):
             one = photos[image]
-            (one.ignore if entry.get("iscrowd") or entry.get("ignore") else one.boxes).append(box)
+            ignored = imported.marked(entry.get("iscrowd"), where) or imported.marked(entry.get("ignore"), where)
+            (one.ignore if ignored else one.boxes).append(box)
     imported.say_left_out(left_out)
-    yield from {id(one): one for one in photos.values()}.values()
+    yield from photos.values()
 
 
 def _photos(held: dict[str, Any], source: Path, wanted: Wanted) -> dict[str, ImportedPhoto]:
-    """The photos by id, without boxes. A photo that is listed twice, as by Label Studio for two annotators, is one."""
+    """The photos by id, without boxes."""
     above, part = source.parent.parent, source.stem.rpartition("_")[2]
     folders = [wanted.images] if wanted.images else [
         *_root(held, source), source.parent, source.parent / "images",
@@ -49,28 +54,34 @@ def _photos(held: dict[str, Any], source: Path, wanted: Wanted) -> dict[str, Imp
     # predict.py, which names a root, has both as displayed.
     displayed = isinstance(info, dict) and (info.get("contributor") == "Label Studio" or "root" in info)
     photos: dict[str, ImportedPhoto] = {}
-    listed: dict[str, ImportedPhoto] = {}
-    elsewhere, twice = [], []
+    elsewhere = []
     for number, entry in enumerate(held["images"]):
         where = f"{source} images[{number}]"
         key = _id(entry["id"], where)
         if key in photos:
             raise InputError(f"{where}: two photos with the id {key}; give each its own")
-        name = str(entry["file_name"]).replace("\\", "/")
-        if name in listed:
-            twice.append(f"{where} ({name})")
-            photos[key] = listed[name]
-            continue
-        image, place, other = imported.resolved(name, folders)
+        name = entry["file_name"]
+        if not isinstance(name, str):
+            raise InputError(f"{where}: file_name is {name!r}; it must be the name of a photo")
+        image, place, other = resolved(name, folders)
         if other:
             elsewhere.append(f"{name} is taken for {place.name}")
         identity = str(entry.get("identity", ""))
-        photos[key] = listed[name] = ImportedPhoto(
-            image, place, where, identity, size=_size(entry), displayed=displayed
-        )
+        photos[key] = ImportedPhoto(image, place, where, identity, size=_size(entry, where), displayed=displayed)
     imported.say_some("photos have another name than their files:", elsewhere)
-    imported.say_some("photos are listed more than once, and their boxes are merged:", twice)
     return photos
+
+
+def _categories(held: dict[str, Any], source: Path) -> dict[str, str]:
+    """The name of each category by id. Where the file lists none, those that its annotations use. Raises InputError."""
+    names: dict[str, str] = {}
+    for number, entry in enumerate(held["categories"]):
+        key = _id(entry["id"], where := f"{source} categories[{number}]")
+        name = str(entry.get("name", key))
+        if names.setdefault(key, name) != name:
+            raise InputError(f"{where}: {name} and {names[key]} have the id {key}; give each its own")
+    used = (_id(entry["category_id"], f"{source} annotations[{n}]") for n, entry in enumerate(held["annotations"]))
+    return names or {key: key for key in used}
 
 
 def _kind(entry: dict[str, Any], names: dict[str, str], where: str) -> str:
@@ -94,18 +105,23 @@ def _box(entry: dict[str, Any], where: str) -> imported.Box:
 
 
 def _id(value: Any, where: str) -> str:
-    """An id as text, because some tools write numbers and others texts. Raises InputError for anything else."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    """An id as text, because some tools write numbers and others texts, such as 1, 1.0 or 0001 for the same. Raises
+    InputError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InputError(f"{where}: {value!r} is not an id; give a number or a text")
-    return str(value)
+    number = re.fullmatch(r"0*(\d+)(\.0+)?", text := str(value).strip())
+    return number[1] if number else text
 
 
-def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
-    """Height and width according to the file; None if it has no valid ones."""
-    size = entry.get("height"), entry.get("width")
-    return (int(size[0]), int(size[1])) if all(isinstance(side, int | float) for side in size) else None  # type: ignore[bad-argument-type]
+def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
+    """Height and width according to the file; None if it has none. Raises InputError."""
+    sides = [entry.get("height"), entry.get("width")]
+    if None in sides or "" in sides:
+        return None
+    height, width = imported.numbers(map(str, sides), where)
+    if not math.isfinite(height * width):
+        raise InputError(f"{where}: the size is {sides[1]} x {sides[0]} pixels; correct it")
+    return round(height), round(width)
 
 
 def _upright(box: imported.Box, entry: dict[str, Any]) -> imported.Box:
@@ -145,6 +161,8 @@ def _parsed(source: Path) -> dict[str, Any]:
         "categories": ("id",),
     }
     held = parsed(source, "COCO's JSON of annotations")
+    if isinstance(held, dict):
+        held["categories"] = held.get("categories") or []
     for name, keys in needed.items():
         if not isinstance(held, dict) or not isinstance(held.get(name), list):
             raise InputError(f"{source} is not an annotation file of COCO: it has no list {name!r}")

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from dataset.formats import imported
 from dataset.formats.imported import Box, ImportedPhoto, Wanted
+from dataset.formats.names import resolved
 from dataset.formats.xml_file import parsed
 from visavis.errors import InputError
 
@@ -37,7 +38,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         where = f"{source} image {number} ({name})"
         beside = source.parent / "images"
         folders = [wanted.images] if wanted.images else [beside / photo.get("subset", ""), beside, source.parent]
-        image, place, other = imported.resolved(name, folders)
+        image, place, other = resolved(name, folders)
         if other:
             elsewhere.append(f"{name} is taken for {place.name}")
         one = ImportedPhoto(image, place, where, size=_size(photo))

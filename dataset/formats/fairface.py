@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats import crops
-from dataset.formats.imported import ImportedPhoto, Wanted, located
+from dataset.formats.imported import ImportedPhoto, Wanted
+from dataset.formats.names import located
 from visavis.data.attributes import GENDERS, OLDEST
 from visavis.errors import InputError
 from visavis.texts import read_text

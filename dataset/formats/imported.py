@@ -2,25 +2,21 @@
 
 import math
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from dataset.photos import Photo
 from visavis.errors import InputError
-from visavis.images import SUFFIXES, header
+from visavis.images import header
 from visavis.messages import say
 
 Box = tuple[float, float, float, float]
 Exif = Literal["auto", "applied", "ignored"]
 Key = TypeVar("Key")
-_PREFIX = re.compile(r"^[0-9a-f]{8}-")
-"""The prefix that Label Studio adds to the names of uploaded files."""
 
 
 @dataclass
@@ -47,6 +43,22 @@ class ImportedPhoto:
     of_shares: bool = False
     attributes: list[dict[str, str]] = field(default_factory=list)
 
+    def join(self, other: "ImportedPhoto") -> None:
+        """Take the labels of another entry of the same photo, too. Raises InputError if both cannot be of one photo."""
+        for what, one, two in (("size", self.size, other.size), ("identity", self.identity, other.identity)):
+            if one != two:
+                raise InputError(f"{other.where}: {other.image} has the {what} {two!r}, and {one!r} in {self.where}; "
+                                 "correct one of them")  # fmt: skip
+        if self.flags or other.flags:
+            self.flags = [*(self.flags or [""] * len(self.boxes)), *(other.flags or [""] * len(other.boxes))]
+        if self.attributes or other.attributes:
+            self.attributes = [
+                *(self.attributes or [{} for _ in self.boxes]),
+                *(other.attributes or [{} for _ in other.boxes]),
+            ]
+        self.boxes += other.boxes
+        self.ignore += other.ignore
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -63,67 +75,6 @@ class Wanted:
     category: str | None = None
     ignore_heavy: bool = False
     exif: Exif = "auto"
-
-
-def image_id_of(image: str, where: str) -> str:
-    """A path without its ending, as image_id. Raises InputError for a path that leads out of the folder."""
-    path = PurePosixPath(image.replace("\\", "/"))
-    if not image or path.is_absolute() or ".." in path.parts or "\0" in image or not path.name:
-        raise InputError(f"{where}: image is {image!r}; it must be a path inside the folder of photos")
-    return path.with_suffix("").as_posix()
-
-
-def located(image: str, folders: Iterable[Path]) -> Path:
-    """The photo's path in the first of `folders` that has it; if none has, its path in the first one."""
-    places = [folder / image for folder in folders]
-    return next((place for place in places if place.exists()), places[0])
-
-
-def found_elsewhere(image: str, folders: Iterable[Path]) -> tuple[str, Path] | None:
-    """The photo that the name of a missing file most likely means: its name inside one of the folders, and its path. It
-    is a file with the same name, without some or all folders of the path, or without the labelling tool's prefix, or
-    with the same stem; None if no photo, or more than one, matches."""
-    path = PurePosixPath(image.replace("\\", "/"))
-    parts = path.parent.parts[1:] if path.is_absolute() else path.parent.parts
-    parents = [PurePosixPath(*parts[first:]) for first in range(len(parts) + 1)]
-    stems = [_stem(one).lower() for one in (path.name, _PREFIX.sub("", path.name))]
-    for folder in folders:
-        for parent in parents:
-            for stem in dict.fromkeys(stems):
-                alike = [
-                    one
-                    for one in _files(folder / parent)
-                    if one.stem.lower() == stem and one.suffix.lower() in SUFFIXES
-                ]
-                same = [one for one in alike if one.name == path.name]
-                if len(alike) == 1 or same:
-                    one = (same or alike)[0]
-                    return (parent / one.name).as_posix(), one
-    return None
-
-
-def resolved(image: str, folders: list[Path]) -> tuple[str, Path, bool]:
-    """A photo's name and path, and whether the source has another name for it: see `found_elsewhere`."""
-    place = located(image, folders)
-    if place.exists() or (other := found_elsewhere(image, folders)) is None:
-        return image, place, False
-    return *other, True
-
-
-def forget_folders() -> None:
-    """Forget the content of folders, which is cached during an import."""
-    _files.cache_clear()
-
-
-def _stem(name: str) -> str:
-    """A name without the ending of a photo's file; `2026.11.29` has none."""
-    path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in SUFFIXES else name
-
-
-@lru_cache(maxsize=64)
-def _files(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(folder.iterdir())) if folder.is_dir() else ()
 
 
 def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str | None, where: str) -> set[Key]:
@@ -174,7 +125,7 @@ def usable(box: Box, where: str, left_out: list[str]) -> bool:
     if box[2] <= box[0] or box[3] <= box[1]:
         left_out.append(where)
         return False
-    if min(box) >= 0 and max(box) <= 1:
+    if min(box) >= -1 and max(box) <= 1:  # VOC counts pixels from 1
         raise InputError(
             f"{where}: the box {box} lies within one pixel; this format takes pixels, not shares of the photo's sides: "
             "multiply x by the photo's width and y by its height"
@@ -203,6 +154,17 @@ def around_ellipse(box: Box, degrees: float) -> Box:
 def say_left_out(left_out: list[str]) -> None:
     """Report how many boxes had no area, and the rows of the first ones."""
     say_some("boxes without an area are left out:", left_out)
+
+
+def marked(value: object, where: str) -> bool:
+    """Whether a mark such as `difficult` or `iscrowd` is set: tools write it as a number, a truth value or a word.
+    Raises InputError for anything else."""
+    text = str(value).strip().lower()
+    if text in ("", "0", "0.0", "none", "null", "false", "no", "unspecified"):
+        return False
+    if text in ("1", "1.0", "true", "yes"):
+        return True
+    raise InputError(f"{where}: {value!r} is not 0 or 1; correct it")
 
 
 def numbers(texts: Iterable[str], where: str) -> list[float]:

@@ -1,13 +1,15 @@
 """Makes a data folder of the photos and labels that any format's reader gives."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
 from dataset import tables
-from dataset.formats.imported import Box, Exif, ImportedPhoto, forget_folders, image_id_of, linked, say_some
+from dataset.formats.imported import Box, Exif, ImportedPhoto, linked, say_some
+from dataset.formats.names import forget_folders, image_id_of
 from dataset.formats.sizes import Fitting
 from visavis.boxes import area, as_boxes, clip, iou
 from visavis.errors import ImageError, InputError
@@ -32,8 +34,15 @@ def take_in(
     """
     before = _before(out, add)
     taken: dict[str, ImportedPhoto] = {}
+    by_path: dict[str, ImportedPhoto] = {}
+    listed = []
     forget_folders()
     for one in read():
+        if first := by_path.get(path := os.path.abspath(one.path)):
+            first.join(one)
+            listed.append(f"{one.where} ({one.image})")
+            continue
+        by_path[path] = one
         image_id = image_id_of(one.image, one.where)
         if image_id in taken and taken[image_id].image != one.image:  # 1.jpg and 1.png: the second keeps its ending
             image_id = PurePosixPath(one.image).as_posix()
@@ -52,6 +61,7 @@ def take_in(
         raise InputError("the source names no photo")
     if there := taken.keys() & {row["image_id"] for row in before.get("downloads.csv", [])}:
         raise InputError(f"{out} holds {min(there)} already; give another --out, or remove {out} and import all again")
+    say_some("photos are listed more than once, and their labels are merged:", listed)
     twice, fitting = [], Fitting(exif)
     for one in taken.values():
         if count := drop_repeated(one):

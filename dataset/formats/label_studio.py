@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from dataset.formats import imported
 from dataset.formats.imported import Box, ImportedPhoto, Wanted
 from dataset.formats.json_file import parsed
+from dataset.formats.names import resolved
 from dataset.formats.sizes import same_shape
 from visavis.errors import InputError
 from visavis.images import SUFFIXES, header
@@ -37,7 +38,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         if len(done) > 1:
             several.append(f"{name} ({len(done)})")
         last = max(done, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at", ""))))
-        image, place, other = imported.resolved(name, folders)
+        image, place, other = resolved(name, folders)
         if other:
             elsewhere.append(f"{name} is taken for {place.name}")
         photos.append(

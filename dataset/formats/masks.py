@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats import crops, voc
-from dataset.formats.imported import ImportedPhoto, Wanted, located, say_left_out, usable
+from dataset.formats.imported import ImportedPhoto, Wanted, say_left_out, usable
+from dataset.formats.names import located
 from dataset.formats.xml_file import parsed
 from visavis.errors import InputError
 

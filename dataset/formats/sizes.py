@@ -79,6 +79,10 @@ def fitted(one: ImportedPhoto, displayed: Size, orientation: int, stored: bool =
         return f"{found} because of its EXIF orientation: the boxes were turned, too"
     if size == displayed:
         return ""
+    for box in [*one.boxes, *one.ignore]:
+        if not one.of_shares and (box[0] + box[2] > 2 * size[1] or box[1] + box[3] > 2 * size[0]):
+            raise InputError(f"{found} ({one.image}), and the box {box} lies outside the former; correct the size in "
+                             "the labels")  # fmt: skip
     _change(one, lambda box: _scaled(box, size, displayed))
     return f"{found}: the boxes were scaled"
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from dataset.formats import imported
 from dataset.formats.imported import Box, ImportedPhoto, Wanted
+from dataset.formats.names import found_elsewhere, located
 from dataset.formats.xml_file import parsed
 from dataset.photos import Photos
 from visavis.errors import InputError
@@ -23,24 +24,23 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         raise InputError(f"{source} is not a folder; give the one that holds Annotations/ and JPEGImages/")
     below = source / ANNOTATIONS if (source / ANNOTATIONS).is_dir() else source
     folders = [wanted.images] if wanted.images else [source / IMAGES, source / "images", below]
-    files = sorted(below.rglob("*.xml"))
+    files = sorted(path for path in below.rglob("*") if path.suffix.lower() == ".xml")
     if not files:
         raise InputError(f"{below} holds no XML file; give a folder in the layout of Pascal VOC")
     left_out: list[str] = []
     elsewhere: list[str] = []
     roots = {path: parsed(path) for path in files}
     used = Counter(_name(entry) for root in roots.values() for entry in root.iter("object"))
-    classes = imported.face_classes(used, {name: name for name in used}, wanted.category, str(below)) if used else set()
+    names = {name: name for name in used}
+    classes = imported.face_classes(used, names, wanted.category, str(below)) if used or wanted.category else set()
     for path, root in roots.items():
-        name = PurePosixPath((root.findtext("filename") or "").replace("\\", "/")).name
-        if not name:
-            raise InputError(f"{path} has no <filename>; add it")
+        name = PurePosixPath((root.findtext("filename") or "").strip().replace("\\", "/")).name or path.stem
         image = (PurePosixPath(path.relative_to(below).parent.as_posix()) / name).as_posix()
-        place = imported.located(image, folders)
+        place = located(image, folders)
         own = path.relative_to(below).with_suffix("").as_posix()  # people rename files, but not the <filename> inside
         other = None
         if not place.exists():
-            other = imported.found_elsewhere(image, folders) or imported.found_elsewhere(own, folders)
+            other = found_elsewhere(image, folders) or found_elsewhere(own, folders)
         if other is not None:
             image, place = other
             elsewhere.append(f"{path} names {name}, which is taken for {place.name}")
@@ -50,7 +50,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             if _name(entry) not in classes:
                 continue
             if imported.usable(box := box_of(entry, where), where, left_out):
-                difficult = (entry.findtext("difficult") or "0").strip() not in ("", "0")
+                difficult = imported.marked(entry.findtext("difficult") or "", where)
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
     imported.say_some("annotations name a missing photo:", elsewhere)
@@ -80,6 +80,8 @@ def _name(entry: ElementTree.Element) -> str:
 
 def box_of(entry: ElementTree.Element, where: str) -> Box:
     """The box of an object. Raises InputError."""
+    if entry.find("bndbox") is None:
+        raise InputError(f"{where} has no <bndbox>; correct or remove it")
     x1, y1, x2, y2 = imported.numbers([entry.findtext(f"bndbox/{corner}") or "" for corner in CORNERS], where)
     return x1 - 1, y1 - 1, x2, y2
 

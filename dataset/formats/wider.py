@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataset.formats.imported import ImportedPhoto, Wanted, located, numbers, say_left_out, usable
+from dataset.formats.imported import ImportedPhoto, Wanted, numbers, say_left_out, say_some, usable
+from dataset.formats.names import resolved
 from visavis.errors import InputError
 from visavis.texts import read_text
 
@@ -28,6 +29,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         source.parent,
     ]  # fmt: skip
     left_out: list[str] = []
+    elsewhere: list[str] = []
     lines = _lines(source)
     place = 0
     while place < len(lines):
@@ -40,13 +42,17 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         faces = lines[place + 2 : place + 2 + int(count)]
         if len(faces) < int(count):
             raise InputError(f"{source} row {number}: the file ends before the {count} faces of {image}")
-        one = ImportedPhoto(image, located(image, folders), f"{source} row {number}")
+        name, path, other = resolved(image, folders)
+        if other:
+            elsewhere.append(f"{image} is taken for {path.name}")
+        one = ImportedPhoto(name, path, f"{source} row {number}")
         for line, text in faces:
             _add(one, text, f"{source} row {line}", wanted, left_out)
         yield one
         place += 2 + len(faces)
         if not faces and place < len(lines) and set(lines[place][1].split()) == {"0"}:
             place += 1
+    say_some("photos have another name than their files:", elsewhere)
     say_left_out(left_out)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from dataset.formats import imported
 from dataset.formats.imported import ImportedPhoto, Wanted
+from dataset.formats.names import moved, resolved, texts_in
 from dataset.photos import Photos
 from visavis.errors import InputError
 from visavis.formats import yolo
@@ -100,8 +101,8 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             raise InputError(f"{source}: {part} is {entries!r}; it must name a folder, a list of photos, or several")
         for entry in entries:
             place = _plain((wanted.images or root) / entry)
-            if not place.exists():  # some tools write ../train/images for train/images
-                place = root / str(entry).removeprefix("../")
+            if not place.exists():
+                place = moved(entry, root)
             labels = place.parent / "labels"
             if place.is_dir() and (found := list(find(place))):
                 paths |= dict.fromkeys(found)
@@ -125,29 +126,46 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
         name = PurePosixPath(
             *(part for number, part in enumerate(parts) if number != yolo.images_folder(parts))
         ).as_posix()
-        labels = yolo.labels_of(path)
-        whole = yolo.labels_of(path.with_name(f"{path.name}.jpg"))  # for a name with a dot and without an ending
-        if not labels.exists() and whole.exists():
-            labels = whole
+        usual, stem = yolo.labels_of(path), path.name  # the whole name: for one with a dot and without an ending
+        labels = texts_in(usual.parent).get(usual.stem) or texts_in(usual.parent).get(stem) or usual
         labelled_by.add(labels)
-        if wanted.images and not path.exists():
-            image, place, other = imported.resolved(path.name, [wanted.images])
+        if not path.exists():
+            image, place, other = resolved(path.name, [wanted.images or path.parent])
             if other:
                 elsewhere.append(f"{name} is taken for {image}")
-            name, path = image, place
+            name = image if wanted.images else PurePosixPath(name).with_name(place.name).as_posix()
+            path = place
         images[name] = path, labels
     imported.say_some("photos have another name than their files:", elsewhere)
-    folders = {labels.parent for labels in labelled_by if "labels" in labels.parts}
-    alone = sorted(str(path) for folder in folders for path in folder.glob("*.txt") if path not in labelled_by)
-    imported.say_some("label files belong to no photo and are left out:", alone)
+    _say_unpaired([labels for _, labels in images.values()], labelled_by, source)
     return images
 
 
+def _say_unpaired(labels: list[Path], labelled_by: set[Path], source: Path) -> None:
+    """Report photos without a label file, and label files without a photo. Raises InputError if no photo has one."""
+    without = [str(path) for path in labels if not path.exists()]
+    if len(without) == len(labels):
+        raise InputError(f"{source}: no photo has a label file, such as {without[0]}; give a folder with both")
+    imported.say_some("photos have no label file and count as photos without a face; they would be", without)
+    folders = {path.parent for path in labelled_by if "labels" in path.parts}
+    alone = {path for folder in folders for path in texts_in(folder).values()} - labelled_by
+    imported.say_some(
+        "label files belong to no photo and are left out:",
+        sorted(str(one) for one in alone if one.name != "classes.txt"),
+    )
+
+
 def _listed(folder: Path, line: str) -> Path:
-    """A photo in a list of names; CVAT's begin with data/, also if its archive has no such folder."""
+    """A photo in a list of names, perhaps of another machine; CVAT's begin with data/, also if its archive has no such
+    folder."""
     path = _plain(folder / line)
-    other = _plain(folder / line.removeprefix("data/"))
-    return other if not path.exists() and (other.exists() or yolo.labels_of(other).exists()) else path
+    if path.exists():
+        return path
+    other = moved(line, folder)
+    if other.exists():
+        return other
+    name = _plain(folder / line.replace("\\", "/").removeprefix("data/"))
+    return name if yolo.labels_of(name).exists() else path
 
 
 def _shares(values: list[float], where: str, points: int = 0) -> list[float]:
@@ -211,9 +229,9 @@ def _described(source: Path) -> tuple[Path, dict[str, Any]]:
         source = source.parent
     if not source.is_dir():
         return source, _parsed(source)
-    for name in ("data.yaml", "dataset.yaml"):
-        if (source / name).is_file():
-            return source / name, _parsed(source / name)
+    described = described_in(source)
+    if described and described.suffix in (".yaml", ".yml"):
+        return described, _parsed(described)
     if (source / "obj.data").is_file():
         pairs = (line.partition("=") for line in _text(source / "obj.data").splitlines())
         held: dict[str, Any] = {key.strip(): value.strip().removeprefix("data/") for key, _, value in pairs}
@@ -221,9 +239,24 @@ def _described(source: Path) -> tuple[Path, dict[str, Any]]:
             "names": _lines(source / held.get("names", "obj.names")),
             "val": held.get("valid"),
         }
-    if (source / "classes.txt").is_file():
-        return source / "classes.txt", {"names": _lines(source / "classes.txt"), "train": "images"}
-    raise InputError(f"{source} has no data.yaml, classes.txt or obj.data; give a folder in one of YOLO's layouts")
+    if described:
+        source = source.parent if source.name == "labels" else source
+        photos = "images" if (source / "images").is_dir() or (source / "labels").is_dir() else "."
+        return source / "classes.txt", {"names": _lines(described), "train": photos}
+    raise InputError(
+        f"{source} has no data.yaml, classes.txt or obj.data; give a folder in one of YOLO's layouts, or write the "
+        "names of the classes into classes.txt there, one a line"
+    )
+
+
+def described_in(folder: Path) -> Path | None:
+    """The file in a folder that names the classes: Ultralytics' data.yaml or the only YAML file, CVAT's obj.data, or
+    classes.txt by Label Studio, or by labelImg, which puts it beside the labels; None if there is none."""
+    yamls = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")) if folder.is_dir() else []
+    usual = [path for path in yamls if path.stem in ("data", "dataset")]
+    texts = [folder / name for name in ("obj.data", "classes.txt", "labels/classes.txt")]
+    found = [*usual, *(yamls if len(yamls) == 1 else []), *(path for path in texts if path.is_file())]
+    return found[0] if found else None
 
 
 def _lines(path: Path) -> list[str]:
@@ -242,9 +275,11 @@ def _parsed(source: Path) -> dict[str, Any]:
         held = yaml.safe_load(_text(source))
     except yaml.YAMLError as error:
         raise InputError(f"{source} is not YAML: {error}") from None
+    if isinstance(held, dict) and isinstance(held.get("names"), str):
+        held["names"] = [held["names"]]
     if not isinstance(held, dict) or not isinstance(held.get("names"), dict | list):
         raise InputError(f"{source} is not YOLO's data.yaml: it has no names")
-    return held
+    return {"val": held.get("valid")} | held
 
 
 def _text(path: Path) -> str:

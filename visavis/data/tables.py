@@ -52,7 +52,10 @@ def rows(path: Path, columns: Iterable[str] = ()) -> Iterator[Row]:
         with path.open(encoding="utf-8-sig", newline="\n") as file:
             lines = _Lines(file)
             reader = csv.reader(lines, strict=True)
-            header = next(reader, [])
+            written = next(reader, [])
+            header = [name.strip() for name in written]
+            if header != written:  # edited by hand, with spaces after the commas, which our own texts keep
+                reader = csv.reader(lines, skipinitialspace=True, strict=True)
             missing = [column for column in needed if column not in header]
             if missing:
                 raise InputError(f"{path}: no column {', '.join(missing)} (it has: {', '.join(header) or 'nothing'})")
