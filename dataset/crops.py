@@ -16,7 +16,7 @@ from dataset.faces import Unreadable
 from dataset.photos import Photos
 from dataset.samplers import Key, seed_of
 from visavis.analysers.crops import GREY, cut, square
-from visavis.data.attributes import GENDERS, MASKS, Told
+from visavis.data.attributes import GENDERS, MASKS, KnownAttributes
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture, read_reduced
 from visavis.messages import say
@@ -29,26 +29,26 @@ class CropDataset:
     """Faces and targets as visavis.analysers.attributes.network wants them (a map-style torch Dataset).
 
     An item is (image, target): a (3, side, side) uint8 tensor, and a dict of tensors, mask and gender (the number of
-    the class), age_low and age_high (years), each -1 where nobody said; and `draw`.
+    the class), age_low and age_high (years), each -1 where not known; and `draw`.
 
-    told: what is known of the faces of each photo, by image_id. margin: how many times as wide as the face's box the
+    known: what is known of the faces of each photo, by image_id. margin: how many times as wide as the face's box the
     square around it is. transforms: none; light: the box is moved a little, the face mirrored half of the time and lit
     otherwise; full: it is also turned, blurred, made small, compressed and covered in part. seed, keys: as FaceDataset.
 
-    A face whose photo cannot be decoded is told on stderr, counted in `unreadable`, and the next one stands in.
+    If a photo cannot be decoded, a message says so, `failed` counts it, and the next face takes its place.
     """
 
     def __init__(
         self,
         photos: Photos,
-        told: dict[str, list[Told]],
+        known: dict[str, list[KnownAttributes]],
         side: int,
         margin: float,
         transforms: str = "none",
         seed: int = 0,
     ) -> None:
         self.photos, self.side, self.margin, self.transforms, self.seed = photos, side, margin, transforms, seed
-        rows = [(number, one) for number, photo in enumerate(photos) for one in told.get(photo.image_id, [])]
+        rows = [(number, one) for number, photo in enumerate(photos) for one in known.get(photo.image_id, [])]
         self.numbers = np.array([number for number, _ in rows], np.int64)
         self.boxes = np.array([one.box for _, one in rows], np.float32).reshape(-1, 4)
         self.labels = np.array([_numbers(one) for _, one in rows], np.float32).reshape(-1, 4)
@@ -88,8 +88,8 @@ class CropDataset:
         return None if read is None else _image(cut(*read, self.side))
 
     def _read(self, face: int) -> tuple[Picture, tuple[float, float, float, float]] | None:
-        """The picture, no larger than this face needs, and the square around the face there; None, which is told, if it
-        cannot be decoded."""
+        """The picture, no larger than this face needs, and the square around the face there. None, with a message, if
+        it cannot be decoded."""
         photo, box = self.photos[int(self.numbers[face])], self.boxes[face]
         longest = float(max(box[2] - box[0], box[3] - box[1], 1))
         shorter = min(photo.size)
@@ -116,7 +116,7 @@ def _image(crop: Picture) -> Tensor:
     return torch.from_numpy(crop.transpose(2, 0, 1).copy())
 
 
-def _numbers(one: Told) -> tuple[float, float, float, float]:
+def _numbers(one: KnownAttributes) -> tuple[float, float, float, float]:
     mask = MASKS.index(one.mask) if one.mask else -1
     gender = GENDERS.index(one.gender) if one.gender else -1
     return mask, *(one.ages or (-1.0, -1.0)), gender

@@ -43,48 +43,48 @@ LONGEST = 480
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledPicture:
     """A picture and its faces. boxes: (N, 4) float32, pixels."""
 
     picture: Picture
     boxes: Boxes
 
-    def cropped(self, x1: int, y1: int, x2: int, y2: int) -> "Labelled":
+    def cropped(self, x1: int, y1: int, x2: int, y2: int) -> "LabelledPicture":
         """The part of the picture from (x1, y1) to (x2, y2)."""
-        return Labelled(self.picture[y1:y2, x1:x2], self.boxes - np.array([x1, y1, x1, y1], np.float32))
+        return LabelledPicture(self.picture[y1:y2, x1:x2], self.boxes - np.array([x1, y1, x1, y1], np.float32))
 
-    def resized(self, longest: int) -> "Labelled":
+    def resized(self, longest: int) -> "LabelledPicture":
         """Scaled so that the longer side is `longest` pixels."""
         height, width = self.picture.shape[:2]
         factor = longest / max(height, width)
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
         exact = (size[0] / height, size[1] / width)
-        return Labelled(images.resize(self.picture, size), arithmetic.scale(self.boxes, exact))
+        return LabelledPicture(images.resize(self.picture, size), arithmetic.scale(self.boxes, exact))
 
-    def mirrored(self) -> "Labelled":
+    def mirrored(self) -> "LabelledPicture":
         """Left is right."""
         right = np.float32(self.picture.shape[1])
         boxes = self.boxes.copy()
         boxes[:, [0, 2]] = right - self.boxes[:, [2, 0]]
-        return Labelled(np.ascontiguousarray(self.picture[:, ::-1]), boxes)
+        return LabelledPicture(np.ascontiguousarray(self.picture[:, ::-1]), boxes)
 
-    def with_pasted(self, other: "Labelled", x: int, y: int) -> "Labelled":
+    def with_pasted(self, other: "LabelledPicture", x: int, y: int) -> "LabelledPicture":
         """`other` laid on top with its corner at (x, y); it must fit inside."""
         height, width = other.picture.shape[:2]
         picture = self.picture.copy()
         picture[y : y + height, x : x + width] = other.picture
-        return Labelled(picture, np.concatenate([self.boxes, other.boxes + np.array([x, y, x, y], np.float32)]))
+        return LabelledPicture(picture, np.concatenate([self.boxes, other.boxes + np.array([x, y, x, y], np.float32)]))
 
 
 @dataclass(frozen=True)
 class Originals:
     """What everything is made of: name -> each of `SOURCES` with its face, and the pictures without one."""
 
-    portraits: dict[str, Labelled]
+    portraits: dict[str, LabelledPicture]
     scenes: dict[str, Picture]
 
 
-Style = Callable[[Originals, Generator], Labelled]
+Style = Callable[[Originals, Generator], LabelledPicture]
 
 
 def build(folder: Path, seed: int = 0) -> int:
@@ -118,7 +118,7 @@ def load() -> Originals:
     """Read the portraits and the scenes. Raises InputError where the portraits cannot be fetched."""
     fetched = portraits.fetch()
     labelled = {
-        name: Labelled(images.decode(fetched[name]) if name in fetched else _shipped(name), as_boxes([box]))
+        name: LabelledPicture(images.decode(fetched[name]) if name in fetched else _shipped(name), as_boxes([box]))
         for name, box in SOURCES.items()
     }
     return Originals(labelled, scenes())
@@ -137,20 +137,20 @@ def _shipped(name: str) -> Picture:
     return images.read(Path(skimage.__file__).parent / "data" / name)
 
 
-def _near(originals: Originals, rng: Generator, name: str) -> Labelled:
+def _near(originals: Originals, rng: Generator, name: str) -> LabelledPicture:
     """The head, with a margin of 40 to 110 % of the face on each side, as far as the picture reaches."""
     return _around(originals.portraits[name], rng, 0.4, 1.1).resized(int(rng.integers(260, LONGEST)))
 
 
-def _wide(originals: Originals, rng: Generator, name: str) -> Labelled:
+def _wide(originals: Originals, rng: Generator, name: str) -> LabelledPicture:
     """Head and body, with a margin of one to two faces."""
     return _around(originals.portraits[name], rng, 1.0, 2.0).resized(int(rng.integers(360, LONGEST)))
 
 
-def _pasted(originals: Originals, rng: Generator, *names: str) -> Labelled:
+def _pasted(originals: Originals, rng: Generator, *names: str) -> LabelledPicture:
     """Cut-outs of heads side by side in a scene, the first one the largest."""
     everything = list(originals.scenes.values())
-    photo = Labelled(everything[rng.integers(len(everything))], as_boxes([])).resized(LONGEST)
+    photo = LabelledPicture(everything[rng.integers(len(everything))], as_boxes([])).resized(LONGEST)
     height, width = photo.picture.shape[:2]
     room = width // len(names)
     for place, name in enumerate(names):
@@ -161,7 +161,7 @@ def _pasted(originals: Originals, rng: Generator, *names: str) -> Labelled:
     return photo
 
 
-def _tinted(originals: Originals, rng: Generator, style: Style, colours: bool = True) -> Labelled:
+def _tinted(originals: Originals, rng: Generator, style: Style, colours: bool = True) -> LabelledPicture:
     """`style` in another light: darker, with each colour scaled by itself; or grey and grainy."""
     photo = style(originals, rng)
     values = photo.picture.astype(np.float32)
@@ -169,10 +169,10 @@ def _tinted(originals: Originals, rng: Generator, style: Style, colours: bool = 
         values = values * rng.uniform(0.5, 0.9) * rng.uniform(0.8, 1.2, 3)
     else:
         values = values.mean(axis=2, keepdims=True).repeat(3, axis=2) + rng.normal(0, 8, (*values.shape[:2], 1))
-    return Labelled(values.clip(0, 255).astype(np.uint8), photo.boxes)
+    return LabelledPicture(values.clip(0, 255).astype(np.uint8), photo.boxes)
 
 
-def _around(photo: Labelled, rng: Generator, least: float, most: float) -> Labelled:
+def _around(photo: LabelledPicture, rng: Generator, least: float, most: float) -> LabelledPicture:
     """A crop with the whole face in it, and a margin of so many face widths on each side."""
     height, width = photo.picture.shape[:2]
     x1, y1, x2, y2 = photo.boxes[0].tolist()

@@ -14,7 +14,7 @@ from typing import Any
 
 from dataset import tables
 from download.http import Client, Outcome
-from download.judge import Judges, Verdict
+from download.judge import Judgement, Judges
 from download.photos import Photos
 from download.plan import Plan
 from download.schedule import Job, Schedule
@@ -86,16 +86,16 @@ async def _attempt(
 ) -> Rows:
     """The rows of the job's images; none if it is to be tried again. Reports to the schedule."""
     kept = photos.kept(job.image_ids)
-    verdict = await judges.judge(kept, job.image_ids) if kept else Verdict("empty")
-    outcome = Outcome(verdict.reason, http_status=200)
+    judgement = await judges.judge(kept, job.image_ids) if kept else Judgement("empty")
+    outcome = Outcome(judgement.reason, http_status=200)
     if outcome.status != "ok" and job.given_up:
         outcome = Outcome(job.given_up)
     elif outcome.status != "ok":
         began = time.monotonic()
         outcome = await client.get(job.url)
         if outcome.status == "ok":
-            verdict = await judges.judge(outcome.body, job.image_ids)
-            outcome = Outcome(verdict.reason, http_status=outcome.http_status)
+            judgement = await judges.judge(outcome.body, job.image_ids)
+            outcome = Outcome(judgement.reason, http_status=outcome.http_status)
         job.attempts += 1
         job.seconds += time.monotonic() - began
         delay = _delay(outcome, job, schedule, manners)
@@ -105,7 +105,7 @@ async def _attempt(
         if outcome.retry_after and outcome.retry_after > LONGEST_PAUSE and outcome.status == "failed":
             outcome = Outcome("retry_later", http_status=outcome.http_status)
     schedule.finish(job)
-    return [_row(image_id, job, outcome, verdict) for image_id in job.image_ids]
+    return [_row(image_id, job, outcome, judgement) for image_id in job.image_ids]
 
 
 def _delay(outcome: Outcome, job: Job, schedule: Schedule, manners: Manners) -> float | None:
@@ -128,7 +128,7 @@ def _delay(outcome: Outcome, job: Job, schedule: Schedule, manners: Manners) -> 
     return max(asked, manners.backoff * 2 ** (job.attempts - 1) * random.uniform(0.5, 1.5))
 
 
-def _row(image_id: str, job: Job, outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
+def _row(image_id: str, job: Job, outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
     """The image's row in downloads.csv."""
     row: dict[str, Any] = {
         "image_id": image_id,
@@ -139,7 +139,7 @@ def _row(image_id: str, job: Job, outcome: Outcome, verdict: Verdict) -> dict[st
         "seconds": f"{job.seconds:.3f}",
     }
     if outcome.status == "ok":
-        row |= verdict.columns | {"path": verdict.paths[job.image_ids.index(image_id)]}
+        row |= judgement.columns | {"path": judgement.paths[job.image_ids.index(image_id)]}
     return row
 
 

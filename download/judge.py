@@ -26,7 +26,7 @@ MODULES = ("download.judge", "pillow_heif")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """`reason` is empty for a photo, which is saved then; else a key of `REASONS`."""
 
     reason: str
@@ -56,7 +56,7 @@ class Judges:
     ) -> None:
         self._workers.__exit__(kind, value, trace)
 
-    async def judge(self, body: bytes, image_ids: list[str]) -> Verdict:
+    async def judge(self, body: bytes, image_ids: list[str]) -> Judgement:
         """Whether the bytes are a whole photo; if so it is on disk, for each of the images, when this returns.
 
         Raises OSError where it cannot be written, and InputError where no process can be started.
@@ -65,18 +65,18 @@ class Judges:
         try:
             return await asyncio.wrap_future(answer)
         except WorkerDied:  # it brings its decoder down, or keeps it busy
-            return Verdict("not_image")
+            return Judgement("not_image")
 
 
-def judged(body: bytes, image_ids: list[str], data: Path, max_pixels: int) -> Verdict:
+def judged(body: bytes, image_ids: list[str], data: Path, max_pixels: int) -> Judgement:
     """In a worker: see `Judges.judge`."""
     try:
         header = images.inspect(body, max_pixels)
     except images.ImageError as error:
-        return Verdict(error.reason)
+        return Judgement(error.reason)
     paths = [_photos(data).save(image_id, images.EXTENSIONS[header.format], body) for image_id in image_ids]
     found = {"width": header.width, "height": header.height, "bytes": len(body)}
-    return Verdict("", found | {"sha256": hashlib.sha256(body).hexdigest()}, paths)
+    return Judgement("", found | {"sha256": hashlib.sha256(body).hexdigest()}, paths)
 
 
 @cache

@@ -16,7 +16,7 @@ from visavis.analysers.attributes import calibrating, network
 from visavis.analysers.attributes.analyser import answers, calibrated
 from visavis.commands.evaluate import Options, evaluate
 from visavis.commands.network import Network
-from visavis.data.attributes import Told
+from visavis.data.attributes import KnownAttributes
 from visavis.data.split import Shares
 from visavis.errors import InputError
 from visavis.evaluation.attributes import Answers, of_ages, of_classes, report
@@ -41,7 +41,9 @@ def test_classes() -> None:
 def test_ages() -> None:
     bounds = np.array([[10, 10], [30, 30], [20, 29], [20, 29], [np.nan, np.nan]])
     columns = {"age": [14, 28, 29.4, 31, 50], "age_low": [9, 29, 20, 20, 40], "age_high": [20, 40, 40, 40, 60]}
-    told = Answers([Told((0, 0, 9, 9))] * 5, {name: [np.array(rows, np.float32)] for name, rows in columns.items()})
+    told = Answers(
+        [KnownAttributes((0, 0, 9, 9))] * 5, {name: [np.array(rows, np.float32)] for name, rows in columns.items()}
+    )
     found = of_ages(bounds, told)
     assert (found["faces"], found["mae"], found["bias"]) == (2, 3, 1)
     assert found["rmse"] == pytest.approx(np.sqrt(10)) and found["r2"] == pytest.approx(1 - 20 / 200)
@@ -143,9 +145,9 @@ def test_what_the_command_refuses(people: tuple[Path, Path], tmp_path: Path) -> 
         ({"analyse": str(path), "network": Network(tiles=True)}, "--tiles is for detectors"),
         (
             {"analyse": str(path), "split": "val", "shares": Shares(val=0.0)},
-            "tells nothing of a face in the split 'val'|no photo in",
+            "has no labelled face in the split 'val'|no photo in",
         ),
-        ({"analyse": "sharpness"}, "say nothing that attributes.csv tells"),
+        ({"analyse": "sharpness"}, "give no attribute that attributes.csv has"),
     ):
         with pytest.raises(InputError, match=words):
             evaluate(Options(**{"data": folder, "split": "all", "out": tmp_path / "out"} | more))

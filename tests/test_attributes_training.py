@@ -23,7 +23,7 @@ from visavis.analysers.crops import cut, square
 from visavis.analysers.protocol import Analysers
 from visavis.calibration import Calibration
 from visavis.data import attributes
-from visavis.data.attributes import Told
+from visavis.data.attributes import KnownAttributes
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import read
@@ -99,7 +99,7 @@ def test_a_part_of_which_nothing_is_told_is_refused(folder: Path, tmp_path: Path
     few = make_folder(tmp_path / "few", people=12, side=SIDE)
     rows = [row for row in tables.rows(folder / "attributes.csv") if row["image_id"] == "P1/1"]
     tables.write(few / "attributes.csv", rows)
-    with pytest.raises(InputError, match=r"attributes.csv tells nothing of a face in the split"):
+    with pytest.raises(InputError, match=r"attributes.csv has no labelled face in the split"):
         train.train(asked(few, tmp_path / "run"))
 
 
@@ -151,7 +151,7 @@ def test_faces_of_photos_that_cannot_be_read_are_not_judged_by_others(folder: Pa
     given = Even(), torch.device("cpu"), World(), Stop(lambda: None), "face_attributes", Calibration()
     outcome = subject.judged(*given)
     assert outcome is not None and len(outcome.labels) == len(outcome.age) == 11
-    told = {photo.image_id: subject.told[photo.image_id][0].ages for photo in subject.held_out}
+    told = {photo.image_id: subject.known[photo.image_id][0].ages for photo in subject.held_out}
     right = [ages for image_id, ages in told.items() if image_id != "P3/1"]
     assert [tuple(row) for row in outcome.labels[:, 1:3].tolist()] == right
     for photo in subject.held_out:
@@ -186,7 +186,7 @@ def test_bad_labels_are_refused_with_their_row(tmp_path: Path, row: dict[str, ob
 
 def test_an_item_is_the_same_however_often_it_is_asked_for(folder: Path) -> None:
     photos = Photos.load(folder)
-    told = {photo.image_id: [Told((30, 20, 72, 74), age) for age in ("worn",)] for photo in photos}
+    told = {photo.image_id: [KnownAttributes((30, 20, 72, 74), age) for age in ("worn",)] for photo in photos}
     crops = CropDataset(photos, told, 64, 1.05, "full", seed=3)
     (one, target), (again, _), (other, _) = crops[(1, 0, 5)], crops[(1, 0, 5)], crops[(2, 0, 5)]
     assert one.shape == (3, 64, 64) and one.dtype == torch.uint8

@@ -11,12 +11,12 @@ import pytest
 from test_download_images import PHOTO, encoded
 
 from download import judge
-from download.judge import Judges, Verdict
+from download.judge import Judgement, Judges
 from visavis.errors import InputError
 
 
-def judged(data: Path, *bodies: bytes, count: int = 1) -> list[Verdict]:
-    async def go() -> list[Verdict]:
+def judged(data: Path, *bodies: bytes, count: int = 1) -> list[Judgement]:
+    async def go() -> list[Judgement]:
         async with Judges(data, 50_000_000, count) as judges:
             return await asyncio.gather(*(judges.judge(body, [f"a/{i}"]) for i, body in enumerate(bodies)))
 
@@ -45,7 +45,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
 
 
 def test_an_address_of_thousands_of_images_gets_its_answer(tmp_path):
-    async def go() -> Verdict:
+    async def go() -> Judgement:
         async with Judges(tmp_path, 50_000_000, 1) as judges:
             return await judges.judge(PHOTO, [f"a/{i:08}" for i in range(2500)])
 
@@ -58,7 +58,7 @@ def test_no_process_to_be_had_is_an_error_and_no_endless_wait(tmp_path, monkeypa
         judged(tmp_path, PHOTO)
 
 
-def fragile(body: bytes, *more: Any) -> Verdict:
+def fragile(body: bytes, *more: Any) -> Judgement:
     """In a worker: a decoder that dies of b"kill", and never ends with b"hang"."""
     if body == b"kill":
         os.kill(os.getpid(), signal.SIGKILL)

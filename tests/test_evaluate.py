@@ -20,7 +20,7 @@ from visavis.detectors import Detector
 from visavis.detectors.protocol import About
 from visavis.errors import InputError
 from visavis.evaluation import groups, mistakes
-from visavis.evaluation.contest import Contestant, Labelled, differences, figures
+from visavis.evaluation.contest import Contestant, LabelledPhotos, differences, figures
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import DETECTION, table
 
@@ -63,7 +63,7 @@ class Known:
         return [self.answers.get(image.shape[:2], Faces()) for image in images]
 
 
-def known(folder: Path) -> tuple[Contestant, Labelled]:
+def known(folder: Path) -> tuple[Contestant, LabelledPhotos]:
     """Right, missed and a false find, right with a false find; and a false find where no face is."""
     photos = evaluate.load_photos(folder)
     detector = Known(
@@ -269,7 +269,7 @@ def test_an_interval_is_not_shown_as_one_figure():
 def test_fewer_than_six_photos_do_not_tell_which_is_better():
     for photos, known in ((5, False), (6, True)):
         truth = [Faces([FACE])] * photos
-        labelled = Labelled(truth=truth, ignore=[boxes.as_boxes([])] * photos)
+        labelled = LabelledPhotos(truth=truth, ignore=[boxes.as_boxes([])] * photos)
         pair = [Contestant("all", "", Known({}), 0.5, aligned=[Faces([FACE], [0.9])] * photos),
                 Contestant("none", "", Known({}), 0.5, aligned=[Faces()] * photos)]  # fmt: skip
         (row,) = differences(pair, labelled)

@@ -12,7 +12,7 @@ from matplotlib.cbook import get_sample_data
 
 import visavis
 from demo import photos
-from demo.photos import Labelled
+from demo.photos import LabelledPicture
 from visavis import boxes, images
 from visavis.boxes import as_boxes
 from visavis.images import Picture
@@ -24,9 +24,9 @@ FOUND = 0.4
 
 
 @pytest.fixture(scope="module")
-def portraits() -> list[Labelled]:
+def portraits() -> list[LabelledPicture]:
     with get_sample_data("grace_hopper.jpg") as file:
-        grace = Labelled(images.decode(file.read()), as_boxes([GRACE]))
+        grace = LabelledPicture(images.decode(file.read()), as_boxes([GRACE]))
     return [*photos.load().portraits.values(), grace]
 
 
@@ -35,10 +35,10 @@ def detector() -> visavis.Detector:
     return visavis.load_detector(device="cpu")
 
 
-def filling(share: float) -> Callable[[Labelled], Labelled]:
+def filling(share: float) -> Callable[[LabelledPicture], LabelledPicture]:
     """Close-ups of 1080 x 1440 whose width the face fills to `share`."""
 
-    def made(portrait: Labelled) -> Labelled:
+    def made(portrait: LabelledPicture) -> LabelledPicture:
         (x1, y1, x2, y2), (height, width) = portrait.boxes[0], portrait.picture.shape[:2]
         across = min((x2 - x1) / share, width, height * 3 / 4)
         left = int(np.clip((x1 + x2 - across) / 2, 0, width - across))
@@ -48,7 +48,7 @@ def filling(share: float) -> Callable[[Labelled], Labelled]:
     return made
 
 
-def around(portrait: Labelled) -> Labelled:
+def around(portrait: LabelledPicture) -> LabelledPicture:
     """The head with two faces' width of what is around it, at most 480 pixels."""
     x1, y1, x2, y2 = portrait.boxes[0].astype(int)
     wide = 2 * (x2 - x1)
@@ -58,22 +58,24 @@ def around(portrait: Labelled) -> Labelled:
     ).resized(480)
 
 
-def turned(quarters: int) -> Callable[[Labelled], Labelled]:
-    def made(portrait: Labelled) -> Labelled:
+def turned(quarters: int) -> Callable[[LabelledPicture], LabelledPicture]:
+    def made(portrait: LabelledPicture) -> LabelledPicture:
         photo = around(portrait)
         for _ in range(quarters):
             x1, y1, x2, y2 = photo.boxes[0]
             wide = photo.picture.shape[1]
-            photo = Labelled(np.ascontiguousarray(np.rot90(photo.picture)), as_boxes([[y1, wide - x2, y2, wide - x1]]))
+            photo = LabelledPicture(
+                np.ascontiguousarray(np.rot90(photo.picture)), as_boxes([[y1, wide - x2, y2, wide - x1]])
+            )
         return photo
 
     return made
 
 
-def changed(change: Callable[[Picture, np.ndarray], Picture]) -> Callable[[Labelled], Labelled]:
-    def made(portrait: Labelled) -> Labelled:
+def changed(change: Callable[[Picture, np.ndarray], Picture]) -> Callable[[LabelledPicture], LabelledPicture]:
+    def made(portrait: LabelledPicture) -> LabelledPicture:
         photo = around(portrait)
-        return Labelled(change(photo.picture.copy(), photo.boxes[0]), photo.boxes)
+        return LabelledPicture(change(photo.picture.copy(), photo.boxes[0]), photo.boxes)
 
     return made
 
@@ -103,15 +105,15 @@ def masked(picture: Picture, box: np.ndarray) -> Picture:
     return picture
 
 
-def small(portrait: Labelled) -> Labelled:
+def small(portrait: LabelledPicture) -> LabelledPicture:
     """A head whose face is 30 pixels wide in a photo of 1200 x 900."""
     head = around(portrait)
     head = head.resized(round(max(head.picture.shape[:2]) * 30 / (head.boxes[0, 2] - head.boxes[0, 0])))
     ground = images.resize(photos.scenes()["coffee.png"], (900, 1200))
-    return Labelled(ground, as_boxes([])).with_pasted(head, 700, 500)
+    return LabelledPicture(ground, as_boxes([])).with_pasted(head, 700, 500)
 
 
-KINDS: dict[str, tuple[Callable[[Labelled], Labelled], int]] = {
+KINDS: dict[str, tuple[Callable[[LabelledPicture], LabelledPicture], int]] = {
     **{f"fills {share}": (filling(share), 6) for share in (0.5, 0.6, 0.7, 0.8, 0.9)},
     **{f"turned by {90 * quarters}": (turned(quarters), 6) for quarters in (1, 2, 3)},
     "upright": (around, 6),
@@ -126,7 +128,9 @@ KINDS: dict[str, tuple[Callable[[Labelled], Labelled], int]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_faces_are_found_in_every_kind_of_photo(kind: str, portraits: list[Labelled], detector: visavis.Detector):
+def test_faces_are_found_in_every_kind_of_photo(
+    kind: str, portraits: list[LabelledPicture], detector: visavis.Detector
+):
     make, least = KINDS[kind]
     made = [make(portrait) for portrait in portraits]
     found = detector.detect([photo.picture for photo in made])

@@ -18,7 +18,7 @@ from visavis.prediction.copies import Copies
 from visavis.prediction.formats import load_format
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.records import SIDES
-from visavis.prediction.results import Tables, Told
+from visavis.prediction.results import FaceFields, Tables
 from visavis.sight import Sight
 from visavis.sources import listed
 from visavis.workers import Workers
@@ -109,7 +109,7 @@ def test_attributes_and_keypoints_are_columns_and_in_every_format_that_has_room(
     detector, out = Knowing(Sight(shortest=64)), tmp_path / "out"  # so 3.png is looked at in half its size
     out.mkdir()
     inputs = listed([tmp_path / "in"])
-    with Workers(1, 60) as workers, closing(Tables(out, Told.by(detector))) as tables:
+    with Workers(1, 60) as workers, closing(Tables(out, FaceFields.of(detector))) as tables:
         records = list(Pipeline(detector, workers, Task()).records(inputs))
         for record in records:
             tables.add(record)

@@ -18,7 +18,7 @@ from PIL import Image
 from typed import typed
 
 from demo import photos
-from demo.photos import Labelled
+from demo.photos import LabelledPicture
 from visavis import Faces, images, load_detector
 from visavis.boxes import as_boxes, iou
 from visavis.commands import predict
@@ -374,20 +374,20 @@ def test_a_flag_that_would_do_nothing_is_refused():
         predict.predict(predict.Options(("a.jpg",), stdout="jsonl", overwrite=True))
 
 
-def walk_up(portrait: Labelled, frames: int = 50) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def walk_up(portrait: LabelledPicture, frames: int = 50) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pictures of 480 x 360 in which the face grows from 5 % to 100 % of their width, and its box in each."""
     for number in range(frames):
         wide = 480 * 0.05 * 20 ** (number / (frames - 1))
         yield _shown(portrait, wide / (portrait.boxes[0, 2] - portrait.boxes[0, 0]), 0)
 
 
-def turning(portrait: Labelled, frames: int = 37) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def turning(portrait: LabelledPicture, frames: int = 37) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pictures of 480 x 360 in which the head turns on its side and on to upside down, 5 degrees a frame."""
     for number in range(frames):
         yield _shown(portrait, 110 / (portrait.boxes[0, 2] - portrait.boxes[0, 0]), 5 * number)
 
 
-def _shown(portrait: Labelled, factor: float, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+def _shown(portrait: LabelledPicture, factor: float, degrees: float) -> tuple[np.ndarray, np.ndarray]:
     """The portrait scaled and turned about its face's middle, which is the picture's; and the largest upright box in
     the turned one's, as the face is."""
     x1, y1, x2, y2 = portrait.boxes[0]
@@ -404,7 +404,7 @@ def _shown(portrait: Labelled, factor: float, degrees: float) -> tuple[np.ndarra
 
 @pytest.mark.parametrize("film", [walk_up, turning])
 def test_no_frame_of_a_face_that_comes_near_or_turns_is_left_uncovered(
-    film: Callable[[Labelled], Iterator[tuple[np.ndarray, np.ndarray]]], tmp_path: Path
+    film: Callable[[LabelledPicture], Iterator[tuple[np.ndarray, np.ndarray]]], tmp_path: Path
 ):
     shown = list(film(photos.load().portraits["obama2.jpg"]))
     clip(tmp_path / "film.mp4", range(0, 40 * len(shown), 40), sound=None, pictures=[picture for picture, _ in shown])

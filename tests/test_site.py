@@ -30,7 +30,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve photos of one person, no two alike, without an identity column; each with a small second face."""
     folder = tmp_path_factory.mktemp("crowd")
     (folder / "images").mkdir()
-    whole = photos.Labelled(images.read(ASTRONAUT), as_boxes([photos.SOURCES["astronaut.png"]]))
+    whole = photos.LabelledPicture(images.read(ASTRONAUT), as_boxes([photos.SOURCES["astronaut.png"]]))
     rows = []
     for number in range(12):
         photo = whole.cropped(10 * number, 0, 400 + 9 * number, 300 + 5 * number)
@@ -117,8 +117,8 @@ def test_boxes_move_with_the_pixels() -> None:
     """Paint the box, transform, and find the paint where the box says."""
     picture = np.zeros((120, 90, 3), np.uint8)
     picture[40:80, 20:50] = 255
-    photo = photos.Labelled(picture, as_boxes([(20, 40, 50, 80)]))
-    scene = photos.Labelled(np.zeros((400, 500, 3), np.uint8), as_boxes([]))
+    photo = photos.LabelledPicture(picture, as_boxes([(20, 40, 50, 80)]))
+    scene = photos.LabelledPicture(np.zeros((400, 500, 3), np.uint8), as_boxes([]))
     for moved in (photo.cropped(10, 5, 80, 100), photo.mirrored(), scene.with_pasted(photo.mirrored(), 33, 44)):
         ys, xs = np.nonzero(moved.picture[..., 0])
         assert moved.boxes[0].tolist() == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]

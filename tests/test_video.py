@@ -17,8 +17,8 @@ from visavis.boxes import as_boxes, covered, iou
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
 from visavis.video.copying import Copy
-from visavis.video.filming import ROOM, Look, Making, watched
 from visavis.video.recording import CAMERAS, Camera, Frame, Video
+from visavis.video.searching import ROOM, OutputCopy, SearchedFrame, search_and_copy
 from visavis.video.spans import REACH, between, pairs, spanned
 
 BOX = np.float32([74, 36, 172, 162])
@@ -29,11 +29,11 @@ def frames(path: Path) -> list[tuple[float, np.ndarray]]:
         return [(part.seconds, part.picture) for part in video.parts() if isinstance(part, Frame)]
 
 
-def watch(path: Path, find, every: int, *makings: Making, room: int = ROOM) -> list[tuple[Look, Faces]]:
+def watch(path: Path, find, every: int, *makings: OutputCopy, room: int = ROOM) -> list[tuple[SearchedFrame, Faces]]:
     """Go through a video; every look, and what `find` said of it."""
-    looks: list[tuple[Look, Faces]] = []
+    looks: list[tuple[SearchedFrame, Faces]] = []
     with Video(path) as video:
-        film, faces = watched(video, every, makings, room), None
+        film, faces = search_and_copy(video, every, makings, room), None
         with suppress(StopIteration):
             while True:
                 look = film.send(faces)
@@ -45,11 +45,11 @@ def watch(path: Path, find, every: int, *makings: Making, room: int = ROOM) -> l
     return looks
 
 
-def making(path: Path, paint, private: bool = False) -> Making:
-    return Making(path.open("wb"), path.suffix, paint, private)
+def making(path: Path, paint, private: bool = False) -> OutputCopy:
+    return OutputCopy(path.open("wb"), path.suffix, paint, private)
 
 
-def redacting(path: Path, redaction: Redaction | None = None) -> Making:
+def redacting(path: Path, redaction: Redaction | None = None) -> OutputCopy:
     redact = redaction or Redaction("fill", grow=0)
     return making(path, lambda picture, shown, covered: redact(picture, Faces(covered)), private=True)
 
@@ -249,7 +249,7 @@ def test_odd_sides_gain_a_row_of_pixels(tmp_path: Path):
 def test_a_moving_face_is_covered_between_two_looks(every: int, tmp_path: Path):
     source = clip(tmp_path / "a.mp4", range(0, 880, 40))
     looks = watch(source, moving, every, redacting(tmp_path / "b.mp4"))
-    assert [look.frame.number for look, _ in looks if look.told] == list(range(0, 22, every))
+    assert [look.frame.number for look, _ in looks if look.reported] == list(range(0, 22, every))
     assert looks[-1][0].frame.number == 21  # the last is looked at, too
     for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
         x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
@@ -264,7 +264,7 @@ def test_a_look_comes_sooner_where_frames_take_too_much_memory_and_every_frame_i
         size = next(part for part in video.parts() if isinstance(part, Frame)).bytes
     looks = watch(source, moving, 100_000, redacting(tmp_path / "b.mp4"), room=7 * size)
     numbers = [look.frame.number for look, _ in looks]
-    assert np.diff(numbers).max() == 7 and [look.frame.number for look, _ in looks if look.told] == [0]
+    assert np.diff(numbers).max() == 7 and [look.frame.number for look, _ in looks if look.reported] == [0]
     for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
         x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
         assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].mean() < 12, number
@@ -287,7 +287,7 @@ def test_no_detector_finds_a_face_in_any_frame_again(tmp_path: Path):
     source = clip(tmp_path / "a.mp4")
     found = watch(source, lambda picture: detector.detect([picture])[0], 5,
                   redacting(tmp_path / "b.mp4", Redaction("blur")))  # fmt: skip
-    assert [len(faces) for look, faces in found if look.told] == [1, 1, 1, 1]
+    assert [len(faces) for look, faces in found if look.reported] == [1, 1, 1, 1]
     for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
         face = as_boxes([BOX + np.float32([number * STEP, 0, number * STEP, 0])])
         for name in ("shipped", "dlib_hog"):
@@ -382,10 +382,10 @@ def test_memory_does_not_grow_with_the_length_whatever_every_is(every: int, tmp_
     clip(tmp_path / "long.mp4", range(0, 24000, 40))
     program = (
         "import resource, sys; from pathlib import Path; from visavis import Faces\n"
-        "from visavis.video.recording import Video; from visavis.video.filming import Making, watched\n"
+        "from visavis.video.recording import Video; from visavis.video.searching import OutputCopy, search_and_copy\n"
         "with Video(sys.argv[1]) as video:\n"
-        "    copy = Making(open(sys.argv[2], 'wb'), '.mp4', lambda picture, shown, covered: picture)\n"
-        "    film, faces = watched(video, int(sys.argv[3]), [copy], 2_000_000), None\n"
+        "    copy = OutputCopy(open(sys.argv[2], 'wb'), '.mp4', lambda picture, shown, covered: picture)\n"
+        "    film, faces = search_and_copy(video, int(sys.argv[3]), [copy], 2_000_000), None\n"
         "    while True:\n"
         "        look = film.send(faces)\n"
         "        faces = look and Faces()\n"
@@ -403,9 +403,9 @@ def test_a_copy_is_the_same_each_time_whatever_memory_holds(tmp_path: Path):
     source = clip(tmp_path / "a.avi", codec="mpeg4", sound="libmp3lame")
     program = (
         "import sys; from visavis import Faces\n"
-        "from visavis.video.recording import Video; from visavis.video.filming import Making, watched\n"
+        "from visavis.video.recording import Video; from visavis.video.searching import OutputCopy, search_and_copy\n"
         "with Video(sys.argv[1]) as video, open(sys.argv[2], 'wb') as file:\n"
-        "    film, faces = watched(video, 3, [Making(file, '.mkv', lambda picture, *_: picture)]), None\n"
+        "    film, faces = search_and_copy(video, 3, [OutputCopy(file, '.mkv', lambda picture, *_: picture)]), None\n"
         "    try:\n"
         "        while True: faces = Faces() if film.send(faces) else None\n"
         "    except StopIteration: pass\n"

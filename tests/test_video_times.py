@@ -14,8 +14,8 @@ from visavis import Faces
 from visavis.errors import ImageError
 from visavis.video import edit_lists
 from visavis.video.copying import container
-from visavis.video.filming import Making, watched
 from visavis.video.recording import Frame, Sound, Video
+from visavis.video.searching import OutputCopy, search_and_copy
 
 
 def times(path: Path) -> list[int]:
@@ -41,7 +41,7 @@ def copied(path: Path) -> Path:
         ending = container(str(path), video)
         target = path.with_name(f"{path.name}.copy{ending}")
         with target.open("wb") as file:
-            film, faces = watched(video, 5, [Making(file, ending, lambda picture, *_: picture, True)]), None
+            film, faces = search_and_copy(video, 5, [OutputCopy(file, ending, lambda picture, *_: picture, True)]), None
             with suppress(StopIteration):
                 while True:
                     faces = Faces() if film.send(faces) else None

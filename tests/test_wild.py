@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     originals = photos.load()
     everything = {f"web/{name}": one for name, one in originals.portraits.items()}
     everything |= {
-        f"none/{name}": photos.Labelled(originals.scenes[name], np.zeros((0, 4)))
+        f"none/{name}": photos.LabelledPicture(originals.scenes[name], np.zeros((0, 4)))
         for name in ("coffee.png", "chelsea.png")
     }
     for name, one in everything.items():

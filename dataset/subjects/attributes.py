@@ -34,18 +34,18 @@ class Attributes:
 
     def __init__(self, folder: Path, photos: Sequence[Photo], held_out: Sequence[Photo]) -> None:
         self.folder = folder
-        self.told = attributes.read(folder)
+        self.known = attributes.read(folder)
         self.photos, self.held_out = (
-            Photos(photo for photo in some if photo.image_id in self.told) for some in (photos, held_out)
+            Photos(photo for photo in some if photo.image_id in self.known) for some in (photos, held_out)
         )
 
     def check(self) -> None:
         """Say how many labels there are of what."""
         for split, some in (("train", self.photos), ("val", self.held_out)):
-            crops = CropDataset(some, self.told, 1, 1.0)
+            crops = CropDataset(some, self.known, 1, 1.0)
             if not len(crops):
                 raise InputError(
-                    f"{self.folder}/attributes.csv tells nothing of a face in the split {split!r}; add some with "
+                    f"{self.folder}/attributes.csv has no labelled face in the split {split!r}; add some with "
                     "`python -m dataset import utkface`, `fairface` or `masks`, or change `val` and `test`"
                 )
             say(f"{split}: {len(crops)} faces; {summary(crops)}")
@@ -53,7 +53,7 @@ class Attributes:
     def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> CropDataset:
         """Squares around faces. Raises InputError for unknown `transforms`."""
         check_transforms(transforms)
-        return CropDataset(self.photos, self.told, model.side, model.margin, transforms, seed)
+        return CropDataset(self.photos, self.known, model.side, model.margin, transforms, seed)
 
     def ratios(self, mosaic: int | None) -> Any:
         """All have one shape."""
@@ -61,7 +61,7 @@ class Attributes:
 
     def count(self) -> int:
         """A face is an item."""
-        return sum(len(self.told[photo.image_id]) for photo in self.photos)
+        return sum(len(self.known[photo.image_id]) for photo in self.photos)
 
     def judged(
         self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
@@ -69,7 +69,7 @@ class Attributes:
         """By its answers on the faces whose photos can be read."""
         from dataset.samplers import Share
 
-        crops = CropDataset(self.held_out, self.told, model.side, model.margin)
+        crops = CropDataset(self.held_out, self.known, model.side, model.margin)
         numbers = list(Share(len(crops), world.rank, world.size))
         training = model.training
         model.eval()

@@ -29,7 +29,16 @@ from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import about
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import groups, mistakes
-from visavis.evaluation.contest import Contestant, Labelled, aligned, calibrated, cost, differences, figures, ranked
+from visavis.evaluation.contest import (
+    Contestant,
+    LabelledPhotos,
+    aligned,
+    calibrated,
+    cost,
+    differences,
+    figures,
+    ranked,
+)
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
 from visavis.files import replaced
@@ -160,9 +169,9 @@ def _contestant(
     return Contestant(name, source, detector, own if threshold is None else threshold, has, how)
 
 
-def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> Labelled:
+def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> LabelledPhotos:
     """Decode each photo once and show it to every detector, whose `found`, `aligned` and `milliseconds` grow."""
-    labelled = Labelled()
+    labelled = LabelledPhotos()
     warm = False
     for batch in _batches(_readable(photos, labelled), batch_size):
         for contestant in contestants:
@@ -178,7 +187,7 @@ def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) ->
     return labelled
 
 
-def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> str:
+def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options) -> str:
     """Store in the detector's checkpoint the calibration that these photos fit; says what it did."""
     judged = ranked(contestant, labelled)
     raw = contestant.calibration.undo(judged.scores)
@@ -204,7 +213,7 @@ def calibrate(contestant: Contestant, labelled: Labelled, options: Options) -> s
     return f"{path}: {how} stored; its threshold is now {threshold:.3f}{kept}"
 
 
-def _readable(photos: list[Photo], labelled: Labelled) -> Iterator[Picture]:
+def _readable(photos: list[Photo], labelled: LabelledPhotos) -> Iterator[Picture]:
     """The pictures that decode, while `labelled` takes in what is known of each photo."""
     for photo in tqdm(photos, unit="photo", disable=None):
         try:
@@ -235,7 +244,7 @@ def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
 
 
 def _write(
-    options: Options, chosen: str, contestants: list[Contestant], labelled: Labelled, results: dict[str, Any]
+    options: Options, chosen: str, contestants: list[Contestant], labelled: LabelledPhotos, results: dict[str, Any]
 ) -> None:
     """evaluation.json and the mistakes."""
     for contestant in contestants:
@@ -264,7 +273,7 @@ def _write(
         file.write("\n")
 
 
-def _charts(folder: Path, contestants: list[Contestant], labelled: Labelled) -> None:
+def _charts(folder: Path, contestants: list[Contestant], labelled: LabelledPhotos) -> None:
     names = [contestant.name for contestant in contestants]
     judged = [ranked(contestant, labelled) for contestant in contestants]
     charts.precision_recall(names, judged, [one.threshold for one in contestants], folder / "pr.png")

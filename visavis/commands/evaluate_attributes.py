@@ -12,12 +12,12 @@ from visavis.analysers.attributes.analyser import HEADS, FaceAttributes
 from visavis.analysers.protocol import Analysers
 from visavis.boxes import as_boxes
 from visavis.data import attributes
-from visavis.data.attributes import CLASSES, Told
+from visavis.data.attributes import CLASSES, KnownAttributes
 from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import groups
-from visavis.evaluation.attributes import Answers, figures, look, report
+from visavis.evaluation.attributes import Answers, ask, figures, report
 from visavis.files import replaced
 from visavis.images import read
 from visavis.messages import say
@@ -31,26 +31,26 @@ def evaluate(
     by_group: also those of each group of photos (visavis.evaluation.groups).
     """
     several = [load_analyser(name) for name in names]
-    told = attributes.read(data)
-    photos = [photo for photo in load_photos(data, split, shares) if photo.image_id in told]
+    labelled = attributes.read(data)
+    photos = [photo for photo in load_photos(data, split, shares) if photo.image_id in labelled]
     if not photos:
-        raise InputError(f"{data}/attributes.csv tells nothing of a face in the split {split!r}")
-    say(f"{sum(len(told[photo.image_id]) for photo in photos)} faces in {len(photos)} photos of {data} ({split})")
+        raise InputError(f"{data}/attributes.csv has no labelled face in the split {split!r}")
+    say(f"{sum(len(labelled[photo.image_id]) for photo in photos)} faces in {len(photos)} photos of {data} ({split})")
     if by_group:
         groups.check([photo.image_id for photo in photos])
     if calibrate:
         for one in several:
-            _calibrate(one, photos, told, f"{data.name} {split}")
+            _calibrate(one, photos, labelled, f"{data.name} {split}")
         several = [load_analyser(name) for name in names]
     parts: dict[str, list[Photo]] = {}
     for photo in photos:
         parts.setdefault(groups.group_of(photo.image_id) if by_group else "", []).append(photo)
-    asked = {name: look(Analysers(several), some, told) for name, some in sorted(parts.items())}
+    asked = {name: ask(Analysers(several), some, labelled) for name, some in sorted(parts.items())}
     answers = Answers.together(list(asked.values()))
     found = figures(answers)
     if not found:
         raise InputError(
-            f"`analyse`: {', '.join(names)} say nothing that attributes.csv tells; ask mask, age or gender"
+            f"`analyse`: {', '.join(names)} give no attribute that attributes.csv has; name mask, age or gender"
         )
     for line in report(found):
         print(line)
@@ -60,7 +60,7 @@ def evaluate(
         for line in report(its):
             print(line)
     found |= {"groups": of_groups} if by_group else {}
-    record = {"analyse": names, "data": str(data), "split": split, "faces": len(answers.told)}
+    record = {"analyse": names, "data": str(data), "split": split, "faces": len(answers.known)}
     out.mkdir(parents=True, exist_ok=True)
     with replaced(out / "evaluation.json") as file:
         json.dump(record | {"unreadable": answers.unreadable} | found, file, indent=2, allow_nan=False)
@@ -71,17 +71,17 @@ def evaluate(
     return 3 if answers.unreadable else 0
 
 
-def _calibrate(analyser: Any, photos: list[Photo], told: dict[str, list[Told]], where: str) -> None:
+def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[KnownAttributes]], where: str) -> None:
     if not isinstance(analyser, FaceAttributes):
         raise InputError("`calibrate` is for networks of the kind face_attributes, and one of `analyse` is none")
     given: dict[str, list[np.ndarray]] = {name: [] for name in HEADS}
-    known: list[Told] = []
+    known: list[KnownAttributes] = []
     for photo in photos:
         try:
             picture = read(photo.path, photo.max_pixels)
         except ImageError:  # it is named when the answers are looked at
             continue
-        mine = told[photo.image_id]
+        mine = labelled[photo.image_id]
         for name, rows in analyser.raw(picture, as_boxes([one.box for one in mine])).items():
             given[name].append(rows)
         known += mine

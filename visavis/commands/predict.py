@@ -27,16 +27,15 @@ from visavis.errors import InputError
 from visavis.images import MAX_PIXELS
 from visavis.messages import say
 from visavis.options import Amount, AutoCount, Count, Share, plain
-from visavis.prediction import footage
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.copies import Copies
 from visavis.prediction.crops import Crops
-from visavis.prediction.footage import EVERY
 from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.progress import Bars
-from visavis.prediction.results import Told
+from visavis.prediction.results import FaceFields
 from visavis.prediction.run import Run, Wanted
+from visavis.prediction.videos import EVERY, VIDEO_MODULES
 from visavis.sources import Input
 from visavis.video.recording import Camera
 from visavis.workers import Workers
@@ -186,7 +185,7 @@ def predict(options: Options) -> int:
         inputs = run.inputs or _inputs(options)
         videos = any(one.is_video for one in inputs)
         count = cores() if options.workers == "auto" else options.workers
-        modules = ["visavis.prediction.pipeline", *(footage.MODULES if videos else ())]
+        modules = ["visavis.prediction.pipeline", *(VIDEO_MODULES if videos else ())]
         workers = stack.enter_context(Workers(min(count, len(inputs)), options.timeout, modules))
         workers.start()  # while the network is loaded
         # Photos are looked at together, each by its share of the cores; those of a video come one by one.
@@ -200,7 +199,7 @@ def predict(options: Options) -> int:
             options.timeout,
             threshold,
         )
-        run.begin(inputs, _settings(options, detector, task), Told.by(detector, options.analysis))
+        run.begin(inputs, _settings(options, detector, task), FaceFields.of(detector, options.analysis))
         bars = stack.enter_context(Bars(len(inputs), run.done, videos))
         pipeline = stack.enter_context(Pipeline(detector, workers, task, bars.frames))
         for record in pipeline.records(inputs, run.done):

@@ -1,4 +1,4 @@
-"""What is known of labelled faces: attributes.csv of a data folder, a row a face, empty cells where nobody said."""
+"""What is known of labelled faces: attributes.csv of a data folder, a row a face; what is not known is empty."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ OLDEST = 120
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is known of one face. mask, gender: "" where nobody said; ages: youngest and oldest that it may be, years,
+class KnownAttributes:
+    """What is known of one face. mask, gender: "" where not known; ages: youngest and oldest that it may be, years,
     both included, or None. An age that is known is both."""
 
     box: tuple[float, float, float, float]
@@ -31,19 +31,19 @@ class Told:
         return self.ages[0] if self.ages is not None and self.ages[0] == self.ages[1] else None
 
 
-def read(folder: Path) -> dict[str, list[Told]]:
+def read(folder: Path) -> dict[str, list[KnownAttributes]]:
     """The rows of attributes.csv by image_id. Raises InputError with file and row for a value that cannot be."""
     path = folder / "attributes.csv"
-    found: dict[str, list[Told]] = {}
+    found: dict[str, list[KnownAttributes]] = {}
     needed = ("image_id", "x1", "y1", "x2", "y2")
     for line, row in enumerate(tables.rows(path, needed), start=2):
-        told = Told(
+        known = KnownAttributes(
             tables.box(row, path, line),
             _one_of(MASKS, row, "mask", path, line),
             _one_of(GENDERS, row, "gender", path, line),
             _ages(row, path, line),
         )
-        found.setdefault(row["image_id"], []).append(told)
+        found.setdefault(row["image_id"], []).append(known)
     return found
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from visavis import calibration
 from visavis.analysers.protocol import Analyser
 from visavis.boxes import as_boxes
-from visavis.data.attributes import CLASSES, Told
+from visavis.data.attributes import CLASSES, KnownAttributes
 from visavis.data.photos import Photo
 from visavis.errors import ImageError
 from visavis.evaluation import bootstrap
@@ -27,14 +27,14 @@ from visavis.messages import say
 AGES = ((0, 3), (3, 13), (13, 20), (20, 30), (30, 45), (45, 60), (60, 121))
 """From the first year up to the second: children apart, whom many networks take for adults."""
 WITHIN = (1, 3, 5, 10)
-"""Years for which the share of faces is told whose age is no further off."""
+"""Years: for each, the share of faces is given whose predicted age is off by no more than that."""
 
 
 @dataclass
 class Answers:
     """What was said of faces, and what is known of them: a list entry, and a row of each column, a face."""
 
-    told: list[Told] = field(default_factory=list)
+    known: list[KnownAttributes] = field(default_factory=list)
     columns: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
@@ -43,7 +43,7 @@ class Answers:
         """Those of several sets of photos as one."""
         names = dict.fromkeys(name for one in several for name in one.columns)
         return cls(
-            [told for one in several for told in one.told],
+            [face for one in several for face in one.known],
             {name: [rows for one in several for rows in one.columns.get(name, [])] for name in names},
             [row for one in several for row in one.unreadable],
         )
@@ -53,10 +53,10 @@ class Answers:
         return np.concatenate(self.columns[name]) if self.columns.get(name) else np.zeros(0)
 
 
-def look(analyser: Analyser, photos: Sequence[Photo], told: dict[str, list[Told]]) -> Answers:
-    """Ask the analyser of all faces of which something is known, in the boxes that they are known by."""
+def ask(analyser: Analyser, photos: Sequence[Photo], labelled: dict[str, list[KnownAttributes]]) -> Answers:
+    """Run the analyser on every face that `labelled` has, in its labelled box. labelled: faces by image_id."""
     answers = Answers()
-    for photo, known in tqdm(list(_known(photos, told)), unit="photo", disable=None):
+    for photo, known in tqdm(list(_with_labels(photos, labelled)), unit="photo", disable=None):
         try:
             picture = read(photo.path, photo.max_pixels)
         except ImageError as error:
@@ -64,16 +64,18 @@ def look(analyser: Analyser, photos: Sequence[Photo], told: dict[str, list[Told]
             answers.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
             continue
         given = analyser.analyse(picture, Faces(as_boxes([one.box for one in known]))).attributes
-        answers.told += known
+        answers.known += known
         for name in analyser.attributes:
             answers.columns.setdefault(name, []).append(given[name])
     return answers
 
 
-def _known(photos: Sequence[Photo], told: dict[str, list[Told]]) -> Iterator[tuple[Photo, list[Told]]]:
+def _with_labels(
+    photos: Sequence[Photo], labelled: dict[str, list[KnownAttributes]]
+) -> Iterator[tuple[Photo, list[KnownAttributes]]]:
     for photo in photos:
-        if photo.image_id in told:
-            yield photo, told[photo.image_id]
+        if photo.image_id in labelled:
+            yield photo, labelled[photo.image_id]
 
 
 def figures(answers: Answers) -> dict[str, Any]:
@@ -81,10 +83,10 @@ def figures(answers: Answers) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, classes in CLASSES.items():
         if name in answers.columns:
-            truth = np.array([getattr(one, name) for one in answers.told])
+            truth = np.array([getattr(one, name) for one in answers.known])
             found[name] = of_classes(truth, answers.column(name), answers.column(f"{name}_score"), classes)
     if "age" in answers.columns:
-        ages = [one.ages or (np.nan, np.nan) for one in answers.told]
+        ages = [one.ages or (np.nan, np.nan) for one in answers.known]
         found["age"] = of_ages(np.array(ages, np.float64).reshape(-1, 2), answers)
     return found
 
@@ -96,7 +98,7 @@ def of_classes(
     truth, said, scores = (column[truth != ""] for column in (truth, said, scores))
     spoken = said != ""
     right = spoken & (said == truth)
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "faces": len(truth),
         "said": _share(spoken),
         "right_of_said": _share(right[spoken]),
@@ -106,11 +108,11 @@ def of_classes(
         "classes": {},
     }  # fmt: skip
     if spoken.any():
-        told["calibration_error"] = float(calibration.reliability(scores[spoken], right[spoken]).error)
+        values["calibration_error"] = float(calibration.reliability(scores[spoken], right[spoken]).error)
     for one in classes:
         hits = int((right & (truth == one)).sum())
         known, given = int((truth == one).sum()), int((said == one).sum())
-        told["classes"][one] = {
+        values["classes"][one] = {
             "faces": known,
             "precision": hits / given if given else None,
             "precision_interval": bootstrap.share(hits, given),
@@ -118,7 +120,7 @@ def of_classes(
             "recall_interval": bootstrap.share(hits, known),
             "f1": 2 * hits / (known + given) if known + given else None,
         }
-    return told
+    return values
 
 
 def of_ages(bounds: NDArray[np.float64], answers: Answers) -> dict[str, Any]:
@@ -127,21 +129,21 @@ def of_ages(bounds: NDArray[np.float64], answers: Answers) -> dict[str, Any]:
     exact = (bounds[:, 0] == bounds[:, 1]) & ~np.isnan(said)
     grouped = (bounds[:, 0] < bounds[:, 1]) & ~np.isnan(said)
     age, off = bounds[exact, 0], said[exact] - bounds[exact, 0]
-    told: dict[str, Any] = {"faces": int(exact.sum())} | _errors(off)
+    values: dict[str, Any] = {"faces": int(exact.sum())} | _errors(off)
     if len(age):
         spread = float(((age - age.mean()) ** 2).sum())
-        told["r2"] = 1 - float((off**2).sum()) / spread if spread else None
-        told["within"] = {str(years): float((np.abs(off) <= years).mean()) for years in WITHIN}
+        values["r2"] = 1 - float((off**2).sum()) / spread if spread else None
+        values["within"] = {str(years): float((np.abs(off) <= years).mean()) for years in WITHIN}
         inside = (low[exact] <= age) & (age <= high[exact])
-        told["in_interval"] = float(inside.mean())
-        told["interval_years"] = float((high[exact] - low[exact]).mean())
-    told["groups"] = {
+        values["in_interval"] = float(inside.mean())
+        values["interval_years"] = float((high[exact] - low[exact]).mean())
+    values["groups"] = {
         f"{first} to {last - 1}": {"faces": int(mine.sum())} | _errors(off[mine])
         for first, last in AGES
         for mine in [(age >= first) & (age < last)]
     }
     inside = (np.round(said[grouped]) >= bounds[grouped, 0]) & (np.round(said[grouped]) <= bounds[grouped, 1])
-    return told | {"faces_of_a_group": int(grouped.sum()), "in_group": _share(inside)}
+    return values | {"faces_of_a_group": int(grouped.sum()), "in_group": _share(inside)}
 
 
 def _errors(off: NDArray[np.float64]) -> dict[str, Any]:
@@ -165,40 +167,40 @@ def _share(values: NDArray[np.bool_]) -> float | None:
 
 def report(found: dict[str, Any]) -> Iterator[str]:
     """The figures as lines for people; of what no label tells, none."""
-    for name, told in found.items():
-        if not (told["faces"] or told.get("faces_of_a_group")):
+    for name, values in found.items():
+        if not (values["faces"] or values.get("faces_of_a_group")):
             continue
         if name == "age":
-            yield from _ages(told)
+            yield from _ages(values)
             continue
-        yield f"{name}: {told['faces']} faces, of {cell(told['said'], '.1%')} something is said, " + (
-            f"{cell(told['right_of_said'], '.1%')} of that right ({cell(told['right_of_said_interval'], '.1%')})"
+        yield f"{name}: {values['faces']} faces, of {cell(values['said'], '.1%')} something is said, " + (
+            f"{cell(values['right_of_said'], '.1%')} of that right ({cell(values['right_of_said_interval'], '.1%')})"
         )
         yield f"  {'':8}{'faces':>7}{'precision':>11}{'recall':>9}{'F1':>8}   said: " + ", ".join(
-            [*told["classes"], "nothing"]
+            [*values["classes"], "nothing"]
         )
-        for one, its in told["classes"].items():
-            counts = ", ".join(str(count) for count in told["confusion"][one].values())
+        for one, its in values["classes"].items():
+            counts = ", ".join(str(count) for count in values["confusion"][one].values())
             yield (
                 f"  {one:8}{its['faces']:>7}{cell(its['precision'], '.3f'):>11}{cell(its['recall'], '.3f'):>9}"
                 f"{cell(its['f1'], '.3f'):>8}   {counts}"
             )
 
 
-def _ages(told: dict[str, Any]) -> Iterator[str]:
+def _ages(values: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"age: {told['faces']} faces of a known age, {cell(told['mae'], '.2f')} years off in the mean "
-        f"({cell(told['mae_interval'], '.2f')}), RMSE {cell(told['rmse'], '.2f')}"
+        f"age: {values['faces']} faces of a known age, {cell(values['mae'], '.2f')} years off in the mean "
+        f"({cell(values['mae_interval'], '.2f')}), RMSE {cell(values['rmse'], '.2f')}"
     )
-    if told["faces"]:
-        shares = ", ".join(f"{share:.1%} within {years}" for years, share in told["within"].items())
+    if values["faces"]:
+        shares = ", ".join(f"{share:.1%} within {years}" for years, share in values["within"].items())
         yield (
-            f"  {shares}; R2 {cell(told['r2'], '.3f')}; {told['in_interval']:.1%} from age_low to age_high, which are "
-            f"{told['interval_years']:.1f} years apart"
+            f"  {shares}; R2 {cell(values['r2'], '.3f')}; {values['in_interval']:.1%} from age_low to age_high, which "
+            f"are {values['interval_years']:.1f} years apart"
         )
         yield f"  {'years':10}{'faces':>7}{'off':>8}{'interval':>16}{'too old by':>12}"
-        for name, its in told["groups"].items():
+        for name, its in values["groups"].items():
             within = cell(its["mae_interval"], ".2f")
             yield f"  {name:10}{its['faces']:>7}{cell(its['mae'], '.2f'):>8}{within:>16}{cell(its['bias'], '+.2f'):>12}"
-    if told["faces_of_a_group"]:
-        yield f"  {told['faces_of_a_group']} faces of a known group of ages: {told['in_group']:.1%} of answers in it"
+    if values["faces_of_a_group"]:
+        yield f"  {values['faces_of_a_group']} faces of a known age group: {values['in_group']:.1%} of answers in it"

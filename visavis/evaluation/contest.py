@@ -45,7 +45,7 @@ class Contestant:
 
 
 @dataclass
-class Labelled:
+class LabelledPhotos:
     """The photos that could be read, with their labels, as parallel lists; and those that could not be read."""
 
     ids: list[str] = field(default_factory=list)
@@ -57,12 +57,12 @@ class Labelled:
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
 
-def ranked(contestant: Contestant, labelled: Labelled) -> Judged:
+def ranked(contestant: Contestant, labelled: LabelledPhotos) -> Judged:
     """What it found, matched with the labels at IoU 0.5, highest score first."""
     return metrics.judge(labelled.truth, contestant.found, 0.5, labelled.ignore)
 
 
-def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
+def figures(contestant: Contestant, labelled: LabelledPhotos) -> dict[str, Any]:
     """Every figure of one detector, ready for JSON (None for a figure that is not defined)."""
     scores = metrics.score(labelled.truth, contestant.found, labelled.ignore)
     judged = ranked(contestant, labelled)
@@ -94,7 +94,7 @@ def figures(contestant: Contestant, labelled: Labelled) -> dict[str, Any]:
     return {"name": contestant.name} | known | intervals | {"reliability": ranges}
 
 
-def cost(contestant: Contestant, labelled: Labelled, on: str, batch_size: int) -> dict[str, float | None]:
+def cost(contestant: Contestant, labelled: LabelledPhotos, on: str, batch_size: int) -> dict[str, float | None]:
     """Time per photo in this process, and memory in a separate process, with the largest photos. on: the device."""
     largest = sorted(range(len(labelled.paths)), key=lambda number: -np.prod(labelled.sizes[number]))
     photos = [labelled.paths[number] for number in largest[: max(WEIGHED, batch_size)]]
@@ -128,7 +128,7 @@ def calibrated(contestant: Contestant, judged: Judged) -> dict[str, float | None
     }
 
 
-def aligned(contestant: Contestant, labelled: Labelled) -> list[Faces]:
+def aligned(contestant: Contestant, labelled: LabelledPhotos) -> list[Faces]:
     """What was found, with boxes moved to the labels' convention, as estimated from the other half of the photos.
 
     Detectors frame a face by different conventions; this compares what they find, not how they frame it.
@@ -146,7 +146,7 @@ def aligned(contestant: Contestant, labelled: Labelled) -> list[Faces]:
     return moved
 
 
-def differences(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
+def differences(contestants: list[Contestant], labelled: LabelledPhotos) -> list[dict[str, Any]]:
     """For each pair of detectors, with aligned boxes: by how much the first is better, with its 95 % interval.
 
     Both get the same draws of photos, so what is hard for both cancels out. `known`: whether the interval excludes 0;

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from visavis.errors import InputError
-from visavis.evaluation.contest import Contestant, Labelled, figures, ranked
+from visavis.evaluation.contest import Contestant, LabelledPhotos, figures, ranked
 from visavis.evaluation.scoreboard import Rows, cell
 
 MOST = 100
@@ -44,7 +44,7 @@ def check(image_ids: list[str]) -> None:
         )
 
 
-def by_group(contestants: list[Contestant], labelled: Labelled) -> list[dict[str, Any]]:
+def by_group(contestants: list[Contestant], labelled: LabelledPhotos) -> list[dict[str, Any]]:
     """The figures of every detector on every group of photos, sorted by group, with `group` and `name`."""
     numbers: dict[str, list[int]] = {}
     for number, image_id in enumerate(labelled.ids):
@@ -80,10 +80,10 @@ def _table(name: str, rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _part(labelled: Labelled, numbers: list[int]) -> Labelled:
+def _part(labelled: LabelledPhotos, numbers: list[int]) -> LabelledPhotos:
     lists = {
         field.name: [getattr(labelled, field.name)[number] for number in numbers]
-        for field in fields(Labelled)
+        for field in fields(LabelledPhotos)
         if field.name != "unreadable"
     }
-    return Labelled(**lists)
+    return LabelledPhotos(**lists)

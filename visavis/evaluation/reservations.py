@@ -5,10 +5,10 @@ from pathlib import Path
 
 from visavis import metrics
 from visavis.detectors.protocol import about
-from visavis.evaluation.contest import Contestant, Labelled, ranked
+from visavis.evaluation.contest import Contestant, LabelledPhotos, ranked
 
 
-def reservations(contestants: list[Contestant], labelled: Labelled, out: Path) -> Iterator[str]:
+def reservations(contestants: list[Contestant], labelled: LabelledPhotos, out: Path) -> Iterator[str]:
     """Reports few faces, false positives that may be faces, and times measured on different back ends.
 
     out: the folder that holds the pages of mistakes.

@@ -7,7 +7,7 @@ from pathlib import Path
 from visavis.images import limit_at
 from visavis.page import Entry, look
 from visavis.prediction import frames
-from visavis.prediction.formats.protocol import Seen
+from visavis.prediction.formats.protocol import Records
 from visavis.prediction.shots import Shot, shots
 
 PAGE = "look.html"
@@ -16,10 +16,10 @@ PAGE_PHOTOS = 5000
 """What a page has room for at a good size."""
 
 
-def write_page(out: Path, seen: Seen) -> None:
+def write_page(out: Path, records: Records) -> None:
     """look.html: a page to look through all photos, with what was found in them, and through some frames of videos with
     faces; look-2.html has those after the first `PAGE_PHOTOS`, and so on."""
-    entries = map(_entry, _on_page(seen, out))
+    entries = map(_entry, _on_page(records, out))
     for number in count(1):
         some = list(islice(entries, PAGE_PHOTOS))
         if number > 1 and not some:
@@ -31,8 +31,8 @@ def write_page(out: Path, seen: Seen) -> None:
         (out / f"look-{old}.html").unlink()
 
 
-def _on_page(seen: Seen, out: Path) -> Iterator[Shot]:
-    for video, together in groupby(shots(seen(), out), lambda shot: shot.told if shot.frame is not None else ""):
+def _on_page(records: Records, out: Path) -> Iterator[Shot]:
+    for video, together in groupby(shots(records(), out), lambda shot: shot.path if shot.frame is not None else ""):
         if not video:
             yield from together
         else:
@@ -43,4 +43,4 @@ def _entry(shot: Shot) -> Entry:
     row = {"faces": str(len(shot.rows)), "reason": shot.reason}
     which = "" if shot.frame is None else f" {shot.rows[0]['time']:.1f} s"
     shown = {key: text for key, text in row.items() if text}
-    return Entry(shot.told + which, Path(shot.file), found=shot.faces, row=shown, max_pixels=limit_at(*shot.size))
+    return Entry(shot.path + which, Path(shot.file), found=shot.faces, row=shown, max_pixels=limit_at(*shot.size))

@@ -24,8 +24,8 @@ from visavis.errors import ImageError, InputError, StillBusy
 from visavis.faces import Faces
 from visavis.images import MAX_PIXELS
 from visavis.prediction.copies import Copies
-from visavis.prediction.footage import EVERY, MODULES, Progress, filmed
 from visavis.prediction.records import Record, count_unreported, crashed, face_rows, reported, unopened, unreadable
+from visavis.prediction.videos import EVERY, VIDEO_MODULES, Progress, video_record
 from visavis.sight import Glimpse, Sight, glimpse
 from visavis.sources import Input, shown
 from visavis.workers import WorkerDied, Workers
@@ -76,7 +76,7 @@ class Pipeline:
     Where it may be interrupted, use it as a context manager: an exit in the middle of a look would be a crash."""
 
     def __init__(self, detector: Detector, workers: Workers, task: Task, progress: Progress = lambda *_: None) -> None:
-        """progress: of videos, see visavis.prediction.footage."""
+        """progress: of videos, see visavis.prediction.videos."""
         self._progress = progress
         self.workers, self.task = workers, task
         known = about(detector)
@@ -96,12 +96,12 @@ class Pipeline:
         """The record of each input from number `done` on. Raises InputError where a copy cannot be written."""
         again = done - done % self.task.window  # the windows are those of a run from the start
         finishing: deque[tuple[Record, Future[Faces] | None]] = deque()
-        with Workers(1, self.task.seconds, MODULES) as projector:  # it starts with the first video
+        with Workers(1, self.task.seconds, VIDEO_MODULES) as video_worker:  # it starts with the first video
             for looked in islice(self._looked_at(inputs[again:]), done - again, None):
                 if looked.input.is_video:
                     while finishing:  # a video takes its time
                         yield _finished(*finishing.popleft())
-                    yield self._filmed(looked.input, projector)
+                    yield self._filmed(looked.input, video_worker)
                     continue
                 finishing.append((looked.record, self._copied(looked)))
                 while finishing and (len(finishing) > 2 * self.workers.count or _is_done(finishing[0][1])):
@@ -166,13 +166,13 @@ class Pipeline:
             )
             looked.glimpse = replace(seen, picture=seen.picture[:0].copy())  # its pixels are not needed any more
 
-    def _filmed(self, one: Input, projector: Workers) -> Record:
+    def _filmed(self, one: Input, video_worker: Workers) -> Record:
         def find(seen: Glimpse) -> Faces:
             return _in_photo(self.network.call(self._detector.detect, [seen.picture])[0], seen)
 
         task = self.task
         limits = task.every, task.min_size, task.max_pixels
-        record = filmed(one, find, projector, *limits, self.sight, task.copies, self._progress, task.threshold)
+        record = video_record(one, find, video_worker, *limits, self.sight, task.copies, self._progress, task.threshold)
         self.network.rests(within=60)  # Ctrl-C leaves a camera in the middle of a look; an exit then would be a crash
         return record
 

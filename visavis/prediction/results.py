@@ -24,8 +24,8 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a detector tells of a face besides its box and its score.
+class FaceFields:
+    """The fields of a face besides its box and its score.
 
     attributes: names of visavis.faces.Faces.attributes. keypoints: names of its keypoints, in their order.
     """
@@ -34,8 +34,8 @@ class Told:
     keypoints: Sequence[str] = ()
 
     @classmethod
-    def by(cls, detector: Detector, analysis: Analysis = Analysis()) -> Self:
-        """What the detector, and after it the analysers, say of themselves."""
+    def of(cls, detector: Detector, analysis: Analysis = Analysis()) -> Self:
+        """Those that the detector and, after it, the analysers declare."""
         known, more = about(detector), analysis.loaded()
         return cls((*known.attributes, *more.attributes), more.keypoints or known.keypoints)
 
@@ -53,13 +53,15 @@ class Told:
 class Tables:
     """files.csv and faces.csv in a folder, each row there as soon as it is known; to be closed.
 
-    told: what the detector tells of faces besides. faces: whether there is to be a faces.csv. videos: whether there is
-    any among the inputs: files.csv then counts `frames`, and faces.csv tells the `frame` and its `time`.
+    fields: the columns of faces.csv besides box and score. faces: whether to write faces.csv. videos: whether any input
+    is a video: files.csv then counts `frames`, and faces.csv has each face's `frame` and its `time`.
     """
 
-    def __init__(self, folder: Path, told: Told = Told(), faces: bool = True, videos: bool = False) -> None:
-        self._told = told
-        self._columns = (*FACE_COLUMNS, *(FRAME_COLUMNS if videos else ()), *told.attributes, *told.columns)
+    def __init__(
+        self, folder: Path, fields: FaceFields = FaceFields(), faces: bool = True, videos: bool = False
+    ) -> None:
+        self._fields = fields
+        self._columns = (*FACE_COLUMNS, *(FRAME_COLUMNS if videos else ()), *fields.attributes, *fields.columns)
         self._files, self._file_rows = _table(folder / FILES, (*FILE_COLUMNS, *(("frames",) if videos else ())))
         self._faces, self._face_rows = _table(folder / FACES, self._columns) if faces else (None, None)
 
@@ -70,7 +72,7 @@ class Tables:
                 for number, face in enumerate(together):
                     corners = {side: f"{face[side]:.2f}" for side in SIDES}
                     more = {"path": record.path, "face": number, "score": f"{face['score']:.4f}"}
-                    row = face | corners | more | self._told.cells(face)
+                    row = face | corners | more | self._fields.cells(face)
                     self._face_rows.writerow({name: row[name] for name in self._columns if name in row})
             self._faces.flush()
         row = {name: getattr(record, name) for name in ("path", "status", "reason", "width", "height")}

@@ -15,7 +15,7 @@ from visavis.prediction.copies import CROPS, DRAWN, REDACTED
 from visavis.prediction.formats import FORMATS, load_format, written
 from visavis.prediction.frames import FRAMES
 from visavis.prediction.records import Journal, Record
-from visavis.prediction.results import Report, Tables, Told
+from visavis.prediction.results import FaceFields, Report, Tables
 from visavis.sources import Input
 
 JOURNAL = ".predict.jsonl"
@@ -62,11 +62,11 @@ class Run:
         elif resume:
             self.over = _ended(out)
 
-    def begin(self, inputs: Sequence[Input], settings: dict[str, Any], told: Told) -> None:
+    def begin(self, inputs: Sequence[Input], settings: dict[str, Any], fields: FaceFields) -> None:
         """Begin, or go on where the run was stopped: from now on there is something in the folder.
 
-        settings: all that the records depend on. told: what is said of each face. Raises InputError where the folder
-        cannot be made, and where the run that was stopped had other settings.
+        settings: all that the records depend on. fields: of each face, besides its box and score. Raises InputError if
+        the folder cannot be made, or the run that was stopped had other settings.
         """
         self.inputs = [*inputs]
         if self._out is not None:
@@ -79,7 +79,7 @@ class Run:
                 say(f"{self._journal.done} of {len(inputs)} inputs were done before")
             sweep(self._out)
             videos = any(one.is_video for one in inputs)
-            self._tables = Tables(self._out, told, "csv" in self._wanted.formats, videos)
+            self._tables = Tables(self._out, fields, "csv" in self._wanted.formats, videos)
         self._report = Report(self._tables, self._stdout)
         for record in self._journal.records() if self._journal is not None else ():
             self._report.add(record)
@@ -163,16 +163,16 @@ def _compare(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
 def _write(out: Path, journal: Journal, wanted: Wanted) -> None:
     """What is made of all records."""
 
-    def seen() -> Iterator[tuple[Input, Record]]:
+    def records() -> Iterator[tuple[Input, Record]]:
         return zip(journal.inputs, journal.records(), strict=True)
 
     for name in wanted.formats:
         if name in FORMATS:
-            load_format(name).write(out, seen)
+            load_format(name).write(out, records)
     if wanted.page:
-        pages.write_page(out, seen)
+        pages.write_page(out, records)
     if wanted.sheet:
-        sheets.write_sheets(out, seen)
+        sheets.write_sheets(out, records)
     sweep(out)  # what a worker was at when it died
     journal.path.unlink()
     sheets.tidy(out)

@@ -38,12 +38,12 @@ def keep(out: Path, place: str, picture: Picture, faces: Faces, first: int = 0) 
             file.write(images.encode(small, quality=95))
 
 
-def write_sheets(out: Path, seen: Callable[[], Iterator[tuple[Input, Record]]]) -> None:
+def write_sheets(out: Path, records: Callable[[], Iterator[tuple[Input, Record]]]) -> None:
     """Write the pages from what was kept: faces in the order of their photos, each with its photo's name.
 
     Pages of an earlier run that are not written over are removed. No face gives no page.
     """
-    cells = _cells(out, seen())
+    cells = _cells(out, records())
     for page in count(1):
         path = out / SHEETS / f"{page:04}.jpg"
         pictures, captions = [], []
@@ -64,8 +64,8 @@ def tidy(out: Path) -> None:
     shutil.rmtree(out / KEPT, ignore_errors=True)
 
 
-def _cells(out: Path, seen: Iterator[tuple[Input, Record]]) -> Iterator[tuple[Path, str]]:
-    for one, record in seen:
+def _cells(out: Path, records: Iterator[tuple[Input, Record]]) -> Iterator[tuple[Path, str]]:
+    for one, record in records:
         name = PurePosixPath(record.path).name
         for number, face in enumerate(record.faces):
             which = f" {face['time']:.1f} s" if "time" in face else f" #{number}" if len(record.faces) > 1 else ""

@@ -23,13 +23,13 @@ NO_ATTRIBUTES = {*SIDES, "score", "keypoints", "frame", "time"}
 class Shot:
     """A picture and its faces.
 
-    file: where it lies. place: of files about it, without an ending. told: the input's path, as the tables have it.
+    file: where it lies. place: of files about it, without an ending. path: of the input, as the tables have it.
     height, width: pixels as displayed. reason: a note (docs/reasons.md). frame: its number, of a video's.
     """
 
     file: str
     place: str
-    told: str
+    path: str
     height: int
     width: int
     rows: list[Face]
@@ -69,9 +69,9 @@ def _value(value: Any) -> Any:
     return np.nan if value is None else value
 
 
-def shots(seen: Iterable[tuple[Input, Record]], out: Path) -> Iterator[Shot]:
+def shots(records: Iterable[tuple[Input, Record]], out: Path) -> Iterator[Shot]:
     """All pictures that were looked at. Those of a video that broke off are among them, up to there."""
-    for one, record in seen:
+    for one, record in records:
         if record.width is None or record.height is None:
             continue
         size = record.height, record.width

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from visavis.files import replaced
 from visavis.formats import coco
-from visavis.prediction.formats.protocol import Seen
+from visavis.prediction.formats.protocol import Records
 from visavis.prediction.records import Face
 from visavis.prediction.shots import Shot, besides, root, shots
 from visavis.sources import shown
@@ -18,27 +18,27 @@ WRITES = "coco.json"
 OF_PICTURES = True
 
 
-def write(out: Path, seen: Seen) -> None:
+def write(out: Path, records: Records) -> None:
     """coco.json: names of files below `info.root`, a folder that starts from the one of coco.json itself. Images have a
     `path`, the input's as in files.csv, annotations a `score`; a video's frames say which of which video they are."""
-    above = root(shots(seen(), out))
+    above = root(shots(records(), out))
     info = {"root": shown(os.path.relpath(os.path.realpath(above), os.path.realpath(out)))}
-    videos = {record.path: number for number, (_, record) in enumerate(seen(), start=1) if record.frames is not None}
+    videos = {record.path: number for number, (_, record) in enumerate(records(), start=1) if record.frames is not None}
 
     def image(number: int, shot: Shot) -> dict[str, Any]:
         name = shown(os.path.relpath(os.path.abspath(shot.file), above))
-        entry = {"id": number, "file_name": name, "width": shot.width, "height": shot.height, "path": shot.told}
-        return entry | ({"video_id": videos[shot.told], "frame_id": shot.frame} if shot.frame is not None else {})
+        entry = {"id": number, "file_name": name, "width": shot.width, "height": shot.height, "path": shot.path}
+        return entry | ({"video_id": videos[shot.path], "frame_id": shot.frame} if shot.frame is not None else {})
 
     def annotations() -> Iterator[dict[str, Any]]:
         faces = count(1)
-        for number, shot in enumerate(shots(seen(), out), start=1):
+        for number, shot in enumerate(shots(records(), out), start=1):
             for face, box in zip(shot.rows, shot.boxes, strict=True):
                 yield coco.annotation(next(faces), number, box, **besides(face), **points(face))
 
     with replaced(out / WRITES) as file:
         file.write(f'{{"info": {json.dumps(info)},\n"images": ')
-        write_list(file, (image(number, shot) for number, shot in enumerate(shots(seen(), out), start=1)))
+        write_list(file, (image(number, shot) for number, shot in enumerate(shots(records(), out), start=1)))
         file.write(',\n"annotations": ')
         write_list(file, annotations())
         if videos:

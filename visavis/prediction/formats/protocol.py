@@ -7,7 +7,7 @@ from typing import Protocol
 from visavis.prediction.records import Record
 from visavis.sources import Input
 
-Seen = Callable[[], Iterator[tuple[Input, Record]]]
+Records = Callable[[], Iterator[tuple[Input, Record]]]
 """Gives all inputs of a run with their records. It may be called more than once: they are not all in memory."""
 
 
@@ -19,6 +19,6 @@ class Format(Protocol):
     OF_PICTURES: bool
     """Whether it speaks of files of pictures: then frames of videos become such."""
 
-    def write(self, out: Path, seen: Seen) -> None:
+    def write(self, out: Path, records: Records) -> None:
         """Write it into the folder `out`. What was there of an earlier run is replaced. Raises InputError, OSError."""
         ...

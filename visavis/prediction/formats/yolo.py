@@ -5,19 +5,19 @@ from pathlib import Path
 from visavis.files import replaced
 from visavis.formats import yolo
 from visavis.prediction.formats.links import forget, link
-from visavis.prediction.formats.protocol import Seen
+from visavis.prediction.formats.protocol import Records
 from visavis.prediction.shots import shots
 
 WRITES = "yolo"
 OF_PICTURES = True
 
 
-def write(out: Path, seen: Seen) -> None:
+def write(out: Path, records: Records) -> None:
     """yolo/: data.yaml, labels/, and links to the photos in images/. Labels of photos in a folder images/ of their own
     are where YOLO's rule looks for them."""
     folder = out / WRITES
     forget(folder / "images", yolo.labels_of)
-    for shot in shots(seen(), out):
+    for shot in shots(records(), out):
         labels = yolo.labels_of(folder / "images" / f"{shot.place}.txt")
         link(shot, folder / "images")
         with replaced(labels, durable=False) as file:

@@ -26,17 +26,17 @@ ROOM = 256_000_000
 
 
 @dataclass(frozen=True)
-class Look:
-    """A frame to search for faces. told: whether its faces are reported; other frames are searched for the copies
-    alone."""
+class SearchedFrame:
+    """A frame to search for faces. reported: whether its faces go into the tables; other frames are searched for the
+    copies alone."""
 
     frame: Frame
     picture: Picture
-    told: bool
+    reported: bool
 
 
 @dataclass(frozen=True)
-class Making:
+class OutputCopy:
     """A copy to make. file: an empty one, open for writing. ending: see copying.container.
 
     paint: changes a frame's picture, given the faces where they are about now, and the boxes in which they may be.
@@ -49,9 +49,9 @@ class Making:
     private: bool = False
 
 
-def watched(
-    video: Video, every: int, makings: Sequence[Making] = (), room: int = ROOM
-) -> Generator[Look | None, Faces | None, None]:
+def search_and_copy(
+    video: Video, every: int, makings: Sequence[OutputCopy] = (), room: int = ROOM
+) -> Generator[SearchedFrame | None, Faces | None, None]:
     """Yields frames 0, every, 2 every ... of a video for searching, and writes the copies meanwhile.
 
     Each must be answered by its faces (`send`). None reports progress: one more frame or packet was read or written.
@@ -66,9 +66,9 @@ def watched(
             if isinstance(part, Sound):
                 waiting.sound(part)
                 continue
-            told = part.number % every == 0
-            if told or (makings and waiting.bytes + part.bytes > room):
-                faces = yield from _faces(part, told)
+            reported = part.number % every == 0
+            if reported or (makings and waiting.bytes + part.bytes > room):
+                faces = yield from _faces(part, reported)
                 yield from waiting.write(part, faces)
                 looked = part.number
             if makings:
@@ -83,8 +83,8 @@ def watched(
             copy.close(whole or video.is_camera)
 
 
-def _faces(frame: Frame, told: bool) -> Generator[Look, Faces | None, Faces]:
-    faces = yield Look(frame, frame.picture, told)
+def _faces(frame: Frame, reported: bool) -> Generator[SearchedFrame, Faces | None, Faces]:
+    faces = yield SearchedFrame(frame, frame.picture, reported)
     assert faces is not None, "the caller must send the faces"
     return faces
 
@@ -92,7 +92,7 @@ def _faces(frame: Frame, told: bool) -> Generator[Look, Faces | None, Faces]:
 class _Waiting:
     """What is not written yet: the last searched frame and those since. bytes: of these frames. last: its faces."""
 
-    def __init__(self, video: Video, makings: Sequence[Making]) -> None:
+    def __init__(self, video: Video, makings: Sequence[OutputCopy]) -> None:
         self.frames: deque[Frame] = deque()
         self.bytes = 0
         self.last = Faces()

@@ -1,0 +1,182 @@
+"""A video in a worker process, which opens it, decodes it step by step and writes its copies.
+
+The network stays in the main process (videos.py), which requests one step after another and sends the faces of each
+frame that was searched. So a video that hangs or crashes its decoder ends this process and not the run. A worker has
+one video open at a time.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from visavis import images
+from visavis.boxes import Boxes
+from visavis.errors import ImageError, InputError
+from visavis.faces import Faces
+from visavis.files import replaced
+from visavis.images import Picture
+from visavis.prediction.copies import DRAWN, REDACTED, Copies
+from visavis.prediction.frames import Kept, copy_name
+from visavis.prediction.records import crashed, reported
+from visavis.sight import Glimpse, Sight
+from visavis.sources import shown
+from visavis.video.copying import container
+from visavis.video.recording import Camera, Video
+from visavis.video.searching import OutputCopy, search_and_copy
+
+STEP = 0.5
+"""Seconds after which a step returns even if it has not reached the next frame to search."""
+
+
+@dataclass(frozen=True)
+class VideoTask:
+    """A video and what to do with it. place: the name of its copies. sight: the size at which the detector takes
+    frames."""
+
+    path: str
+    place: str
+    camera: Camera | None
+    every: int
+    min_size: float
+    max_pixels: int
+    sight: Sight
+    copies: Copies | None
+    threshold: float = 0
+
+    def reported(self, faces: Faces) -> Faces:
+        """Those that are large enough and whose scores are high enough to be reported."""
+        return faces[reported(faces, self.min_size, self.threshold)]
+
+
+@dataclass(frozen=True)
+class FrameToSearch:
+    """A frame to find faces in, perhaps reduced. reported: see visavis.video.searching.SearchedFrame. expected: about
+    how many frames the video has, or None if the file does not say."""
+
+    number: int
+    seconds: float
+    reported: bool
+    glimpse: Glimpse
+    expected: int | None = None
+
+
+class State(Enum):
+    """What a step returns that has reached no frame to search."""
+
+    MORE = "there is more to decode"
+    ENDED = "the video has ended, and its copies have their final names"
+
+
+_Film = Generator[FrameToSearch | Faces | None, Faces | None, None]
+_under_way: dict[str, _Film] = {}  # state kept between a worker's calls: by path, one video at most
+
+
+def begin(task: VideoTask) -> None:
+    """Open a video."""
+    _under_way.clear()  # closes one that was not read to its end, whose copies are discarded
+    _under_way[task.path] = _film(task)
+
+
+def step(path: str, faces: Faces | None = None) -> FrameToSearch | Faces | State:
+    """Decode up to the next frame to search, or for `STEP` seconds. faces: those of the frame before, in its pixels;
+    they are returned with the attributes that the analysers give them.
+
+    Raises ImageError, and InputError if a copy cannot be written or there is no such camera.
+    """
+    until = time.monotonic() + STEP
+    with _explained(path):
+        try:
+            while True:
+                seen = _under_way[path].send(faces)
+                if seen is not None:
+                    return seen
+                if faces is not None or time.monotonic() > until:
+                    return State.MORE
+        except StopIteration:
+            return State.ENDED
+
+
+def stop(path: str) -> None:
+    """Stop reading a video that was opened: a camera's copies get their final names. Raises as `step` does."""
+    if path in _under_way:
+        with _explained(path):
+            _under_way[path].close()
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """Raise whatever fails inside as ImageError or InputError."""
+    try:
+        yield
+    except (ImageError, InputError):
+        raise
+    except OSError as error:  # a full disk, a name that the file system rejects
+        raise InputError(f"cannot write the copy of {shown(path)}: {error}; give another `out`") from None
+    except Exception as error:  # any failure of a decoder, a lack of memory too, concerns this video alone
+        raise crashed(path, error) from error
+
+
+def _film(task: VideoTask) -> _Film:
+    with ExitStack() as stack:
+        source = Video.camera(task.camera, task.max_pixels) if task.camera else Video(task.path, task.max_pixels)
+        video = stack.enter_context(source)
+        copies = _copies(task, video, stack) if task.copies is not None else []
+        if task.copies is not None:
+            task.copies.forget_frames(task.place)
+        film = search_and_copy(video, task.every, copies)
+        kept, reported, faces = Kept(), 0, None
+        try:
+            while True:
+                look = film.send(faces)
+                faces = None
+                if look is None:
+                    yield None
+                    continue
+                glimpse = _glimpse(look.picture, task.sight)
+                faces = yield FrameToSearch(
+                    look.frame.number, round(look.frame.seconds, 3), look.reported, glimpse, video.expected
+                )
+                if faces is not None and task.copies is not None and (look.reported or task.copies.drawn):
+                    faces = task.copies.analysis(look.picture, faces)
+                if faces is not None and look.reported and task.copies is not None:
+                    some = task.reported(faces)
+                    task.copies.write_frame(task.place, look.frame.number, reported, look.picture, some, kept)
+                    reported += len(some)
+                yield faces  # the pictures of this frame are written by now, whatever follows
+        except StopIteration:
+            return
+        except GeneratorExit:
+            film.close()
+            if task.camera is None:
+                raise
+
+
+def _glimpse(picture: Picture, sight: Sight) -> Glimpse:
+    height, width = picture.shape[:2]
+    size = sight.size(height, width)
+    smaller = picture if size == (height, width) else images.resize(picture, size)
+    return Glimpse(smaller, height, width, (height / size[0], width / size[1]), False)
+
+
+def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]:
+    """The copies to write. They get their final names when `stack` exits without an error."""
+    assert task.copies is not None
+    ending = container(task.path, video)
+    name = copy_name(task.place, ending)
+
+    def made(folder: str, paint: Callable[[Picture, Faces, Boxes], Picture], private: bool) -> OutputCopy:
+        file = stack.enter_context(replaced(task.copies.out / folder / name, "wb", durable=False))
+        return OutputCopy(file, ending, paint, private)
+
+    def paint_boxes(picture: Picture, faces: Faces, _: Boxes) -> Picture:
+        return task.copies.boxes_on(picture, task.reported(faces)) if task.copies is not None else picture
+
+    copies = []
+    if task.copies.drawn:
+        copies.append(made(DRAWN, paint_boxes, False))
+    if task.copies.redaction is not None:
+        redact = task.copies.redaction
+        copies.append(made(REDACTED, lambda picture, _, covered: redact(picture, Faces(covered)), True))
+    return copies
