@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,11 +20,14 @@ from visavis.boxes import Boxes, as_boxes
 from visavis.commands import predict
 from visavis.commands.network import Network
 from visavis.prediction import pages as prediction_pages
+from visavis.prediction.formats import FORMATS
 from visavis.prediction.records import Record
+from visavis.prediction.run import JOURNAL
 from visavis.sources import Input
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut()[0:256, 96:352])
 CAT = Image.fromarray(skimage.data.chelsea()).resize((150, 100))
+NETWORK = Network("cpu")
 SIDES = ("x1", "y1", "x2", "y2")
 
 
@@ -188,3 +192,35 @@ def test_the_page_shows_all_that_was_read(place: Path):
     page = (place / "out/look.html").read_text()
     assert page.count('"t":"') == 4
     assert "2 \\u0026 two.jpg" in page or "2 & two.jpg" in page
+
+
+FAULTY = """
+WRITES, OF_PICTURES = "faulty.txt", False
+
+
+def write(out, records):
+    raise KeyError("no_such_field")
+"""
+
+
+def test_a_format_that_fails_is_named_and_the_others_are_written(place: Path, tmp_path: Path, monkeypatch, capfd):
+    (tmp_path / "faulty_format.py").write_text(FAULTY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(FORMATS, "faulty", "faulty_format")
+    photo, out = str(place / "photos/a/1.jpg"), tmp_path / "out"
+    options = predict.Options((photo,), out, format="csv,faulty,jsonl,coco", draw=False, look=True, network=NETWORK)
+    assert predict.predict(options) == 3
+    said = capfd.readouterr().err.splitlines()
+    assert f"--format faulty: {out / 'faulty.txt'} could not be written: KeyError('no_such_field')" in said
+    assert json.loads((out / "faces.jsonl").read_text())["path"] == photo
+    assert len(json.loads((out / "coco.json").read_text())["annotations"]) == 1
+    assert len(from_csv(out)[photo]) == 1 and (out / "look.html").exists() and not (out / "faulty.txt").exists()
+
+    mended = import_module("faulty_format")
+    monkeypatch.setattr(
+        mended, "write", lambda out, records: (out / "faulty.txt").write_text(f"{len(list(records()))}")
+    )
+    options.resume = True
+    assert predict.predict(options) == 0
+    assert "1 of 1 inputs were done before" in capfd.readouterr().err
+    assert (out / "faulty.txt").read_text() == "1" and not (out / JOURNAL).exists()

@@ -135,7 +135,7 @@ def test_what_can_be_gone_on_with(photos: Path, tmp_path: Path, monkeypatch, cap
     assert predict.predict(options) == 0
     assert "6 of 6 inputs were done before" in capfd.readouterr().err
     assert predict.predict(options) == 0
-    assert "came to its end before" in capfd.readouterr().err
+    assert "has ended: nothing is left to do" in capfd.readouterr().err
 
 
 def _interrupted(*_: object) -> None:

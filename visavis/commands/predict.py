@@ -34,7 +34,7 @@ from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.progress import Bars
 from visavis.prediction.results import FaceFields
-from visavis.prediction.run import Run, Wanted
+from visavis.prediction.run import Outputs, Run
 from visavis.prediction.videos import EVERY, VIDEO_MODULES
 from visavis.sources import Input
 from visavis.video.recording import Camera
@@ -145,9 +145,9 @@ class Options:
         return Analysis(tuple(name.strip() for name in self.analyse.split(",") if name.strip()))
 
     @property
-    def wanted(self) -> Wanted:
-        """What is written of all faces."""
-        return Wanted(self.formats, self.look, self.sheet)
+    def outputs(self) -> Outputs:
+        """What is written of all faces together."""
+        return Outputs(self.formats, self.look, self.sheet)
 
     @property
     def copies(self) -> Copies:
@@ -178,7 +178,7 @@ def predict(options: Options) -> int:
     _check(options)
     with ExitStack() as stack:
         run = stack.enter_context(
-            Run(options.out, options.wanted, options.resume, options.overwrite, options.stdout is not None)
+            Run(options.out, options.outputs, options.resume, options.overwrite, options.stdout is not None)
         )
         if run.over:
             return run.conclude()

@@ -1,54 +1,68 @@
-"""A run of predict and what it leaves in its folder: begun there, gone on with after it was stopped, and concluded."""
+"""A run of predict in its folder of results: it begins there, resumes after it was stopped, and writes all results."""
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from visavis.errors import InputError
+from visavis.errors import ImageError, InputError
 from visavis.files import sweep
 from visavis.messages import say
 from visavis.prediction import pages, results, sheets
 from visavis.prediction.copies import CROPS, DRAWN, REDACTED
 from visavis.prediction.formats import FORMATS, load_format, written
+from visavis.prediction.formats.protocol import Records
 from visavis.prediction.frames import FRAMES
-from visavis.prediction.records import Journal, Record
+from visavis.prediction.records import Record
 from visavis.prediction.results import FaceFields, Report, Tables
+from visavis.prediction.run_journal import RunJournal
 from visavis.sources import Input
 
 JOURNAL = ".predict.jsonl"
-"""What a run has done so far; it goes when all is done."""
+"""The journal of a run that has not ended yet; it is removed when all results are written."""
 
 NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS)
 NAMES += tuple(written())
-"""All that a run may leave in its folder."""
+"""All that a run may write into its folder."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is written of all faces. formats: names in `FORMATS`, and csv for faces.csv. page, sheet: those, too."""
+class Outputs:
+    """What to write of all faces. formats: names in `FORMATS`, and csv for faces.csv. page, sheet: look.html,
+    sheets/."""
 
     formats: Sequence[str] = ("csv",)
     page: bool = False
     sheet: bool = False
 
+    def writers(self) -> Iterator[tuple[str, str, Callable[[Path, Records], None]]]:
+        """The option, the name in the folder of results, and what writes it, of each that is written at the end."""
+        for name in self.formats:
+            if name in FORMATS:
+                made = load_format(name)
+                yield f"--format {name}", made.WRITES, made.write
+        if self.page:
+            yield "--look", pages.PAGE, pages.write_page
+        if self.sheet:
+            yield "--sheet", sheets.SHEETS, sheets.write_sheets
+
 
 class Run:
-    """The records of a run, which has a folder or none: its journal, tables, and what is made of all at its end.
+    """The records of a run, with or without a folder: its journal, its tables, and the results written at its end.
 
-    Use as a context manager. `inputs` are those of the run that was stopped in the folder, if this one goes on with
-    that. `over`: it came to its end before, and nothing is left to do.
+    Use as a context manager. `inputs`: those of the stopped run in the folder, if this run resumes it. `over`: the run
+    in the folder had ended already, and nothing is left to do.
     """
 
     def __init__(
-        self, out: Path | None, wanted: Wanted, resume: bool = False, overwrite: bool = False, stdout: bool = False
+        self, out: Path | None, outputs: Outputs, resume: bool = False, overwrite: bool = False, stdout: bool = False
     ) -> None:
-        """Nothing is written yet. stdout: whether each record is printed. Raises InputError where `out` cannot be the
-        folder of such a run."""
-        self._out, self._wanted, self._stdout = out, wanted, stdout
-        self._journal: Journal | None = None
+        """Writes nothing yet. stdout: whether to print each record. Raises InputError if `out` cannot be the folder of
+        such a run."""
+        self._out, self._outputs, self._stdout = out, outputs, stdout
+        self._journal: RunJournal | None = None
         self._tables: Tables | None = None
         self._report: Report | None = None
         self.inputs: list[Input] = []
@@ -56,126 +70,132 @@ class Run:
         if out is None:
             return
         _check(out, overwrite or resume)
-        if resume and Journal.exists(out / JOURNAL):
-            self._journal = Journal(out / JOURNAL)
+        if resume and RunJournal.exists(out / JOURNAL):
+            self._journal = RunJournal(out / JOURNAL)
             self.inputs = self._journal.inputs
         elif resume:
             self.over = _ended(out)
 
     def begin(self, inputs: Sequence[Input], settings: dict[str, Any], fields: FaceFields) -> None:
-        """Begin, or go on where the run was stopped: from now on there is something in the folder.
+        """Begin, or resume the stopped run: from now on there are files in the folder.
 
         settings: all that the records depend on. fields: of each face, besides its box and score. Raises InputError if
-        the folder cannot be made, or the run that was stopped had other settings.
+        the folder cannot be made, or the stopped run had other settings.
         """
         self.inputs = [*inputs]
         if self._out is not None:
             if self._journal is None:
                 _make(self._out)
-                self._journal = Journal.begin(self._out / JOURNAL, settings, inputs)
+                self._journal = RunJournal.begin(self._out / JOURNAL, settings, inputs)
                 _forget(self._out)
             else:
                 _compare(self._out, self._journal.settings, settings)
                 say(f"{self._journal.done} of {len(inputs)} inputs were done before")
             sweep(self._out)
             videos = any(one.is_video for one in inputs)
-            self._tables = Tables(self._out, fields, "csv" in self._wanted.formats, videos)
+            self._tables = Tables(self._out, fields, "csv" in self._outputs.formats, videos)
         self._report = Report(self._tables, self._stdout)
         for record in self._journal.records() if self._journal is not None else ():
             self._report.add(record)
 
     @property
     def done(self) -> int:
-        """Inputs that have a record."""
+        """The number of inputs that have a record."""
         return self._report.done if self._report is not None else 0
 
     def add(self, record: Record) -> None:
-        """The record of the next input."""
+        """Take the record of the next input."""
         assert self._report is not None
         if self._journal is not None:
             self._journal.add(record)
         self._report.add(record)
 
     def conclude(self) -> int:
-        """Write what is made of all records, and say what came of them; the run is over, and its journal goes. Returns
-        the exit status: 0, or 3 where some input could not be read."""
+        """Write the results that are made of all records, and a summary to stderr; the run has ended, and its journal
+        is removed. Returns the exit status: 0, or 3 if some input could not be read or some result not be written; in
+        the latter case the journal stays, so that `resume` can try again."""
         if self.over and self._out is not None:
             return 3 if _failed(self._out) else 0
         assert self._report is not None
+        whole = True
         if self._out is not None and self._journal is not None:
-            _write(self._out, self._journal, self._wanted)
+            whole = _write(self._out, self._journal, self._outputs)
         say(f"{self._report.summary()}{'' if self._out is None else f'; results in {self._out}'}")
-        return self._report.status
+        return self._report.status if whole else 3
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._report is not None and kind is not None and issubclass(kind, KeyboardInterrupt):
-            on = "; --resume goes on" if self._journal is not None else ""
-            say(f"stopped after {self.done} of {len(self.inputs)} inputs{on}")
+            hint = "; continue with --resume" if self._journal is not None else ""
+            say(f"stopped after {self.done} of {len(self.inputs)} inputs{hint}")
         for file in (self._tables, self._journal):
             if file is not None:
                 file.close()
 
 
 def _check(out: Path, may_hold_results: bool) -> None:
-    """Raise InputError where `out` cannot be a run's folder, or holds results that nobody said may be touched."""
+    """Raise InputError if `out` cannot be a run's folder, or holds results and may not."""
     if os.path.lexists(out) and not out.is_dir():
         raise InputError(f"`out` {out} is a file; give a folder")
     if may_hold_results:
         return
-    if Journal.exists(out / JOURNAL):
-        raise InputError(f"a run was stopped in {out}; give `resume` to go on, or `overwrite` to begin anew")
+    if RunJournal.exists(out / JOURNAL):
+        raise InputError(f"a run was stopped in {out}; give `resume` to continue it, or `overwrite` to start again")
     for name in NAMES:
         if os.path.lexists(out / name):
             raise InputError(f"{out} already holds {name}; give another `out`, or `overwrite`")
 
 
 def _ended(out: Path) -> bool:
-    """Whether a run came to its end in `out`; it did not where it was stopped before it wrote anything. Raises
-    InputError where there was none."""
+    """Whether a run has ended in `out`; one that was stopped before it wrote anything has not. Raises InputError if
+    there was none."""
     if (out / JOURNAL).exists():
         return False
     if not (out / results.FILES).exists():
         raise InputError(f"`resume`: no run was stopped in {out}; leave `resume` out")
     sheets.tidy(out)
-    say(
-        f"the run in {out} came to its end before: nothing is left to do (other options: --overwrite, or another --out)"
-    )
+    say(f"the run in {out} has ended: nothing is left to do (for other options, give --overwrite or another --out)")
     return True
 
 
 def _failed(out: Path) -> bool:
-    """Whether the run that came to its end could not read some input."""
+    """Whether the run that ended could not read some input."""
     with (out / results.FILES).open(encoding="utf-8", newline="") as file:
         return any(row["status"] == "unreadable" for row in csv.DictReader(file))
 
 
 def _compare(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise InputError where the run that was stopped had other settings."""
+    """Raise InputError if the stopped run had other settings."""
     for name, value in before.items():
         if now.get(name) != value:
             raise InputError(f"`resume`: the run in {out} had {name} = {value}, this one has {now.get(name)}; "
-                             "give the same again, or `overwrite` to begin anew")  # fmt: skip
+                             "give the same options, or `overwrite` to start again")  # fmt: skip
 
 
-def _write(out: Path, journal: Journal, wanted: Wanted) -> None:
-    """What is made of all records."""
+def _write(out: Path, journal: RunJournal, outputs: Outputs) -> bool:
+    """Write the results that are made of all records. Returns whether all could be written: one that fails is named on
+    stderr and does not keep the others from being written."""
 
     def records() -> Iterator[tuple[Input, Record]]:
         return zip(journal.inputs, journal.records(), strict=True)
 
-    for name in wanted.formats:
-        if name in FORMATS:
-            load_format(name).write(out, records)
-    if wanted.page:
-        pages.write_page(out, records)
-    if wanted.sheet:
-        sheets.write_sheets(out, records)
-    sweep(out)  # what a worker was at when it died
+    failed = 0
+    for option, name, write in outputs.writers():
+        try:
+            write(out, records)
+        except Exception as error:  # noqa: BLE001 anyone may add a format: whatever it fails with concerns its file alone
+            reason = str(error) if isinstance(error, InputError | ImageError | OSError) else repr(error)
+            say(f"{option}: {out / name} could not be written: {reason}")
+            failed += 1
+    sweep(out)  # temporary files of workers that died
+    if failed:
+        say("the other results are written; after the cause is mended, --resume writes what is missing")
+        return False
     journal.path.unlink()
     sheets.tidy(out)
+    return True
 
 
 def _make(folder: Path) -> None:
@@ -188,7 +208,7 @@ def _make(folder: Path) -> None:
 
 
 def _forget(out: Path) -> None:
-    """Remove the tables and pages of an earlier run, before one that may write others."""
+    """Remove the tables and pages of an earlier run, which this one may not replace."""
     names = (results.FACES, pages.PAGE, *(name for name in written() if "." in name))
     for path in (*(out / name for name in names), *out.glob("look-[0-9]*.html")):
         path.unlink(missing_ok=True)
