@@ -258,7 +258,7 @@ def tiff(values: np.ndarray) -> bytes:
 GREY = PHOTO.mean(axis=2)
 
 
-@pytest.mark.parametrize("broken, shown", [(np.nan, 0), (np.inf, 255), (-np.inf, 0)])
+@pytest.mark.parametrize("broken, shown", [(np.nan, 0), (np.inf, 255), (-np.inf, 0), (1e38, 255), (-1e38, 0)])
 @pytest.mark.parametrize("white", [1, 255, 65535])
 def test_a_broken_pixel_of_a_float_tiff_is_lost_alone(broken: float, shown: int, white: int):
     values = (GREY / 255 * white).astype(np.float32)
@@ -270,6 +270,22 @@ def test_a_broken_pixel_of_a_float_tiff_is_lost_alone(broken: float, shown: int,
     picture[0, 0] = GREY[0, 0]
     assert off(picture, np.dstack([GREY] * 3)) < 1
     assert (images.decode(tiff(np.full((4, 5), broken, np.float32))) == shown).all()
+
+
+@pytest.mark.parametrize(("kind", "white"), [("i4", 255), ("i4", 65535), ("f4", 255)])
+def test_one_value_far_beyond_the_others_does_not_make_the_photo_black(kind: str, white: int):
+    values = (GREY / 255 * white).astype(kind)
+    values[0, 0], values[100, 150] = white, 50_000_000
+    picture = images.decode(tiff(values)).copy()
+    assert picture[100, 150].tolist() == [255] * 3
+    picture[100, 150], picture[0, 0] = GREY[100, 150], GREY[0, 0]
+    assert off(picture, np.dstack([GREY] * 3)) < 1
+
+
+def test_a_small_light_in_the_dark_is_white():
+    values = np.zeros((100, 100), np.float32)
+    values[50, 50] = 900
+    assert images.decode(tiff(values))[50, 50].tolist() == [255] * 3
 
 
 @pytest.mark.parametrize("kind, white", [("u2", 65535), ("i2", 32767), ("i4", 255), ("i4", 65535), ("i4", 2**31 - 1)])

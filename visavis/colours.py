@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
@@ -28,18 +29,25 @@ def white(picture: Image.Image) -> float:
     """The value that stands for white in a picture of integers (mode I) or floats (F).
 
     It is 65535 in 16 bits, 32767 if they have a sign; in 32 bits the least of 255, 65535 and 2147483647 that none of
-    the values exceeds; of floats the largest that is finite, and 1 at least.
+    the values exceeds; of floats the largest, and 1 at least. Single values that are not finite, or far beyond all
+    others, do not count.
     """
     if picture.mode.startswith("I;16"):
         return 65535.0
     values = np.asarray(picture)
-    most = float(values.max(initial=0, where=np.isfinite(values)))
+    most = _most(values[np.isfinite(values)])
     if picture.mode == "F":
         return max(most, 1.0)
     tags: Any = getattr(picture, "tag_v2", {})
     if tags.get(_BITS_PER_SAMPLE) == (16,) and tags.get(_SAMPLE_FORMAT) == (2,):
         return 32767.0
     return next((each for each in (255.0, 65535.0) if most <= each), 2147483647.0)
+
+
+def _most(values: NDArray[Any]) -> float:
+    """The largest of finite values, without those beyond ten times what one in a thousand exceeds."""
+    most, usual = (float(values.max()), float(np.quantile(values, 0.999))) if values.size else (0.0, 0.0)
+    return float(values[values <= 10 * usual].max()) if 0 < 10 * usual < most else most
 
 
 def as_meant(picture: Image.Image) -> Image.Image:
