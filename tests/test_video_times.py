@@ -64,6 +64,23 @@ def test_a_gap_stays_what_it_is(name: str, codec: str, sound: str | None, tmp_pa
     assert sound is None or heard(copy) == pytest.approx(heard(source), abs=1)
 
 
+@pytest.mark.parametrize(("codec", "between"), [("libx264", 0), ("libx264", 2), ("mpeg4", 0), ("mpeg4", 2)])
+def test_an_avis_frames_have_the_times_of_its_packets_from_0_on(codec: str, between: int, tmp_path: Path):
+    """between: frames that refer to later ones. FFmpeg guesses 40, 120, 80, 200 ms, and so on, for H.264 with two."""
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options={"bf": str(between)})
+        stream.height, stream.width = FACE.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.roll(FACE, 6 * number, axis=1), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert seen(path) == [40 * number for number in range(10)]
+    assert times(copied(path)) == seen(path)
+
+
 def test_a_gap_in_an_mpeg_program_stream_stays(tmp_path: Path):
     source = clip(tmp_path / "a.mpg", [0, 40, 80, 1040, 1080, 1120], codec="mpeg2video", sound="mp2")
     assert sorted(np.diff(seen(source))) == [40, 40, 40, 40, 960]

@@ -1,5 +1,7 @@
-"""Continuous times for files in which times start again, as they do where two recordings were concatenated."""
+"""Times of files that have none of their own (AVI), and continuous times for files in which they start again, as they
+do where two recordings were concatenated."""
 
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -73,3 +75,31 @@ class Clock:
             packet.pts += ticks
         lasts = packet.duration * unit if packet.duration else known.step or Fraction(0)
         known.last, known.end = begins, begins + known.shift + max(lasts, unit)
+
+
+class Slots:
+    """The times of an AVI's frames: the n-th one that is shown has the time of the n-th packet. FFmpeg guesses them, as
+    a rule one frame too late, and those of H.264 in the order in which its frames are decoded."""
+
+    def __init__(self, stream: Any) -> None:
+        self._late: int | None = None
+        self._coming: deque[int] | None = deque() if stream.codec_context.name == "h264" else None
+        self._apart = Fraction(1, 2) / stream.time_base
+
+    def add(self, packet: Any) -> None:
+        """Take note of the next packet, which is about to be decoded."""
+        if not packet.size or packet.pts is None or packet.dts is None:
+            return
+        if self._late is None:
+            self._late = packet.pts - packet.dts
+        if self._coming is not None and (self._coming or packet.is_keyframe or packet.dts > 0):
+            self._coming.append(packet.dts)
+
+    def time(self, decoded: Any) -> int | None:
+        """That of the next frame, in the stream's time base. Two fields may be a packet each: the times of interlaced
+        frames are FFmpeg's, but for its delay."""
+        coming = self._coming.popleft() if self._coming else None
+        if decoded.pts is None:
+            return coming
+        guessed = decoded.pts - (self._late or 0)
+        return guessed if coming is None or decoded.interlaced_frame or abs(coming - guessed) > self._apart else coming

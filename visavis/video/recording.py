@@ -17,7 +17,7 @@ import numpy as np
 from visavis.errors import ImageError, InputError
 from visavis.images import MAX_PIXELS, Picture
 from visavis.video import edit_lists, wholeness
-from visavis.video.clock import Clock
+from visavis.video.clock import Clock, Slots
 from visavis.video.deinterlacing import Deinterlacer
 
 SUFFIXES = frozenset(
@@ -177,6 +177,7 @@ class Video:
         end."""
         import av
 
+        slots = Slots(self.stream) if self.container.format.name == "avi" else None
         frames, packets, reached = _Frames(self.stream, self._size), 0, 0.0
         clock = Clock(self.container.format.name, Fraction(self.container.start_time or 0, 1_000_000))
         try:
@@ -190,7 +191,11 @@ class Video:
                     continue
                 is_empty = not packet.size and packet.dts is not None  # it repeats the frame before
                 packets += packet.size > 0 or is_empty
+                if slots is not None:
+                    slots.add(packet)
                 for decoded in () if is_empty else packet.decode():
+                    if slots is not None:
+                        decoded.pts = slots.time(decoded)
                     yield from frames.of(decoded)
             yield from frames.rest()
         except (av.FFmpegError, ValueError, OSError) as error:
