@@ -8,7 +8,6 @@ predictions.png (validation photos with finds). docs/training.md has the rest.
 
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,9 +16,8 @@ import tyro
 
 from dataset import subjects
 from dataset.checks import fingerprint
-from dataset.photos import Photo, Photos
+from dataset.photos import Photos
 from dataset.split import Shares
-from dataset.transforms import Preset
 from visavis import kinds
 from visavis.commands.commandline import DataFolder, Device, Seconds, main
 from visavis.errors import InputError
@@ -38,9 +36,9 @@ teacher's file must hold what they held."""
 
 _ARCH = (
     f"{', '.join(kinds.archs())}. mobilenet_v2_fpnlite is light enough for a CPU, mobilenet_v2_slim_fpnlite lighter "
-    "still; the shipped weights are of it. face_attributes tells mask, age and gender, from "
-    "attributes.csv in --data. By default that of the weights to start from; without --init, resnet50_fpn on a GPU and "
-    "mobilenet_v2_slim_fpnlite on a CPU."
+    "still; the shipped weights are of it. face_attributes tells mask, age and gender, from attributes.csv in --data; "
+    "age_cnn, gender_cnn and mask_mobilenet_v2 tell one of them each, as other systems do. By default that of the "
+    "weights to start from; without --init, resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
 )
 
 
@@ -55,7 +53,8 @@ class Options:
     init: str | None = None
     """Weights to start from: shipped (those that come with visavis), coco, imagenet, none (random ones), or a file
     (a .safetensors file that train.py wrote, or a .pth file of torchvision's). By default coco, shipped for the
-    architecture of the shipped weights, and imagenet for face_attributes."""
+    architecture of the shipped weights, imagenet for face_attributes and mask_mobilenet_v2, and none for the small
+    networks age_cnn and gender_cnn."""
     recipe: Recipe = Recipe()
     teacher: Path | None = None
     """A checkpoint of a better network with the same pyramid: learn to see what that sees, too."""
@@ -63,8 +62,10 @@ class Options:
     """Backbone stages that learn, counted from the output; the others stay as they are."""
     freeze: Literal["heads-only", "backbone", "nothing"] | None = None
     """In place of --trainable-layers: only the heads learn; all but the backbone does; or everything does."""
-    transforms: Preset = "full"
-    """Augmentation: none, light (mirror, colours) or full (also zoom out, crop, grey, blur, JPEG)."""
+    transforms: Literal["none", "light", "full", "affine"] | None = None
+    """Augmentation: none, light (mirror, colours), full (also zoom out, crop, grey, blur, JPEG) or, where faces are
+    looked at one by one, affine (mirror, turn, shift, scale, shear). By default affine for mask_mobilenet_v2, none for
+    age_cnn and gender_cnn, and full for all others."""
     mosaic: Annotated[int | None, Range(64, 4096)] = None
     """Train on squares of this side, in pixels, put together from several photos, with faces of all sizes; else on
     each photo as it is. With it, `full` does not zoom out or crop: the mosaic does."""
@@ -107,13 +108,13 @@ def train(options: Options) -> int:
                 options = config.resumed(options, ANEW, tell=world.first)
             with precision.deterministic(options.deterministic):
                 options, why = _settled(options, world)
-                photos, held_out = _photos(options)
+                subject = learnt(options)
                 if world.first and why:
                     say(why)
-                data = fingerprint(options.data, photos, held_out)
+                data = fingerprint(options.data, subject.photos, subject.held_out)
                 if options.resume:
                     config.check_data(options.out, data, options.data)
-                run = begin(options, world, photos, held_out)
+                run = begin(options, world, subject)
                 if options.resume:
                     config.check_teacher(options.out, run.described["teacher"], options.teacher)
                 world.gather(None)  # all have looked at --out: now something may be written there
@@ -131,24 +132,24 @@ def train(options: Options) -> int:
         return 1
 
 
-def _photos(options: Options) -> tuple[Photos, Photos]:
+def learnt(options: Options) -> subjects.Subject:
     """The photos to train on and to validate on. Refuses what cannot work, before anything is written."""
     if options.freeze is not None and options.trainable_layers != Options.trainable_layers:
         raise InputError("`freeze` and `trainable_layers` say the same thing twice; give one of them")
     if options.freeze == "heads-only" and options.teacher is not None:
         raise InputError("`freeze` heads-only: the pyramid, which learns from `teacher`, does not; give one of them")
-    subject = subjects.of(kinds.of_arch(str(options.arch))[1].LEARNS)
-    for name, value in subject.only.items():
-        if getattr(options, name) != value:
-            raise InputError(f"`{name}` means nothing to {options.arch}, which is no detector; leave it out")
     if not options.resume:
         config.check_new(options.out)
-    made = subject(options.data, *(Photos.load(options.data, split, options.shares) for split in ("train", "val")))
+    photos, held_out = (Photos.load(options.data, split, options.shares) for split in ("train", "val"))
+    made = subjects.of(str(options.arch))(options.data, photos, held_out)
+    for name, value in made.only.items():
+        if getattr(options, name) != value:
+            raise InputError(f"`{name}` means nothing to {options.arch}, which is no detector; leave it out")
     if options.limit is not None:  # of the photos that there is something to learn from
         made.photos = made.photos.sample(options.limit, options.seed)
         made.held_out = made.held_out.sample(math.ceil(options.limit / 10), options.seed)
     made.check()
-    return made.photos, made.held_out
+    return made
 
 
 def _settled(options: Options, world: "World") -> tuple[Options, str]:
@@ -162,7 +163,7 @@ def _settled(options: Options, world: "World") -> tuple[Options, str]:
     return replace(options, arch=arch, init=init), why
 
 
-def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: Sequence[Photo]) -> Run:
+def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     """A run that has learnt nothing yet, and writes nothing before `go`: network, photos, and how it will learn."""
     import torch
 
@@ -176,7 +177,7 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
     recipe, arch = options.recipe, str(options.arch)
     init = start.weights(str(options.init), options.out, options.resume)
     named, kind = kinds.of_arch(arch)
-    subject = subjects.of(kind.LEARNS)(options.data, photos, held_out)
+    transforms = options.transforms or kind.defaults(arch)[1]
     on, chosen = device.choose(world.device(options.device))
     if on.type == "cuda" and world.size > 1:
         torch.cuda.set_device(on)
@@ -195,12 +196,13 @@ def begin(options: Options, world: "World", photos: Sequence[Photo], held_out: S
     learner = Learner.of(model, kind.draws, recipe, steps, sizes, on, arithmetic, world, teacher, options.compile)
     if on.type == "cpu" and world.first and not options.resume and arch not in kind.LIGHT:
         cost.say_what_a_step_takes(model, arch, batches.sizes, options.mosaic is not None)
-    dataset = subject.dataset(model, options.transforms, options.mosaic, options.seed)
+    dataset = subject.dataset(model, transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
     scoring, threshold = start.scoring(init)
     # A checkpoint travels: names, not the folders of the machine that made it.
     paths = {name: getattr(options, name) for name in ("data", "out", "init", "teacher")}
-    names = {name: path and Path(path).name for name, path in paths.items()} | {"resume": False}
+    names = {name: path and Path(path).name for name, path in paths.items()}
+    names |= {"resume": False, "transforms": transforms}
     run = Run(
         options.out,
         learner,

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import train
-from dataset import tables
+from dataset import subjects, tables
 from dataset.faces import Photo, load_photos
 from dataset.formats import import_csv
 from dataset.split import Shares
@@ -164,7 +164,8 @@ def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: i
 
     names = ("arch", "init", "epochs", "batch_size", "size", "workers", "device")
     asked: dict[str, Any] = {name: getattr(options, name) for name in names}
-    session = train.begin(config.renewed(train.Options(out=out, seed=seed), asked), World(), photos, held_out)
+    subject = subjects.of(options.arch)(options.out, photos, held_out)
+    session = train.begin(config.renewed(train.Options(out=out, seed=seed), asked), World(), subject)
     with Stop(session.save) as stop:
         if status := session.go(stop):
             sys.exit(status)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import train
+from dataset import subjects
 from dataset.photos import Photos
 from dataset.split import Shares
 from visavis.commands.commandline import main
@@ -95,7 +96,7 @@ def _measure(options: Options, arch: str, answer: Any) -> None:
             recipe=Recipe(epochs=epochs, batch_size=options.batch_size, ema=0.9, lr=options.lr),
             size=options.size, workers=options.workers, seed=options.seed, device="cpu",
         )  # fmt: skip
-        session = train.begin(asked, World(), photos, held_out)
+        session = train.begin(asked, World(), subjects.of(arch)(options.data, photos, held_out))
         with Stop(session.save) as stop:
             status = session.go(stop)
         lines = session.record.lines if session.record and not status else []

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import train
+from dataset import subjects
 from dataset.photos import Photos
 from visavis import device
 from visavis.commands.commandline import main
@@ -157,7 +158,7 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
         model = build(row["arch"])
         checkpoint.save(weights, model.state_dict(), {"arch": row["arch"], "norm_eps": norm_eps(model)})
         given = config.renewed(train.Options(init=str(weights)), asked | {"lr": 0.0})
-        session = train.begin(given, World(), photos, photos[:1])
+        session = train.begin(given, World(), subjects.of(row["arch"])(options.data, photos, photos[:1]))
     on = session.learner.on
     waited, times = [], []
     begun = time.perf_counter()

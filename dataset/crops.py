@@ -5,6 +5,7 @@ It is to networks that tell attributes what FaceDataset is to detectors, and tak
 
 import io
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from visavis.errors import ImageError, InputError
 from visavis.images import Picture, read_reduced
 from visavis.messages import say
 
+TRANSFORMS = ("none", "light", "full", "affine")
 SMALLEST = 12
 """Pixels of a face's longer side that low resolution leaves it, at least: such faces are seen in streets."""
 
@@ -33,7 +35,8 @@ class CropDataset:
 
     known: what is known of the faces of each photo, by image_id. margin: how many times as wide as the face's box the
     square around it is. transforms: none; light: the box is moved a little, the face mirrored half of the time and lit
-    otherwise; full: it is also turned, blurred, made small, compressed and covered in part. seed, keys: as FaceDataset.
+    otherwise; full: it is also turned, blurred, made small, compressed and covered in part; affine: it is mirrored,
+    turned, shifted, scaled and sheared, and nothing else. seed, keys: as FaceDataset. Raises InputError for others.
 
     If a photo cannot be decoded, a message says so, `failed` counts it, and the next face takes its place.
     """
@@ -47,6 +50,8 @@ class CropDataset:
         transforms: str = "none",
         seed: int = 0,
     ) -> None:
+        if transforms not in TRANSFORMS:
+            raise InputError(f"unknown `transforms` {transforms!r} of faces; there are {', '.join(TRANSFORMS)}")
         self.photos, self.side, self.margin, self.transforms, self.seed = photos, side, margin, transforms, seed
         rows = [(number, one) for number, photo in enumerate(photos) for one in known.get(photo.image_id, [])]
         self.numbers = np.array([number for number, _ in rows], np.int64)
@@ -75,6 +80,8 @@ class CropDataset:
             picture, frame = read
             if self.transforms == "none":
                 crop = cut(picture, frame, self.side)
+            elif self.transforms == "affine":
+                crop = sheared(picture, frame, self.side, dice)
             else:
                 crop = moved(picture, frame, self.side, dice)
                 crop = _lit(worse(crop, self.margin, dice) if self.transforms == "full" else crop, dice)
@@ -133,6 +140,28 @@ def moved(picture: Picture, frame: tuple[float, float, float, float], side: int,
     return np.ascontiguousarray(crop[:, ::-1]) if dice.random() < 0.5 else crop
 
 
+def sheared(
+    picture: Picture, frame: tuple[float, float, float, float], side: int, dice: np.random.Generator
+) -> Picture:
+    """(side, side, 3): what lies in `frame`, turned by up to 20 degrees, scaled by up to 15 %, shifted by up to a fifth
+    of its side, sheared by up to 15 %, and mirrored half of the time."""
+    wide = 1.6  # what comes into sight from around it
+    x1, y1, x2, y2 = frame
+    x, y, half = (x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2 * wide
+    around = cut(picture, (x - half, y - half, x + half, y + half), round(side * wide))
+    angle, scale = math.radians(dice.uniform(-20, 20)), dice.uniform(0.85, 1.15)
+    shift, shear = dice.uniform(-0.2, 0.2, 2) * side, dice.uniform(-0.15, 0.15)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = turn @ np.array([[1, shear], [0, 1]]) * scale  # from the crop's pixels to those around
+    offset = len(around) / 2 + shift - linear @ [side / 2, side / 2]
+    how = (*linear[0], offset[0], *linear[1], offset[1])
+    image = Image.fromarray(around).transform(
+        (side, side), Image.Transform.AFFINE, how, Image.Resampling.BILINEAR, fillcolor=GREY
+    )
+    crop = np.asarray(image)
+    return np.ascontiguousarray(crop[:, ::-1]) if dice.random() < 0.5 else crop
+
+
 def worse(crop: Picture, margin: float, dice: np.random.Generator) -> Picture:
     """A face as a poorer photo might have shown it: turned, covered in part, of few pixels, blurred, compressed."""
     side = len(crop)
@@ -178,10 +207,11 @@ def _lit(crop: Picture, dice: np.random.Generator) -> Picture:
     return lit
 
 
-def summary(faces: CropDataset) -> str:
-    """How many labels of each attribute there are, for people."""
+def summary(faces: CropDataset, heads: Iterable[str]) -> str:
+    """How many labels of each of these attributes there are, for people."""
     mask, low, high, gender = faces.labels.T
     masks = ", ".join(f"{int((mask == n).sum())} {name}" for n, name in enumerate(MASKS))
     genders = ", ".join(f"{int((gender == n).sum())} {name}" for n, name in enumerate(GENDERS))
     exact, grouped = int(((low >= 0) & (low == high)).sum()), int((low < high).sum())
-    return f"mask: {masks}; age: {exact} to the year, {grouped} as a group; gender: {genders}"
+    told = {"mask": masks, "age": f"{exact} to the year, {grouped} as a group", "gender": genders}
+    return "; ".join(f"{name}: {told[name]}" for name in heads)

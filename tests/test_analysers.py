@@ -1,6 +1,7 @@
 """Analysers: what they say of faces, with none, tiny and cut ones. The example of docs has a test of its own."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ from PIL import Image, ImageFilter
 from skimage import data
 from skimage.measure import blur_effect
 
-from visavis.analysers import ANALYSERS, load_analyser
+from visavis.analysers import ANALYSERS, load_analyser, named
 from visavis.analysers.protocol import Analysers
 from visavis.analysers.sharpness import blur
 from visavis.drawing import boxes_on
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.prediction.analysis import captions, colours
+from visavis.prediction import analysis
+from visavis.prediction.analysis import Analysis, captions, colours
 
 ASTRONAUT = data.astronaut()
 FACE = Faces([[178, 60, 271, 181]], [0.99])
@@ -92,3 +94,22 @@ def test_a_box_has_the_colour_of_the_mask_and_captions_leave_out_how_sure_it_is(
     assert [one & set(right) for one in edges] == [{one} for one in right]
     assert [words[0] for words in captions(faces)] == ["0.90 worn", "0.90 none", "0.90 wrong", "0.90"]
     assert colours(FACE) == [None]
+
+
+def test_names_have_commas_between_and_none_is_empty():
+    assert named(" mask, age ") == ["mask", "age"] and named("") == named(" ") == []
+    for text in ("mask,,age", ",mask", "mask,", ","):
+        with pytest.raises(InputError, match="there is nothing between two commas, or at an end"):
+            named(text)
+
+
+def test_a_run_goes_on_with_the_same_weights_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class OfWeights:
+        path = tmp_path / "weights.safetensors"
+
+    monkeypatch.setattr(analysis, "load_analyser", lambda name: OfWeights() if name == "mask" else load_analyser(name))
+    OfWeights.path.write_bytes(b"some")
+    first = Analysis(("sharpness", "mask")).identified()
+    assert first[0] == "sharpness" and first[1].startswith("mask (a6b46dd0d1ae5e86")
+    OfWeights.path.write_bytes(b"others")
+    assert Analysis(("sharpness", "mask")).identified() != first

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,8 @@ def test_training_counts_ages_of_a_group_as_evaluation_does() -> None:
     years[1] = (years[1] + years[2] * 2) / 3  # 29.7, which is 30
     labels = np.array([[-1, 20, 29, -1]] * 3, np.float32)
     mask, gender = np.zeros((3, 3), np.float32), np.zeros((3, 2), np.float32)
-    assert Outcome(mask, years, gender, labels).figures()["age_in_group"] == pytest.approx(1 / 3)
+    given = {"mask": mask, "age": years, "gender": gender}
+    assert Outcome(given, labels).figures()["age_in_group"] == pytest.approx(1 / 3)
 
 
 def test_without_a_label_there_are_no_figures() -> None:
@@ -74,7 +76,7 @@ def test_without_a_label_there_are_no_figures() -> None:
 
 
 def test_an_answer_that_is_not_sure_is_not_given() -> None:
-    told = answers("mask", np.array([[0.55, 0.4, 0.05], [0.1, 0.1, 0.8]], np.float32), {"mask": 0.6})
+    told = answers("mask", np.array([[0.55, 0.4, 0.05], [0.1, 0.1, 0.8]], np.float32), limit=0.6)
     assert told["mask"].tolist() == ["", "none"]
     assert np.isnan(told["mask_score"][0]) and told["mask_score"][1] == pytest.approx(0.8)
 
@@ -82,8 +84,31 @@ def test_an_answer_that_is_not_sure_is_not_given() -> None:
 def test_ages_are_told_with_the_years_between_which_eight_in_ten_lie() -> None:
     even = np.zeros((1, 101), np.float32)
     even[0, 20:30] = 0.1
-    told = answers("age", even, {})
+    told = answers("age", even)
     assert [told[name][0] for name in ("age", "age_low", "age_high")] == [24.5, 20, 28]
+
+
+def test_of_an_age_that_might_be_any_nothing_is_said() -> None:
+    even = np.full((1, 101), 1 / 101, np.float32)  # 80 years apart
+    told = answers("age", np.concatenate([even, np.eye(101, dtype=np.float32)[[30]]]), limit=45)
+    assert [np.isnan(told[name]).tolist() for name in ("age", "age_low", "age_high")] == [[True, False]] * 3
+
+
+def test_ages_that_are_numbers_have_bounds_once_they_are_calibrated() -> None:
+    rows = np.array([[31.26], [-4.0]], np.float32)
+    told = answers("age", rows)
+    assert told["age"].tolist() == pytest.approx([31.3, 0]) and np.isnan([told["age_low"], told["age_high"]]).all()
+    told = answers("age", rows, temperature=9.6)
+    assert [told["age_low"].tolist(), told["age_high"].tolist()] == [[22, 0], [41, 10]]
+    off = np.tile(np.arange(10.0), 20)  # 80 % are off by 7.2 or less
+    assert calibrating.of_ages(np.full((200, 1), 30, np.float32), 30 - off) == pytest.approx(7.2)
+    bounds, columns = np.array([[30, 30]] * 2), {"age": [31, 32], "age_low": [np.nan] * 2, "age_high": [np.nan] * 2}
+    given = Answers(
+        [KnownAttributes((0, 0, 9, 9))] * 2, {name: [np.array(one, np.float32)] for name, one in columns.items()}
+    )
+    found = of_ages(bounds, given)
+    assert (found["mae"], found["in_interval"], found["interval_years"]) == (1.5, None, None)
+    assert list(report({"age": found}))
 
 
 def test_temperatures() -> None:
@@ -105,8 +130,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     tables.write(folder / "labels.csv", [{"image_id": "a"} | box])
     tables.write(folder / "attributes.csv", [{"image_id": "a", "mask": "none", "age": 41, "gender": "female"} | box])
     torch.manual_seed(0)
-    model = network.build("none")
-    metadata = {"kind": "face_attributes", "arch": "face_attributes", "side": 96, "margin": 1.05, "norms": True}
+    model = network.build("face_attributes", "none")
+    metadata = {"kind": "face_attributes", "arch": "face_attributes", "heads": model.tells, "side": 96, "margin": 1.05}
+    metadata |= {"norms": True}
     checkpoint.save(folder / "network.safetensors", model.state_dict(), metadata)
     return folder, folder / "network.safetensors"
 
@@ -124,7 +150,7 @@ def test_the_command(
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
-    assert checkpoint.metadata(path)["limits"] == {"mask": 0.6, "gender": 0.6}
+    assert checkpoint.metadata(path)["limits"] == {"mask": 0.6, "gender": 0.6, "age": 45}
 
 
 def test_photos_that_cannot_be_read_calibrate_nothing(
@@ -136,11 +162,14 @@ def test_photos_that_cannot_be_read_calibrate_nothing(
     given = Options(analyse=str(people[1]), data=torn, split="all", out=tmp_path / "out", calibrate=True)
     with pytest.raises(InputError, match="none of the 1 photos can be read, so there is nothing to calibrate by"):
         evaluate(given)
+    with pytest.raises(InputError, match="none of the 1 photos can be read; run `python -m clean`"):
+        evaluate(replace(given, calibrate=False))
 
 
 def test_what_the_command_refuses(people: tuple[Path, Path], tmp_path: Path) -> None:
     folder, path = people
     for more, words in (
+        ({"analyse": "mask,,age"}, "there is nothing between two commas"),
         ({"analyse": "beauty"}, "no analyser 'beauty'; there are mask, age, gender"),
         ({"analyse": str(path), "network": Network(tiles=True)}, "--tiles is for detectors"),
         (

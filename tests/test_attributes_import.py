@@ -30,7 +30,10 @@ def test_utkface_and_fairface_into_one_folder(tmp_path: Path, capsys: pytest.Cap
     assert import_labels("utkface", tmp_path / "utk", out) == (2, 1, 0)
     said = capsys.readouterr().err
     assert "1 photos are left out, for their names do not begin with [age]_[gender]_: portrait.jpg" in said
-    assert "1 photos show no face that our detector finds" in said
+    assert "1 photos show no face that our detector finds, and nothing is learnt from them" in said
+    (blank,) = [row for row in tables.rows(out / "faces.csv") if row["use"] == "ignore"]
+    assert blank["image_id"] == "utkface/7_0_0_20170110"  # no negative: somebody is in it
+    assert [float(blank[side]) for side in ("x1", "y1", "x2", "y2")] == [0, 0, 200, 200]
     crop(tmp_path / "fair/train/1.jpg")
     (tmp_path / "fair/fairface_label_train.csv").write_text(
         "file,age,gender,race,service_test\ntrain/1.jpg,more than 70,Female,White,True\n"
@@ -44,7 +47,8 @@ def test_utkface_and_fairface_into_one_folder(tmp_path: Path, capsys: pytest.Cap
     (other,) = told["fairface/train/1"]
     assert (other.ages, other.age) == ((70, 120), None)
     assert len(list(tables.rows(out / "downloads.csv"))) == 3
-    assert {row["source"] for row in tables.rows(out / "faces.csv")} == {"import detected"}
+    learnt = [row for row in tables.rows(out / "faces.csv") if row["use"] == "train"]
+    assert {row["source"] for row in learnt} == {"import detected"} and len(learnt) == 2
     with pytest.raises(InputError, match="holds fairface/train/1 already"):
         import_labels("fairface", tmp_path / "fair", out)
 

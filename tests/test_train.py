@@ -8,7 +8,7 @@ from PIL import Image
 from training import make_folder, options
 
 import train
-from dataset import tables
+from dataset import subjects, tables
 from visavis import checkpoint, load_detector
 from visavis.errors import InputError
 
@@ -84,8 +84,8 @@ def test_a_strip_in_the_first_batch_does_not_settle_where_the_regions_of_all_are
     tables.write(table, rows)
     shares = Shares(0.3, 0)
     given = options(folder, tmp_path / "run", limit=2, transforms="none")
-    parts = (Photos.load(folder, part, shares) for part in ("train", "val"))
-    session = train.begin(given, World(), *parts)
+    photos, held_out = (Photos.load(folder, part, shares) for part in ("train", "val"))
+    session = train.begin(given, World(), subjects.of(given.arch)(folder, photos, held_out))
     with Stop(session.save) as stop:
         assert session.go(stop) == 0
     assert session.learner.model.roi_heads.box_roi_pool.scales == [1 / 8, 1 / 16, 1 / 32]

@@ -13,7 +13,7 @@ from skimage import data
 from training import make_folder, options, same, weights
 
 import train
-from dataset import tables
+from dataset import subjects, tables
 from dataset.loader import collate
 from dataset.photos import load_photos
 from visavis import checkpoint, load_detector
@@ -253,7 +253,7 @@ def test_it_learns_two_photos_by_heart(tmp_path):
         lr=5e-4,
         ema=0.0,
     )
-    run = train.begin(given, World(), photos * 30, photos)
+    run = train.begin(given, World(), subjects.of(given.arch)(own, photos * 30, photos))
     run.learner.model.transform.in_use = run.learner.kept.transform.in_use = 160  # as large as in training
     with Stop(run.save) as stop:
         assert run.go(stop) == 0
@@ -265,7 +265,8 @@ def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_p
     begun = start_of(arch, tmp_path / "start.safetensors")
     photos, out = load_photos(folder)[:2], tmp_path / "run"
     more = {"size": 64, "transforms": "none", "trainable_layers": 1, "ema": 0.0, "optimiser": "sgd"}
-    run = train.begin(options(folder, out, arch=arch, init=begun, **more), World(), photos, photos)
+    subject = subjects.of(arch)(folder, photos, photos)
+    run = train.begin(options(folder, out, arch=arch, init=begun, **more), World(), subject)
     losses, _ = run.learner.step(*collate([run.loader.dataset[key] for key in next(iter(run.batches))]))
     assert set(losses) == {"loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg"}
     run.keep("last.safetensors", None)

@@ -13,7 +13,7 @@ from PIL import Image
 from training import make_folder, options
 
 import train
-from dataset import checks, tables
+from dataset import checks, subjects, tables
 from dataset.photos import Photos
 from dataset.validation import evaluate
 from visavis import checkpoint, load_detector
@@ -101,7 +101,7 @@ def test_a_heavy_network_on_a_cpu_says_what_a_step_takes(capsys, monkeypatch):
 def test_the_large_network_is_measured_before_anything_is_written(folder, tmp_path, capsys):
     given = options(folder, tmp_path / "run", arch="resnet50_fpn", mosaic=64, batch_size=2)
     photos = Photos.load(folder)
-    train.begin(given, World(), photos, photos)
+    train.begin(given, World(), subjects.of(given.arch)(folder, photos, photos))
     assert "resnet50_fpn on a CPU: a step of 2 photos takes about" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,4 @@
-"""Charts that compare detectors, as PNG files: one line per detector, in the same colour on each chart."""
+"""Charts as PNG files: of detectors, one line each, in the same colour on each chart; and of counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +64,37 @@ def curves(panels: Sequence[tuple[str, Sequence[Line]]], labels: tuple[str, str]
             axes.plot(line.across, line.up, label=line.name)
         axes.set(xlabel=labels[0], ylabel=labels[1], title=title, ylim=(0, 1.01))
         axes.set_xlim(left=0)
+    _finish(figure, path)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One layer of a stack: how much of it there is at 0, 1, 2 ... colour: red, green and blue, 0 to 255."""
+
+    name: str
+    up: Sequence[float]
+    colour: tuple[int, int, int]
+
+
+def stacked(bars: Sequence[Bar], labels: tuple[str, str], title: str, path: Path) -> None:
+    """Bars one upon the other, the first at the bottom; those of which there is nothing are left out. labels: of the x
+    axis and of the y axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    count = len(bars[0].up)
+    figure = _figure(min(16, max(5, 3 + 0.25 * count)), 3.6)
+    axes = figure.subplots()
+    below = np.zeros(count)
+    for bar in bars:
+        if any(bar.up):
+            colour = tuple(channel / 255 for channel in bar.colour)
+            axes.bar(range(count), bar.up, 0.8, below, color=colour, label=bar.name)
+            below += bar.up
+    axes.set(xlabel=labels[0], ylabel=labels[1], title=title, xlim=(-0.6, count - 0.4))
+    axes.set_ylim(0, 1.3 * max(below.max(), 1))  # room for the legend
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_axisbelow(True)
     _finish(figure, path)
 
 

@@ -16,10 +16,10 @@ KINDS: dict[str, str] = {
 """Kind -> its module. What a module of a kind has:
 
 ARCHS, LIGHT    names of its architectures, and of those that a CPU can train
-LEARNS          what its networks learn: one of dataset.subjects
-INIT            the weights that a training starts from by default
 GOAL            what decides which weights are the best
 USE, NO_USE     what to say at the end of a training, with {weights}, and where it came to nothing
+defaults        arch -> the initial weights and the augmentation of a training that names none
+learns          arch -> what such a network learns: the name of one of dataset.subjects, and arguments for it
 load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
 export          (path, out): write the checkpoint as an ONNX file
 network         (arch, init, trainable_layers, freeze) -> the network that train.py trains

@@ -26,8 +26,10 @@ LONGEST = 4096
 INSTALL = "pip install 'visavis[train]'"
 
 
-def file(path: Path, write: Callable[[Path, Path], None]) -> Path:
-    """The ONNX file of the checkpoint at `path`, made in the cache by `write` if it is nowhere. Raises InputError."""
+def file(path: Path, write: Callable[[Path, Path], None], otherwise: str = "") -> Path:
+    """The ONNX file of the checkpoint at `path`, made in the cache by `write` if it is nowhere. Raises InputError.
+
+    otherwise: what else its user may do where it cannot be written there."""
     found = beside(path)
     if found is not None:
         return found
@@ -37,7 +39,7 @@ def file(path: Path, write: Callable[[Path, Path], None]) -> Path:
         try:
             write(path, cached)
         except OSError as error:
-            where = "set XDG_CACHE_HOME to a folder that can be written to, or take `backend` torch"
+            where = f"set XDG_CACHE_HOME to a folder that can be written to{otherwise}"
             raise InputError(f"cannot write {cached}: {error.strerror}; {where}") from None
     return cached
 

@@ -33,8 +33,9 @@ FOUND = "detected"
 def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
     """The same photos, each with the box of the face that it is of, and then as much as was told of that face.
 
-    crops: without boxes, and with one row of attributes. A photo in which no face is found keeps neither; it is said
-    how many there are. One that cannot be read is left to whoever reads it next.
+    crops: without boxes, and with one row of attributes. A photo in which no face is found teaches nothing: a box to
+    ignore covers all of it, for there is a face in it, and a detector must not learn that there is none; it is said how
+    many there are. One that cannot be read is left to whoever reads it next.
     """
     detectors = [visavis.load_detector("shipped", threshold=LEAST, size=size) for size in (SIDE, None)]
     without = []
@@ -49,7 +50,7 @@ def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
         box = _main(found, picture.shape[:2])
         if box is None:
             without.append(str(crop.path))
-            crop.attributes = []
+            crop.attributes, crop.ignore = [], [(0.0, 0.0, float(picture.shape[1]), float(picture.shape[0]))]
         else:
             crop.boxes, crop.flags = [box], [FOUND]
         return crop
@@ -58,7 +59,7 @@ def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
     with ThreadPoolExecutor(cores()) as threads:
         while some := list(islice(waiting, AHEAD)):
             yield from threads.map(look, some)
-    say_some("photos show no face that our detector finds:", sorted(without))
+    say_some("photos show no face that our detector finds, and nothing is learnt from them:", sorted(without))
 
 
 def photos_in(folder: Path) -> list[Path]:

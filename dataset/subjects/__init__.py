@@ -4,12 +4,14 @@ A subject has the photos to learn from and those held out, hands out what is lea
 train.py trains any of them in one way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dataset.photos import Photos
+from dataset.photos import Photo, Photos
+from visavis import kinds
 from visavis.calibration import Calibration
 from visavis.training.pictures import Items
 from visavis.training.validation import Outcome
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from visavis.training.stopping import Stop
 
 SUBJECTS = {"faces": "dataset.subjects.faces:Faces", "attributes": "dataset.subjects.attributes:Attributes"}
-"""What the `LEARNS` of a kind names -> `module:class`."""
+"""What the `learns` of a kind names -> `module:class`."""
 
 
 class Subject(Protocol):
@@ -64,7 +66,8 @@ class Subject(Protocol):
         ...
 
 
-def of(learns: str) -> Any:
-    """The class of a subject."""
-    module, name = SUBJECTS[learns].split(":")
-    return getattr(import_module(module), name)
+def of(arch: str) -> Callable[[Path, Sequence[Photo], Sequence[Photo]], Subject]:
+    """What makes the subject that networks of this architecture learn. Raises InputError for an unknown one."""
+    name, which = kinds.of_arch(arch)[1].learns(arch)
+    module, called = SUBJECTS[name].split(":")
+    return partial(getattr(import_module(module), called), **which)

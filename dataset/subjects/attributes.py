@@ -8,7 +8,6 @@ import torch
 
 from dataset.crops import CropDataset, summary
 from dataset.photos import Photo, Photos
-from dataset.transforms import check as check_transforms
 from visavis.calibration import Calibration
 from visavis.data import attributes
 from visavis.data.attributes import GENDERS, MASKS
@@ -32,9 +31,16 @@ class Attributes:
 
     only: ClassVar[dict[str, Any]] = {"mosaic": None, "size": None, "teacher": None}
 
-    def __init__(self, folder: Path, photos: Sequence[Photo], held_out: Sequence[Photo]) -> None:
-        self.folder = folder
-        self.known = attributes.read(folder)
+    def __init__(
+        self,
+        folder: Path,
+        photos: Sequence[Photo],
+        held_out: Sequence[Photo],
+        heads: Sequence[str] = attributes.ATTRIBUTES,
+    ) -> None:
+        """heads: what is learnt of each face; those of which nothing of that is known are left out."""
+        self.folder, self.heads = folder, heads
+        self.known = attributes.of(attributes.read(folder), heads)
         self.photos, self.held_out = (
             Photos(photo for photo in some if photo.image_id in self.known) for some in (photos, held_out)
         )
@@ -45,14 +51,14 @@ class Attributes:
             crops = CropDataset(some, self.known, 1, 1.0)
             if not len(crops):
                 raise InputError(
-                    f"{self.folder}/attributes.csv has no labelled face in the split {split!r}; add some with "
-                    "`python -m dataset import utkface`, `fairface` or `masks`, or change `val` and `test`"
+                    f"{self.folder}/attributes.csv tells no {' or '.join(self.heads)} of a face in the split "
+                    f"{split!r}; add some with `python -m dataset import utkface`, `fairface` or `masks`, or change "
+                    "`val` and `test`"
                 )
-            say(f"{split}: {len(crops)} faces; {summary(crops)}")
+            say(f"{split}: {len(crops)} faces; {summary(crops, self.heads)}")
 
     def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> CropDataset:
         """Squares around faces. Raises InputError for unknown `transforms`."""
-        check_transforms(transforms)
         return CropDataset(self.photos, self.known, model.side, model.margin, transforms, seed)
 
     def ratios(self, mosaic: int | None) -> Any:
@@ -94,7 +100,7 @@ class Attributes:
             )
         together = torch.cat(parts).numpy()
         together = together[together[:, 0].argsort()]
-        return Answers.of(together[:, 1:], crops.labels[together[:, 0].astype(int)])
+        return Answers.of(together[:, 1:], model.tells, crops.labels[together[:, 0].astype(int)])
 
     def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
         """With what is known of each."""

@@ -12,7 +12,7 @@ from visavis import checkpoint, kinds
 from visavis.analysers.protocol import Analyser
 from visavis.errors import InputError
 
-__all__ = ["ANALYSERS", "Analyser", "load_analyser"]
+__all__ = ["ANALYSERS", "Analyser", "load_analyser", "named"]
 
 ANALYSERS: dict[str, str] = {
     "mask": "visavis.analysers.attributes.analyser:mask",
@@ -21,6 +21,14 @@ ANALYSERS: dict[str, str] = {
     "sharpness": "visavis.analysers.sharpness:Sharpness",
 }
 """Name -> `module:function`, which makes an Analyser."""
+
+
+def named(text: str) -> list[str]:
+    """The names in a text that has commas between them. Raises InputError for one that is empty."""
+    names = [name.strip() for name in text.split(",")] if text.strip() else []
+    if "" in names:
+        raise InputError(f"`analyse` {text!r}: there is nothing between two commas, or at an end; remove that comma")
+    return names
 
 
 def load_analyser(name: str) -> Analyser:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 import visavis
 from visavis import calibration, charts, metrics
+from visavis.analysers import named
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate_attributes
 from visavis.commands.commandline import DataFolder
@@ -98,9 +99,8 @@ def evaluate(options: Options) -> int:
 
     names = _check(options)
     if options.analyse:
-        asked = [name.strip() for name in options.analyse.split(",")]
         where = options.data, options.split, options.shares, options.out
-        return evaluate_attributes.evaluate(asked, *where, options.calibrate, options.groups)
+        return evaluate_attributes.evaluate(named(options.analyse), *where, options.calibrate, options.groups)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from visavis.analysers import load_analyser
 from visavis.analysers.attributes import calibrating
-from visavis.analysers.attributes.analyser import HEADS, FaceAttributes
+from visavis.analysers.attributes.analyser import FaceAttributes
 from visavis.analysers.protocol import Analysers
 from visavis.boxes import as_boxes
 from visavis.data import attributes
@@ -47,6 +47,8 @@ def evaluate(
         parts.setdefault(groups.group_of(photo.image_id) if by_group else "", []).append(photo)
     asked = {name: ask(Analysers(several), some, labelled) for name, some in sorted(parts.items())}
     answers = Answers.together(list(asked.values()))
+    if not answers.known:
+        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
     found = figures(answers)
     if not found:
         raise InputError(
@@ -73,8 +75,10 @@ def evaluate(
 
 def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[KnownAttributes]], where: str) -> None:
     if not isinstance(analyser, FaceAttributes):
-        raise InputError("`calibrate` is for networks of the kind face_attributes, and one of `analyse` is none")
-    given: dict[str, list[np.ndarray]] = {name: [] for name in HEADS}
+        raise InputError(
+            "`calibrate` is for networks that train.py trained to tell attributes, and one of `analyse` is none"
+        )
+    given: dict[str, list[np.ndarray]] = {name: [] for name in analyser.heads}
     known: list[KnownAttributes] = []
     for photo in photos:
         try:
@@ -82,13 +86,14 @@ def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[Know
         except ImageError:  # it is named when the answers are looked at
             continue
         mine = labelled[photo.image_id]
-        for name, rows in analyser.raw(picture, as_boxes([one.box for one in mine])).items():
-            given[name].append(rows)
+        rows = analyser.look(picture, as_boxes([one.box for one in mine]))
+        for name in given:
+            given[name].append(rows[name])
         known += mine
     if not known:
         raise InputError(f"none of the {len(photos)} photos can be read, so there is nothing to calibrate by")
     fitted = {}
-    for name in analyser.heads:
+    for name in given:
         rows = np.concatenate(given[name])
         if name == "age":
             ages = np.array([np.nan if one.age is None else one.age for one in known])

@@ -15,7 +15,7 @@ import tyro
 
 import visavis
 from visavis import checkpoint, sources
-from visavis.analysers import ANALYSERS
+from visavis.analysers import ANALYSERS, named
 from visavis.checkpoint import SHIPPED
 from visavis.commands.commandline import Duration
 from visavis.commands.network import Network
@@ -142,7 +142,7 @@ class Options:
     @property
     def analysis(self) -> Analysis:
         """What is asked of each face."""
-        return Analysis(tuple(name.strip() for name in self.analyse.split(",") if name.strip()))
+        return Analysis(tuple(named(self.analyse)))
 
     @property
     def outputs(self) -> Outputs:
@@ -271,7 +271,7 @@ def _settings(options: Options, detector: Detector, task: Task) -> dict[str, Any
         "runs": about(detector).runs or source,
         "batch_size": task.batch_size,
         "format": options.formats,
-        "analyse": list(options.analysis.names),
+        "analyse": options.analysis.identified(),
     }
 
 

@@ -1,5 +1,6 @@
 """What is known of labelled faces: attributes.csv of a data folder, a row a face; what is not known is empty."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ MASKS = ("worn", "wrong", "none")
 GENDERS = ("female", "male")
 """As the sets label it: what somebody took a face for."""
 CLASSES = {"mask": MASKS, "gender": GENDERS}
+ATTRIBUTES = ("mask", "age", "gender")
 OLDEST = 120
 """Years; a label of more is a mistake."""
 
@@ -45,6 +47,14 @@ def read(folder: Path) -> dict[str, list[KnownAttributes]]:
         )
         found.setdefault(row["image_id"], []).append(known)
     return found
+
+
+def of(labelled: dict[str, list[KnownAttributes]], names: Iterable[str]) -> dict[str, list[KnownAttributes]]:
+    """The faces of which any of these `ATTRIBUTES` is known, and their photos."""
+    fields = ["ages" if name == "age" else name for name in names]
+    known = {image_id: [one for one in some if any(getattr(one, field) for field in fields)]
+             for image_id, some in labelled.items()}  # fmt: skip
+    return {image_id: some for image_id, some in known.items() if some}
 
 
 def _one_of(classes: tuple[str, ...], row: tables.Row, column: str, path: Path, line: int) -> str:

@@ -126,24 +126,25 @@ def of_classes(
 def of_ages(bounds: NDArray[np.float64], answers: Answers) -> dict[str, Any]:
     """bounds: (N, 2) the youngest and the oldest that each face may be, NaN where nobody knows."""
     said, low, high = (answers.column(name).astype(np.float64) for name in ("age", "age_low", "age_high"))
-    exact = (bounds[:, 0] == bounds[:, 1]) & ~np.isnan(said)
-    grouped = (bounds[:, 0] < bounds[:, 1]) & ~np.isnan(said)
+    spoken, of_one, of_some = ~np.isnan(said), bounds[:, 0] == bounds[:, 1], bounds[:, 0] < bounds[:, 1]
+    exact, grouped = of_one & spoken, of_some & spoken
     age, off = bounds[exact, 0], said[exact] - bounds[exact, 0]
-    values: dict[str, Any] = {"faces": int(exact.sum())} | _errors(off)
+    values: dict[str, Any] = {"faces": int(of_one.sum()), "said": _share(spoken[of_one | of_some]), **_errors(off)}
     if len(age):
         spread = float(((age - age.mean()) ** 2).sum())
         values["r2"] = 1 - float((off**2).sum()) / spread if spread else None
         values["within"] = {str(years): float((np.abs(off) <= years).mean()) for years in WITHIN}
+        bounded = ~np.isnan(low[exact])
         inside = (low[exact] <= age) & (age <= high[exact])
-        values["in_interval"] = float(inside.mean())
-        values["interval_years"] = float((high[exact] - low[exact]).mean())
+        values["in_interval"] = _share(inside[bounded])
+        values["interval_years"] = float((high - low)[exact][bounded].mean()) if bounded.any() else None
     values["groups"] = {
         f"{first} to {last - 1}": {"faces": int(mine.sum())} | _errors(off[mine])
         for first, last in AGES
         for mine in [(age >= first) & (age < last)]
     }
     inside = (np.round(said[grouped]) >= bounds[grouped, 0]) & (np.round(said[grouped]) <= bounds[grouped, 1])
-    return values | {"faces_of_a_group": int(grouped.sum()), "in_group": _share(inside)}
+    return values | {"faces_of_a_group": int(of_some.sum()), "in_group": _share(inside)}
 
 
 def _errors(off: NDArray[np.float64]) -> dict[str, Any]:
@@ -190,17 +191,19 @@ def report(found: dict[str, Any]) -> Iterator[str]:
 def _ages(values: dict[str, Any]) -> Iterator[str]:
     yield (
         f"age: {values['faces']} faces of a known age, {cell(values['mae'], '.2f')} years off in the mean "
-        f"({cell(values['mae_interval'], '.2f')}), RMSE {cell(values['rmse'], '.2f')}"
+        f"({cell(values['mae_interval'], '.2f')}), RMSE {cell(values['rmse'], '.2f')}; an age is said of "
+        f"{cell(values['said'], '.1%')} of the faces that have a label"
     )
-    if values["faces"]:
+    if "within" in values:
         shares = ", ".join(f"{share:.1%} within {years}" for years, share in values["within"].items())
         yield (
-            f"  {shares}; R2 {cell(values['r2'], '.3f')}; {values['in_interval']:.1%} from age_low to age_high, which "
-            f"are {values['interval_years']:.1f} years apart"
+            f"  {shares}; R2 {cell(values['r2'], '.3f')}; {cell(values['in_interval'], '.1%')} from age_low to "
+            f"age_high, which are {cell(values['interval_years'], '.1f')} years apart"
         )
         yield f"  {'years':10}{'faces':>7}{'off':>8}{'interval':>16}{'too old by':>12}"
         for name, its in values["groups"].items():
             within = cell(its["mae_interval"], ".2f")
             yield f"  {name:10}{its['faces']:>7}{cell(its['mae'], '.2f'):>8}{within:>16}{cell(its['bias'], '+.2f'):>12}"
     if values["faces_of_a_group"]:
-        yield f"  {values['faces_of_a_group']} faces of a known age group: {values['in_group']:.1%} of answers in it"
+        within = cell(values["in_group"], ".1%")
+        yield f"  {values['faces_of_a_group']} faces of a known group of ages: {within} of answers in it"

@@ -85,6 +85,7 @@ def figures(contestant: Contestant, labelled: LabelledPhotos) -> dict[str, Any]:
         "best_f1_interval": bootstrap.of_figure(drawn.f1, judged.truths),
         "precision_interval": bootstrap.share(int(counted.sum()), len(counted)),
         "recall_interval": bootstrap.share(int(counted.sum()), judged.truths),
+        "false_per_photo": int((~counted).sum()) / judged.photos if judged.photos else None,
     }
     over = calibration.reliability(judged.scores, judged.right)
     ranges = [

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from visavis.errors import InputError
-from visavis.evaluation.contest import Contestant, LabelledPhotos, figures, ranked
+from visavis.evaluation.contest import Contestant, LabelledPhotos, figures
 from visavis.evaluation.scoreboard import Rows, cell
 
 MOST = 100
@@ -58,9 +58,7 @@ def by_group(contestants: list[Contestant], labelled: LabelledPhotos) -> list[di
                 found=[contestant.found[number] for number in some],
                 aligned=[contestant.aligned[number] for number in some],
             )
-            judged = ranked(its, part)
-            false = int((~judged.right & (judged.scores >= its.threshold)).sum())
-            rows.append({"group": group} | figures(its, part) | {"false_per_photo": false / len(some)})
+            rows.append({"group": group} | figures(its, part))
     return rows
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
+from visavis import checkpoint
 from visavis.analysers import load_analyser
 from visavis.analysers.protocol import Analysers
 from visavis.drawing import Colour
@@ -23,6 +24,14 @@ class Analysis:
     def loaded(self) -> Analysers:
         """The analysers. Raises InputError where one cannot be had."""
         return _loaded(self.names)
+
+    def identified(self) -> list[str]:
+        """The names, each with the SHA-256 of its weights (`path`) where it has some: the same say the same."""
+        paths = [getattr(load_analyser(name), "path", None) for name in self.names]
+        return [
+            name if path is None else f"{name} ({checkpoint.fingerprint(path)})"
+            for name, path in zip(self.names, paths, strict=True)
+        ]
 
     def __call__(self, picture: Picture, faces: Faces) -> Faces:
         """The faces of a picture at full size, with what the analysers say."""

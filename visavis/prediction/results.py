@@ -10,6 +10,7 @@ from typing import IO, Self
 
 from visavis.detectors.protocol import Detector, about
 from visavis.files import csv_rows
+from visavis.prediction import masks
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.records import SIDES, Face, Record
 
@@ -104,6 +105,7 @@ class Report:
         self.counts["faces"] += len(record.faces)
         self.counts["left_out"] += record.left_out
         self.counts["unsure"] += record.unsure
+        self.counts.update({f"mask {name}": count for name, count in masks.counts(record.faces).items()})
         if record.status == "unreadable" and len(self._failed) < NAMED:
             self._failed.append(f"{record.path} ({record.reason})")
         if record.status == "ok":
@@ -138,7 +140,11 @@ class Report:
             failed = f"; {self.counts['unreadable']} could not be read: {', '.join(self._failed)}{more}"
         skipped = f"; {self.counts['skipped']} skipped" if self.counts["skipped"] else ""
         why = f" ({FILES} says why)" if self._tables is not None and (failed or skipped) else ""
-        return f"{', '.join([*kinds, counted(self.counts['faces'], 'face')])}{small}{unsure}{failed}{skipped}{why}"
+        worn = [self.counts[f"mask {name}"] for name in masks.STATES]
+        told = ", ".join(f"{count} {name}" for count, name in zip(worn, masks.STATES, strict=True))
+        shown = f" (mask: {told})" if any(worn) else ""
+        faces = f"{', '.join([*kinds, counted(self.counts['faces'], 'face')])}{shown}"
+        return f"{faces}{small}{unsure}{failed}{skipped}{why}"
 
 
 def counted(number: int, thing: str) -> str:

@@ -3,14 +3,14 @@
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from visavis.errors import ImageError, InputError
 from visavis.files import sweep
 from visavis.messages import say
-from visavis.prediction import pages, results, sheets
+from visavis.prediction import masks, pages, results, sheets
 from visavis.prediction.copies import CROPS, DRAWN, REDACTED
 from visavis.prediction.formats import FORMATS, load_format, written
 from visavis.prediction.formats.protocol import Records
@@ -23,7 +23,8 @@ from visavis.sources import Input
 JOURNAL = ".predict.jsonl"
 """The journal of a run that has not ended yet; it is removed when all results are written."""
 
-NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS)
+NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS,
+         masks.LOOKS, masks.MINUTES, masks.CHARTS)  # fmt: skip
 NAMES += tuple(written())
 """All that a run may write into its folder."""
 
@@ -31,11 +32,12 @@ NAMES += tuple(written())
 @dataclass(frozen=True)
 class Outputs:
     """What to write of all faces. formats: names in `FORMATS`, and csv for faces.csv. page, sheet: look.html,
-    sheets/."""
+    sheets/. masks: what is said of the masks in videos."""
 
     formats: Sequence[str] = ("csv",)
     page: bool = False
     sheet: bool = False
+    masks: bool = False
 
     def writers(self) -> Iterator[tuple[str, str, Callable[[Path, Records], None]]]:
         """The option, the name in the folder of results, and what writes it, of each that is written at the end."""
@@ -47,6 +49,8 @@ class Outputs:
             yield "--look", pages.PAGE, pages.write_page
         if self.sheet:
             yield "--sheet", sheets.SHEETS, sheets.write_sheets
+        if self.masks:
+            yield "--analyse mask", masks.LOOKS, masks.write
 
 
 class Run:
@@ -93,6 +97,7 @@ class Run:
                 say(f"{self._journal.done} of {len(inputs)} inputs were done before")
             sweep(self._out)
             videos = any(one.is_video for one in inputs)
+            self._outputs = replace(self._outputs, masks=videos and "mask" in fields.attributes)
             self._tables = Tables(self._out, fields, "csv" in self._outputs.formats, videos)
         self._report = Report(self._tables, self._stdout)
         for record in self._journal.records() if self._journal is not None else ():
@@ -209,6 +214,6 @@ def _make(folder: Path) -> None:
 
 def _forget(out: Path) -> None:
     """Remove the tables and pages of an earlier run, which this one may not replace."""
-    names = (results.FACES, pages.PAGE, *(name for name in written() if "." in name))
+    names = (results.FACES, pages.PAGE, masks.LOOKS, masks.MINUTES, *(name for name in written() if "." in name))
     for path in (*(out / name for name in names), *out.glob("look-[0-9]*.html")):
         path.unlink(missing_ok=True)

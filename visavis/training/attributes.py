@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.data.attributes import GENDERS, MASKS
+from visavis.data.attributes import CLASSES
 from visavis.metrics import FEW
 
 CLOSE = 5
@@ -19,51 +19,54 @@ CLOSE = 5
 class Answers:
     """What a network said of faces, and what is known of them; arrays with a row a face.
 
-    mask, gender: (N, classes) probabilities. age: (N, years) probabilities. labels: (N, 4) mask, age_low, age_high,
-    gender; -1 where nobody said.
+    given: of each attribute that it tells, (N, classes) or (N, years) probabilities, or (N, 1) years. labels: (N, 4)
+    mask, age_low, age_high, gender; -1 where nobody said.
     """
 
-    mask: NDArray[np.float32]
-    age: NDArray[np.float32]
-    gender: NDArray[np.float32]
+    given: dict[str, NDArray[np.float32]]
     labels: NDArray[np.float32]
 
     @classmethod
-    def of(cls, probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> "Answers":
-        """From the probabilities of all heads side by side: mask, age, gender."""
-        last = probabilities.shape[1] - len(GENDERS)
-        return cls(probabilities[:, : len(MASKS)], probabilities[:, len(MASKS) : last], probabilities[:, last:], labels)
+    def of(cls, rows: NDArray[np.float32], tells: dict[str, int], labels: NDArray[np.float32]) -> "Answers":
+        """From what all heads gave, side by side; tells: how many numbers each gives."""
+        parts = np.split(rows, np.cumsum(list(tells.values()))[:-1], axis=1)
+        return cls(dict(zip(tells, parts, strict=True)), labels)
 
     def years(self) -> NDArray[np.float32]:
         """(N,): the ages that it tells."""
-        return self.age @ np.arange(self.age.shape[1], dtype=np.float32)
+        age = self.given["age"]
+        return age[:, 0] if age.shape[1] == 1 else age @ np.arange(age.shape[1], dtype=np.float32)
 
     def figures(self) -> dict[str, Any]:
         """See visavis.training.validation.Outcome."""
         mask, low, high, gender = self.labels.T
         told: dict[str, Any] = {}
-        for name, truth, given, classes in (("mask", mask, self.mask, MASKS), ("gender", gender, self.gender, GENDERS)):
+        for name, truth in (("mask", mask), ("gender", gender)):
+            if name not in self.given:
+                continue
             known = truth >= 0
-            right = given[known].argmax(axis=1) == truth[known]
-            recalls = [right[truth[known] == number] for number in range(len(classes))]
+            right = self.given[name][known].argmax(axis=1) == truth[known]
+            recalls = [right[truth[known] == number] for number in range(len(CLASSES[name]))]
             told[f"{name}_faces"] = int(known.sum())
             told[f"{name}_accuracy"] = _mean(right)
             told[f"{name}_recall"] = _mean([one.mean() for one in recalls if len(one)])
-            told |= {f"{name}_recall_{one}": _mean(some) for one, some in zip(classes, recalls, strict=True)}
-        known = (low >= 0) & (low == high)
-        off = np.abs(self.years()[known] - low[known])
-        told |= {"age_faces": int(known.sum()), "age_mae": _mean(off), "age_within_5": _mean(off <= CLOSE)}
-        told["age_mae_under_13"] = _mean(off[low[known] < 13])
-        grouped = (low >= 0) & (low < high)
-        years = np.round(self.years()[grouped])
-        told["age_in_group"] = _mean((years >= low[grouped]) & (years <= high[grouped]))
+            told |= {f"{name}_recall_{one}": _mean(some) for one, some in zip(CLASSES[name], recalls, strict=True)}
+        if "age" in self.given:
+            known = (low >= 0) & (low == high)
+            off = np.abs(self.years()[known] - low[known])
+            told |= {"age_faces": int(known.sum()), "age_mae": _mean(off), "age_within_5": _mean(off <= CLOSE)}
+            told["age_mae_under_13"] = _mean(off[low[known] < 13])
+            grouped = (low >= 0) & (low < high)
+            years = np.round(self.years()[grouped])
+            told["age_in_group"] = _mean((years >= low[grouped]) & (years <= high[grouped]))
         return told
 
     @property
     def value(self) -> float:
-        """The mean of what the heads are worth: recall of masks and of genders, and ages within `CLOSE` years."""
+        """The mean of what the heads are worth: recall of masks and of genders, and ages within `CLOSE` years and in
+        their groups."""
         figures = self.figures()
-        shares = [figures[name] for name in ("mask_recall", "gender_recall", "age_within_5", "age_in_group")]
+        shares = [figures.get(name) for name in ("mask_recall", "gender_recall", "age_within_5", "age_in_group")]
         return float(np.mean([share for share in shares if share is not None]))
 
     def threshold(self, current: float) -> float:
@@ -90,10 +93,10 @@ class Answers:
 
     def reservations(self, folder: Path, threshold: float) -> list[str]:
         """Classes of which few faces are known."""
-        counts = {name: int((self.labels[:, 0] == number).sum()) for number, name in enumerate(MASKS)}
+        counts = {name: int((self.labels[:, 0] == number).sum()) for number, name in enumerate(CLASSES["mask"])}
         few = ", ".join(f"{name} ({count})" for name, count in counts.items() if count < FEW)
-        known = (self.labels[:, 0] >= 0).any()
-        return [f"of these masks too few faces are known for their recall to be sure: {few}"] if few and known else []
+        asked = "mask" in self.given and (self.labels[:, 0] >= 0).any()
+        return [f"of these masks too few faces are known for their recall to be sure: {few}"] if few and asked else []
 
 
 def _mean(values: Any) -> float | None:

@@ -35,9 +35,10 @@ class Batches(Protocol):
 class Subject(Protocol):
     """What is learnt: one of dataset.subjects."""
 
-    photos: Sequence[Any]
-    held_out: Sequence[Any]
-
+    @property
+    def photos(self) -> Sequence[Any]: ...
+    @property
+    def held_out(self) -> Sequence[Any]: ...
     def draw(self, path: Path, learner: Any, items: Items, names: Sequence[str]) -> None: ...
     def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None: ...
 

@@ -22,7 +22,7 @@ def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
     """
     shipped = str(checkpoint.metadata(checkpoint.SHIPPED)["arch"])
     if arch is not None:
-        return arch, init or ("shipped" if arch == shipped else kinds.of_arch(arch)[1].INIT)
+        return arch, init or ("shipped" if arch == shipped else kinds.of_arch(arch)[1].defaults(arch)[0])
     if init is None:
         return (FULL, "coco") if gpu else (shipped, "shipped")
     if (path := _checkpoint(init)) is not None:

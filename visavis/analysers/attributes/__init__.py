@@ -1,1 +1,1 @@
-"""Mask, age and gender of a face, by one small network with three heads: one look gives all three."""
+"""Mask, age and gender of a face, by one small network with three heads, or by one network each."""

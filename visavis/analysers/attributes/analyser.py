@@ -1,4 +1,4 @@
-"""What faces tell by the network of this folder: mask, age and gender, in one look, on the CPU, without torch."""
+"""What faces tell by a network of this folder, such as mask, age and gender in one look; on the CPU, without torch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import checkpoint, onnx_files
+from visavis.analysers.attributes.designs import DESIGNS
 from visavis.analysers.crops import cut, square
 from visavis.data.attributes import CLASSES
 from visavis.errors import InputError
@@ -33,36 +34,42 @@ WITHIN = 0.8
 
 
 class FaceAttributes:
-    """Some of `HEADS`, by the network at `path`: a checkpoint of the kind face_attributes.
+    """Some of `HEADS`, by the network at `path`, a checkpoint of the kind face_attributes; by default all that it has.
 
     mask: `worn`, `wrong` (nose, mouth or chin free) or `none`. age: years, as the face looks, and between which years
-    it lies of 8 faces in 10. gender: as the labels have it. A class has a score, how often such answers are right;
-    where that is below the network's limit, nothing is said ("" and NaN), as of faces below `SMALLEST`.
+    it lies of 8 faces in 10. gender: as the labels have it. A class has a score, how often such answers are right.
+    Where that is below the network's limit, or the years are further apart than its limit, nothing is said ("" and
+    NaN), and nothing of faces below `SMALLEST`. Raises InputError for what the network does not tell.
     """
 
     keypoints: tuple[str, ...] = ()
 
-    def __init__(self, heads: Sequence[str], path: Path = SHIPPED) -> None:
-        self.heads, self.path = tuple(dict.fromkeys(heads)), path
-        self.attributes = tuple(name for head in self.heads for name in HEADS[head])
+    def __init__(self, heads: Sequence[str] = (), path: Path = SHIPPED) -> None:
         self._network = _network(path)
+        self.heads, self.path = tuple(dict.fromkeys(heads)) or self._network.heads, path
+        for name in self.heads:
+            if name not in self._network.heads:
+                raise InputError(f"{path} tells {' and '.join(self._network.heads)}, and no {name}")
+        self.attributes = tuple(name for head in self.heads for name in HEADS[head])
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
         sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1) if len(faces) else np.zeros(0)
         large = np.flatnonzero(sides >= SMALLEST)
         given = self._network.look(picture, faces.boxes[large])
+        temperatures, limits = self._network.temperatures, self._network.limits
         told: dict[str, NDArray[Any]] = {}
         for head in self.heads:
-            for name, values in answers(head, given[head], self._network.limits).items():
+            its = answers(head, given[head], temperatures.get(head), limits.get(head))
+            for name, values in its.items():
                 column = np.full(len(faces), "" if values.dtype.kind == "U" else np.nan, values.dtype)
                 column[large] = values
                 told[name] = column
         return replace(faces, attributes=faces.attributes | told)
 
-    def raw(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The probabilities of each head, (N, classes), of the faces in these (N, 4) boxes, before any calibration."""
-        return self._network.raw(picture, boxes)
+    def look(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """What the network gives of the faces in these (N, 4) boxes, before any calibration: see `Network.look`."""
+        return self._network.look(picture, boxes)
 
     def joined(self, other: object) -> "FaceAttributes | None":
         """One analyser that says what both say, in one look; None where the other is not of the same network."""
@@ -86,18 +93,38 @@ def gender() -> FaceAttributes:
     return FaceAttributes(["gender"])
 
 
-def answers(head: str, probabilities: NDArray[np.float32], limits: dict[str, float]) -> dict[str, NDArray[Any]]:
-    """The attributes of faces by a head's (N, classes) probabilities. limits: the least score of a head's answers."""
+def answers(
+    head: str, rows: NDArray[np.float32], temperature: float | None = None, limit: float | None = None
+) -> dict[str, NDArray[Any]]:
+    """The attributes of faces by what a head gives: (N, classes) probabilities, or (N, 1) years.
+
+    temperature: see `calibrated`; of years, how many to either side of the answer 8 faces in 10 lie, and where that is
+    not known, neither are age_low and age_high. limit: the least score with which a class is told, or how many years
+    age_low and age_high may be apart for an age to be.
+    """
     if head == "age":
-        total = probabilities.cumsum(axis=1)
-        years = np.arange(probabilities.shape[1], dtype=np.float32)
-        low, high = ((total < share).sum(axis=1) for share in ((1 - WITHIN) / 2, (1 + WITHIN) / 2))
-        values = (probabilities @ years).round(1), low, high
-        return {name: np.asarray(one, np.float32) for name, one in zip(HEADS["age"], values, strict=True)}
-    scores = probabilities.max(axis=1, initial=0)
-    names = np.array(CLASSES[head])[probabilities.argmax(axis=1)] if len(probabilities) else np.zeros(0, "U1")
-    sure = scores >= limits.get(head, 0)
+        return _ages(rows, temperature, limit)
+    rows = calibrated(rows, temperature)
+    scores = rows.max(axis=1, initial=0)
+    names = np.array(CLASSES[head])[rows.argmax(axis=1)] if len(rows) else np.zeros(0, "U1")
+    sure = scores >= (limit or 0)
     return {head: np.where(sure, names, ""), f"{head}_score": np.where(sure, scores, np.nan).astype(np.float32)}
+
+
+def _ages(rows: NDArray[np.float32], temperature: float | None, widest: float | None) -> dict[str, NDArray[Any]]:
+    if rows.shape[1] == 1:
+        age = np.maximum(rows[:, 0], 0).round(1)
+        apart = np.nan if temperature is None else temperature
+        low, high = np.maximum(age - apart, 0).round(), (age + apart).round()
+    else:
+        total = (rows := calibrated(rows, temperature)).cumsum(axis=1)
+        age = (rows @ np.arange(rows.shape[1], dtype=np.float32)).round(1)
+        low, high = ((total < share).sum(axis=1) for share in ((1 - WITHIN) / 2, (1 + WITHIN) / 2))
+    vague = high - low > (np.inf if widest is None else widest)
+    return {
+        name: np.where(vague, np.nan, one).astype(np.float32)
+        for name, one in zip(HEADS["age"], (age, low, high), strict=True)
+    }
 
 
 class Network:
@@ -115,33 +142,29 @@ class Network:
         if known.get("kind") != "face_attributes":
             raise InputError(
                 f"{path} holds a {known.get('arch')}, which tells no attributes of faces; give weights that "
-                "train.py --arch face_attributes wrote"
+                f"train.py --arch {' or '.join(DESIGNS)} wrote"
             )
+        self.heads = tuple(known["heads"])
         self.side, self.margin = int(known["side"]), float(known["margin"])
         self.temperatures: dict[str, float] = known.get("temperatures", {})
         self.limits: dict[str, float] = known.get("limits", {})
         self._session = onnx_files.session(onnx_files.file(path, write), 1)  # predict has a process for each core
 
     def look(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Calibrated probabilities, (N, classes) of each head, of the faces in these (N, 4) boxes."""
-        given = self.raw(picture, boxes)
-        return {name: calibrated(rows, self.temperatures.get(name, 1.0)) for name, rows in given.items()}
-
-    def raw(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The same before any calibration."""
+        """What each head gives of the faces in these (N, 4) boxes: (N, classes) probabilities, or (N, 1) years."""
         parts = [self._of(picture, boxes[first : first + AT_ONCE]) for first in range(0, max(1, len(boxes)), AT_ONCE)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in HEADS}
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.heads}
 
     def _of(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         crops = [cut(picture, square(box, self.margin), self.side) for box in boxes]
         faces = np.stack(crops) if crops else np.zeros((0, self.side, self.side, 3), np.uint8)
-        given: Any = self._session.run(list(HEADS), {"faces": faces})
-        return dict(zip(HEADS, given, strict=True))
+        given: Any = self._session.run(list(self.heads), {"faces": faces})
+        return dict(zip(self.heads, given, strict=True))
 
 
-def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """(N, classes) probabilities, as if their logits had been divided by `temperature` (Guo et al. 2017)."""
-    if temperature == 1:
+def calibrated(probabilities: NDArray[np.float32], temperature: float | None) -> NDArray[np.float32]:
+    """(N, classes) probabilities, as if their logits had been divided by `temperature` (Guo et al. 2017); None: 1."""
+    if temperature is None or temperature == 1:
         return probabilities
     log = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
     power = np.exp(log - log.max(axis=1, keepdims=True, initial=-np.inf))

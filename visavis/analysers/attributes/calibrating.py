@@ -1,7 +1,8 @@
 """How far the network's answers can be believed, fitted to labelled faces and stored in its checkpoint.
 
 Classes: the temperature that makes the labels most likely (Guo et al., "On Calibration of Modern Neural Networks",
-2017). Age: the one at which the share of faces whose age lies from age_low to age_high is what it should be.
+2017). Age: the one at which the share of faces whose age lies from age_low to age_high is what it should be; of
+a network whose age is a number, the years to either side of it between which that share lies.
 """
 
 from pathlib import Path
@@ -14,8 +15,9 @@ from visavis import checkpoint
 from visavis.analysers.attributes.analyser import WITHIN, answers, calibrated
 from visavis.metrics import FEW
 
-LIMITS = {"mask": 0.6, "gender": 0.6}
-"""Scores below which nothing is said: such answers are little better than a guess."""
+LIMITS = {"mask": 0.6, "gender": 0.6, "age": 45.0}
+"""Scores below which nothing is said, for such answers are little better than a guess; of age, how many years
+age_low and age_high may be apart: half of a life says nothing."""
 TEMPERATURES = np.geomspace(0.25, 4, 81)
 """Those that are tried."""
 
@@ -29,13 +31,16 @@ def of_classes(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> 
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 
-def of_ages(probabilities: NDArray[np.float32], ages: NDArray[np.float64]) -> float | None:
-    """The temperature for (N, years) probabilities of faces of known ages (N,); None where those are too few."""
+def of_ages(rows: NDArray[np.float32], ages: NDArray[np.float64]) -> float | None:
+    """The temperature for (N, years) probabilities, or (N, 1) years, of faces of known ages (N,); None where those are
+    too few."""
     if len(ages) < FEW:
         return None
+    if rows.shape[1] == 1:
+        return float(np.quantile(np.abs(rows[:, 0] - ages), WITHIN))
     apart = []
     for one in TEMPERATURES:
-        told = answers("age", calibrated(probabilities, one), {})
+        told = answers("age", rows, one)
         apart.append(abs(((told["age_low"] <= ages) & (ages <= told["age_high"])).mean() - WITHIN))
     return float(TEMPERATURES[int(np.argmin(apart))])
 
@@ -44,4 +49,5 @@ def store(path: Path, temperatures: dict[str, float], record: dict[str, Any]) ->
     """Put them into the checkpoint at `path`; record: what they were fitted to. Others that it has stay."""
     metadata = checkpoint.metadata(path)
     together = metadata.get("temperatures", {}) | {name: round(one, 4) for name, one in temperatures.items()}
-    checkpoint.relabel(path, metadata | {"temperatures": together, "limits": LIMITS, "calibrated": record})
+    limits = {name: limit for name, limit in LIMITS.items() if name in metadata["heads"]}
+    checkpoint.relabel(path, metadata | {"temperatures": together, "limits": limits, "calibrated": record})

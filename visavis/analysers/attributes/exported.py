@@ -1,7 +1,8 @@
 """The network as an ONNX file: squares around faces go in, the probabilities of each head come out.
 
-Input: `faces` (N, side, side, 3) uint8 RGB. Outputs: `mask` (N, 3), `age` (N, 101), `gender` (N, 2), float32. The
-metadata under the key `visavis` are JSON, and say how wide the square is and how its answers are calibrated.
+Input: `faces` (N, side, side, 3) uint8 RGB. Outputs: those that the network has of `mask` (N, 3), `age` (N, 101), or
+(N, 1) years, and `gender` (N, 2), float32. The metadata under the key `visavis` are JSON, and say how wide the square
+is and how its answers are calibrated.
 """
 
 import warnings
@@ -10,7 +11,7 @@ from typing import Any
 
 from visavis import checkpoint, onnx_files
 
-TOLD = ("kind", "arch", "side", "margin", "temperatures", "limits")
+TOLD = ("kind", "arch", "heads", "side", "margin", "temperatures", "limits")
 """What the checkpoint's metadata say that its ONNX file says too."""
 
 
@@ -30,7 +31,6 @@ def _whole(model: Any, metadata: dict[str, str]) -> bytes:
     import torch
     from torch.export import Dim
 
-    from visavis.analysers.attributes.network import HEADS
     from visavis.detectors.faster_rcnn.folding import folded
     from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, finished
 
@@ -48,7 +48,7 @@ def _whole(model: Any, metadata: dict[str, str]) -> bytes:
             Network().eval(),
             (torch.zeros(2, model.side, model.side, 3, dtype=torch.uint8),),
             input_names=["faces"],
-            output_names=list(HEADS),
+            output_names=list(model.tells),
             dynamic_shapes=({0: Dim.DYNAMIC},),
             opset_version=OPSET,
             verbose=False,

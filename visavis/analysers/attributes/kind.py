@@ -6,6 +6,7 @@ Torch is loaded by what needs it, when it is called.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visavis.analysers.attributes.designs import DESIGNS
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
     from visavis.analysers.protocol import Analyser
     from visavis.training.draws import Draws
 
-ARCHS = ("face_attributes",)
+ARCHS = tuple(DESIGNS)
 LIGHT = ARCHS
-LEARNS = "attributes"
-INIT = "imagenet"
 GOAL = "share of right answers"
 USE = "see what the faces in your photos tell: python predict.py PHOTOS --analyse {weights} --out told"
+ALL_STAGES = 5
 NO_USE = "it gives no right answer yet: train for more epochs, or start from trained weights"
+
+
+def defaults(arch: str) -> tuple[str, str]:
+    """The initial weights and the augmentation of a training that names none."""
+    return DESIGNS[arch].init, DESIGNS[arch].transforms
+
+
+def learns(arch: str) -> tuple[str, dict[str, Any]]:
+    """The subject of dataset.subjects, and which part of it."""
+    return "attributes", {"heads": tuple(DESIGNS[arch].heads)}
 
 
 def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | None, **options: Any) -> Any:
@@ -31,9 +41,9 @@ def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | N
 
 def analyser(path: Path) -> "Analyser":
     """All that the network of a checkpoint tells."""
-    from visavis.analysers.attributes.analyser import HEADS, FaceAttributes
+    from visavis.analysers.attributes.analyser import FaceAttributes
 
-    return FaceAttributes(tuple(HEADS), path)
+    return FaceAttributes((), path)
 
 
 def export(path: Path, out: Path) -> None:
@@ -46,9 +56,9 @@ def export(path: Path, out: Path) -> None:
 def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None) -> "FaceAttributes":
     """The network that learns. init: where its weights come from; freeze: `nothing`, or all but the heads, in place of
     `trainable_layers`. Raises InputError."""
-    from visavis.analysers.attributes.network import STAGES, build
+    from visavis.analysers.attributes.network import build
 
-    return build(init, trainable_layers if freeze is None else len(STAGES) if freeze == "nothing" else 0)
+    return build(arch, init, trainable_layers if freeze is None else ALL_STAGES if freeze == "nothing" else 0)
 
 
 def ready(model: "FaceAttributes", on: "torch.device", size: int | None) -> "FaceAttributes":
@@ -71,4 +81,4 @@ def described(model: "FaceAttributes") -> dict[str, Any]:
     """What the metadata of a checkpoint say of the network besides its architecture."""
     from visavis.analysers.attributes.network import has_norms
 
-    return {"side": model.side, "margin": model.margin, "norms": has_norms(model)}
+    return {"heads": model.tells, "side": model.side, "margin": model.margin, "norms": has_norms(model)}

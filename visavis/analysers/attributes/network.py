@@ -1,11 +1,14 @@
-"""The network: MobileNetV2 (Sandler et al. 2018) on a square around a face, with a head for each attribute.
+"""The networks: a square around a face goes in, a distribution or a number of each attribute comes out.
 
-Age is a distribution over years, whose mean is the answer (Rothe et al., "DEX", 2015; Gao et al., "Age Estimation Using
-Expectation of Label Distribution Learning", 2018). A face of which only a group of ages is known teaches that the
-answer lies within it. What nobody said of a face stays out of the loss.
+face_attributes is MobileNetV2 (Sandler et al. 2018) with a head for each attribute. Its age is a distribution over
+years, whose mean is the answer (Rothe et al., "DEX", 2015; Gao et al., "Age Estimation Using Expectation of Label
+Distribution Learning", 2018). The other networks of designs.py have one head each; the age of age_cnn is a number. A
+face of which only a group of ages is known teaches that the answer lies within it. What nobody said of a face stays out
+of the loss.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +18,11 @@ from torch.nn import functional
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from visavis import checkpoint
-from visavis.data.attributes import GENDERS, MASKS
+from visavis.analysers.attributes.designs import DESIGNS, YEARS, Design
 from visavis.detectors.faster_rcnn.folding import folded
 from visavis.errors import InputError
 from visavis.training.initial import fetched, load_exactly, stored
 
-YEARS = 101
-"""Ages from 0 to 100; who is older is taken for 100."""
-HEADS = {"mask": len(MASKS), "age": YEARS, "gender": len(GENDERS)}
-"""Name -> how many numbers it gives."""
-SIDE = 96
-"""Pixels of the square that the network is shown."""
-MARGIN = 1.05
-"""How many times as wide as the face's box that square is."""
 UNKNOWN = -1
 """What stands in a target where nobody said."""
 MASK_WEIGHTS = (2.0, 4.0, 1.0)
@@ -38,53 +33,77 @@ PER_YEAR = 0.1
 """What a year that the answer is off costs, beside the distribution's own loss."""
 AGE_WEIGHT = 0.5
 """Of the loss of age beside the others, which start at 1 and 0.7, and this one at 7."""
+DECADE = 10.0
+"""Years that the output of a network whose age is a number counts in, so that outputs and errors are about 1."""
 
 
 class FaceAttributes(nn.Module):
     """Training: `model(images, targets)` is a dict of losses, as torchvision's detectors have it. Evaluation: a dict of
-    probabilities, (N, classes) each.
+    (N, classes) probabilities, or of (N, 1) years.
 
     images: (3, side, side) uint8 each, or all as (N, 3, side, side). targets: mask and gender, the number of the class,
     and age_low and age_high, years; UNKNOWN where nobody said.
+    tells: as Design.heads. stages: numbers of the backbone's modules at which its stages begin.
     """
 
-    def __init__(self, body: nn.Module, features: int, side: int, margin: float, dropout: float) -> None:
-        super().__init__()
-        self.side, self.margin = side, margin
-        self.backbone: Any = body
-        self.dropout = nn.Dropout(dropout)
-        self.heads = nn.Linear(features, sum(HEADS.values()))
-        # Constants of the architecture, which no checkpoint holds.
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None] * 255, persistent=False)
-        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None] * 255, persistent=False)
+    stages: tuple[int, ...]
 
-    def logits(self, images: Sequence[Tensor] | Tensor) -> dict[str, Tensor]:
-        """(N, classes) each."""
+    def __init__(self, backbone: nn.Module, neck: nn.Module, features: int, design: Design, colours: Any) -> None:
+        """neck: makes (N, features) of what the backbone gives. colours: (3, 2) mean and deviation of red, green and
+        blue, 0 to 1, that the network is to see as 0 and 1."""
+        super().__init__()
+        self.tells, self.side, self.margin = design.heads, design.side, design.margin
+        self.backbone: Any = backbone
+        self.neck = neck
+        self.heads = nn.Linear(features, sum(self.tells.values()))
+        # Constants of the architecture, which no checkpoint holds.
+        mean, deviation = (torch.tensor(colours).T * 255)[..., None, None]
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("deviation", deviation, persistent=False)
+
+    def outputs(self, images: Sequence[Tensor] | Tensor) -> dict[str, Tensor]:
+        """(N, classes) logits each, or (N, 1) years."""
         batch = images if isinstance(images, Tensor) else torch.stack([image.as_subclass(Tensor) for image in images])
         normal = (batch.float() - self.mean) / self.deviation  # type: ignore[operator]
-        seen = self.backbone(normal.contiguous(memory_format=torch.channels_last)).mean(dim=(2, 3))
-        return dict(zip(HEADS, self.heads(self.dropout(seen)).split(list(HEADS.values()), dim=1), strict=True))
+        seen = self.neck(self.backbone(normal.contiguous(memory_format=torch.channels_last)))
+        parts = self.heads(seen).split(list(self.tells.values()), dim=1)
+        return {
+            name: part if count > 1 else part * DECADE
+            for (name, count), part in zip(self.tells.items(), parts, strict=True)
+        }
 
     def forward(self, images: Sequence[Tensor] | Tensor, targets: Sequence[dict[str, Any]] | None = None) -> Any:
-        logits = self.logits(images)
+        given = self.outputs(images)
         if not self.training:
-            return {name: some.softmax(dim=1) for name, some in logits.items()}
+            return {name: some.softmax(dim=1) if self.tells[name] > 1 else some for name, some in given.items()}
         assert targets is not None
         names = ("mask", "gender", "age_low", "age_high")
-        return losses(logits, {name: torch.stack([target[name] for target in targets]) for name in names})
+        return losses(given, {name: torch.stack([target[name] for target in targets]) for name in names})
 
 
-def losses(logits: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
+def losses(given: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
     """What each head is wrong by: a mean over all pictures, of which those without a label count as nothing."""
-    count = len(logits["age"])
-    weights = torch.tensor(MASK_WEIGHTS, device=logits["mask"].device)
-    mask = functional.cross_entropy(
-        logits["mask"].float(), truth["mask"], weights, ignore_index=UNKNOWN, reduction="sum"
-    )
-    gender = functional.cross_entropy(logits["gender"].float(), truth["gender"], ignore_index=UNKNOWN, reduction="sum")
-    known = truth["age_low"] >= 0
-    age = age_loss(logits["age"].float()[known], truth["age_low"][known], truth["age_high"][known]).sum()
-    return {"loss_mask": mask / count, "loss_age": AGE_WEIGHT * age / count, "loss_gender": gender / count}
+    found = {}
+    for name, outputs in given.items():
+        outputs = outputs.float()
+        if name == "age":
+            known = truth["age_low"] >= 0
+            bounds = truth["age_low"][known], truth["age_high"][known]
+            number = outputs.shape[1] == 1
+            wrong = (
+                number_loss(outputs[known], *bounds) if number else AGE_WEIGHT * age_loss(outputs[known], *bounds)
+            ).sum()
+        else:
+            weights = torch.tensor(MASK_WEIGHTS, device=outputs.device) if name == "mask" else None
+            wrong = functional.cross_entropy(outputs, truth[name], weights, ignore_index=UNKNOWN, reduction="sum")
+        found[f"loss_{name}"] = wrong / len(outputs)
+    return found
+
+
+def number_loss(years: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """(N,): how far (N, 1) years lie outside `low` to `high`, squared, in decades."""
+    off = functional.relu(low - years[:, 0]) + functional.relu(years[:, 0] - high)
+    return (off / DECADE) ** 2
 
 
 def age_loss(logits: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -103,25 +122,25 @@ def age_loss(logits: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return torch.where(low == high, exact, group) + PER_YEAR * off
 
 
-STAGES = (0, 2, 4, 7, 14)
-"""Modules of MobileNetV2 at which its stages begin, each but the last at half the resolution of the one before."""
-
-
-def build(init: str, trainable_layers: int = 3, side: int = SIDE, margin: float = MARGIN) -> FaceAttributes:
-    """init: `imagenet` (torchvision's MobileNetV2), `none` (random), or a path: a checkpoint of ours, or torchvision's
-    .pth. trainable_layers: stages that learn, counted from the output.
+def build(arch: str, init: str, trainable_layers: int = 3) -> FaceAttributes:
+    """One of `DESIGNS`. init: `imagenet` (torchvision's MobileNetV2), `none` (random), or a path: a checkpoint of ours
+    of the same arch, or torchvision's .pth. trainable_layers: stages that learn, counted from the output.
 
     Of weights that were trained before, the batch norms are folded into the convolutions: that is a third less work in
     training, and what a picture teaches does not depend on those beside it. From random weights all stages learn, with
     their norms. Raises InputError for weights that are not to be had or do not fit.
     """
     if init.endswith(".safetensors"):
-        model = of_checkpoint(*checkpoint.load(Path(init)), init)
+        weights, known = checkpoint.load(Path(init))
+        if known.get("arch") != arch:
+            raise InputError(f"`init` {init} holds a {known.get('arch')}, not a {arch}; give another file, or none")
+        model = of_checkpoint(weights, known, init)
     else:
-        net = mobilenet_v2()
-        model = FaceAttributes(net.features, net.last_channel, side, margin, dropout=0.2)
+        model = _random(arch, DESIGNS[arch])
         if init == "none":
             return model
+        if arch not in MOBILE:
+            raise InputError(f"`init` {init}: there are no such weights for {arch}; give none, or a checkpoint of it")
         source = MobileNet_V2_Weights.IMAGENET1K_V1
         weights = fetched(source) if init == "imagenet" else stored(Path(init))
         # A classifier's last layer tells other things.
@@ -129,8 +148,44 @@ def build(init: str, trainable_layers: int = 3, side: int = SIDE, margin: float 
                                       if name.startswith("features.")}, init)  # fmt: skip
         model.backbone = folded(model.backbone)
     model.requires_grad_(True).train()
-    for module in list(model.backbone)[: (*STAGES, len(model.backbone))[max(0, len(STAGES) - trainable_layers)]]:
+    parts = list(model.backbone)
+    for module in parts[: (*model.stages, len(parts))[max(0, len(model.stages) - trainable_layers)]]:
         module.requires_grad_(False)
+    return model
+
+
+MOBILE = ("face_attributes", "mask_mobilenet_v2")
+"""Those that begin with MobileNetV2."""
+IMAGENET = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
+PLAIN = ((0.0, 1.0),) * 3
+
+
+def _random(arch: str, design: Design) -> FaceAttributes:
+    if arch not in MOBILE:
+        model = _small(design)
+    else:
+        net = mobilenet_v2()
+        pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        if arch == "face_attributes":
+            neck, features = nn.Sequential(pooled, nn.Dropout(0.2)), net.last_channel
+        else:
+            neck, features = nn.Sequential(pooled, nn.Linear(net.last_channel, 128), nn.ReLU(), nn.Dropout(0.5)), 128
+        model = FaceAttributes(net.features, neck, features, design, IMAGENET)
+        model.stages = (0, 2, 4, 7, 14)  # each but the last at half the resolution of the one before
+    if design.heads.get("age") == 1:
+        nn.init.constant_(model.heads.bias, 30 / DECADE)  # about the middle of all ages
+    return model
+
+
+def _small(design: Design) -> FaceAttributes:
+    layers: list[nn.Module] = []
+    side, channels = design.side, 3
+    for features, kernel in ((16, 5), (32, 3), (64, 3)):
+        layers += [nn.Conv2d(channels, features, kernel), nn.ReLU(), nn.MaxPool2d(2)]
+        side, channels = (side - kernel + 1) // 2, features
+    neck = nn.Sequential(nn.Dropout(0.2), nn.Flatten(), nn.Linear(channels * side**2, 64), nn.ReLU())
+    model = FaceAttributes(nn.Sequential(*layers), neck, 64, design, PLAIN)
+    model.stages = (0, 3, 6)
     return model
 
 
@@ -141,10 +196,12 @@ def has_norms(model: nn.Module) -> bool:
 
 def of_checkpoint(weights: dict[str, Tensor], metadata: dict[str, Any], source: str) -> FaceAttributes:
     """The network of a checkpoint as it was read. Raises InputError where it is of another kind or does not fit."""
-    if metadata.get("kind") != "face_attributes":
-        raise InputError(f"{source} holds a {metadata.get('arch')}, not a face_attributes; give another file")
-    model = build("none", 0, metadata["side"], metadata["margin"])
-    if not metadata["norms"]:
+    if metadata.get("kind") != "face_attributes" or metadata.get("arch") not in DESIGNS:
+        raise InputError(f"{source} holds a {metadata.get('arch')}, not one of {', '.join(DESIGNS)}; give another file")
+    like = DESIGNS[metadata["arch"]]
+    design = replace(like, heads=metadata["heads"], side=metadata["side"], margin=metadata["margin"])
+    model = _random(metadata["arch"], design)
+    if has_norms(model) and not metadata["norms"]:
         model.backbone = folded(model.backbone)
     load_exactly(model, weights, source)
     return model.requires_grad_(False).eval()

@@ -53,7 +53,7 @@ def network(
         raise InputError(f"`backend` {backend} runs on the CPU here, not on {device}; leave one of the two out")
     if backend == "onnxruntime" and precision != "fp32":
         raise InputError(f"`precision` {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
-    file = onnx_files.file(path, exported.write)
+    file = onnx_files.file(path, exported.write, otherwise=", or take `backend` torch")
     sizing = exported.sizing(file)
     at_once = min(at_once, _threads())
     return (OnnxRuntime(file, at_once) if backend == "onnxruntime" else OpenVino(file, precision, at_once)), sizing

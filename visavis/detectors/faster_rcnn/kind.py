@@ -26,11 +26,19 @@ ARCHS = (
 """The names of `ARCHS` in architectures.py, which needs torch."""
 LIGHT = tuple(name for name in ARCHS if name.startswith("mobilenet"))
 """Those that a CPU trains in a second or two a step."""
-LEARNS = "faces"
-INIT = "coco"
 GOAL = "AP"
 USE = "find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed"
 NO_USE = "it finds none of the validation faces yet: train for more epochs, or start from trained weights"
+
+
+def defaults(arch: str) -> tuple[str, str]:
+    """The initial weights and the augmentation of a training that names none."""
+    return "coco", "full"
+
+
+def learns(arch: str) -> tuple[str, dict[str, Any]]:
+    """The subject of dataset.subjects, and which part of it."""
+    return "faces", {}
 
 
 def load(
