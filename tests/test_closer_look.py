@@ -149,7 +149,7 @@ def test_a_large_photo_is_seen_with_no_more_pixels_than_the_closer_look_has():
     found, shown = looked(picture)
     assert shown == [(512, 767), (819, 1228)]
     np.testing.assert_allclose(found, [60, 60, 250], atol=4)
-    seen = TrainedDetector(Squares(), SIZING, 0.5).about.sight.size(2000, 3000)
+    seen = TrainedDetector(Squares(), SIZING, 0.5).about.useful_size.size(2000, 3000)
     assert seen == shown[1]
 
 

@@ -33,7 +33,7 @@ STOREYS = [
     {"detectors", "analysers", "kinds", "training"},
     {"data"},
     {"effects", "charts"},
-    {"calibration", "checkpoint", "onnx_files", "metrics", "drawing", "page", "sources", "sight"},
+    {"calibration", "checkpoint", "onnx_files", "metrics", "drawing", "page", "sources", "reduced_photos"},
     {"video", "rewriting"},
     {"faces"},
     {"boxes", "colours", "images"},

@@ -19,13 +19,13 @@ from visavis.prediction.formats import load_format
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.records import SIDES
 from visavis.prediction.results import FaceFields, Tables
-from visavis.sight import Sight
+from visavis.reduced_photos import UsefulSize
 from visavis.sources import listed
 from visavis.workers import Workers
 
 
-class Exhausted(Sight):
-    """A sight for which the memory never suffices."""
+class Exhausted(UsefulSize):
+    """A useful_size for which the memory never suffices."""
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         raise MemoryError("so many pixels")
@@ -43,8 +43,8 @@ class Blind:
 
     threshold = 0.5
 
-    def __init__(self, sight: Sight) -> None:
-        self.about = About(sight=sight)
+    def __init__(self, useful_size: UsefulSize) -> None:
+        self.about = About(useful_size=useful_size)
 
     def detect(self, images) -> list[Faces]:
         return [Faces() for _ in images]
@@ -54,7 +54,7 @@ class Pair(Blind):
     """A detector that answers a call only once it is at two."""
 
     def __init__(self) -> None:
-        super().__init__(Sight())
+        super().__init__(UsefulSize())
         self.about = About(at_once=2)
         self.both = threading.Barrier(2)
 
@@ -77,7 +77,7 @@ def test_as_many_batches_are_looked_at_as_the_detector_takes_and_the_records_kee
 def test_what_nobody_foresaw_is_told_and_costs_its_photo_alone(where: str, tmp_path: Path, capfd):
     Image.fromarray(skimage.data.astronaut()).resize((64, 64)).save(tmp_path / "1.png")
     (tmp_path / "2.png").write_text("no photo")
-    detector = Blind(Exhausted() if where == "decoding" else Sight())
+    detector = Blind(Exhausted() if where == "decoding" else UsefulSize())
     task = Task(copies=Broken(tmp_path) if where == "copying" else None)
     with Workers(1, 60) as workers:
         records = list(Pipeline(detector, workers, task).records(listed([tmp_path])))
@@ -90,9 +90,9 @@ def test_what_nobody_foresaw_is_told_and_costs_its_photo_alone(where: str, tmp_p
 class Knowing(Blind):
     """A detector that tells the age and the mood of faces, and where their eyes are: two of them, or none."""
 
-    def __init__(self, sight: Sight) -> None:
-        super().__init__(sight)
-        self.about = About(sight=sight, attributes=("age", "mood"), keypoints=("left_eye", "right_eye"))
+    def __init__(self, useful_size: UsefulSize) -> None:
+        super().__init__(useful_size)
+        self.about = About(useful_size=useful_size, attributes=("age", "mood"), keypoints=("left_eye", "right_eye"))
 
     def detect(self, images) -> list[Faces]:
         eyes = np.float32([[[12, 14], [18.126, 14]], [[32, 34], [38, 34]]])
@@ -106,7 +106,7 @@ def test_attributes_and_keypoints_are_columns_and_in_every_format_that_has_room(
     Image.new("RGB", (64, 64), "white").save(tmp_path / "in/1.png")
     Image.new("RGB", (64, 64)).save(tmp_path / "in/2.png")
     Image.new("RGB", (128, 128), "white").save(tmp_path / "in/3.png")
-    detector, out = Knowing(Sight(shortest=64)), tmp_path / "out"  # so 3.png is looked at in half its size
+    detector, out = Knowing(UsefulSize(shortest=64)), tmp_path / "out"  # so 3.png is looked at in half its size
     out.mkdir()
     inputs = listed([tmp_path / "in"])
     with Workers(1, 60) as workers, closing(Tables(out, FaceFields.of(detector))) as tables:
@@ -137,8 +137,8 @@ def test_attributes_and_keypoints_are_columns_and_in_every_format_that_has_room(
 class Swapping(Blind):
     """A detector while which another photo takes the name of the one that is looked at: as large, and as old."""
 
-    def __init__(self, sight: Sight, path: Path, other: bytes) -> None:
-        super().__init__(sight)
+    def __init__(self, useful_size: UsefulSize, path: Path, other: bytes) -> None:
+        super().__init__(useful_size)
         self.path, self.other = path, other
 
     def detect(self, images) -> list[Faces]:
@@ -156,7 +156,7 @@ def test_a_photo_that_another_has_replaced_is_not_copied_with_the_wrong_faces(tm
     for other, verdict in ((same[:-3] + b"abc", ("unreadable", "changed")), (same, ("ok", ""))):
         path.write_bytes(same)
         with Workers(1, 60) as workers:
-            pipeline = Pipeline(Swapping(Sight(), path, other), workers, Task(copies=Copies(tmp_path / "out")))
+            pipeline = Pipeline(Swapping(UsefulSize(), path, other), workers, Task(copies=Copies(tmp_path / "out")))
             (record,) = pipeline.records(listed([tmp_path / "in"]))
         assert (record.status, record.reason) == verdict
         assert (tmp_path / "out/drawn/in/1.bmp.jpg").exists() == (record.status == "ok")

@@ -101,7 +101,7 @@ def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Pa
     assert run(three, tmp_path / "out", redact="fill", keep_largest=True, grow=0.1, min_size=80) == 0
     (row,) = rows(tmp_path / "out/files.csv")
     assert (row["faces"], row["left_out"]) == ("1", "1")  # the other is below 80 pixels
-    assert "1 photo, 1 face; 1 smaller ones left out" in capfd.readouterr().err
+    assert "1 photo, 1 face; 1 smaller faces left out" in capfd.readouterr().err
     redacted = images.read(tmp_path / "out/redacted/three.bmp")
     assert (redacted[:, :300] == picture[:, :300]).all()
     left = visavis.load_detector(device="cpu").detect([redacted])[0]
@@ -128,7 +128,7 @@ def test_what_may_be_a_face_is_covered_and_counted_but_not_told_of(photos: Path,
     (row,) = rows(tmp_path / "all/files.csv")
     assert (row["faces"], row["left_out"]) == ("0", "0") and int(row["unsure"]) >= 1
     assert rows(tmp_path / "all/faces.csv") == []
-    assert f"0 faces; {row['unsure']} more covered, below the threshold" in capfd.readouterr().err
+    assert f"0 faces; {row['unsure']} more redacted, below the threshold" in capfd.readouterr().err
     assert len(visavis.load_detector(device="cpu").detect(tmp_path / "all/redacted/1.png")) == 0
     assert run(some, tmp_path / "sure", threshold=1.0, redact="fill", redact_threshold=1.0) == 0
     assert rows(tmp_path / "sure/files.csv")[0]["unsure"] == "0"

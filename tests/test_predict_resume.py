@@ -172,7 +172,7 @@ def test_one_run_at_a_time(photos: Path, tmp_path: Path):
     run.kill()
     run.communicate(timeout=60)
     for other in others:
-        assert other.returncode == 2 and f"another run is at work in {out}; wait" in other.stderr
+        assert other.returncode == 2 and f"another run is writing to {out}; wait" in other.stderr
 
 
 @pytest.mark.parametrize("resume", [False, True])

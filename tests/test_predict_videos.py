@@ -351,7 +351,7 @@ def test_progress_is_told_frame_by_frame_and_counts_are_in_words(tmp_path: Path,
         list(pipeline.records(listed([tmp_path / "a.mp4"])))
     assert told == [(str(tmp_path / "a.mp4"), done, 20) for done in (1, 6, 11, 16)]
     assert run(tmp_path / "a.mp4", tmp_path / "out", draw=False) == 0
-    assert "1 video (4 frames looked at), 4 faces; results in" in capfd.readouterr().err
+    assert "1 video (4 frames searched), 4 faces; results in" in capfd.readouterr().err
 
 
 def test_a_summary_speaks_of_photos_and_videos():
@@ -360,11 +360,11 @@ def test_a_summary_speaks_of_photos_and_videos():
     report.add(Record("a.jpg", "ok", faces=[{}]))
     assert report.summary() == "1 photo, 1 face"
     report.add(Record("b.mp4", "ok", frames=1, every=5))
-    assert report.summary() == "1 photo, 1 video (1 frame looked at), 1 face"
+    assert report.summary() == "1 photo, 1 video (1 frame searched), 1 face"
     for number in range(5):
         report.add(Record(f"{number}.jpg", "unreadable", "truncated"))
     assert report.summary() == (
-        "1 photo, 1 video (1 frame looked at), 1 face; "
+        "1 photo, 1 video (1 frame searched), 1 face; "
         "5 could not be read: 0.jpg (truncated), 1.jpg (truncated), 2.jpg (truncated), ..."
     )
 

@@ -42,7 +42,7 @@ def slim(options: Options) -> int:
     from visavis.detectors.faster_rcnn import architectures as faster_rcnn
     from visavis.errors import ImageError
     from visavis.images import find
-    from visavis.sight import Sight, glimpse
+    from visavis.reduced_photos import UsefulSize, read_reduced_photo
     from visavis.training import slimming
 
     if options.out.exists():
@@ -57,11 +57,11 @@ def slim(options: Options) -> int:
     if not arch:
         able = ", ".join(name for name, one in faster_rcnn.ARCHS.items() if one.slimmer)
         raise InputError(f"{options.source} is a {known['arch']}, which has no smaller one; {able} has")
-    sight = Sight(model.transform.sizing.shorter, model.transform.sizing.longest)
+    useful_size = UsefulSize(model.transform.sizing.shorter, model.transform.sizing.longest)
     pictures = []
     for path in islice(find(options.photos), options.count):
         try:
-            pictures.append(torch.tensor(glimpse(path, sight).picture).permute(2, 0, 1))
+            pictures.append(torch.tensor(read_reduced_photo(path, useful_size).picture).permute(2, 0, 1))
         except ImageError as error:
             say(f"{path} is left out: {error}")
     if not pictures:

@@ -7,7 +7,7 @@ from typing import Protocol
 from visavis.calibration import Calibration
 from visavis.faces import Faces
 from visavis.images import Picture
-from visavis.sight import Sight
+from visavis.reduced_photos import UsefulSize
 
 
 class Detector(Protocol):
@@ -37,7 +37,7 @@ class About:
     """What computes it, and on what device, for people; empty where its name says it all."""
     at_once: int = 1
     """Calls of `detect` that gain by being made at the same time, from several threads."""
-    sight: Sight = Sight()
+    useful_size: UsefulSize = UsefulSize()
     """The most pixels of a picture that it has use for."""
     shape: Callable[[int, int], object] = lambda height, width: (height, width)
     """(height, width) of a picture -> what pictures must have in common to go through it in one batch."""

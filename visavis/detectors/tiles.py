@@ -19,7 +19,7 @@ from visavis.detectors.merging import Place, merged, placed, together
 from visavis.detectors.protocol import About, Detector, about
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
-from visavis.sight import Sight
+from visavis.reduced_photos import UsefulSize
 
 SIDE = 640
 """Pixels of a piece's side, where the detector does not say how many it has use for."""
@@ -59,9 +59,9 @@ class Tiles:
         self._of_pieces: Detector = detector.once() if isinstance(detector, SeveralLooks) else detector
         self._beyond = beyond
         known = about(detector)
-        self.side = side or about(self._of_pieces).sight.shortest or SIDE
+        self.side = side or about(self._of_pieces).useful_size.shortest or SIDE
         runs = f"{known.runs or type(detector).__name__}, tiles of {self.side} pixels"
-        self.about = replace(known, runs=runs, sight=Sight(), shape=About.shape)
+        self.about = replace(known, runs=runs, useful_size=UsefulSize(), shape=About.shape)
 
     @property
     def threshold(self) -> float:

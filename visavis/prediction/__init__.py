@@ -1,4 +1,4 @@
-"""A run over somebody's photos: inputs decoded, looked at, copied and written down, with nothing lost.
+"""A run of predict over photos and videos: from the list of inputs to records, copies, tables and formats.
 
-The network is a detector's and the command line is predict.py's; what lies between is here.
+The detectors are in visavis.detectors, the command line in visavis.commands.predict; what lies between is here.
 """

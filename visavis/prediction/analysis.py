@@ -1,4 +1,4 @@
-"""What is asked of the faces of a run besides where they are: analysers by name, loaded once in each process."""
+"""The analysers of a run, by name and loaded once in each process, and how their answers are shown on drawn copies."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,16 +13,17 @@ from visavis.images import Picture
 
 @dataclass(frozen=True)
 class Analysis:
-    """The analysers of these names, in this order. It travels to other processes, which load them there."""
+    """The analysers of these names, in this order. Worker processes receive the names and load the analysers
+    themselves."""
 
     names: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether anything is asked."""
+        """Whether there is any analyser."""
         return bool(self.names)
 
     def loaded(self) -> Analysers:
-        """The analysers. Raises InputError where one cannot be had."""
+        """The analysers. Raises InputError if one cannot be loaded."""
         return _loaded(self.names)
 
     def identified(self) -> list[str]:
@@ -34,12 +35,12 @@ class Analysis:
         ]
 
     def __call__(self, picture: Picture, faces: Faces) -> Faces:
-        """The faces of a picture at full size, with what the analysers say."""
+        """The faces of a picture at full size, with the attributes that the analysers add."""
         return self.loaded().analyse(picture, faces) if self.names else faces
 
 
 LEFT_OUT = ("_score", "_low", "_high")
-"""What names of attributes end in that say how sure another one is: in tables, but not in captions."""
+"""The endings of attributes that qualify another one (its score, its interval): in tables, but not in captions."""
 
 
 @cache
@@ -48,23 +49,23 @@ def _loaded(names: tuple[str, ...]) -> Analysers:
 
 
 MASKS: dict[str, Colour] = {"worn": (90, 205, 95), "none": (255, 95, 85), "wrong": (255, 176, 0)}
-"""The colour of a face's box by its `mask`. They bear dark letters, and the caption says it in words, too."""
+"""The colour of a face's box by its `mask`. Dark letters are readable on each, and the caption has the word, too."""
 
 
 def colours(faces: Faces) -> list[Colour | None]:
-    """The colour of each face's box that what is said of it asks for, if anything does."""
+    """The colour of each face's box by its attributes, or None."""
     return [MASKS.get(str(mask)) for mask in faces.attributes.get("mask", [None] * len(faces))]
 
 
 def captions(faces: Faces) -> list[tuple[str, ...]]:
-    """What is written at each face: its score and its attributes; where those have no room, fewer of them."""
+    """The texts to write at each face, longest first: its score and all attributes, then fewer and fewer of them."""
     scores = [f"{score:.2f}" for score in faces.scores] if faces.scores is not None else []
     if not faces.attributes:
         return [(score,) for score in scores]
     shown = {name: values for name, values in faces.attributes.items() if not name.endswith(LEFT_OUT)}
     columns = {name: [_text(name, value) for value in values.tolist()] for name, values in shown.items()}
-    told = [[score, *filter(None, texts)] for score, *texts in zip(scores, *columns.values(), strict=True)]
-    return [tuple(" ".join(words[:count]) for count in range(len(words), 0, -1)) for words in told]
+    words_of = [[score, *filter(None, texts)] for score, *texts in zip(scores, *columns.values(), strict=True)]
+    return [tuple(" ".join(words[:count]) for count in range(len(words), 0, -1)) for words in words_of]
 
 
 def _text(name: str, value: object) -> str:

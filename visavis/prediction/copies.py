@@ -1,4 +1,4 @@
-"""The pictures that are written of a photo once its faces are known. It runs in worker processes."""
+"""The pictures to write of a photo once its faces are known: drawn, redacted, crops. It runs in worker processes."""
 
 import glob
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ from visavis.prediction.analysis import Analysis, captions
 from visavis.prediction.analysis import colours as own_colours
 from visavis.prediction.crops import Crops
 from visavis.prediction.frames import Kept
+from visavis.reduced_photos import digest
 from visavis.rewriting.repainting import repainted
-from visavis.sight import digest
 from visavis.sources import ending
 
 DRAWN, REDACTED, CROPS = "drawn", "redacted", "crops"
@@ -30,12 +30,12 @@ DRAWN, REDACTED, CROPS = "drawn", "redacted", "crops"
 
 @dataclass(frozen=True)
 class Copies:
-    """Which pictures are wanted of each photo.
+    """Which pictures to write of each photo.
 
     out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
-    made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of
-    the faces, for visavis.prediction.sheets. frames: of a video, which of those looked at are files of their own: all,
-    or some of those with faces. analysis: what is asked of each face first; captions show it.
+    made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of the
+    faces, for visavis.prediction.sheets. frames: which frames of a video, of those searched, to write as files: all, or
+    some of those with faces. analysis: the analysers to run first; captions show their answers.
     """
 
     out: Path
@@ -47,22 +47,22 @@ class Copies:
     analysis: Analysis = Analysis()
 
     def __bool__(self) -> bool:
-        """Whether a photo is needed once more, at full size."""
+        """Whether a photo must be read a second time, at full size."""
         pictures = self.drawn or self.sheet or self.redaction is not None or self.crops is not None
         return pictures or bool(self.analysis)
 
-    def write(self, path: str, place: str, faces: Faces, seen: bytes, max_pixels: int, unreported: Faces) -> Faces:
-        """Write them of the photo at `path`, below folders of their own under the name `place`.
+    def write(self, path: str, place: str, faces: Faces, expected: bytes, max_pixels: int, unreported: Faces) -> Faces:
+        """Write the copies of the photo at `path`, each in the folder of its kind, under the name `place`.
 
-        Returns the faces with what was asked of them.
+        Returns the faces with the attributes that the analysers add.
 
-        seen: digest of the file in which the faces were found. unreported: finds that are too small or too unsure to be
-        reported, but are redacted. Raises ImageError where the photo is no longer that or cannot be saved in its
-        format, and InputError where a picture cannot be written.
+        expected: digest of the file in which the faces were found. unreported: faces that are redacted though they are
+        too small, or their scores too low, to be reported. Raises ImageError if the file has changed or cannot be
+        saved in its format, and InputError if a picture cannot be written.
         """
         data = images.read_bytes(path)
-        if digest(data) != seen:
-            raise ImageError("changed", "the file changed while it was looked at")
+        if digest(data) != expected:
+            raise ImageError("changed", "the file changed during the run")
         picture = images.decode(data, max_pixels)
         faces = self.analysis(picture, faces)
         try:
@@ -77,19 +77,19 @@ class Copies:
                 self._cut(picture, faces, place, self.crops)
             if self.sheet:
                 sheets.keep(self.out, place, picture, faces)
-        except OSError as error:  # a full disk, a name that this file system does not take
+        except OSError as error:  # a full disk, a name that the file system rejects
             where = error.filename2 or error.filename or self.out
             raise InputError(
-                f"cannot write {where}: {error.strerror}; mend that and give `resume`, or another `out`"
+                f"cannot write {where}: {error.strerror}; correct that and give `resume`, or give another `out`"
             ) from None
         return faces
 
     def boxes_on(self, picture: Picture, faces: Faces, colours: Sequence[Colour] | None = None) -> Picture:
-        """A copy of the picture with boxes, and with what is known of each face."""
+        """A copy of the picture with boxes and captions."""
         return boxes_on(picture, faces, texts=captions(faces), colours=colours, own=own_colours(faces))
 
     def forget_frames(self, place: str) -> None:
-        """Remove what an earlier run wrote of a video's frames: it may have looked at others."""
+        """Remove what an earlier run wrote of a video's frames: it may have searched other frames."""
         for folder in (frames.FRAMES, CROPS):
             frames.forget(self.out / folder / place)
         if self.crops is not None and self.crops.flat:
@@ -98,7 +98,7 @@ class Copies:
                 path.unlink()
 
     def write_frame(self, place: str, frame: int, number: int, picture: Picture, faces: Faces, kept: Kept) -> None:
-        """Write what is wanted of a video's frame, `number` of whose faces have been told of before. Raises OSError."""
+        """Write the pictures of a video's frame. number: of faces reported in earlier frames. Raises OSError."""
         if self.frames == "all":
             frames.write(self.out, place, frame, picture)
         elif self.frames == "some" and len(faces):
@@ -110,7 +110,8 @@ class Copies:
             sheets.keep(self.out, place, picture, faces, number)
 
     def _cut(self, picture: Picture, faces: Faces, place: str, crops: Crops) -> None:
-        """crops/PLACE/0.jpg, 1.jpg ... (flat: crops/PLACE-0.jpg ...); those of a run that found more faces go."""
+        """Write crops/PLACE/0.jpg, 1.jpg ... (flat: crops/PLACE-0.jpg ...), and remove those left by a run that found
+        more."""
         for number, data in enumerate(_crops(picture, faces, crops)):
             _write(self.out / CROPS / crops.name(place, str(number)), data)
         for number in count(len(faces)):
@@ -121,13 +122,13 @@ class Copies:
 
 
 def _crops(picture: Picture, faces: Faces, crops: Crops) -> Iterator[bytes]:
-    """A JPEG file of each face; its comment says what is known of it."""
+    """A JPEG file of each face; its comment is the caption."""
     for box, (text, *_) in zip(faces.boxes, captions(faces), strict=True):
         yield images.encode(crops.cut(picture, box), quality=95, comment=text)
 
 
 def _own_ending(path: str, place: str) -> str:
-    """What makes the photo's own name of `place`, which has lost .jpg alone."""
+    """The ending that makes the photo's own name of `place`, from which .jpg alone was removed."""
     own = ending(path)
     return "" if own.lower() != ".jpg" and place.endswith(own) else own
 

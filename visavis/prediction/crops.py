@@ -1,4 +1,4 @@
-"""A face cut out of its picture, with some of what is around it."""
+"""A face cut out of its picture, with a margin around it."""
 
 import math
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from visavis.images import Picture
 
 @dataclass(frozen=True)
 class Crops:
-    """How faces are cut out: `crops.cut(picture, box)`.
+    """How to cut faces out: `crops.cut(picture, box)`.
 
     margin: share of the box's width and height that is added at each side. square: as high as wide, the longer side.
-    flat: all in one folder, instead of a folder a photo.
+    flat: all files in one folder, instead of a folder for each photo.
     """
 
     margin: float = 0.2
@@ -22,12 +22,12 @@ class Crops:
     flat: bool = False
 
     def name(self, place: str, face: str) -> str:
-        """The path of a face's file below crops/. Flat, no two faces share one: slashes of the photo's place become
-        underscores, and underscores two."""
+        """The path of a face's file below crops/. If flat, slashes in the photo's place become underscores, and
+        underscores become two, so that no two faces share a path."""
         return f"{place.replace('_', '__').replace('/', '_')}-{face}.jpg" if self.flat else f"{place}/{face}.jpg"
 
     def cut(self, picture: Picture, box: NDArray[np.float32]) -> Picture:
-        """The part of (height, width, 3) `picture` around `box`, x1 y1 x2 y2: at least a pixel, none from outside.
+        """The part of (height, width, 3) `picture` around `box`, x1 y1 x2 y2: at least one pixel, and all from inside.
 
         A square one that would reach outside is moved inwards, and shrunk only where the picture is smaller.
         """
@@ -41,9 +41,9 @@ class Crops:
 
 
 def _within(middle: float, length: float, limit: int, whole: bool) -> tuple[int, int]:
-    """First pixel and the one behind the last of a stretch around `middle`, in a row of `limit` pixels.
+    """The first pixel, and the one after the last, of an interval around `middle` in a row of `limit` pixels.
 
-    whole: it keeps its length, and moves.
+    whole: at an edge the interval is moved instead of shortened.
     """
     pixels = max(1, round(length)) if whole else max(1, math.ceil(length))
     first = min(max(0, round(middle - pixels / 2)), max(0, limit - (pixels if whole else 1)))

@@ -1,7 +1,7 @@
-"""Frames of videos as files of their own, and what a video's copies are called.
+"""Frames of videos as files, and the names of a video's copies.
 
-Formats that speak of picture files (COCO, YOLO, VOC) get every frame that was looked at; the page to look through
-gets some of those with faces.
+Formats that refer to picture files (COCO, YOLO, VOC) get every frame that was searched; the page gets some of those
+with faces.
 """
 
 import re
@@ -16,18 +16,19 @@ from visavis.video.recording import SUFFIXES
 Frame = TypeVar("Frame")
 
 FRAMES = "frames"
-"""Folder in the one of the results: frames/VIDEO/25.jpg is frame 25."""
+"""Its folder in the folder of results: frames/VIDEO/25.jpg is frame 25."""
 
 MOST = 100
-"""Frames of a video that the page shows."""
+"""The most frames of a video that the page shows."""
 
 _OF_A_FRAME = re.compile(r"\d+(-\d+)?\.(jpg|txt|xml)")
 _ENDED = re.compile(rf"({'|'.join(map(re.escape, sorted(SUFFIXES)))})(-\d+)?$|^webcam-[^/]*$", re.IGNORECASE)
-"""Places that may have been given another ending: videos' (-2 sets apart those of one name) and cameras'."""
+"""Places to which another ending may have been added: those of videos (-2 marks a second one of that name) and
+cameras."""
 
 
 def copy_name(place: str, ending: str) -> str:
-    """What the copy of a video is called: its place, with the container's ending if that is another.
+    """The name of a video's copy: its place, and the ending of the container if that differs.
 
     No two places share a name: clip.avi becomes clip.avi.mkv, and so a clip.avi.mkv becomes clip.avi.mkv.mkv.
     """
@@ -36,7 +37,7 @@ def copy_name(place: str, ending: str) -> str:
 
 
 def file_of(out: Path, place: str, frame: int) -> Path:
-    """Where a frame of the video with that place is, or would be."""
+    """The path of a frame of the video with that place, whether or not it is there."""
     return out / FRAMES / place / f"{frame}.jpg"
 
 
@@ -47,30 +48,30 @@ def write(out: Path, place: str, frame: int, picture: Picture) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the files of frames, and of their faces, in a folder: an earlier run may have looked at others."""
+    """Remove the files of frames, and of their faces, in a folder: an earlier run may have searched other frames."""
     for path in folder.glob("*"):
         if _OF_A_FRAME.fullmatch(path.name):
             path.unlink()
 
 
 def spread(several: list[Frame]) -> list[Frame]:
-    """At most `MOST` of the frames, evenly: all, every second, every fourth ..."""
+    """At most `MOST` of the frames, evenly spaced: all, every second, every fourth ..."""
     while len(several) > MOST:
         several = several[::2]
     return several
 
 
 class Kept:
-    """The frames of one video that `spread` will choose, on the disk: `MOST` at most, whatever its length."""
+    """Keeps on disk the frames of one video that `spread` will choose, at most `MOST` at a time."""
 
     def __init__(self) -> None:
         self._numbers: list[int] = []
-        self._stride, self._come = 1, 0
+        self._stride, self._count = 1, 0
 
     def write(self, out: Path, place: str, frame: int, picture: Picture) -> None:
-        """Write the next frame, if it may be chosen; those that cannot be any more go. Raises OSError."""
-        self._come += 1
-        if (self._come - 1) % self._stride:
+        """Write the next frame if it may be chosen, and remove those that can no longer be. Raises OSError."""
+        self._count += 1
+        if (self._count - 1) % self._stride:
             return
         write(out, place, frame, picture)
         self._numbers.append(frame)

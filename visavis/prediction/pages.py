@@ -1,4 +1,4 @@
-"""The page to look through all that a run found: look.html, and look-2.html ... where there are very many photos."""
+"""The page that shows all that a run found: look.html, and look-2.html ... if there are very many photos."""
 
 from collections.abc import Iterator
 from itertools import count, groupby, islice
@@ -13,12 +13,12 @@ from visavis.prediction.shots import Shot, shots
 PAGE = "look.html"
 
 PAGE_PHOTOS = 5000
-"""What a page has room for at a good size."""
+"""The most photos on one page, so that their thumbnails have a good size."""
 
 
 def write_page(out: Path, records: Records) -> None:
-    """look.html: a page to look through all photos, with what was found in them, and through some frames of videos with
-    faces; look-2.html has those after the first `PAGE_PHOTOS`, and so on."""
+    """Write look.html, which shows all photos with the faces found in them, and some frames of videos with faces;
+    look-2.html has those after the first `PAGE_PHOTOS`, and so on."""
     entries = map(_entry, _on_page(records, out))
     for number in count(1):
         some = list(islice(entries, PAGE_PHOTOS))

@@ -1,4 +1,4 @@
-"""How far a run is, on the terminal: a bar of all inputs, and below it one of the video that is looked at."""
+"""Progress bars on the terminal: one for all inputs, and below it one for the video that is being searched."""
 
 import os
 from typing import Self
@@ -7,10 +7,10 @@ from tqdm import tqdm
 
 
 class Bars:
-    """Use as a context manager. total: inputs in all. done: those of them that were done before."""
+    """Use as a context manager. total: the number of inputs. done: how many of them an earlier run has done."""
 
     def __init__(self, total: int, done: int, videos: bool) -> None:
-        # What is left of videos is told frame by frame; how many inputs a second says nothing there.
+        # With videos, inputs per second mean nothing; each video has a bar of its frames instead.
         layout = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}]" if videos else None
         self._bar = tqdm(total=total, initial=done, unit="photo", bar_format=layout, disable=None)
         self._frames: tqdm | None = None
@@ -21,7 +21,7 @@ class Bars:
         self._bar.update()
 
     def frames(self, path: str, done: int, expected: int | None) -> None:
-        """So many frames of the video are done, of about as many as are expected."""
+        """So many frames of the video are done. expected: about how many it has."""
         if self._frames is None or path != self._path:
             self._close_frames()
             name = os.path.basename(path)
@@ -30,7 +30,7 @@ class Bars:
         self._frames.update(done - self._frames.n)
 
     def close(self) -> None:
-        """Nothing more is to come."""
+        """Close the bars."""
         self._close_frames()
         self._bar.close()
 

@@ -1,4 +1,4 @@
-"""A run's records as files: the tables that grow while it runs, and what is made of all records at its end."""
+"""The tables of a run, which grow with each record, and the summary at its end."""
 
 import csv
 from collections import Counter
@@ -21,14 +21,14 @@ FILES, FACES = "files.csv", "faces.csv"
 
 
 NAMED = 3
-"""Inputs that could not be read which the summary names."""
+"""How many of the inputs that could not be read the summary names."""
 
 
 @dataclass(frozen=True)
 class FaceFields:
     """The fields of a face besides its box and its score.
 
-    attributes: names of visavis.faces.Faces.attributes. keypoints: names of its keypoints, in their order.
+    attributes: the names in visavis.faces.Faces.attributes. keypoints: the names of the keypoints, in order.
     """
 
     attributes: Sequence[str] = ()
@@ -42,17 +42,17 @@ class FaceFields:
 
     @property
     def columns(self) -> list[str]:
-        """Of keypoints: nose_x, nose_y ..."""
+        """Those of the keypoints: nose_x, nose_y ..."""
         return [f"{name}_{axis}" for name in self.keypoints for axis in "xy"]
 
     def cells(self, face: Face) -> dict[str, str]:
-        """What stands in these columns."""
+        """The cells of a face in these columns."""
         values = [f"{value:.2f}" for point in face.get("keypoints", ()) for value in point]
         return dict(zip(self.columns, values, strict=False))
 
 
 class Tables:
-    """files.csv and faces.csv in a folder, each row there as soon as it is known; to be closed.
+    """files.csv and faces.csv in a folder; each row is written as soon as it is known. Close it after use.
 
     fields: the columns of faces.csv besides box and score. faces: whether to write faces.csv. videos: whether any input
     is a video: files.csv then counts `frames`, and faces.csv has each face's `frame` and its `time`.
@@ -85,14 +85,14 @@ class Tables:
         self._files.flush()
 
     def close(self) -> None:
-        """No row comes any more."""
+        """Close the files."""
         for file in (self._files, self._faces):
             if file is not None:
                 file.close()
 
 
 class Report:
-    """Writes each record to the tables and, if asked, to standard output, and counts them."""
+    """Writes each record to the tables and, if asked to, to standard output, and counts them."""
 
     def __init__(self, tables: Tables | None, stdout: bool = False) -> None:
         self.counts: Counter[str] = Counter()
@@ -100,7 +100,7 @@ class Report:
         self._tables, self._stdout = tables, stdout
 
     def add(self, record: Record) -> None:
-        """Tell of the next input."""
+        """Take the record of the next input."""
         self.counts[record.status] += 1
         self.counts["faces"] += len(record.faces)
         self.counts["left_out"] += record.left_out
@@ -118,7 +118,7 @@ class Report:
 
     @property
     def done(self) -> int:
-        """Inputs told of."""
+        """The number of inputs that have a record."""
         return self.counts["ok"] + self.counts["unreadable"] + self.counts["skipped"]
 
     @property
@@ -131,9 +131,9 @@ class Report:
         photos, videos = self.counts["photos"], self.counts["videos"]
         kinds = [counted(photos, "photo")] if photos or not videos else []
         if videos or self.counts["frames"]:
-            kinds.append(f"{counted(videos, 'video')} ({counted(self.counts['frames'], 'frame')} looked at)")
-        small = f"; {self.counts['left_out']} smaller ones left out" if self.counts["left_out"] else ""
-        unsure = f"; {self.counts['unsure']} more covered, below the threshold" if self.counts["unsure"] else ""
+            kinds.append(f"{counted(videos, 'video')} ({counted(self.counts['frames'], 'frame')} searched)")
+        small = f"; {self.counts['left_out']} smaller faces left out" if self.counts["left_out"] else ""
+        unsure = f"; {self.counts['unsure']} more redacted, below the threshold" if self.counts["unsure"] else ""
         failed = ""
         if self.counts["unreadable"]:
             more = ", ..." if self.counts["unreadable"] > len(self._failed) else ""

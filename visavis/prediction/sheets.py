@@ -1,7 +1,7 @@
 """Contact sheets of all faces that were found, page by page: sheets/0001.jpg, 0002.jpg ...
 
-While a run goes on, each face is kept as a small picture of its own; the pages are made of those at its end. So the
-photos are not read again, and memory holds one page, whatever the number of faces.
+During the run each face is kept as a small picture of its own, of which the pages are made at the end. So photos are
+not read again, and memory holds one page, whatever the number of faces.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from visavis.sources import Input
 
 SHEETS = "sheets"
 KEPT = ".sheet"
-"""Folders in the one of the results: the pages; and the small pictures, until the pages are there."""
+"""In the folder of results: the folder of the pages, and that of the small pictures until the pages are written."""
 
 COLUMNS, ROWS, CELL = 10, 8, 160
 
@@ -28,9 +28,9 @@ _CROPS = Crops(margin=0.3, square=True)
 
 
 def keep(out: Path, place: str, picture: Picture, faces: Faces, first: int = 0) -> None:
-    """Keep a small picture of each of a photo's faces; `place` is the photo's own in the folder of results.
+    """Keep a small picture of each of a photo's faces. place: the photo's name in the folder of results.
 
-    first: faces of the same input that were kept before, in other frames.
+    first: how many faces of the same input were kept before, from earlier frames.
     """
     for number, box in enumerate(faces.boxes, start=first):
         small, _ = images.fit(_CROPS.cut(picture, box), CELL)
@@ -39,9 +39,9 @@ def keep(out: Path, place: str, picture: Picture, faces: Faces, first: int = 0) 
 
 
 def write_sheets(out: Path, records: Callable[[], Iterator[tuple[Input, Record]]]) -> None:
-    """Write the pages from what was kept: faces in the order of their photos, each with its photo's name.
+    """Write the pages: the faces in the order of their photos, each with its photo's name.
 
-    Pages of an earlier run that are not written over are removed. No face gives no page.
+    Further pages of an earlier run are removed. Without a face there is no page.
     """
     cells = _cells(out, records())
     for page in count(1):
@@ -60,7 +60,7 @@ def write_sheets(out: Path, records: Callable[[], Iterator[tuple[Input, Record]]
 
 
 def tidy(out: Path) -> None:
-    """Remove what was kept for the pages."""
+    """Remove the small pictures."""
     shutil.rmtree(out / KEPT, ignore_errors=True)
 
 

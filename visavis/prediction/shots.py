@@ -1,4 +1,4 @@
-"""The pictures that a run looked at, one by one: photos, and frames of videos."""
+"""The pictures that a run searched, one by one: photos, and frames of videos."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,16 +15,16 @@ from visavis.prediction import frames
 from visavis.prediction.records import SIDES, Face, Record
 from visavis.sources import Input, ending
 
-NO_ATTRIBUTES = {*SIDES, "score", "keypoints", "frame", "time"}
-"""What a face's row has besides its attributes."""
+NOT_ATTRIBUTES = {*SIDES, "score", "keypoints", "frame", "time"}
+"""The fields of a face that are not attributes."""
 
 
 @dataclass(frozen=True)
 class Shot:
     """A picture and its faces.
 
-    file: where it lies. place: of files about it, without an ending. path: of the input, as the tables have it.
-    height, width: pixels as displayed. reason: a note (docs/reasons.md). frame: its number, of a video's.
+    file: its path. place: the name of files about it, without an ending. path: of the input, as in the tables.
+    height, width: pixels as displayed. reason: a note (docs/reasons.md). frame: its number, if it is of a video.
     """
 
     file: str
@@ -49,19 +49,19 @@ class Shot:
     @property
     def faces(self) -> Faces:
         """Boxes, scores and attributes."""
-        names = dict.fromkeys(name for face in self.rows for name in face if name not in NO_ATTRIBUTES)
+        names = dict.fromkeys(name for face in self.rows for name in face if name not in NOT_ATTRIBUTES)
         attributes = {name: np.array([_value(face.get(name)) for face in self.rows]) for name in names}
         scores = np.array([face["score"] for face in self.rows], np.float32)
         return Faces(as_boxes(self.boxes), scores, attributes=attributes)
 
     @property
     def name(self) -> str:
-        """Of its file in a folder of such files: its place with the file's own ending, so that no two share one."""
+        """A name for its file among others: its place with the file's own ending, so that no two share one."""
         return self.place + ending(self.file)
 
 
-def besides(face: Face) -> dict[str, Any]:
-    """Score and attributes of a face, and of a video's its frame and time."""
+def properties(face: Face) -> dict[str, Any]:
+    """Score and attributes of a face, and its frame and time if it is in a video."""
     return {name: value for name, value in face.items() if name not in (*SIDES, "keypoints")}
 
 
@@ -70,7 +70,7 @@ def _value(value: Any) -> Any:
 
 
 def shots(records: Iterable[tuple[Input, Record]], out: Path) -> Iterator[Shot]:
-    """All pictures that were looked at. Those of a video that broke off are among them, up to there."""
+    """All pictures that were searched, with those of a video that broke off, up to that point."""
     for one, record in records:
         if record.width is None or record.height is None:
             continue
@@ -86,7 +86,7 @@ def shots(records: Iterable[tuple[Input, Record]], out: Path) -> Iterator[Shot]:
 
 
 def root(pictures: Iterable[Shot]) -> str:
-    """The folder that all their files have in common, absolute."""
+    """The deepest folder that has all their files in it or below it, as an absolute path."""
     common = ""
     for shot in pictures:
         folder = os.path.dirname(os.path.abspath(shot.file))

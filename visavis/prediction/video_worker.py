@@ -20,7 +20,7 @@ from visavis.images import Picture
 from visavis.prediction.copies import DRAWN, REDACTED, Copies
 from visavis.prediction.frames import Kept, copy_name
 from visavis.prediction.records import crashed, reported
-from visavis.sight import Glimpse, Sight
+from visavis.reduced_photos import ReducedPhoto, UsefulSize
 from visavis.sources import shown
 from visavis.video.copying import container
 from visavis.video.recording import Camera, Video
@@ -32,7 +32,7 @@ STEP = 0.5
 
 @dataclass(frozen=True)
 class VideoTask:
-    """A video and what to do with it. place: the name of its copies. sight: the size at which the detector takes
+    """A video and what to do with it. place: the name of its copies. useful_size: the size at which the detector takes
     frames."""
 
     path: str
@@ -41,7 +41,7 @@ class VideoTask:
     every: int
     min_size: float
     max_pixels: int
-    sight: Sight
+    useful_size: UsefulSize
     copies: Copies | None
     threshold: float = 0
 
@@ -58,7 +58,7 @@ class FrameToSearch:
     number: int
     seconds: float
     reported: bool
-    glimpse: Glimpse
+    reduced: ReducedPhoto
     expected: int | None = None
 
 
@@ -134,9 +134,9 @@ def _film(task: VideoTask) -> _Film:
                 if look is None:
                     yield None
                     continue
-                glimpse = _glimpse(look.picture, task.sight)
+                reduced = _reduced(look.picture, task.useful_size)
                 faces = yield FrameToSearch(
-                    look.frame.number, round(look.frame.seconds, 3), look.reported, glimpse, video.expected
+                    look.frame.number, round(look.frame.seconds, 3), look.reported, reduced, video.expected
                 )
                 if faces is not None and task.copies is not None and (look.reported or task.copies.drawn):
                     faces = task.copies.analysis(look.picture, faces)
@@ -153,11 +153,11 @@ def _film(task: VideoTask) -> _Film:
                 raise
 
 
-def _glimpse(picture: Picture, sight: Sight) -> Glimpse:
+def _reduced(picture: Picture, useful_size: UsefulSize) -> ReducedPhoto:
     height, width = picture.shape[:2]
-    size = sight.size(height, width)
+    size = useful_size.size(height, width)
     smaller = picture if size == (height, width) else images.resize(picture, size)
-    return Glimpse(smaller, height, width, (height / size[0], width / size[1]), False)
+    return ReducedPhoto(smaller, height, width, (height / size[0], width / size[1]), False)
 
 
 def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]:

@@ -13,7 +13,7 @@ from visavis.prediction import video_worker
 from visavis.prediction.copies import Copies
 from visavis.prediction.records import Face, Record, count_unreported, face_rows, reported, unreadable
 from visavis.prediction.video_worker import FrameToSearch, State, VideoTask
-from visavis.sight import Glimpse, Sight
+from visavis.reduced_photos import ReducedPhoto, UsefulSize
 from visavis.sources import Input, shown
 from visavis.video.recording import Camera
 from visavis.workers import WorkerDied, Workers
@@ -30,12 +30,12 @@ VIDEO_MODULES = ("visavis.prediction.video_worker", "av", "scipy.optimize")
 
 def video_record(
     one: Input,
-    find: Callable[[Glimpse], Faces],
+    find: Callable[[ReducedPhoto], Faces],
     worker: Workers,
     every: int = EVERY,
     min_size: float = 0,
     max_pixels: int = MAX_PIXELS,
-    sight: Sight = Sight(),
+    useful_size: UsefulSize = UsefulSize(),
     copies: Copies | None = None,
     progress: Progress = lambda *_: None,
     threshold: float = 0,
@@ -49,7 +49,7 @@ def video_record(
     be written.
     """
     camera = Camera.of(one.camera) if one.camera else None
-    task = VideoTask(one.path, one.place, camera, every, min_size, max_pixels, sight, copies, threshold)
+    task = VideoTask(one.path, one.place, camera, every, min_size, max_pixels, useful_size, copies, threshold)
     left_out = unsure = 0
     began, looks = time.perf_counter(), 0
     height, width = None, None
@@ -62,10 +62,10 @@ def video_record(
                 if not isinstance(step, FrameToSearch):
                     continue
                 progress(one.path, step.number + 1, step.expected)
-                found = find(step.glimpse)
+                found = find(step.reduced)
                 answer = worker.submit(video_worker.step, one.path, found).result()  # writes its pictures
                 found = answer if isinstance(answer, Faces) else found
-                height, width = step.glimpse.height, step.glimpse.width
+                height, width = step.reduced.height, step.reduced.width
                 if step.reported:
                     when = {"frame": step.number, "time": step.seconds}
                     faces += [when | face for face in face_rows(found[reported(found, min_size, threshold)])]

@@ -20,7 +20,7 @@ from visavis.detectors.merging import Place, merged, placed
 from visavis.detectors.protocol import About
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture, resize
-from visavis.sight import Sight
+from visavis.reduced_photos import UsefulSize
 
 SMALL = 28
 """Pixels of a face's shorter side in the network: a picture with a smaller one is worth a closer look."""
@@ -78,7 +78,7 @@ class TrainedDetector:
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
-        seen = [_resized(as_picture(image), self.about.sight.size(*image.shape[:2])) for image in images]
+        seen = [_resized(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
             found = self._look(seen, self.threshold, self.sizing)
         else:
@@ -96,11 +96,11 @@ class TrainedDetector:
     def about(self) -> About:
         """What runs the network, how large a picture it has use for, and which pictures go through it together."""
         network, closer = self.network, self.sizing.closely()
-        sight = Sight(closer.shorter, closer.longest)
+        useful_size = UsefulSize(closer.shorter, closer.longest)
         return About(
             network.runs,
             network.at_once,
-            sight,
+            useful_size,
             self.sizing.padded,
             calibration=self.calibration,
             covering=self.covering,

@@ -1,7 +1,7 @@
-"""What a run's faces are written as, one file a format.
+"""The formats in which a run's faces are written at its end, one file each.
 
-To add one is to add a file with what visavis.prediction.formats.protocol says, and a line in `FORMATS`. csv is none of
-these: its tables grow while the run does (visavis.prediction.results).
+To add one, add a file with what visavis.prediction.formats.protocol asks for, and a line in `FORMATS`. csv is not among
+them: its tables grow with each record (visavis.prediction.results).
 """
 
 from importlib import import_module
@@ -25,5 +25,5 @@ def load_format(name: str) -> Format:
 
 
 def written() -> list[str]:
-    """The names of what all formats write in a folder of results."""
+    """The names of the files and folders that all formats write in a folder of results."""
     return [load_format(name).WRITES for name in FORMATS]

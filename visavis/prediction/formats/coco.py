@@ -11,7 +11,7 @@ from visavis.files import replaced
 from visavis.formats import coco
 from visavis.prediction.formats.protocol import Records
 from visavis.prediction.records import Face
-from visavis.prediction.shots import Shot, besides, root, shots
+from visavis.prediction.shots import Shot, properties, root, shots
 from visavis.sources import shown
 
 WRITES = "coco.json"
@@ -19,8 +19,9 @@ OF_PICTURES = True
 
 
 def write(out: Path, records: Records) -> None:
-    """coco.json: names of files below `info.root`, a folder that starts from the one of coco.json itself. Images have a
-    `path`, the input's as in files.csv, annotations a `score`; a video's frames say which of which video they are."""
+    """Write coco.json. Names of files are relative to `info.root`, which is itself relative to the folder of coco.json.
+    Images have the `path` of the input as in files.csv, and annotations a `score`; frames of a video have a `video_id`
+    and a `frame_id`."""
     above = root(shots(records(), out))
     info = {"root": shown(os.path.relpath(os.path.realpath(above), os.path.realpath(out)))}
     videos = {record.path: number for number, (_, record) in enumerate(records(), start=1) if record.frames is not None}
@@ -34,7 +35,7 @@ def write(out: Path, records: Records) -> None:
         faces = count(1)
         for number, shot in enumerate(shots(records(), out), start=1):
             for face, box in zip(shot.rows, shot.boxes, strict=True):
-                yield coco.annotation(next(faces), number, box, **besides(face), **points(face))
+                yield coco.annotation(next(faces), number, box, **properties(face), **points(face))
 
     with replaced(out / WRITES) as file:
         file.write(f'{{"info": {json.dumps(info)},\n"images": ')
@@ -48,7 +49,7 @@ def write(out: Path, records: Records) -> None:
 
 
 def points(face: Face) -> dict[str, Any]:
-    """Keypoints as COCO has them: x, y and 2, which means visible."""
+    """Keypoints in COCO's form: x, y and 2, which means visible."""
     points = face.get("keypoints")
     return {} if points is None else {
         "keypoints": [value for x, y in points for value in (x, y, 2)], "num_keypoints": len(points)
@@ -56,7 +57,7 @@ def points(face: Face) -> dict[str, Any]:
 
 
 def write_list(file: IO[str], entries: Iterable[object]) -> None:
-    """JSON, an entry a line."""
+    """Write a JSON list with one entry on each line."""
     file.write("[")
     for number, entry in enumerate(entries):
         file.write((",\n" if number else "\n") + json.dumps(entry))

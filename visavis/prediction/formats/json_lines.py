@@ -1,4 +1,4 @@
-"""faces.jsonl: a record a line."""
+"""faces.jsonl: one record on each line."""
 
 from pathlib import Path
 

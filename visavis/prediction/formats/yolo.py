@@ -1,10 +1,10 @@
-"""YOLO's folder, yolo/: what its trainers read."""
+"""YOLO's folder, yolo/, as its trainers read it."""
 
 from pathlib import Path
 
 from visavis.files import replaced
 from visavis.formats import yolo
-from visavis.prediction.formats.links import forget, link
+from visavis.prediction.formats.links import link, remove_links
 from visavis.prediction.formats.protocol import Records
 from visavis.prediction.shots import shots
 
@@ -13,10 +13,10 @@ OF_PICTURES = True
 
 
 def write(out: Path, records: Records) -> None:
-    """yolo/: data.yaml, labels/, and links to the photos in images/. Labels of photos in a folder images/ of their own
-    are where YOLO's rule looks for them."""
+    """Write yolo/: data.yaml, labels/, and links to the photos in images/. Labels of photos that lie in a folder
+    images/ of their own are where YOLO looks for them."""
     folder = out / WRITES
-    forget(folder / "images", yolo.labels_of)
+    remove_links(folder / "images", yolo.labels_of)
     for shot in shots(records(), out):
         labels = yolo.labels_of(folder / "images" / f"{shot.place}.txt")
         link(shot, folder / "images")

@@ -1,4 +1,4 @@
-"""visavis.sight: no more of a photo than a detector has use for, and boxes back in the photo's pixels."""
+"""visavis.reduced_photos: no more of a photo than a detector has use for, and boxes back in the photo's pixels."""
 
 from pathlib import Path
 from typing import Any
@@ -11,32 +11,32 @@ from PIL import Image
 import visavis
 from visavis import boxes, images
 from visavis.errors import ImageError
-from visavis.sight import SPARE, Sight, glimpse
+from visavis.reduced_photos import SPARE, UsefulSize, read_reduced_photo
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())
 
 
 @pytest.mark.parametrize(
-    ("sight", "size", "seen"),
+    ("useful_size", "size", "seen"),
     [
-        (Sight(), (3000, 4000), (3000, 4000)),
-        (Sight(512, 1280), (3000, 4000), (512, 682)),
-        (Sight(512, 1280), (500, 9000), (71, 1280)),
-        (Sight(512), (512, 512), (512, 512)),
-        (Sight(512, 1280), (1, 5000), (1, 1280)),
-        (Sight(None, 100), (50, 80), (50, 80)),
+        (UsefulSize(), (3000, 4000), (3000, 4000)),
+        (UsefulSize(512, 1280), (3000, 4000), (512, 682)),
+        (UsefulSize(512, 1280), (500, 9000), (71, 1280)),
+        (UsefulSize(512), (512, 512), (512, 512)),
+        (UsefulSize(512, 1280), (1, 5000), (1, 1280)),
+        (UsefulSize(None, 100), (50, 80), (50, 80)),
     ],
 )
-def test_the_size_that_a_photo_is_seen_at(sight: Sight, size: tuple[int, int], seen: tuple[int, int]):
-    assert sight.size(*size) == seen
+def test_the_size_that_a_photo_is_seen_at(useful_size: UsefulSize, size: tuple[int, int], seen: tuple[int, int]):
+    assert useful_size.size(*size) == seen
 
 
 def test_what_is_seen_is_what_the_closer_look_takes():
     detector: Any = visavis.load_detector(device="cpu")
     for height in range(900, 6000, 11):
         for width in (height, height + 1, height * 4 // 3, height * 3):
-            seen = detector.about.sight.size(height, width)
-            assert detector.about.sight.size(*seen) == detector.detector.sizing.closely().size(*seen) == seen
+            seen = detector.about.useful_size.size(height, width)
+            assert detector.about.useful_size.size(*seen) == detector.detector.sizing.closely().size(*seen) == seen
 
 
 @pytest.mark.parametrize("side", [900, 2047, 2301, 4503])
@@ -45,7 +45,7 @@ def test_boxes_are_where_they_are_in_the_whole_photo(side: int, tmp_path: Path):
     ASTRONAUT.resize((side, side - 1)).save(path, quality=95)
     detector = visavis.load_detector(device="cpu")
     (whole,) = detector.detect([images.read(path)])
-    seen = glimpse(path, Sight(512, 1280))
+    seen = read_reduced_photo(path, UsefulSize(512, 1280))
     assert (seen.height, seen.width) == (side - 1, side) and min(seen.picture.shape[:2]) == 512
     (found,) = detector.detect([seen.picture])
     assert len(found) == len(whole) == 1
@@ -64,7 +64,7 @@ def test_libjpeg_leaves_enough(tmp_path: Path):
 
 def test_what_cannot_be_seen(tmp_path: Path):
     with pytest.raises(ImageError, match="missing"):
-        glimpse(tmp_path / "gone.jpg", Sight())
+        read_reduced_photo(tmp_path / "gone.jpg", UsefulSize())
     (tmp_path / "many.gif").write_bytes(b"GIF89a")
     with pytest.raises(ImageError, match=r"not_image|truncated"):
-        glimpse(tmp_path / "many.gif", Sight())
+        read_reduced_photo(tmp_path / "many.gif", UsefulSize())
