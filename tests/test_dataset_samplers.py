@@ -1,14 +1,16 @@
 """Batches that can be taken up again, and shares that leave nobody out."""
 
+import random
 from collections import Counter
 from itertools import chain
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset.samplers import Batches, Key, Share
+from dataset.samplers import POOL, Batches, Key, Share, seed_of, seeded
 
 
 def numbers(batches: list[list[Key]]) -> list[list[int]]:
@@ -83,3 +85,46 @@ def test_what_cannot_be_is_refused() -> None:
         Batches(5, 2, ratios=[1, 2])
     with pytest.raises(ValueError, match="rank must lie between 0 and 0, not be 1"):
         Share(5, 1, 1)
+    with pytest.raises(ValueError, match="rank must lie between 0 and 1, not be 2"):
+        Share(9, 2, 2)
+    with pytest.raises(ValueError, match="rank must lie between 0 and -1"):
+        Share(9, 0, 0)
+    assert Batches(9, 6, parts=3, world=2).sizes == [(1, 2 / 6)] * 3
+
+
+def test_an_epochs_order_is_the_same_on_every_machine() -> None:
+    assert list(Batches(5, 2, seed=3)) == [[(1, 0, 1), (1, 1, 4)], [(1, 2, 0), (1, 3, 2)], [(1, 4, 3), (1, 5, 1)]]
+    shaped = Batches(7, 2, seed=1, ratios=[1, 2, 0.5, 3, 0.7, 1.5, 0.4])
+    shaped.start(2)
+    assert numbers(list(shaped)) == [[4, 0], [6, 2], [0, 5], [1, 3]]
+    second = Batches(7, 5, seed=1, parts=2, rank=1, world=2)
+    second.start(3, 1)
+    assert list(second) == [[(3, 7, 3), (3, 8, 0)]]
+    assert (len(second), second.sizes) == (1, [(1, 0.6), (1, 0.4)])
+    whole = second.whole()
+    assert (whole.places, len(whole)) == ([[0, 2, 4], [1, 3]], 2)
+
+
+def test_photos_are_sorted_by_shape_within_fifty_batches() -> None:
+    assert POOL == 50
+    batches = [sorted(batch) for batch in numbers(list(Batches(300, 2, 0, np.arange(300.0))))]
+    # Of 300 photos in two shuffled pools of 100 and one more, neighbours in shape are few numbers apart.
+    assert max(last - first for first, last in batches) == 13
+
+
+def test_seeds_are_of_63_bits_and_similar_numbers_give_others() -> None:
+    assert (seed_of(1, 2), seed_of(2, 1)) == (7764949442709860949, 3304656143886516455)
+    assert all(0 <= seed_of(number) < 2**63 for number in range(100))
+
+
+def test_a_seeded_context_draws_the_same_and_leaves_no_trace() -> None:
+    def drawn() -> tuple[float, float, float]:
+        return torch.rand(1).item(), random.random(), np.random.rand()
+
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1]
+    with seeded(5):
+        assert drawn() == pytest.approx((0.8302518725, 0.6229016949, 0.2219931711))
+    with seeded(2**40 + 5), pytest.raises(KeyError), seeded(6):
+        raise KeyError
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1] and (np.random.get_state()[1] == states[2]).all()

@@ -6,7 +6,7 @@ import tarfile
 import tempfile
 from pathlib import Path, PureWindowsPath
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset import tables
@@ -63,7 +63,7 @@ def test_folder_names_are_one_to_one(given_names):
     assert len({names.folder_name(name) for name in given_names}) == len(given_names)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(st.tuples(NAME, st.lists(LINE, max_size=6)), min_size=1, max_size=4))
 def test_every_line_of_an_archive_ends_in_one_of_the_two_tables(members):
     with tempfile.TemporaryDirectory() as place:

@@ -90,6 +90,48 @@ def test_hosts_are_read_as_they_are_needed():
     assert len(read) <= 20 + 8
 
 
+def test_a_hosts_jobs_are_read_as_they_are_needed():
+    read = []
+
+    def jobs():
+        for number in range(9):
+            read.append(number)
+            yield Job(f"http://a/{number}", "a", ["x"])
+
+    plan = Schedule([("a", jobs())], per_host=1, clock=CLOCK)
+    job = taken(plan)
+    assert read == [0]
+    plan.finish(job)
+    assert read == [0, 1]  # one is ready
+
+
+def test_the_next_time_is_the_first_of_what_waits_and_never_in_the_past():
+    plan = schedule({"a": 4, "b": 3}, per_host=3, aside=(8, 300))
+    jobs = [taken(plan) for _ in range(6)]
+    assert [job.host for job in jobs] == ["a", "b"] * 3
+    assert [plan.unreachable("b", "connect") for _ in range(3)][-1] == "aside"
+    plan.again(jobs[0], 20)
+    assert (taken(plan).host, plan.next_time()) == ("a", 8)  # b, since nothing else may begin
+    plan.again(jobs[2], 5)
+    assert plan.next_time() == 5
+    CLOCK.now += 400
+    assert plan.next_time() == 0
+
+
+def test_a_host_that_was_put_aside_comes_back_at_that_moment():
+    for hard in (False, True):
+        plan = schedule({"a": 3, "b": 9}, per_host=3, aside=(4, 16))
+        jobs = [taken(plan) for _ in range(6)]
+        assert [plan.unreachable("a", "connect") for _ in range(3)][-1] == "aside"
+        for job in jobs[::2]:
+            plan.again(job, 0)
+        if hard:
+            plan.finish(jobs[1])
+        CLOCK.now += 16 if hard else 4
+        hosts = {job.host for job in (plan.take(), plan.take()) if job}
+        assert hosts == ({"a", "b"} if hard else {"a"})
+
+
 def test_a_dead_host_is_put_aside_tried_once_more_and_given_up():
     plan = schedule({"dead": 20, "live": 3}, per_host=4, aside=(0.2, 0.4))
     tried, lived, given_up, verdicts = 0, [], 0, []

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import warnings
 from math import isnan
 
 import numpy as np
@@ -121,10 +122,10 @@ def test_a_find_on_an_ignored_region_is_neither():
 
 
 @pytest.mark.parametrize(("side", "small", "medium", "large"), [
-    (31, True, False, False), (32, True, True, False), (33, False, True, False),
+    (0.05, True, False, False), (31, True, False, False), (32, True, True, False), (33, False, True, False),
     (96, False, True, True), (97, False, False, True),
 ])  # fmt: skip
-def test_a_size_is_the_area_of_a_square_of_32_and_96_pixels(side: int, small: bool, medium: bool, large: bool):
+def test_a_size_is_the_area_of_a_square_of_32_and_96_pixels(side: float, small: bool, medium: bool, large: bool):
     face = [10, 10, 10 + side, 10 + side]
     found = metrics.score([Faces([face])], [Faces([face], [0.9])])
     known = [not isnan(value) for value in (found.ap_small, found.ap_medium, found.ap_large)]
@@ -208,6 +209,24 @@ def test_best_threshold_lies_between_the_last_kept_and_the_next():
     assert threshold == pytest.approx(0.6)
     assert f1 == 1
     assert metrics.at_threshold(ranked, threshold) == (1, 1, 1)
+
+
+def test_the_threshold_lies_below_the_last_but_one_score_too():
+    assert metrics.best_threshold(judged([0.9, 0.5], [True, False], truths=1)) == (pytest.approx(0.7), 1)
+    assert metrics.best_threshold(judged([0.9, 0.5], [True, True], truths=2)) == (0.5, 1)
+
+
+def test_without_a_label_figures_are_nothing_and_nothing_is_divided_by_zero():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isnan(metrics.recall_at(judged([0.9], [False], truths=0), 1))
+        assert metrics.doubtful(judged([0.9, 0.8], [False, False], truths=3), 0.5) == 0
+        assert metrics.best_threshold(judged([0.9], [False], truths=3)) == (0.5, 0.0)
+
+
+def test_the_thresholds_of_ap_are_cocos_and_100_faces_are_not_few():
+    assert metrics.IOUS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+    assert metrics.FEW == 100
 
 
 def test_best_threshold_keeps_exactly_what_it_says_though_scores_nearly_touch():

@@ -48,7 +48,7 @@ def composed(photos, seed, side):
     return compose(((one, read(one.path)) for one in cycle(photos)), side, np.random.default_rng(seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 4), side=st.sampled_from([96, 320]))
 def test_a_mosaics_boxes_frame_its_faces(photos, seed, index, side):
     with mock.patch.object(mosaic, "UPRIGHT", 1 - QUARTER):  # none is tilted: these faces fill their boxes

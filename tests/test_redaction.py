@@ -134,6 +134,7 @@ def test_growing_reaches_further():
         ([10, 10, 40, 40], 0.2, (4, 4, 46, 46), (3, 3)),
         ([10, 10, 55, 40], 0.0, (10, 10, 55, 40), (3, 2)),  # as many as fit the longer side, squares
         ([10, 10, 18, 18], 0.0, (10, 10, 18, 18), (2, 2)),  # of 4 pixels at least
+        ([10, 10, 16, 16], 0.0, (10, 10, 16, 16), (2, 2)),  # but for rounding: 1.5 are 2
         ([10.4, 10.6, 39.6, 39.2], 0.0, (10, 10, 40, 40), (3, 3)),
         ([-20, 40, 40, 100], 0.0, (0, 40, 40, 60), (2, 1)),  # two ninths of the face are in the picture
     ],

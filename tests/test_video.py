@@ -446,6 +446,11 @@ def test_pairs_are_those_that_move_least():
     assert spanned(before, none).tolist() == before.tolist() and spanned(none, after).tolist() == after.tolist()
 
 
+def test_the_span_of_a_face_that_moves_left_and_up_is_around_both_places():
+    before, after = as_boxes([[20, 30, 60, 40]]), as_boxes([[0, 5, 40, 15]])
+    assert spanned(before, after).tolist() == spanned(after, before).tolist() == [[0, 5, 60, 40]]
+
+
 def test_every_place_on_the_way_is_within_the_span():
     rng = np.random.default_rng(0)
     for count in (1, 2, 5, 9):
@@ -472,6 +477,9 @@ def test_a_face_may_move_by_three_of_its_sides_between_two_looks():
         ([[0, 0, 0.5, 0.5]], [[3, 0, 3.5, 0.5]], {0: 0}),  # 1 pixel at least
         ([[0, 0, 0.5, 0.5]], [[3.5, 0, 4, 0.5]], {}),
         ([[0, 0, 10, 10], [40, 0, 50, 10]], [[50, 0, 60, 10], [10, 0, 20, 10]], {0: 1, 1: 0}),
+        ([[100, 0, 160, 20]], [[250, 0, 310, 20]], {0: 0}),  # a wide box far from the left edge: 150 of 60 pixels
+        # What moves by more than six of its sides counts as six, so that near ones stay together: 1 + 6 < 4 + 4.
+        ([[0, 0, 10, 10], [50, 0, 60, 10]], [[10, 0, 20, 10], [-40, 0, -30, 10]], {0: 0}),
         # A face that is gone, and one that came far away: what they would have moved decides nothing.
         ([[0, 0, 10, 10], [15, -5, 35, 15]], [[25, 0, 35, 10], [1000, 0, 1010, 10]], {1: 0}),
     ],
