@@ -86,6 +86,8 @@ class Options:
     analyse: str = ""
     """Score what is said of faces instead: mask, age, gender, or paths of checkpoints that train.py wrote, with commas
     between, on the faces of attributes.csv in --data. With --calibrate, their scores are fitted to these faces."""
+    detect: bool = False
+    """With --analyse: --detector has to find the faces first, as in use, so that what it misses counts, too."""
     rethreshold: bool = False
     """With --calibrate: its threshold becomes that of the best F1 on these photos, and redaction covers what is found
     from the score of the best F2 on, which recall counts for twice as much in."""
@@ -100,7 +102,8 @@ def evaluate(options: Options) -> int:
     names = _check(options)
     if options.analyse:
         where = options.data, options.split, options.shares, options.out
-        return evaluate_attributes.evaluate(named(options.analyse), *where, options.calibrate, options.groups)
+        how = options.calibrate, options.groups, options.detector[0] if options.detect else None
+        return evaluate_attributes.evaluate(named(options.analyse), *where, *how)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )
@@ -290,7 +293,10 @@ def _check(options: Options) -> list[str]:
     for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
         if asked[name] != usual[name]:
             raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
-    of_attributes = ("data", "split", "val", "test", "out", "overwrite", "calibrate", "groups", "analyse")
+    of_attributes = ["data", "split", "val", "test", "out", "overwrite", "calibrate", "groups", "analyse", "detect"]
+    of_attributes += ["detector"] if options.detect else []
+    if options.detect and (not options.analyse or len(options.detector) != 1):
+        raise InputError("--detect goes with --analyse and one --detector; give these, or leave it out")
     for name, default in usual.items() if options.analyse else ():
         if name not in of_attributes and asked[name] != default:
             raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or --analyse")

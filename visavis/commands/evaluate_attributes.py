@@ -15,20 +15,31 @@ from visavis.data import attributes
 from visavis.data.attributes import CLASSES, KnownAttributes
 from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares
+from visavis.detectors import load_detector
+from visavis.detectors.protocol import Detector
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import groups
 from visavis.evaluation.attributes import Answers, ask, figures, report
+from visavis.evaluation.in_front import LOWEST, InFront, detected
 from visavis.files import replaced
 from visavis.images import read
 from visavis.messages import say
 
 
 def evaluate(
-    names: list[str], data: Path, split: str, shares: Shares, out: Path, calibrate: bool, by_group: bool
+    names: list[str],
+    data: Path,
+    split: str,
+    shares: Shares,
+    out: Path,
+    calibrate: bool,
+    by_group: bool,
+    detector: str | None = None,
 ) -> int:
     """Print the figures, and write evaluation.json. Returns the exit status: 0, or 3 where photos could not be read.
 
-    by_group: also those of each group of photos (visavis.evaluation.groups).
+    by_group: also those of each group of photos (visavis.evaluation.groups). detector: the name of the one that has to
+    find the faces first; without one they are looked at in their labelled boxes.
     """
     several = [load_analyser(name) for name in names]
     labelled = attributes.read(data)
@@ -45,7 +56,10 @@ def evaluate(
     parts: dict[str, list[Photo]] = {}
     for photo in photos:
         parts.setdefault(groups.group_of(photo.image_id) if by_group else "", []).append(photo)
-    asked = {name: ask(Analysers(several), some, labelled) for name, some in sorted(parts.items())}
+    whole = Analysers(several)
+    in_front = () if detector is None else _detector(detector)
+    looks = {name: InFront(whole, *in_front) if in_front else whole for name in sorted(parts)}
+    asked = {name: ask(one, parts[name], labelled) for name, one in looks.items()}
     answers = Answers.together(list(asked.values()))
     if not answers.known:
         raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
@@ -61,6 +75,12 @@ def evaluate(
         print(f"\nof {name}/:")
         for line in report(its):
             print(line)
+    for name, look in looks.items():
+        if isinstance(look, InFront):
+            its = of_groups.get(name, found)
+            its["detected"] = look.figures(asked[name].known)
+            for line in detected(its["detected"]):
+                print(f"{name}/: {line}" if by_group else line)
     found |= {"groups": of_groups} if by_group else {}
     record = {"analyse": names, "data": str(data), "split": split, "faces": len(answers.known)}
     out.mkdir(parents=True, exist_ok=True)
@@ -71,6 +91,14 @@ def evaluate(
     if answers.unreadable:
         say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")
     return 3 if answers.unreadable else 0
+
+
+def _detector(name: str) -> tuple[Detector, float]:
+    """The detector, which gives all that counts for AP, and the score from which on a face counts as found."""
+    detector = load_detector(name)
+    threshold = detector.threshold
+    detector.threshold = min(threshold, LOWEST)
+    return detector, threshold
 
 
 def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[KnownAttributes]], where: str) -> None:
