@@ -22,26 +22,26 @@ class Opened:
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser of its own. Skips the test where there is none."""
+def chromium(*more: str) -> Iterator[Any]:
+    """A browser of its own, with these arguments as well. Skips the test where there is none."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip(f"no Chromium ({', '.join(NAMES)}); Debian: apt-get install chromium")
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as started:
         # As root, as in a container, Chromium runs only without its sandbox; the pages are our own.
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *more])
         try:
             yield browser
         finally:
             browser.close()
 
 
-def opened(browser: Any, path: Path) -> Opened:
-    """Open the page at `path` and wait until it says that it is ready."""
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
+def opened(browser: Any, path: Path | str, **how: Any) -> Opened:
+    """Open the page at `path`, a file or a URL, and wait until it says that it is ready. how: of the browser's page."""
+    page = browser.new_page(**{"viewport": {"width": 1200, "height": 800}} | how)
     seen = Opened(page)
-    address = path.resolve().as_uri()
+    address = path if isinstance(path, str) else path.resolve().as_uri()
     page.on("request", lambda request: None if request.url == address else seen.requests.append(request.url))
     page.on("console", lambda message: seen.errors.append(message.text) if message.type != "log" else None)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))

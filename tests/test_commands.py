@@ -29,6 +29,7 @@ COMMANDS = {
     "train.py": "train:Options",
     "evaluate.py": "evaluate:Options",
     "predict.py": "predict:Options",
+    "serve.py": "serve:Options",
     "-m visavis.export": "visavis.commands.export:Options",
     "-m visavis.slim": "visavis.commands.slim:Options",
     "-m demo.site": "demo.site:Options",

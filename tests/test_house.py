@@ -29,6 +29,7 @@ MAY: dict[str, set[str]] = {
 STOREYS = [
     {"visavis", "__main__", "commands", "export", "slim"},  # __init__ itself gathers the public names
     {"library"},
+    {"live"},
     {"prediction", "evaluation"},
     {"detectors", "analysers", "kinds", "training"},
     {"data"},

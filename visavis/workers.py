@@ -81,7 +81,8 @@ class Workers:
             self.submit(os.getpid)
 
     def __enter__(self) -> Self:
-        _start_server(self._modules)
+        with _STARTING:  # it changes the environment for a moment, and threads may each enter a pool
+            _start_server(self._modules)
         return self
 
     def __exit__(

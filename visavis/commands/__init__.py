@@ -10,6 +10,7 @@ from typing import NoReturn
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("visavis.commands.predict:predict", "find the faces in photos and videos"),
+    "serve": ("visavis.commands.serve:serve", "a page in the browser that finds faces live"),
     "evaluate": ("visavis.commands.evaluate:evaluate", "score detectors on labelled photos"),
     "export": ("visavis.commands.export:export", "write a detector as an ONNX file"),
     "slim": ("visavis.commands.slim:slim", "make a smaller network of a trained one"),

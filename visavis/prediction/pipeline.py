@@ -75,21 +75,30 @@ class Pipeline:
     middle of its C code would be a crash.
     """
 
-    def __init__(self, detector: Detector, workers: Workers, task: Task, progress: Progress = lambda *_: None) -> None:
-        """progress: of videos, see visavis.prediction.videos."""
+    def __init__(
+        self,
+        detector: Detector,
+        workers: Workers,
+        task: Task,
+        progress: Progress = lambda *_: None,
+        network: CallThreads | None = None,
+    ) -> None:
+        """progress: of videos, see visavis.prediction.videos. network: the threads that call the detector, where
+        several pipelines share them; whoever made them stops them."""
         self._progress = progress
         self.workers, self.task = workers, task
         known = about(detector)
         self.useful_size, self._shape, self._at_once = known.useful_size, known.shape, known.at_once
         self._detector = detector
-        self.network = CallThreads(self._at_once)
+        self.network = network or CallThreads(self._at_once)
+        self._shares = network is not None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        if not self.network.stop(within=0.5 if interrupted else 60) and interrupted:
+        if not self._shares and not self.network.stop(within=0.5 if interrupted else 60) and interrupted:
             raise StillBusy from None  # a slow detector, deep in its C code, cannot be stopped
 
     def records(self, inputs: Sequence[Input], done: int = 0) -> Iterator[Record]:
@@ -176,7 +185,8 @@ class Pipeline:
         record = video_record(
             one, find, video_worker, *limits, self.useful_size, task.copies, self._progress, task.threshold
         )
-        self.network.wait(within=60)  # after Ctrl-C at a camera, the network may be busy; an exit now would be a crash
+        if one.camera:  # after Ctrl-C the network may be busy; an exit now would be a crash
+            self.network.wait(within=60)
         return record
 
     def _copied(self, item: _Item) -> "Future[Faces] | None":

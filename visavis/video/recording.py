@@ -37,6 +37,10 @@ _DEMUXERS = (
 )
 
 
+_OVER_NETWORK = {"rtsp_transport": "tcp", "timeout": "10000000"}
+"""Of RTSP: no packet is lost, and a camera that says nothing for so many microseconds is none."""
+
+
 @dataclass
 class Frame:
     """One frame. number: from 0. seconds: when it is shown. time: the same in the stream's time base. decoded: PyAV's
@@ -78,22 +82,26 @@ class Sound:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera by its number, with FFmpeg's input format and name for it."""
+    """A camera by its number, with FFmpeg's input format and name for it. option: what messages call its number."""
 
     number: str
-    format: str
+    format: str | None
     name: str
+    option: str = "webcam"
 
     @classmethod
-    def of(cls, number: str) -> Self:
-        """The camera with that number (on Windows, with that name). Raises InputError on a platform whose cameras are
-        not supported, and if there is no such camera, as far as that is known without opening it."""
+    def of(cls, number: str, option: str = "webcam") -> Self:
+        """The camera with that number (on Windows, with that name), or with an RTSP address. Raises InputError on a
+        platform whose cameras are not supported, and if there is no such camera, as far as that is known without
+        opening it."""
+        if number.startswith(("rtsp://", "rtsps://")):
+            return cls(number, None, number, option)
         if sys.platform not in CAMERAS:
-            raise InputError(f"`webcam`: cameras are not supported on {sys.platform}")
+            raise InputError(f"`{option}`: cameras are not supported on {sys.platform}")
         format, name = CAMERAS[sys.platform][0], CAMERAS[sys.platform][1].format(number)
         if format == "v4l2" and not os.path.exists(name):
-            raise InputError(f"`webcam` {number}: no camera at {name} (no such device); give another number")
-        return cls(number, format, name)
+            raise InputError(f"`{option}` {number}: no camera at {name} (no such device); give another number")
+        return cls(number, format, name, option)
 
 
 class Video:
@@ -129,9 +137,9 @@ class Video:
         video = cls.__new__(cls)
         video._file = None
         try:
-            video._open(camera.name, camera.format, {}, max_pixels)
+            video._open(camera.name, camera.format, {} if camera.format else _OVER_NETWORK, max_pixels)
         except ImageError as error:
-            where = f"`webcam` {camera.number}: no camera at {camera.name} ({error.detail})"
+            where = f"`{camera.option}` {camera.number}: no camera at {camera.name} ({error.detail})"
             raise InputError(f"{where}; give another number") from None
         return video
 

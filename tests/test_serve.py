@@ -1,0 +1,278 @@
+"""`visavis serve` over HTTP and WebSocket: its answers are predict's, and clients of any kind cannot harm it."""
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import skimage.data
+from clips import clip
+from PIL import Image
+from requests.exceptions import ConnectionError as Cut
+from server import Served, served
+from typed import typed
+
+ConnectionClosed = pytest.importorskip("websockets.exceptions").ConnectionClosed
+websockets = pytest.importorskip("websockets.sync.client")
+pytest.importorskip("uvicorn")
+
+FACE = slice(80, 160), slice(190, 260)
+"""Rows and columns within the face of skimage's astronaut."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served("--max-bytes", "3000000", "--max-pixels", "2000000", "--analyse", "sharpness") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()).save(stream, "JPEG", quality=95)
+    return stream.getvalue()
+
+
+def live(server: Served, **more: Any) -> Any:
+    base = server.base.replace("http", "ws", 1)
+    return websockets.connect(base + "/v1/live", origin=more.pop("origin", server.base), **more)
+
+
+def test_detect_answers_what_predict_prints(server: Served, photo: bytes, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(photo)
+    words = ["--analyse", "sharpness", "--threshold", "0.5", "--stdout", "jsonl", "--timeout", "10m"]
+    done = typed("predict.py", tmp_path / "photo.jpg", *words)
+    expected = json.loads(done.stdout)
+    answer = server.post("/v1/detect?name=a/b/photo.jpg&threshold=0.5&analyse=sharpness", photo)
+    assert answer.status_code == 200
+    record = answer.json()
+    assert record["path"] == "photo.jpg" and len(record["faces"]) == 1 and 0 < record["faces"][0]["sharpness"] < 1
+    assert {**record, "seconds": 0, "path": ""} == {**expected, "seconds": 0, "path": ""}
+
+
+def test_a_redacted_copy_has_no_face_and_keeps_the_rest(server: Served, photo: bytes) -> None:
+    answer = server.post("/v1/copy?redact=fill&name=x.jpg", photo)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert answer.headers["visavis-faces"] == "1"
+    copy = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert copy[FACE].max() < 10
+    assert (copy[300:] == np.asarray(Image.open(io.BytesIO(photo)))[300:]).all()
+
+
+def test_results_are_a_zip_of_tables_and_copies_under_plain_names(server: Served, photo: bytes, tmp_path: Path) -> None:
+    video = clip(tmp_path / "c.mp4", sound=None).read_bytes()
+    sent = [("../../etc/Ada.jpg", photo), ("ada.jpg", photo), ("clip.mp4", video), ("text.jpg", b"words")]
+    files = [("files", named) for named in sent]
+    answer = server.post("/v1/results?redact=blur&draw=true", files=files)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+        assert sorted(packed.namelist()) == [
+            "drawn/Ada.jpg", "drawn/ada-2.jpg", "drawn/clip.mp4", "faces.csv", "faces.json", "files.csv",
+            "redacted/Ada.jpg", "redacted/ada-2.jpg", "redacted/clip.mp4",
+        ]  # fmt: skip
+        rows = packed.read("files.csv").decode().splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        ["Ada.jpg", "ok", ""], ["ada.jpg", "ok", ""], ["clip.mp4", "ok", ""], ["text.jpg", "unreadable", "not_image"],
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_used_is_said(server: Served, photo: bytes) -> None:
+    wide = io.BytesIO()
+    Image.new("RGB", (2001, 1000)).save(wide, "PNG")
+    said = {
+        ("/v1/detect", b""): (422, '"reason":"empty"'),
+        ("/v1/detect", photo[:5000]): (422, '"reason":"truncated"'),
+        ("/v1/detect", wide.getvalue()): (422, '"reason":"too_large"'),
+        ("/v1/detect?name=a.mp4", photo): (422, '"status":"unreadable"'),
+        ("/v1/detect?threshold=0.05", photo): (400, "threshold must be a number between 0.1 and 1, not '0.05'"),
+        ("/v1/detect?threshold=nan", photo): (400, "threshold must be a number between 0.1 and 1, not 'nan'"),
+        ("/v1/detect?analyse=mood", photo): (400, "no analyser 'mood' is offered by this server; offered: sharpness"),
+        ("/v1/copy?redact=glitter", photo): (400, "no effect 'glitter'"),
+        ("/v1/copy", photo): (400, "give either draw=true, or redact with an effect"),
+        ("/v1/results", photo): (400, "each in a field `files`"),
+        ("/v1/detect", bytes(3_000_001)): (413, "more than 3,000,000 bytes"),
+    }
+    for (path, data), (status, text) in said.items():
+        answer = server.post(path, data)
+        assert (answer.status_code, text in answer.text) == (status, True), (path, answer.text)
+    assert server.get("/v1/camera").status_code == 404
+    assert server.get("/page/../app.py").status_code == 404
+
+
+def test_a_body_of_unknown_length_is_cut_off(server: Served) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(200):
+            yield bytes(100_000)
+
+    answer = server.post("/v1/detect", endless())
+    assert answer.status_code == 413
+
+
+def test_every_answer_forbids_scripts_and_foreign_requests(server: Served) -> None:
+    for path in ("/", "/docs", "/page/main.js", "/v1/about", "/no-such"):
+        headers = server.get(path).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';") and "unsafe" not in policy
+        assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
+    assert "<script>" not in server.get("/").text and "http" not in server.get("/").text
+
+
+def test_foreign_pages_and_names_are_refused(server: Served, photo: bytes) -> None:
+    assert server.post("/v1/detect", photo, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert server.post("/v1/detect", photo, headers={"Origin": "null"}).status_code == 403
+    assert server.get("/", headers={"Host": "evil.example"}).status_code == 421
+    for origin in ("http://evil.example", "null"):
+        with pytest.raises(Exception, match="403"):
+            live(server, origin=origin)
+
+
+def test_live_frames_are_answered_and_old_ones_dropped(server: Served, photo: bytes) -> None:
+    with live(server) as socket:
+        socket.send(json.dumps({"threshold": "0.5", "analyse": "sharpness"}))
+        socket.send(photo)
+        first = json.loads(socket.recv(60))
+        assert first["frame"] == 1 and (first["width"], first["height"]) == (512, 512)
+        (face,) = first["faces"]
+        assert abs(face["x1"] - 179) < 3 and abs(face["y2"] - 178) < 3 and "sharpness" in face
+        for _ in range(20):
+            socket.send(photo)
+        answered = [json.loads(socket.recv(60))["frame"]]
+        while answered[-1] < 21:
+            answered.append(json.loads(socket.recv(60))["frame"])
+        assert len(answered) < 10 and answered == sorted(answered)
+
+
+def test_hostile_messages_are_answered_or_end_their_own_connection(server: Served, photo: bytes) -> None:
+    with live(server) as socket:
+        for text in ("[]", "{", '{"threshold": 3}', '{"threshold": "3"}', "[" * 5000):
+            socket.send(text)
+            assert "error" in json.loads(socket.recv(60))
+        for data in (b"", b"words", photo[:3000]):
+            socket.send(data)
+            assert "cannot be read" in json.loads(socket.recv(60))["error"]
+        socket.send(photo)
+        assert len(json.loads(socket.recv(60))["faces"]) == 1
+        with pytest.raises(ConnectionClosed):  # perhaps while it is still being sent
+            _exchange(socket, bytes(5_000_000))
+    assert server.get("/healthz").json() == {"status": "ok"}
+
+
+def test_half_open_sockets_end_and_others_are_served_meanwhile(server: Served) -> None:
+    place = urlsplit(server.base)
+    began = time.monotonic()
+    silent = [socket.create_connection((place.hostname, place.port)) for _ in range(50)]
+    for number, one in enumerate(silent):
+        one.sendall([b"", b"GET / HT", b"POST /v1/detect HTTP/1.1\r\nHost: 127.0.0.1\r\n"][number % 3])
+    assert server.get("/healthz").status_code == 200
+    for one in silent:
+        one.settimeout(60)
+        with one, one.makefile("rb") as answer:
+            assert answer.readline() in (b"", b"HTTP/1.1 408 Request Timeout\r\n")
+            answer.read()
+    assert time.monotonic() - began < 55
+
+
+def test_an_upload_that_trickles_is_ended(server: Served) -> None:
+    place = urlsplit(server.base)
+    with socket.create_connection((place.hostname, place.port), timeout=60) as one:
+        one.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\nabc")
+        assert b"408" in one.recv(1000).split(b"\r\n")[0]
+
+
+def test_a_flood_is_answered_with_429_and_all_get_an_answer(server: Served, photo: bytes) -> None:
+    with ThreadPoolExecutor(20) as clients:
+        answers = list(clients.map(lambda _: server.post("/v1/detect", photo), range(40)))
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {200, 429}
+    assert all(answer.headers["retry-after"] == "1" for answer in answers if answer.status_code == 429)
+    assert server.post("/v1/detect", photo).status_code == 200
+
+
+def test_beyond_this_machine_nobody_is_answered_without_the_token(photo: bytes) -> None:
+    with served("--host", "0.0.0.0", "--workers", "1") as server:
+        assert "without --tls-cert" in "".join(server.said)
+        token = server.url.partition("?token=")[2]
+        assert re.fullmatch(r"[\w-]{32}", token)
+        assert server.get("/healthz").status_code == 200
+        for given in ("", "wrong", token[:-1], token + "x", "ü"):
+            answer = server.get("/", headers={"Authorization": f"Bearer {given}".encode()})
+            assert answer.status_code == 401 and token not in answer.text
+        assert server.post("/v1/detect", photo).status_code == 401
+        with pytest.raises(Exception, match="403"):
+            live(server)
+        known = {"Authorization": f"Bearer {token}"}
+        assert server.post("/v1/detect", photo, headers=known).status_code == 200
+        entered = server.get(f"/?token={token}", allow_redirects=False)
+        assert (entered.status_code, entered.headers["location"]) == (303, "/")
+        cookie = entered.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=strict" in cookie
+        with live(server, additional_headers={"Cookie": cookie.partition(";")[0]}) as socket:
+            socket.send(photo)
+            assert json.loads(socket.recv(60))["frame"] == 1
+
+
+def test_nothing_is_left_after_a_kill(tmp_path: Path, photo: bytes) -> None:
+    with served("--workers", "1", TMPDIR=str(tmp_path)) as server:
+        (folder,) = tmp_path.glob("visavis-serve-*")
+        assert server.post("/v1/copy?redact=blur", photo).status_code == 200
+        until = time.monotonic() + 60
+        while list(folder.iterdir()) and time.monotonic() < until:  # the client may hear the end of it first
+            time.sleep(0.01)
+        assert list(folder.iterdir()) == []
+        sending = threading.Thread(target=lambda: _until_cut(server, photo))
+        sending.start()
+        while not list(folder.rglob("*")) and time.monotonic() < until:
+            time.sleep(0.005)
+        os.kill(server.process.pid, signal.SIGKILL)
+        sending.join()
+        while folder.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert list(tmp_path.glob("visavis-*")) == []
+
+
+def _exchange(socket: Any, data: bytes) -> Any:
+    socket.send(data)
+    return socket.recv(60)
+
+
+def _until_cut(server: Served, photo: bytes) -> None:
+    with suppress(Cut):
+        while True:
+            server.post("/v1/detect", photo)
+
+
+def test_ctrl_c_ends_it_well(photo: bytes) -> None:
+    with served("--workers", "1") as server:
+        assert server.post("/v1/detect", photo).status_code == 200
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) == 0
+    assert server.said[-1] == "ended\n"
+
+
+def test_bad_options_are_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for words, text in {
+            ("--port", port): "give another",
+            ("--camera", "77"): "--camera 77: no camera at",
+            ("--tls-key", "key.pem"): "--tls-cert",
+            ("--port", "0", "--tls-cert", "no-such.pem"): "--tls-cert no-such.pem",
+            ("--analyse", "mood"): "no analyser 'mood'",
+        }.items():
+            done = typed("serve.py", "--no-browser", *words)
+            assert done.returncode == 2 and text in done.stderr.splitlines()[-1], done.stderr

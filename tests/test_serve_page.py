@@ -1,0 +1,180 @@
+"""The page of `visavis serve` in a real browser, in front of a made camera: it finds, draws, redacts, and lets go."""
+
+import base64
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import skimage.data
+from browser import Opened, chromium, opened
+from clips import clip
+from PIL import Image
+from server import Served, served
+
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
+LEFT = 40
+"""Where the astronaut's photo begins in the camera's pictures, at its full size; the face is at 179, 62, 270, 178."""
+FACE = LEFT + 179, 62, LEFT + 270, 178
+
+
+def made_camera(path: Path) -> Path:
+    """A file that Chromium takes for its camera: 640 x 480, the astronaut at the left, in front of grey."""
+    picture = np.full((480, 640, 3), 90, np.uint8)
+    picture[:, LEFT : LEFT + 512] = skimage.data.astronaut()[:480]
+    planes = av.VideoFrame.from_ndarray(picture, format="rgb24").to_ndarray(format="yuv420p")
+    frame = b"FRAME\n" + planes.tobytes()
+    path.write_bytes(b"YUV4MPEG2 W640 H480 F25:1 Ip A1:1 C420jpeg\n" + 5 * frame)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served("--workers", "1", "--analyse", "sharpness") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    camera = made_camera(tmp_path_factory.mktemp("camera") / "camera.y4m")
+    fake = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
+    with chromium(*fake, f"--use-file-for-fake-video-capture={camera}") as one:
+        yield one
+
+
+@pytest.fixture
+def seen(server: Served, browser: Any) -> Iterator[Opened]:
+    """The page; at the end nothing was wrong in its console, and nobody else was asked."""
+    one = opened(browser, server.url)
+    one.page.set_default_timeout(120_000)
+    yield one
+    one.page.close()
+    assert one.errors == []
+    assert [url for url in one.requests if not url.startswith((server.base, "blob:" + server.base))] == []
+
+
+def until(page: Any, true: str) -> None:
+    """Wait until an expression is true. (The page's policy forbids Playwright's own waiting.)"""
+    for _ in range(2400):
+        if page.evaluate(true):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not true in two minutes: {true}")
+
+
+def answers(page: Any, more: int = 2) -> None:
+    """Wait for so many more answers to frames."""
+    before = page.evaluate("Number(document.documentElement.dataset.answers ?? 0)")
+    until(page, f"Number(document.documentElement.dataset.answers ?? 0) >= {before + more}")
+
+
+def canvas(page: Any) -> np.ndarray:
+    """What is drawn over the picture, or instead of it: (height, width, 4) uint8."""
+    address = page.evaluate("document.querySelector('#canvas').toDataURL()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA"))
+
+
+def test_boxes_appear_on_the_mirrored_face_with_what_is_said_of_it(seen: Opened) -> None:
+    page = seen.page
+    page.click("#start")
+    answers(page)
+    assert page.text_content("#count") == "1 face" and "ms delay" in page.text_content("#delay")
+    drawn = canvas(page)
+    assert drawn.shape == (480, 640, 4)
+    rows, columns = np.nonzero(drawn[:, :, 3] > 200)
+    x1, y1, x2, y2 = FACE
+    mirrored = 640 - x2, 640 - x1
+    assert abs(columns.min() - mirrored[0]) < 12 and abs(rows.max() - y2) < 12
+    assert drawn[y1 + 30 : y2 - 30, mirrored[0] + 20 : mirrored[1] - 20, 3].max() == 0  # the face itself is free
+    page.keyboard.press("m")
+    page.check("#analysers input", force=True)
+    answers(page, 3)
+    rows, columns = np.nonzero(canvas(page)[:, :, 3] > 200)
+    assert abs(columns.min() - x1) < 12
+    assert columns.max() > x2 + 12  # the caption says more now
+
+
+def test_live_redaction_shows_nothing_of_the_face(seen: Opened) -> None:
+    page = seen.page
+    page.click("#start")
+    page.keyboard.press("m")
+    for key, effect in (("4", "fill"), ("3", "pixelate"), ("2", "blur")):
+        page.keyboard.press(key)
+        answers(page, 3)
+        picture = canvas(page)
+        x1, y1, x2, y2 = FACE
+        face = picture[y1:y2, x1:x2, :3].astype(int)
+        steps = np.abs(np.diff(face, axis=1)).max(axis=2)
+        if effect == "fill":
+            assert face.max() < 10
+        elif effect == "pixelate":
+            assert (steps > 6).any(axis=0).sum() <= 4  # the columns where one average meets the next
+        else:
+            assert steps.max() < 12
+        assert np.abs(np.diff(picture[300:, x1:x2, :3].astype(int), axis=1)).max() > 60  # the rest is as it was
+        assert page.evaluate("getComputedStyle(document.querySelector('#video')).visibility") == "hidden"
+
+
+def test_the_camera_stops_on_the_button_and_when_the_page_goes(seen: Opened, server: Served) -> None:
+    page = seen.page
+    track = "document.querySelector('#video').srcObject.getVideoTracks()[0]"
+    page.click("#start")
+    answers(page)
+    page.evaluate(f"window.track = {track}")
+    page.click("#stop")
+    assert page.evaluate("window.track.readyState") == "ended" and page.is_visible("#welcome")
+    page.keyboard.press(" ")
+    answers(page)
+    remember = "sessionStorage.setItem('track', track.readyState)"
+    page.evaluate(f"{{ const track = {track}; addEventListener('pagehide', () => {remember}) }}")
+    page.goto(server.base + "/docs")
+    assert page.evaluate("sessionStorage.getItem('track')") == "ended"
+    assert page.text_content("h1") == "The HTTP API"
+
+
+def test_a_dropped_photo_comes_back_redacted_and_all_as_a_zip(seen: Opened, tmp_path: Path) -> None:
+    page = seen.page
+    photo, video, words = tmp_path / "a photo.png", clip(tmp_path / "clip.mp4", sound=None), tmp_path / "words.jpg"
+    Image.fromarray(skimage.data.astronaut()).save(photo)
+    words.write_text("no photo")
+    page.click("#tab-files")
+    page.check("#effects [value=fill]", force=True)
+    page.set_input_files("#choose", [photo, video, words])
+    until(page, "document.querySelectorAll('article .download:not([hidden])').length == 2")
+    page.wait_for_selector("article.failed")
+    states = page.eval_on_selector_all("article .state", "all => all.map(one => one.textContent)")
+    assert states[0].startswith("1 face") and states[0].endswith("Black")
+    assert states[2] == "This is neither a photo nor a video that can be read."
+    with page.expect_download() as saving:
+        page.click("article:first-child .download")
+    assert saving.value.suggested_filename == "a photo-fill.png"
+    copy = np.asarray(Image.open(saving.value.path()).convert("RGB"))
+    assert copy[80:160, 190:260].max() == 0 and (copy[300:] == skimage.data.astronaut()[300:]).all()
+    with page.expect_download() as saving:
+        page.click("#zip")
+    with zipfile.ZipFile(saving.value.path()) as packed:
+        names = packed.namelist()
+    assert {"faces.csv", "drawn/a photo.jpg", "redacted/a photo.png", "redacted/clip.mp4"} <= set(names)
+    page.check("#effects [value=boxes]", force=True)  # photos are done anew
+    until(page, "document.querySelector('article .state').textContent.endsWith('Boxes')")
+    refused = [said for said in seen.errors if "422" in said]  # the browser notes what the server says of words.jpg
+    assert len(refused) == 2
+    for said in refused:
+        seen.errors.remove(said)
+    page.click("#clear")
+    assert page.locator("article").count() == 0
+
+
+def test_a_narrow_screen_has_all_of_it_within_its_width(server: Served, browser: Any) -> None:
+    phone = opened(browser, server.url, viewport={"width": 360, "height": 740}, color_scheme="dark")
+    for tab in ("#tab-live", "#tab-files"):
+        phone.page.click(tab)
+        assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
+    phone.page.close()
+    assert phone.errors == []

@@ -1,0 +1,133 @@
+"""A page in the browser that finds faces live: `python serve.py`.
+
+The page shows what a camera sees, with faces in boxes or redacted, and takes photos and videos that are dropped on it.
+Other programs use the same server over HTTP. docs/live.md has the rest.
+"""
+
+import secrets
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import visavis
+from visavis.analysers import ANALYSERS, load_analyser
+from visavis.commands.commandline import Duration
+from visavis.commands.network import Network
+from visavis.cores import cores
+from visavis.detectors import DETECTORS
+from visavis.errors import InputError
+from visavis.extras import needed
+from visavis.images import MAX_PIXELS
+from visavis.messages import say
+from visavis.options import AutoCount, Count, Range
+from visavis.workers import Workers
+
+INSTALL = "pip install 'visavis[serve]'"
+
+
+@dataclass
+class Options:
+    """Serve a page that finds faces live in front of a camera, and in photos and videos that are dropped on it.
+
+    It is for this machine alone unless --host says otherwise; then it prints a token without which nobody is answered.
+    Nothing that is sent to it is kept. Ctrl-C ends it.
+    """
+
+    host: str = "127.0.0.1"
+    """The address to listen at: 0.0.0.0 for all networks of this machine, which should have --tls-cert then."""
+    port: Annotated[int, Range(0, 65535)] = 8000
+    """The port to listen at; 0 for any that is free."""
+    browser: bool = True
+    """Open the page in the browser, where there is a screen."""
+    detector: Annotated[
+        str,
+        tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
+    ] = "shipped"
+    threshold: float | None = None
+    """Lowest score of a face, 0.1 to 1, where a client asks for no other; by default the detector's own."""
+    analyse: Annotated[
+        str | None,
+        tyro.conf.arg(
+            help=f"What the page offers to say of each face, with commas between: {', '.join(ANALYSERS)}; or the path "
+            "of weights that train.py wrote. By default all of these whose weights are installed."
+        ),
+    ] = None
+    camera: str | None = None
+    """A camera of this machine that the page shows, too: its number, an address rtsp://..., or a video file."""
+    network: Network = Network()
+    tls_cert: Path | None = None
+    """A certificate (PEM), for https. Browsers let pages use a camera on https and on this machine alone."""
+    tls_key: Path | None = None
+    """Its private key, unless that is in the same file."""
+    workers: AutoCount = "auto"
+    """Processes that decode and draw; auto is one for each CPU core that may be used."""
+    max_bytes: Count = 300_000_000
+    """Largest that a photo, a video, or all files of a request may be together."""
+    max_pixels: Count = MAX_PIXELS
+    """Photos with more pixels in all are not decoded."""
+    timeout: Duration = 30.0
+    """Longest that a photo, or a frame of a video, may take to decode, or to draw."""
+    video_timeout: Duration = 1800.0
+    """Longest that a request with a video, or with several files, may be worked on."""
+
+
+def serve(options: Options) -> int:
+    """Serve until Ctrl-C. Raises InputError for options that cannot be used."""
+    for package in ("starlette", "uvicorn", "websockets", "python_multipart"):
+        needed(package, "the page", INSTALL)
+    from visavis.live import app, camera, serving
+    from visavis.live.looking import Looker
+    from visavis.live.scratch import Scratch
+
+    if options.tls_key is not None and options.tls_cert is None:
+        raise InputError("--tls-key is the key of --tls-cert; give that, too")
+    analysers = _analysers(options.analyse)
+    local = options.host in serving.LOOPBACK
+    token = None if local else secrets.token_urlsafe(24)
+    with ExitStack() as stack:
+        opened = camera.opener(options.camera, options.max_pixels) if options.camera is not None else None
+        listener = stack.enter_context(serving.listening(options.host, options.port))
+        url = serving.address(listener, options.host, options.tls_cert is not None)
+        count = cores() if options.workers == "auto" else options.workers
+        workers = stack.enter_context(Workers(count, options.timeout, app.MODULES))
+        workers.start()  # while the network is loaded
+        detector = visavis.load_detector(options.detector, threshold=options.threshold, **asdict(options.network))
+        looker = Looker(detector, workers, analysers, options.max_pixels, options.timeout)
+        stack.callback(looker.stop)
+        shown = camera.Camera(opened, looker) if opened is not None else None
+        scratch = stack.enter_context(Scratch())
+        service = app.Service(looker, scratch, count + 1, options.video_timeout, shown)
+        application = app.application(service, serving.LOOPBACK if local else None, token, options.max_bytes)
+        page = url if token is None else f"{url}?token={token}"
+        say(f"{detector.about.runs or options.detector}; threshold: {looker.threshold:.3g}")
+        if not local and options.tls_cert is None:
+            say("without --tls-cert, whoever is on the network sees what is sent, and the token; and browsers let the "
+                "page use their camera on this machine alone")  # fmt: skip
+        say(f"the page is at {page} (Ctrl-C ends it)")
+        if options.browser:
+            serving.open_page(page)
+        try:
+            serving.run(application, listener, options.tls_cert, options.tls_key)
+        except KeyboardInterrupt:  # the way to end it
+            say("ended")
+    return 0
+
+
+def _analysers(asked: str | None) -> list[str]:
+    """The analysers that the page offers. Raises InputError where one that was asked for cannot be had."""
+    if asked is not None:
+        names = [name.strip() for name in asked.split(",") if name.strip()]
+        for name in names:
+            load_analyser(name)
+        return names
+    found = []
+    for name in ANALYSERS:
+        try:
+            load_analyser(name)
+        except InputError:  # its weights are not here
+            continue
+        found.append(name)
+    return found

@@ -1,0 +1,209 @@
+"""Photos and videos that clients sent, looked at as `visavis predict` does it, by one detector for all of them."""
+
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from visavis.detectors.loaded import LoadedDetector
+from visavis.detectors.protocol import Detector, about
+from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
+from visavis.effects.redaction import EFFECTS, Redaction
+from visavis.errors import InputError
+from visavis.faces import Faces
+from visavis.images import SUFFIXES, Picture
+from visavis.prediction.analysis import Analysis
+from visavis.prediction.call_threads import CallThreads
+from visavis.prediction.copies import Copies
+from visavis.prediction.formats import load_format
+from visavis.prediction.pipeline import Pipeline, Task
+from visavis.prediction.records import Record
+from visavis.prediction.results import FaceFields, Tables
+from visavis.prediction.videos import EVERY, Progress
+from visavis.sources import Input
+from visavis.video import recording
+from visavis.workers import Workers
+
+LEAST = 0.1
+"""The lowest threshold that may be asked for: what the detector finds below it is hardly ever a face."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a client asks of a photo or a video.
+
+    threshold: score from which on a find is reported. min_size: pixels of a face's shorter side. analyse: analysers.
+    draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none.
+    """
+
+    threshold: float
+    min_size: float = 0
+    analyse: tuple[str, ...] = ()
+    draw: bool = False
+    redact: str = ""
+
+    @classmethod
+    def of(cls, words: Mapping[str, str], threshold: float, analysers: Sequence[str]) -> "Ask":
+        """What texts ask for, such as those of a URL; without `threshold`, `threshold`. Raises InputError."""
+        analyse = tuple(filter(None, words.get("analyse", "").split(",")))
+        for name in analyse:
+            if name not in analysers:
+                offered = ", ".join(analysers) or "none"
+                raise InputError(f"no analyser {name!r} is offered by this server; offered: {offered}")
+        redact = words.get("redact", "")
+        if redact and redact not in EFFECTS:
+            raise InputError(f"no effect {redact!r}; there are {', '.join(EFFECTS)}")
+        return cls(
+            _number(words, "threshold", threshold, LEAST, 1),
+            _number(words, "min_size", 0, 0, math.inf),
+            analyse,
+            words.get("draw", "") == "true",
+            redact,
+        )
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that a client sent. path: where it lies meanwhile. name: what the client calls it; it is never a path."""
+
+    path: Path
+    name: str
+
+
+class Looker:
+    """A detector at work for many clients, from several threads.
+
+    workers: processes that decode and draw. analysers: those that may be asked for. seconds: longest that a photo, or a
+    step of a video, may take. every: frames of a video from one look to the next.
+    """
+
+    def __init__(
+        self,
+        detector: LoadedDetector,
+        workers: Workers,
+        analysers: Sequence[str] = (),
+        max_pixels: int = 50_000_000,
+        seconds: float = 120,
+        every: int = EVERY,
+    ) -> None:
+        self.threshold = max(LEAST, detector.threshold)
+        self.analysers = tuple(analysers)
+        self.covering = min(self.threshold, max(LEAST, detector.about.covering or self.threshold))
+        self._detector: Detector = detector.detector
+        self._detector.threshold = LEAST
+        tiled = isinstance(self._detector, Tiles)
+        self._thorough = self._detector if tiled else Tiles(self._detector, LARGE_PIECE, LARGE)
+        self._workers, self._max_pixels, self._seconds, self._every = workers, max_pixels, seconds, every
+        self._network = CallThreads(about(self._detector).at_once)
+
+    def stop(self) -> bool:
+        """Take no more; whether what is under way ended soon."""
+        return self._network.stop(within=5)
+
+    def ask(self, words: Mapping[str, str]) -> Ask:
+        """What texts ask for. Raises InputError."""
+        return Ask.of(words, self.threshold, self.analysers)
+
+    def faces(self, picture: Picture, ask: Ask) -> Faces:
+        """The faces of a picture that is decoded already, those that redaction covers included."""
+        floor = self._floor(ask)
+        found: Faces = self._network.call(_Above(self._detector, floor).detect, [picture])[0]
+        return Analysis(ask.analyse)(picture, found)
+
+    def record(self, sent: Sent, ask: Ask, progress: Progress = lambda *_: None) -> Record:
+        """What `visavis predict --stdout jsonl` prints of it."""
+        return self._records([sent], replace(ask, draw=False, redact=""), sent.path.parent, progress)[0]
+
+    def copy(self, sent: Sent, ask: Ask, out: Path, progress: Progress = lambda *_: None) -> tuple[Record, Path | None]:
+        """The record, and the copy that was drawn or redacted, in the folder `out`; none of what could not be read."""
+        record = self._records([sent], ask, out, progress)[0]
+        made = [path for path in out.rglob("*") if path.is_file()]
+        return record, made[0] if made and record.status == "ok" else None
+
+    def results(self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress = lambda *_: None) -> Path:
+        """A ZIP of what `visavis predict` leaves in the folder `out`: tables, and copies under the clients' names."""
+        inputs, records = _inputs(sent), self._records(sent, ask, out, progress)
+        out.mkdir(exist_ok=True)
+        fields = FaceFields.of(self._detector, Analysis(ask.analyse))
+        with closing(Tables(out, fields, videos=any(one.is_video for one in inputs))) as tables:
+            for record in records:
+                tables.add(record)
+        load_format("json").write(out, lambda: zip(inputs, records, strict=True))
+        names = _apart([one.name for one in sent])
+        archive = out.with_suffix(".zip")
+        with zipfile.ZipFile(archive, "w") as packed:
+            for path in sorted(path for path in out.rglob("*") if path.is_file()):
+                place = path.relative_to(out)
+                if len(place.parts) == 2:  # a folder of copies, which are called after their number
+                    number, _, ending = place.name.partition(".")
+                    place = place.with_name(f"{Path(names[int(number)]).stem}.{ending}")
+                pictures = path.suffix not in (".csv", ".json")
+                packed.write(path, place, zipfile.ZIP_STORED if pictures else zipfile.ZIP_DEFLATED)
+        return archive
+
+    def _records(self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress) -> list[Record]:
+        redaction = Redaction(ask.redact) if ask.redact else None
+        copies = Copies(out, ask.draw, redaction, analysis=Analysis(ask.analyse))
+        task = Task(1, ask.min_size, self._max_pixels, copies, self._every, self._seconds, ask.threshold)
+        detector = _Above(self._thorough if redaction else self._detector, self._floor(ask))
+        pipeline = Pipeline(detector, self._workers, task, progress, self._network)
+        records = pipeline.records(_inputs(sent))
+        return [replace(record, path=one.name) for record, one in zip(records, sent, strict=True)]
+
+    def _floor(self, ask: Ask) -> float:
+        return min(ask.threshold, self.covering) if ask.redact else ask.threshold
+
+
+class _Above:
+    """A detector that is shared, with a threshold of its own."""
+
+    def __init__(self, detector: Detector, threshold: float) -> None:
+        self._detector, self.threshold, self.about = detector, threshold, about(detector)
+
+    def detect(self, images: list[Picture]) -> list[Faces]:
+        """See visavis.detectors.protocol.Detector."""
+        return [faces.above(self.threshold) for faces in self._detector.detect(images)]
+
+
+def ending(name: str) -> str:
+    """The ending that a file of that name may keep: of a photo or a video, else none."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix in SUFFIXES | recording.SUFFIXES else ""
+
+
+def plain(name: str, most: int = 100) -> str:
+    """A client's name for a file, for tables and as a name in a ZIP: its last part, in one line, and not too long."""
+    last = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())
+    return last.lstrip(".")[-most:] or "photo"
+
+
+def _inputs(sent: Sequence[Sent]) -> list[Input]:
+    return [Input(str(one.path), str(number)) for number, one in enumerate(sent)]
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The same names, none of them twice, capitals and endings aside."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        stem, suffix = Path(name).stem, Path(name).suffix
+        number, one = 1, stem
+        while one.casefold() in taken:
+            number += 1
+            one = f"{stem}-{number}"
+        taken.add(one.casefold())
+        found.append(one + suffix)
+    return found
+
+
+def _number(words: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    try:
+        value = float(words.get(name) or default)
+    except ValueError:
+        value = math.nan
+    if not (least <= value <= most and math.isfinite(value)):
+        bounds = f"between {least:g} and {most:g}" if most < math.inf else f"{least:g} or more"
+        raise InputError(f"{name} must be a number {bounds}, not {words[name]!r}")
+    return value

@@ -1,0 +1,184 @@
+// The page: its settings, views, keys, and what is shown of the camera's state.
+
+import { Camera } from "./camera.js";
+import { drawLike } from "./drawing.js";
+import { Files, query } from "./files.js";
+import * as texts from "./texts.js";
+
+const $ = id => document.getElementById(id);
+texts.fill(document);
+
+const about = await fetch("/v1/about").then(answer => answer.json());
+drawLike(about);
+
+const settings = {
+  covering: about.covering,
+  get threshold() { return Number($("threshold").value); },
+  get analyse() { return [...$("analysers").querySelectorAll(":checked")].map(box => box.value).join(","); },
+  get effect() { return $("effects").querySelector(":checked").value; },
+  get redacts() { return this.effect !== "boxes"; },
+  get mirror() { return $("mirror").checked; },
+};
+
+// Settings ------------------------------------------------------------------------------------------------------------
+function choice(parent, type, name, value, text, checked) {
+  const label = document.createElement("label"), input = document.createElement("input"), words = document.createElement("span");
+  Object.assign(input, { type, name, value, checked });
+  words.textContent = text;
+  label.append(input, words);
+  parent.append(label);
+}
+for (const name of ["boxes", ...Object.keys(about.effects)]) choice($("effects"), "radio", "effect", name, texts.effect(name), name === "boxes");
+for (const name of about.analysers) choice($("analysers"), "checkbox", "analyser", name, texts.analyser(name), false);
+$("of-analysers").hidden = !about.analysers.length;
+Object.assign($("threshold"), { min: about.least, value: about.threshold });
+$("start-server").hidden = !about.camera;
+
+const files = new Files($("cards"), settings, count => { $("all").hidden = !count; });
+const camera = new Camera($("video"), $("canvas"), settings, said);
+
+function show() {
+  $("threshold-value").textContent = settings.threshold.toFixed(2);
+  $("stage").classList.toggle("mirrored", settings.mirror && !$("video").hidden);
+  $("stage").classList.toggle("redacts", settings.redacts);
+}
+let renewing = 0;
+function changed() {
+  show();
+  camera.ask();
+  if (!$("picture").hidden) watchServer();
+  clearTimeout(renewing);
+  renewing = setTimeout(() => files.renew(), 400);
+}
+document.querySelector("aside").addEventListener("input", event => event.target.closest("#mirror, #of-cameras") ? show() : changed());
+
+// Cameras -------------------------------------------------------------------------------------------------------------
+function said({ problem, stopped, faces, rate, delay, network }) {
+  if (problem !== undefined) $("problem").textContent = problem;
+  if (stopped) onStage(null);
+  if (faces === undefined) return;
+  $("count").textContent = texts.faces(faces);
+  $("rate").textContent = texts.rate(rate);
+  $("delay").textContent = texts.delay(delay);
+  $("network").textContent = texts.network(network);
+  $("problem").textContent = "";
+  $("stats").hidden = false;
+  document.documentElement.dataset.answers = Number(document.documentElement.dataset.answers ?? 0) + 1;
+}
+
+function onStage(shown) {
+  for (const id of ["video", "picture", "canvas"]) $(id).hidden = true;
+  for (const id of shown ?? []) $(id).hidden = false;
+  $("welcome").hidden = shown !== null;
+  $("tools").hidden = shown === null;
+  $("stats").hidden = true;
+  show();
+}
+
+async function start(device) {
+  leaveServer();
+  $("problem").textContent = "";
+  try {
+    await camera.start(device);
+  } catch (error) {
+    $("problem").textContent = error.message;
+    return;
+  }
+  onStage(["video", "canvas"]);
+  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(one => one.kind === "videoinput");
+  $("cameras").replaceChildren(...cameras.map(one => new Option(one.label, one.deviceId, false, one.deviceId === camera.device)));
+  $("of-cameras").hidden = cameras.length < 2;
+}
+
+function watchServer() {
+  const words = query(settings);
+  if ($("picture").dataset.words !== String(words)) {
+    $("picture").dataset.words = words;
+    $("picture").src = `/v1/camera?${words}`;
+  }
+  onStage(["picture"]);
+}
+
+function leaveServer() {
+  delete $("picture").dataset.words;
+  $("picture").removeAttribute("src");
+}
+
+function stop() {
+  leaveServer();
+  camera.stop();
+}
+
+$("picture").addEventListener("error", () => {
+  if (!$("picture").dataset.words) return;
+  stop();
+  $("problem").textContent = texts.TEXTS.cameraOver;
+});
+$("start").addEventListener("click", () => start());
+$("start-server").addEventListener("click", () => { camera.stop(); watchServer(); });
+$("stop").addEventListener("click", stop);
+$("cameras").addEventListener("change", () => start($("cameras").value));
+$("full").addEventListener("click", full);
+addEventListener("pagehide", stop);
+
+function full() {
+  document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen();
+}
+
+// Views and files -----------------------------------------------------------------------------------------------------
+function view(name) {
+  for (const one of ["live", "files"]) {
+    $(one).hidden = one !== name;
+    $(`tab-${one}`).setAttribute("aria-selected", one === name);
+  }
+  if (name === "files") stop();
+}
+$("tab-live").addEventListener("click", () => view("live"));
+$("tab-files").addEventListener("click", () => view("files"));
+
+function take(list) {
+  if (!list.length) return;
+  view("files");
+  files.add(list);
+}
+$("choose").addEventListener("change", event => {
+  take(event.target.files);
+  event.target.value = "";
+});
+addEventListener("dragover", event => {
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+addEventListener("dragleave", event => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
+addEventListener("drop", event => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  take(event.dataTransfer.files);
+});
+$("clear").addEventListener("click", () => files.clear());
+$("zip").addEventListener("click", async () => {
+  $("zip").disabled = true;
+  await files.zip(text => { $("zip-state").textContent = text; }).finally(() => { $("zip").disabled = false; });
+});
+
+// Keys ----------------------------------------------------------------------------------------------------------------
+addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=radio], [type=checkbox]), select")) return;
+  const effects = [...$("effects").querySelectorAll("input")], key = event.key.toLowerCase();
+  const press = (box, to) => {
+    box.checked = to;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  if (key === " " && !event.target.matches("button, input, a")) camera.running || !$("picture").hidden ? stop() : start();
+  else if (effects[Number(key) - 1]) press(effects[Number(key) - 1], true);
+  else if (key === "m") press($("mirror"), !settings.mirror);
+  else if (key === "f") full();
+  else if (key === "+" || key === "-") {
+    $("threshold").value = settings.threshold + (key === "+" ? 0.05 : -0.05);
+    changed();
+  } else return;
+  event.preventDefault();
+});
+
+onStage(null);
+document.documentElement.dataset.ready = "";

@@ -1,0 +1,88 @@
+// Every text of the page, in one place. Elements say which they show: data-text, or data-label for those who listen.
+
+export const TEXTS = {
+  views: "Views",
+  live: "Live",
+  files: "Photos and videos",
+  api: "API",
+  settings: "Settings",
+  welcome: "See who is in front of the camera.",
+  start: "Start the camera",
+  startServer: "Show the server's camera",
+  stop: "Stop",
+  full: "Full screen",
+  kept: "Nothing is kept: what you show is forgotten as soon as it is answered, and no third party is asked.",
+  drop: "Drop photos and videos here, or choose them",
+  zip: "Download all as ZIP",
+  clear: "Clear",
+  picture: "Picture",
+  threshold: "Threshold",
+  thresholdSays: "The score from which on a find counts as a face. When redacting, less certain finds are covered, too.",
+  analyse: "Say of each face",
+  camera: "Camera",
+  mirror: "Mirror my camera",
+  which: "Which",
+  keys: "Space: start and stop · 1 to 5: picture · + and −: threshold · M: mirror · F: full screen",
+  original: "Original",
+  result: "Result",
+  download: "Download",
+  again: "Run again",
+  remove: "Remove",
+  waiting: "waiting",
+  sending: "sending",
+  looking: "looking for faces",
+  packing: "working on all files",
+  busy: "the server is busy; trying again",
+  lost: "The connection to the server was lost; trying again.",
+  noShow: "Your browser cannot show this format; the copy can be downloaded.",
+  cameraOver: "The server's camera gives no more pictures.",
+};
+
+export const EFFECTS = {
+  boxes: "Boxes",
+  blur: "Blur",
+  pixelate: "Pixelate",
+  fill: "Black",
+  "oval-blur": "Oval blur",
+};
+
+const ANALYSERS = {
+  mask: "Mask",
+  age: "Age",
+  gender: "Gender",
+  sharpness: "Sharpness",
+  points: "Points",
+};
+
+const REASONS = {
+  not_image: "This is neither a photo nor a video that can be read.",
+  not_video: "This is not a video that can be read.",
+  truncated: "The file breaks off before its end.",
+  empty: "The file is empty.",
+  too_large: "The picture has too many pixels.",
+  crashed: "The file could not be decoded.",
+  unwritable: "The copy cannot be saved in this format.",
+};
+
+const CAMERA = {
+  NotAllowedError: "The browser may not use the camera. Allow it in the address bar, then start again.",
+  NotFoundError: "There is no camera on this device.",
+  NotReadableError: "The camera is in use by another program.",
+  insecure: "Browsers let a page use the camera only on https, or on the machine that serves it.",
+};
+
+export const effect = name => EFFECTS[name] ?? name;
+export const analyser = name => ANALYSERS[name] ?? name;
+export const reason = name => REASONS[name] ?? `The file cannot be read: ${name}.`;
+export const cameraProblem = (name, message) => CAMERA[name] ?? `The camera does not start: ${message}`;
+export const faces = count => (count === 1 ? "1 face" : `${count} faces`);
+export const frames = (done, expected) => (expected ? `frame ${done} of about ${expected}` : `frame ${done}`);
+export const rate = value => `${value.toFixed(0)} a second`;
+export const delay = value => `${value.toFixed(0)} ms delay`;
+export const network = value => `${value.toFixed(0)} ms network`;
+export const more = count => (count ? `, ${count} less certain covered` : "");
+
+export function fill(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = TEXTS[element.dataset.text];
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", TEXTS[element.dataset.label]);
+}
