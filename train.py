@@ -22,7 +22,7 @@ from visavis import kinds
 from visavis.commands.commandline import DataFolder, Device, Seconds, main
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.options import Count, Range
+from visavis.options import Count, Range, TrainingPrecision
 from visavis.training import config, start
 from visavis.training.recipe import Recipe
 from visavis.training.run import Run
@@ -77,7 +77,7 @@ class Options:
     limit: Count | None = None
     """Use at most this many training photos, and a tenth as many for validation, chosen by the seed."""
     device: Device = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: TrainingPrecision = "auto"
     """auto takes bf16 on a CUDA GPU that has it, else fp32. The weights, and validation, are always fp32."""
     compile: bool = False
     """Have torch compile the backbone. Takes a minute at first."""

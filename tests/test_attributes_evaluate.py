@@ -146,7 +146,7 @@ def test_the_command(
     assert evaluate(given) == 0
     said = capsys.readouterr()
     assert "mask: 1 faces, of " in said.out and "age: 1 faces of a known age" in said.out
-    assert "gender: too few labelled faces to calibrate by; it stays as it is" in said.err
+    assert "gender: too few labelled faces to calibrate it; it is unchanged" in said.err
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
@@ -160,7 +160,7 @@ def test_photos_that_cannot_be_read_calibrate_nothing(
     torn = shutil.copytree(people[0], tmp_path / "torn")
     (torn / "images/a.png").write_bytes(b"torn")
     given = Options(analyse=str(people[1]), data=torn, split="all", out=tmp_path / "out", calibrate=True)
-    with pytest.raises(InputError, match="none of the 1 photos can be read, so there is nothing to calibrate by"):
+    with pytest.raises(InputError, match="none of the 1 photos can be read, so nothing can be calibrated"):
         evaluate(given)
     with pytest.raises(InputError, match="none of the 1 photos can be read; run `python -m clean`"):
         evaluate(replace(given, calibrate=False))

@@ -120,15 +120,15 @@ def test_an_onnx_file_that_is_damaged_is_told_by_name(tmp_path, backend):
 
 def test_what_cannot_be_honoured_is_said():
     for options, told in (
-        ({"backend": "tensorrt"}, "there are auto, torch"),
-        ({"precision": "int4"}, "there are fp32"),
+        ({"backend": "tensorrt"}, "choose one of auto, torch"),
+        ({"precision": "int4"}, "choose one of fp32"),
         ({"precision": "fp16", "backend": "torch"}, "take bf16 or fp32"),
-        ({"precision": "bf16", "backend": "onnxruntime"}, "fp32 on a CPU"),
+        ({"precision": "bf16", "backend": "onnxruntime"}, "fp32 only"),
         ({"size": 3}, "`size`"),
     ):
         with pytest.raises(InputError, match=told):
             load_detector("shipped", "cpu", **options)
-    with pytest.raises(InputError, match="leave one of the two out"):
+    with pytest.raises(InputError, match="leave out `backend` or `device`"):
         load_detector("shipped", "cuda", backend="openvino")
     with pytest.raises(InputError, match="dlib_hog"):
         load_detector("dlib_hog", "cpu", size=320)

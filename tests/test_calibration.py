@@ -191,14 +191,14 @@ def test_evaluate_keeps_what_a_checkpoint_has_where_there_are_few_finds(
     copy, before = calibrated_on_four(tmp_path, rethreshold=True), checkpoint.metadata(SHIPPED)
     said = capsys.readouterr().err
     assert "stored; its threshold is now" in said and "2 faces" not in said
-    assert "(the same finds as before: 4 faces are too few to choose another by)" in said
+    assert "(for the same detections as before: 4 faces are too few to choose another threshold)" in said
     now = checkpoint.metadata(copy)
     raw = [calibration.of_checkpoint(m).undo(np.array(m["threshold"])) for m in (before, now)]
     assert raw[0] == pytest.approx(float(raw[1]), abs=1e-6)
     monkeypatch.setattr(calibration, "FEWEST", 20)
     kept = copy.read_bytes()
     calibrated_on_four(tmp_path, rethreshold=True)
-    assert "keeps the calibration and the threshold that it has: 2 right finds are too few" in capsys.readouterr().err
+    assert "its calibration and its threshold are unchanged: 2 right finds are too few" in capsys.readouterr().err
     assert copy.read_bytes() == kept
 
 
@@ -246,7 +246,7 @@ def test_evaluate_fits_and_stores_a_calibration(
     options.rethreshold = True
     assert evaluate.evaluate(options) == 0
     assert checkpoint.metadata(copy)["threshold"] == pytest.approx(second["best_threshold"], abs=1e-4)
-    with pytest.raises(InputError, match="goes with --calibrate"):
+    with pytest.raises(InputError, match="needs --calibrate"):
         evaluate.evaluate(replace(options, calibrate=False))
     for figure in ("f1", "recall", "ap", "ap50", "best_f1", "recall_at_one", "ece_raw", "shift_fitted"):
         assert second[figure] == pytest.approx(first[figure], abs=1e-4), figure

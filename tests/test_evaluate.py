@@ -75,7 +75,7 @@ def known(folder: Path) -> tuple[Contestant, LabelledPhotos]:
         }
     )
     contestant = Contestant("known", "known", detector, 0.5)
-    return contestant, evaluate.look([contestant], photos, 2)
+    return contestant, evaluate.detect_all([contestant], photos, 2)
 
 
 def test_figures_by_hand(folder: Path):
@@ -210,7 +210,7 @@ def test_two_detectors_on_the_same_photos(
     assert first["recall_interval"] == [pytest.approx(0.4385, abs=5e-5), 1]  # Wilson's of 3 of 3
     assert first["ap50_interval"][0] < 1
     before = (out / "evaluation.json").read_bytes()
-    with pytest.raises(InputError, match=r"holds an evaluation already; give another --out, or --overwrite"):
+    with pytest.raises(InputError, match=r"already holds an evaluation; give another --out, or --overwrite"):
         evaluate.evaluate(options)
     assert (out / "evaluation.json").read_bytes() == before
 
@@ -236,7 +236,7 @@ class Slow(Known):
 
 def test_the_first_batch_is_shown_once_before_it_is_timed(folder: Path):
     detector = Slow()
-    evaluate.look([Contestant("slow", "slow", detector, 0.5)], evaluate.load_photos(folder)[:3], 2)
+    evaluate.detect_all([Contestant("slow", "slow", detector, 0.5)], evaluate.load_photos(folder)[:3], 2)
     assert detector.shown == [[(512, 512), (492, 452)], [(512, 512), (492, 452)], [(472, 412)]]
 
 

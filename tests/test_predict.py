@@ -93,7 +93,7 @@ def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, tmp_path
     drawn = images.read(out / "drawn/holiday/a/1.jpg")
     assert np.abs(drawn.astype(int) - images.read(photos / "a/1.jpg")).mean() > 1
     said = capfd.readouterr().err
-    assert " on cpu, fp32; threshold: 0.05; faces of 30 pixels or more" in said
+    assert " on cpu, fp32; threshold: 0.05; only faces of 30 pixels or more" in said
     failed = [f"{row['path']} ({row['reason']})" for row in rows(out / "files.csv") if row["status"] == "unreadable"]
     assert f"6 photos, {len(faces)} faces; 2 could not be read: {failed[0]}, {failed[1]}" in said
     assert not list(out.rglob("*.tmp"))
@@ -187,7 +187,7 @@ def test_photos_and_results_are_kept_apart(photos: Path, tmp_path: Path):
     ("more", "message"),
     [
         ({"photos": (Path("nowhere.jpg"),)}, "nowhere.jpg is not there"),
-        ({"photos": ()}, "give photos, videos or folders to look at"),
+        ({"photos": ()}, "give photos, videos or folders, or --webcam 0"),
         ({"threshold": 1.5}, "`threshold` must lie between 0 and 1, and is 1.5"),
         ({"threshold": float("nan")}, "`threshold` must lie between 0 and 1, and is nan"),
         ({"detector": __file__}, "is not a checkpoint"),
@@ -226,7 +226,7 @@ def test_who_has_not_exported_a_network_hears_of_it(tmp_path: Path, capfd):
     Image.fromarray(ASTRONAUT).save(tmp_path / "photo.jpg")
     weights = tmp_path / "my own.safetensors"
     shutil.copy(SHIPPED, weights)
-    hint = f"on a CPU, `python -m visavis.export '{weights}'` makes it two to five times as fast"
+    hint = f"on a CPU, detection is two to five times as fast after `python -m visavis.export '{weights}'`"
     for number, (backend, told) in enumerate((("auto", True), ("torch", False), ("auto", False))):
         out = tmp_path / f"out-{number}"
         options = predict.Options(

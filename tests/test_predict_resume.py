@@ -155,7 +155,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(photos: Path, tmp_path: Pat
     run = started(*words, "--out", tmp_path / "out", preexec_fn=limit)
     _, said = run.communicate(timeout=120)
     assert run.returncode == 2 and "Traceback" not in said, said
-    assert said.splitlines()[-1].startswith("python predict.py: the disk takes no more (File too large): make room")
+    assert said.splitlines()[-1].startswith("python predict.py: cannot write (File too large): make room")
     assert (tmp_path / "out" / runs.JOURNAL).read_bytes().count(b"\n") > 1
     assert typed(*words, "--out", tmp_path / "out", "--resume").returncode == 3
     assert results(tmp_path / "out") == results(tmp_path / "whole")

@@ -370,7 +370,7 @@ def test_a_summary_speaks_of_photos_and_videos():
 
 
 def test_a_flag_that_would_do_nothing_is_refused():
-    with pytest.raises(InputError, match="--overwrite replaces the results in --out"):
+    with pytest.raises(InputError, match="--overwrite needs --out, whose results it replaces"):
         predict.predict(predict.Options(("a.jpg",), stdout="jsonl", overwrite=True))
 
 

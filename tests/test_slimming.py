@@ -152,11 +152,14 @@ def test_the_command(trained, tmp_path):
 
     before = out.read_bytes()
     for wrong, told in (
-        (command, "is there already"),
+        (command, "exists already"),
         ([*command[:3], tmp_path / "none", "--out", tmp_path / "new"], "no photo in"),
         ([*command[:4], "--out", tmp_path / "new", "--count", "-1"], "--count must be at least 1, not -1"),
         ([*command[:4], "--out", out / "new"], f"cannot write to {out}: "),
-        (["-m", "visavis.slim", out, photos, "--out", tmp_path / "new"], f"which has no smaller one; {WIDE} has"),
+        (
+            ["-m", "visavis.slim", out, photos, "--out", tmp_path / "new"],
+            f"which has no smaller variant; only {WIDE} has one",
+        ),
     ):
         done = typed(*wrong)
         assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1

@@ -89,7 +89,7 @@ def match(scores: NDArray[np.float32], overlaps: NDArray[np.float32], threshold:
 
 
 def nms(boxes: Boxes, scores: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    """Greedy non-maximum suppression: indices to keep, the surest first.
+    """Greedy non-maximum suppression: indices to keep, the highest score first.
 
     A box is dropped where its IoU with a surer, kept one is above `threshold`.
     """

@@ -1,7 +1,7 @@
-"""Options: dataclasses of values, some of which hold dataclasses of options that others have, too.
+"""What options of commands are made of: types with ranges or choices, and dataclasses that may contain each other.
 
 A range of numbers is part of a type: `size: Annotated[int | None, Range(1)] = None`. Options made in Python are plain
-values; `visavis.commands.commandline.main` has `hold` check those that were typed.
+values; `visavis.commands.commandline.main` calls `hold` to check those that were typed.
 """
 
 import math
@@ -38,10 +38,15 @@ AutoCount = Annotated[int | Literal["auto"], Range(1)]
 Share = Annotated[float, Range(0, 1)]
 Amount = Annotated[float, Range(0)]
 
+Backend = Literal["auto", "torch", "onnxruntime", "openvino"]
+Precision = Literal["fp32", "bf16", "fp16"]
+"""Of a network in use."""
+TrainingPrecision = Literal["auto", Precision]
+
 
 def hold(options: Any) -> None:
-    """Raise InputError for the first number that is outside the range of its type, in `options` and in the dataclasses
-    that it holds."""
+    """Raise InputError for the first number that is outside the range of its type, in `options` or a dataclass in
+    them."""
     hints = get_type_hints(type(options), include_extras=True)
     for field in fields(options):
         value = getattr(options, field.name)
@@ -54,16 +59,18 @@ def hold(options: Any) -> None:
 
 
 def plain(options: Any) -> dict[str, Any]:
-    """The options as JSON has them: paths are text, and options of the dataclasses in it are among its own."""
-    told: dict[str, Any] = {}
+    """The options as JSON values by name, those of the dataclasses in them included; paths are text."""
+    values: dict[str, Any] = {}
     for field in fields(options):
         value = getattr(options, field.name)
-        told |= plain(value) if is_dataclass(value) else {field.name: str(value) if isinstance(value, Path) else value}
-    return told
+        values |= (
+            plain(value) if is_dataclass(value) else {field.name: str(value) if isinstance(value, Path) else value}
+        )
+    return values
 
 
 def renewed(options: Options, values: dict[str, Any]) -> Options:
-    """The options with other values, by their names as `plain` has them."""
+    """A copy of the options with other values, by the names that `plain` gives."""
     return replace(  # type: ignore[bad-specialization]
         options,
         **{
@@ -75,7 +82,7 @@ def renewed(options: Options, values: dict[str, Any]) -> Options:
 
 
 def _ranges(hint: Any) -> Iterator[Range]:
-    """The ranges of a type, and of the types that it is made of."""
+    """The ranges of a type and of its parts."""
     for part in get_args(hint):
         if isinstance(part, Range):
             yield part

@@ -1,6 +1,6 @@
-"""The commands of visavis, one file each: its options and what it does.
+"""The commands of visavis, one file each, with the options and the function of the command.
 
-`visavis NAME` and `python -m visavis NAME` run them, and so do the scripts in the repository's root.
+`visavis NAME` and `python -m visavis NAME` run them, and so do the scripts in the root of the repository.
 """
 
 import os
@@ -13,19 +13,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("visavis.commands.serve:serve", "a page in the browser that finds faces live"),
     "evaluate": ("visavis.commands.evaluate:evaluate", "score detectors on labelled photos"),
     "export": ("visavis.commands.export:export", "write a detector as an ONNX file"),
-    "slim": ("visavis.commands.slim:slim", "make a smaller network of a trained one"),
+    "slim": ("visavis.commands.slim:slim", "make a smaller network from a trained one"),
 }
-"""Name -> `module:function`, whose module has the class `Options`, and perhaps `arguments`, which completes
-what was typed; and one line for the list of commands."""
+"""Name -> `module:function`, and a line for the list of commands. The module has a class `Options`, and may have a
+function `arguments`, which completes the words that were typed."""
 
 
 def launch(name: str, prog: str | None = None) -> NoReturn:
     """Run one of `COMMANDS` with the arguments of this process, and exit with its status.
 
-    prog: what the command is called in help and messages; by default as Python was started.
+    prog: the name of the command in help and messages; by default, how Python was started.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while the imports load; then `main` hears it
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # for Ctrl-C during the imports; later `main` handles it
     module, function = COMMANDS[name][0].split(":")
     command = import_module(module)
     from visavis.commands.commandline import main

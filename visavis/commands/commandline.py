@@ -1,8 +1,7 @@
-"""The edge between a command and the person who typed it: options in, one clear line and a status out.
+"""What every command has in common: `main` parses its options, runs it, and turns errors into a message and a status.
 
-Every command of the project is a dataclass of options and a function that takes it; `main` makes a
-command line of the two. Exit status: what the function returns (0 done, 3 done but some items
-failed), 2 for wrong usage or input, 130 when interrupted.
+Every command of the project is a dataclass of options and a function that takes it. Exit status: what the function
+returns (0 done, 3 done but some items failed), 2 for wrong usage or input, 130 when interrupted.
 """
 
 import errno
@@ -24,7 +23,7 @@ Options = TypeVar("Options")
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""No room on the disk, none left of the user's share, and the largest file that is allowed."""
+"""The disk is full, the user's quota is used up, the file would be larger than is allowed."""
 
 
 def main(
@@ -33,20 +32,20 @@ def main(
     prog: str | None = None,
     complete: Callable[[list[str]], list[str]] = list,
 ) -> NoReturn:
-    """Parse the command line into `options`, hold its numbers to their ranges, run, and exit with the status that fits.
+    """Parse the command line into `options`, check the ranges of its numbers, run, and exit with the right status.
 
-    prog: what the command is called in help and messages; by default as Python was started. complete: what is made of
-    the words that were typed.
+    prog: the name of the command in help and messages; by default, how Python was started. complete: is applied to the
+    words that were typed before they are parsed.
     """
     prog = prog or _command_name()
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # from here on it can be told
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # from here on it is handled below
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
     try:
         given = tyro.cli(options, prog=prog, args=complete(sys.argv[1:]), config=(tyro.conf.OmitArgPrefixes,))
         hold(given)
         status = run(given)
-        sys.stdout.flush()  # here, where a reader that left is dealt with
+        sys.stdout.flush()  # here, where a closed pipe is handled
     except InputError as error:
         fail(prog, _with_dashes(str(error), options))
     except StillBusy:
@@ -54,19 +53,23 @@ def main(
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our stdout left (`| head`): nothing more to say to it
+    except BrokenPipeError:  # the reader of stdout has gone (`| head`)
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        where = f" of {error.filename}" if error.filename else ""
-        fail(prog, f"the disk{where} takes no more ({error.strerror}): make room, then run it again or go on")
+        where = f" {error.filename}" if error.filename else ""
+        fail(
+            prog,
+            f"cannot write{where} ({error.strerror}): make room on the disk, then run the command again or resume it",
+        )
     sys.exit(status or 0)
 
 
 def _with_dashes(message: str, options: type[Options]) -> str:
-    """The library names parameters, as `max_pixels`; on a command line the same are --max-pixels."""
+    """Replace the names of parameters in a message of the library, as `max_pixels`, by those of options:
+    --max-pixels."""
     names = {name for one in _dataclasses(options) for name in _names(one)}
     return re.sub(
         r"`(\w+)`", lambda found: f"--{found[1].replace('_', '-')}" if found[1] in names else found[0], message
@@ -74,19 +77,19 @@ def _with_dashes(message: str, options: type[Options]) -> str:
 
 
 def _names(options: Any) -> list[str]:
-    """The fields of a dataclass, those of the dataclasses in it among them."""
+    """The fields of a dataclass, those of dataclasses in it included."""
     return [
         name for field in fields(options) for name in (_names(field.type) if is_dataclass(field.type) else [field.name])
     ]
 
 
 def _dataclasses(options: Any) -> list[Any]:
-    """`options`, or those that it is a choice between."""
+    """`options`, or the dataclasses of the union that it is."""
     return [options] if is_dataclass(options) else [one for part in get_args(options) for one in _dataclasses(part)]
 
 
 def fail(prog: str, message: str) -> NoReturn:
-    """Print one line on stderr, whatever line breaks a library's words in `message` have, and exit with status 2."""
+    """Print `message` on stderr as one line, even if a library put line breaks into it, and exit with status 2."""
     print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
 
@@ -95,7 +98,7 @@ def seconds(text: str) -> float:
     """A duration: `30`, `30s`, `1.5m`, `2h` in seconds. Raises ValueError for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
     if not found:
-        raise ValueError(f"{text!r} is no duration; write 30, 30s, 5m or 2h")
+        raise ValueError(f"{text!r} is not a duration; write 30, 30s, 5m or 2h")
     return float(found[1]) * {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}[found[2]]
 
 
@@ -112,20 +115,20 @@ Seconds = Annotated[
 
 
 Duration = Annotated[Seconds, Range(0, without=(0,))]
-"""More than no seconds."""
-Device = Annotated[str, tyro.conf.arg(help="auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps.")]
+"""More than 0 seconds."""
+Device = Annotated[str, tyro.conf.arg(help="auto (a CUDA GPU if there is one), cpu, cuda, cuda:1, mps.")]
 DataFolder = Annotated[
-    Path, tyro.conf.arg(help="Data folder, as download and clean (or `python -m dataset import`) make it.")
+    Path, tyro.conf.arg(help="Data folder, as made by download and clean, or by `python -m dataset import`.")
 ]
 
 
 def _open_what_is_closed() -> None:
-    """Whoever started us may have closed a standard stream (`2>&-`). Python would print what is for stderr on stdout
-    then, and the next file to be opened would take the number that C libraries write their messages to."""
+    """Open the standard streams that were closed by whoever started us (`2>&-`). Otherwise the next file to be opened
+    would get the number of the stream, to which C libraries write their messages."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is `number` if nobody has it
-            setattr(sys, name, open(descriptor, mode, closefd=descriptor != number))  # noqa: SIM115 for the whole run
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free one: `number`, if that is closed
+            setattr(sys, name, open(descriptor, mode, closefd=descriptor != number))  # noqa: SIM115 it stays open for the whole run
 
 
 def _command_name() -> str:

@@ -1,8 +1,8 @@
 """Score one or several detectors on labelled photos: `python evaluate.py --detector shipped dlib_hog`.
 
-What it prints is a table, on stdout. What it writes, in --out: evaluation.json (all figures), pr.png
-(precision over recall), reliability.png (how far scores can be believed), mistakes.jpg and mistakes.html (the worst
-false finds and missed faces, at a glance and to look through; one of each a detector if several).
+It prints a table on standard output and writes into --out: evaluation.json (all figures), pr.png (precision over
+recall), reliability.png (how well scores are calibrated), mistakes.jpg and mistakes.html (the worst false detections
+and missed faces, as a sheet and as a page; with several detectors, a pair of them for each).
 """
 
 import json
@@ -48,10 +48,10 @@ from visavis.messages import say
 from visavis.options import Count, Range, plain
 
 LOWEST_SCORE = 0.05
-"""Down to here, before any calibration, finds are asked for: AP is over the whole curve, not from a threshold on."""
+"""Detectors return faces down to this score, before calibration: AP is computed from the whole curve."""
 
 LOWEST_OF_PROTOCOLS = 0.01
-"""The same, for the published benchmarks, whose curves go on where nobody would use a detector."""
+"""The same for the published benchmarks, which compare the curves down to very low scores."""
 
 
 @dataclass
@@ -60,42 +60,44 @@ class Options:
 
     detector: Annotated[
         tuple[str, ...],
-        tyro.conf.arg(help=f"One or several: {', '.join(DETECTORS)}, and paths of checkpoints that train.py wrote."),
+        tyro.conf.arg(help=f"One or several of {', '.join(DETECTORS)}, or paths of checkpoints that train.py wrote."),
     ] = ("shipped",)
     data: DataFolder = Path("data")
     split: Literal["val", "train", "test", "all"] = "val"
-    """Which part of the photos; by identity, as training parts them."""
+    """Which part of the photos to use. As in training, photos are split by identity."""
     shares: Shares = Shares()
     groups: bool = False
-    """Also the figures of each group of photos, a table a detector: of what their image_id has before the slash."""
+    """Also print a table of each group of photos. The group is the part of the image_id before the slash."""
     protocol: Literal["labels", "wider", "fddb"] = "labels"
-    """labels: those of the data folder. wider, fddb: a published benchmark by its own rules, as it is unpacked in
-    --data (docs/train-your-own.md); its easy, medium and hard part, or its discrete and continuous score."""
+    """labels: score on the labels of the data folder. wider, fddb: score by the rules of a published benchmark that is
+    unpacked in --data (docs/train-your-own.md): its easy, medium and hard part, or its discrete and continuous
+    score."""
     out: Path = Path("evaluation")
-    """Folder for evaluation.json, the charts and the mistakes. Without --overwrite, it must not hold an evaluation."""
+    """Folder for evaluation.json, the charts and the mistakes. It must not hold an evaluation, except with
+    --overwrite."""
     overwrite: bool = False
-    """Replace the evaluation that --out holds."""
+    """Replace the evaluation in --out."""
     threshold: Annotated[float | None, Range(LOWEST_SCORE, 1)] = None
-    """Score at which precision, recall and mistakes are shown; by default each detector's own."""
+    """Score at which precision, recall and mistakes are determined; by default each detector's own threshold."""
     network: Network = Network()
     batch_size: Count = 1
-    """Photos that go through the network together; times are then the batch's, divided by its photos."""
+    """Photos that go through the network together. Times are those of the batch divided by its photos."""
     calibrate: bool = False
-    """Fit on these photos (best those of --split val) how far each detector's scores can be believed, and store that
-    in its checkpoint: from then on they can."""
+    """Calibrate each detector's scores on these photos (preferably --split val), so that a score is the probability of
+    a face, and store the calibration in its checkpoint."""
     analyse: str = ""
-    """Score what is said of faces instead: mask, age, gender, or paths of checkpoints that train.py wrote, with commas
-    between, on the faces of attributes.csv in --data. With --calibrate, their scores are fitted to these faces."""
+    """Score analysers instead of detectors, on the faces of attributes.csv in --data: mask, age, gender, or paths of
+    checkpoints that train.py wrote, separated by commas. With --calibrate, calibrate them on these faces."""
     detect: bool = False
-    """With --analyse: --detector has to find the faces first, as in use, so that what it misses counts, too."""
+    """With --analyse: first find the faces with --detector, as in use, so that missed faces count, too."""
     rethreshold: bool = False
-    """With --calibrate: its threshold becomes that of the best F1 on these photos, and redaction covers what is found
-    from the score of the best F2 on, which recall counts for twice as much in."""
+    """With --calibrate: also store new thresholds, that of the best F1 on these photos, and for redaction that of the
+    best F2, in which recall weighs twice as much as precision."""
 
 
 def evaluate(options: Options) -> int:
-    """Score the detectors, print the table, write the files. Returns the exit status: 0, or 3 where some photo
-    could not be read. Raises InputError, before anything is written, for options that cannot be used.
+    """Score the detectors, print the table, write the files. Returns the exit status: 0, or 3 if some photo could not
+    be read. Raises InputError, before anything is written, for options that cannot be used.
     """
     from visavis import device
 
@@ -124,9 +126,9 @@ def evaluate(options: Options) -> int:
     part = options.split if protocol is None else options.protocol
     say(f"device: {chosen}; {len(photos)} photos of {options.data} ({part})")
 
-    labelled = look(contestants, photos, options.batch_size)
+    labelled = detect_all(contestants, photos, options.batch_size)
     if not labelled.paths:
-        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
+        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean` to see why")
     results: list[dict[str, Any]] = []
     for contestant in contestants:
         if protocol:
@@ -163,23 +165,23 @@ def evaluate(options: Options) -> int:
 def _contestant(
     name: str, source: str, on: str, lowest: float, threshold: float | None, how: dict[str, Any]
 ) -> Contestant:
-    """Load a detector once: it says its own threshold, and is then asked for more."""
+    """Load a detector, note its own threshold, and then lower it."""
     detector = visavis.load_detector(source, on, **how)
     own = detector.threshold
     has = about(detector).calibration
-    # As low as without a calibration, which may well move 0.5 to 0.05: the curve is to be as long.
+    # Calibration may move 0.5 to 0.05: the lowest score moves with it, so that the curve covers the same faces.
     detector.threshold = min(own, float(has.apply(np.array(lowest))))
     return Contestant(name, source, detector, own if threshold is None else threshold, has, how)
 
 
-def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> LabelledPhotos:
-    """Decode each photo once and show it to every detector, whose `found`, `aligned` and `milliseconds` grow."""
+def detect_all(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> LabelledPhotos:
+    """Decode each photo once and run every detector on it, which fills their `found`, `aligned` and `milliseconds`."""
     labelled = LabelledPhotos()
     warm = False
     for batch in _batches(_readable(photos, labelled), batch_size):
         for contestant in contestants:
             if not warm:
-                contestant.detector.detect(batch)  # the first time costs what no later one does
+                contestant.detector.detect(batch)  # the first call includes one-off costs, which are not measured
             began = time.perf_counter()
             contestant.found += contestant.detector.detect(batch)
             spent = (time.perf_counter() - began) * 1000 / len(batch)
@@ -191,15 +193,15 @@ def look(contestants: list[Contestant], photos: list[Photo], batch_size: int) ->
 
 
 def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options) -> str:
-    """Store in the detector's checkpoint the calibration that these photos fit; says what it did."""
+    """Fit a calibration to these photos and store it in the detector's checkpoint. Returns a message that says so."""
     judged = ranked(contestant, labelled)
     raw = contestant.calibration.undo(judged.scores)
     fitted = calibration.fit(raw, judged.right)
     if fitted is None:
-        raise InputError(f"{contestant.name}: no calibration can be fitted without a right find and a false one")
+        raise InputError(f"{contestant.name}: a calibration needs at least one correct and one false detection")
     path = _checkpoint(contestant.source)
     if (amiss := calibration.trusted(judged.right, fitted)) is not None:
-        return f"{path}: keeps the calibration and the threshold that it has: {amiss}"
+        return f"{path}: its calibration and its threshold are unchanged: {amiss}"
     errors = calibrated(contestant, judged)
     record = {"data": options.data.name, "split": options.split, "photos": judged.photos, "finds": len(raw)}
     record |= {"ece_before": errors["ece_raw"], "ece_after": errors["ece_fitted"]}
@@ -209,7 +211,7 @@ def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options
     threshold = calibration.store(path, fitted, record, best, covering)
     how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
     kept = (
-        f" (the same finds as before: {judged.truths} faces are too few to choose another by)"
+        f" (for the same detections as before: {judged.truths} faces are too few to choose another threshold)"
         if options.rethreshold and not enough
         else ""
     )
@@ -217,7 +219,7 @@ def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options
 
 
 def _readable(photos: list[Photo], labelled: LabelledPhotos) -> Iterator[Picture]:
-    """The pictures that decode, while `labelled` takes in what is known of each photo."""
+    """The pictures of the photos that can be decoded; fills `labelled` with the labels of each."""
     for photo in tqdm(photos, unit="photo", disable=None):
         try:
             picture = read(photo.path, photo.max_pixels)
@@ -256,7 +258,7 @@ def _write(
         judged = labelled.paths, labelled.ids, labelled.truth, counted, labelled.ignore
         with replaced(options.out / f"mistakes{mark}.jpg", "wb") as file:
             file.write(encode(mistakes.sheet(*judged)))
-        title = f"{contestant.name}: the worst mistakes, from a score of {contestant.threshold:.3f} on"
+        title = f"{contestant.name}: the worst mistakes at threshold {contestant.threshold:.3f}"
         mistakes.page(*judged, options.out / f"mistakes{mark}.html", title)
     record = {
         "data": str(options.data),
@@ -292,25 +294,27 @@ def _check(options: Options) -> list[str]:
     asked, usual = plain(options), plain(Options())
     for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
         if asked[name] != usual[name]:
-            raise InputError(f"--{name}: --protocol {options.protocol} says itself which photos it takes; leave it out")
+            raise InputError(
+                f"--{name}: --protocol {options.protocol} determines the photos itself; leave out --{name}"
+            )
     of_attributes = ["data", "split", "val", "test", "out", "overwrite", "calibrate", "groups", "analyse", "detect"]
     of_attributes += ["detector"] if options.detect else []
     if options.detect and (not options.analyse or len(options.detector) != 1):
-        raise InputError("--detect goes with --analyse and one --detector; give these, or leave it out")
+        raise InputError("--detect needs --analyse and one --detector; give these, or leave it out")
     for name, default in usual.items() if options.analyse else ():
         if name not in of_attributes and asked[name] != default:
-            raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or --analyse")
+            raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or leave out --analyse")
     if options.rethreshold and not options.calibrate:
-        raise InputError("--rethreshold goes with --calibrate, which writes to the checkpoint; give both or none")
+        raise InputError("--rethreshold needs --calibrate, which writes to the checkpoint; give both or neither")
     if options.out.exists() and not options.out.is_dir():
         raise InputError(f"--out {options.out} is a file; give a folder")
     if (options.out / "evaluation.json").exists() and not options.overwrite:
-        raise InputError(f"{options.out} holds an evaluation already; give another --out, or --overwrite")
+        raise InputError(f"{options.out} already holds an evaluation; give another --out, or --overwrite")
     if not options.detector:
         raise InputError("--detector: give at least one")
     for source in options.detector if options.calibrate and not options.analyse else ():
         if source in DETECTORS and source != "shipped":
-            raise InputError(f"--calibrate: {source} has no checkpoint to store a calibration in; leave it out")
+            raise InputError(f"--calibrate: {source} has no checkpoint in which to store a calibration; leave it out")
     stems = [Path(source).with_suffix("") for source in options.detector]
     for names in (
         [stem.name for stem in stems],
@@ -319,4 +323,4 @@ def _check(options: Options) -> list[str]:
     ):
         if len(set(names)) == len(names):
             return names
-    raise InputError("--detector: the same one is named twice")
+    raise InputError("--detector: the same detector is given twice")

@@ -1,4 +1,5 @@
-"""`visavis evaluate --analyse mask,age,gender`: what is said of labelled faces, held against attributes.csv."""
+"""`visavis evaluate --analyse mask,age,gender`: the answers of analysers, compared with the labels in
+attributes.csv."""
 
 import json
 from pathlib import Path
@@ -36,10 +37,11 @@ def evaluate(
     by_group: bool,
     detector: str | None = None,
 ) -> int:
-    """Print the figures, and write evaluation.json. Returns the exit status: 0, or 3 where photos could not be read.
+    """Print the figures, and write evaluation.json. Returns the exit status: 0, or 3 if some photos could not be read.
 
-    by_group: also those of each group of photos (visavis.evaluation.groups). detector: the name of the one that has to
-    find the faces first; without one they are looked at in their labelled boxes.
+    by_group: also the figures of each group of photos (visavis.evaluation.groups).
+    detector: the name of the detector that must find the faces first; by default they are analysed in their labelled
+    boxes.
     """
     several = [load_analyser(name) for name in names]
     labelled = attributes.read(data)
@@ -104,14 +106,14 @@ def _detector(name: str) -> tuple[Detector, float]:
 def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[KnownAttributes]], where: str) -> None:
     if not isinstance(analyser, FaceAttributes):
         raise InputError(
-            "`calibrate` is for networks that train.py trained to tell attributes, and one of `analyse` is none"
+            "`calibrate` needs networks that train.py trained on attributes, and one of those in `analyse` is none"
         )
     given: dict[str, list[np.ndarray]] = {name: [] for name in analyser.heads}
     known: list[KnownAttributes] = []
     for photo in photos:
         try:
             picture = read(photo.path, photo.max_pixels)
-        except ImageError:  # it is named when the answers are looked at
+        except ImageError:  # reported when the answers are collected
             continue
         mine = labelled[photo.image_id]
         rows = analyser.look(picture, as_boxes([one.box for one in mine]))
@@ -119,7 +121,7 @@ def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[Know
             given[name].append(rows[name])
         known += mine
     if not known:
-        raise InputError(f"none of the {len(photos)} photos can be read, so there is nothing to calibrate by")
+        raise InputError(f"none of the {len(photos)} photos can be read, so nothing can be calibrated")
     fitted = {}
     for name in given:
         rows = np.concatenate(given[name])
@@ -130,10 +132,10 @@ def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[Know
             truth = np.array([CLASSES[name].index(getattr(one, name)) if getattr(one, name) else -1 for one in known])
             one = calibrating.of_classes(rows[truth >= 0], truth[truth >= 0])
         if one is None:
-            say(f"{name}: too few labelled faces to calibrate by; it stays as it is")
+            say(f"{name}: too few labelled faces to calibrate it; it is unchanged")
         else:
             fitted[name] = one
     calibrating.store(analyser.path, fitted, {"on": where, "faces": len(known)})
     temperatures = ", ".join(f"{name} {one:.2f}" for name, one in fitted.items())
-    stored = f"temperatures {temperatures}" if fitted else "least scores alone"
-    say(f"{analyser.path}: {stored} stored; write its ONNX file anew with python -m visavis.export")
+    stored = f"temperatures {temperatures}" if fitted else "only the lowest scores"
+    say(f"{analyser.path}: {stored} stored; export its ONNX file again with python -m visavis.export")

@@ -1,6 +1,6 @@
 """Write a detector as an ONNX file for other programs: `python -m visavis.export runs/faces/best.safetensors`.
 
-What the file takes and gives: docs/backends.md.
+The inputs and outputs of the file: docs/backends.md.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from visavis.messages import say
 
 @dataclass
 class Options:
-    """Write a detector as one ONNX file: a photo of any size in, boxes and scores out."""
+    """Write a detector as one ONNX file, which takes a photo of any size and returns boxes and scores."""
 
     source: Annotated[Path | None, tyro.conf.Positional] = None
     """A checkpoint that train.py wrote; by default the detector that comes with the project."""
     out: Path | None = None
-    """The file; by default beside the checkpoint, with .onnx for an ending: load_detector finds it there."""
+    """The file to write; by default beside the checkpoint with the ending .onnx, where load_detector finds it."""
     overwrite: bool = False
-    """Replace the file if it is there."""
+    """Replace the file if it exists."""
 
 
 def export(options: Options) -> int:
-    """Write the file, and say how large it is. Raises InputError where there is one, where it cannot be written, and
-    where there is no checkpoint."""
+    """Write the file, and say how large it is. Raises InputError if it exists or cannot be written, and if there is no
+    checkpoint."""
     from visavis import checkpoint, kinds
     from visavis.checkpoint import SHIPPED
 
@@ -36,7 +36,7 @@ def export(options: Options) -> int:
     if out.is_dir():
         raise InputError(f"--out {out} is a folder; give the name of a file, such as {out / 'detector.onnx'}")
     if out.exists() and not options.overwrite:
-        raise InputError(f"{out} is there already; give another --out, or --overwrite")
+        raise InputError(f"{out} exists already; give another --out, or --overwrite")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after seconds of work
         kinds.of(checkpoint.metadata(source), source).export(source, out)

@@ -1,7 +1,7 @@
 """Find the faces in photos: `python predict.py holiday/ --out boxed/`.
 
-What it writes, in --out: files.csv (a row for every input), faces.csv (a row a face) and drawn/ (copies of the photos
-with boxes). A run that was stopped goes on with --resume; the photos are never touched. docs/predict.md has the rest.
+It writes into --out: files.csv (a row for every input), faces.csv (a row for every face) and drawn/ (copies of the
+photos with boxes). A stopped run continues with --resume. The photos are never changed. More in docs/predict.md.
 """
 
 import os
@@ -42,27 +42,26 @@ from visavis.workers import Workers
 
 FREE = ("out", "webcam", "detector", "device", "redact_threshold", "pieces", "stdout", "overwrite", "resume", "workers",
         "timeout")  # fmt: skip
-"""Options that no record depends on, or whose outcome is told by itself: a run that was stopped goes on with others."""
+"""Options that may differ when a run is resumed: no record depends on them, or their effect is compared instead."""
 
 
 @dataclass
 class Options:
-    """Find the faces in photos and write boxes as tables and as pictures. The photos are never changed.
+    """Find the faces in photos and videos, and write their boxes as tables and pictures. The photos are never changed.
 
-    Exit status: 0 every photo was read; 3 some could not be (files.csv says which and why); 2 wrong usage; 130
-    interrupted: what is done stays, and --resume goes on.
+    Exit status: 0 if all is done; 3 if some photos could not be read (files.csv says which, and why) or some result
+    could not be written; 2 for wrong usage; 130 if interrupted (--resume continues).
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Photos (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF) and videos (MP4, MOV, MKV, WebM, AVI ...), folders that are
-    searched through for them, patterns such as 'holiday/**/*.jpg', @list.txt for names in a file, and - for names on
-    standard input."""
+    """Photos (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF), videos (MP4, MOV, MKV, WebM, AVI ...), folders of them,
+    patterns such as 'holiday/**/*.jpg', @list.txt to read names from a file, and - to read them from standard input."""
     out: Path | None = None
-    """Folder for files.csv, faces.csv and drawn/; not inside a folder of photos. Only --stdout can do without."""
+    """Folder for the results; not inside a folder of photos. It may be left out with --stdout only."""
     webcam: str | None = None
-    """The number of a camera to look at, until Ctrl-C; on Windows its name."""
+    """The number of a camera to watch until Ctrl-C; on Windows, its name."""
     recurse: bool = True
-    """Search through the folders in a folder, too."""
+    """Search subfolders, too."""
     detector: Annotated[
         str,
         tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
@@ -70,78 +69,79 @@ class Options:
     weights: Path | None = None
     """The path of a checkpoint, as for --detector."""
     threshold: float | None = None
-    """Lowest score of a face, 0 to 1; by default the detector's own: a checkpoint's gave the best F1."""
+    """Lowest score of a face, 0 to 1. The default is the detector's own: for a checkpoint, that of the best F1 in
+    validation."""
     every: Count = EVERY
-    """Of videos and cameras: look at every so many frames; in between, redaction covers wherever a face may be."""
+    """In videos and from cameras, every how many frames faces are searched for; in between, redaction covers every
+    place where a face may be."""
     min_size: Amount = 0
-    """Leave out faces whose shorter side is below this, in pixels of the photo; files.csv counts those left out."""
+    """Leave out faces whose shorter side has fewer pixels of the photo; files.csv counts them."""
     format: Annotated[
-        str, tyro.conf.arg(help=f"What the faces are written as, with commas between: csv, {', '.join(FORMATS)}.")
+        str, tyro.conf.arg(help=f"Formats of the results, separated by commas: csv, {', '.join(FORMATS)}.")
     ] = "csv"
     analyse: Annotated[
         str,
         tyro.conf.arg(
-            help=f"What each face tells, with commas between: {', '.join(ANALYSERS)}. It has columns in the tables, "
-            "and stands in all that is written of a face."
+            help=f"Analysers to run on each face, separated by commas: {', '.join(ANALYSERS)}. What they say of a face "
+            "appears in the tables, the formats and the captions."
         ),
     ] = ""
     draw: bool = True
-    """Write drawn/: a copy of each photo as a JPEG file, with boxes and scores."""
+    """Write drawn/: a JPEG copy of each photo with boxes and scores."""
     redact: Annotated[
         str | None,
         tyro.conf.arg(
             metavar=f"{{{','.join(EFFECTS)}}}",
-            help="Write redacted/: a copy of each photo in its own format, with every face found made unrecognisable "
-            "(those below --min-size and those that are not sure, too) and without places, thumbnails and previews in "
-            "its metadata. fill leaves nothing of a face.",
+            help="Write redacted/: a copy of each photo in its own format in which no face found can be recognised "
+            "(those below --min-size and --threshold included), without places, thumbnails and previews in its metadata. "
+            "fill leaves nothing of a face.",
         ),
     ] = None
     redact_threshold: Share | None = None
-    """With --redact: lowest score of what is covered, 0 to 1; by default the detector's own for that, which misses
-    fewer faces than --threshold and covers more of what is none. files.csv counts those in between as unsure."""
+    """With --redact: lowest score of what is redacted, 0 to 1. The default is the detector's own for redaction, which
+    misses fewer faces than --threshold and covers more that is no face. files.csv counts the difference as unsure."""
     pieces: bool = True
-    """With --redact: look at photos whose shorter side has more than 1,228 pixels in overlapping pieces, too; without
-    is faster and misses small faces."""
+    """With --redact: search photos whose shorter side has more than 1,228 pixels in overlapping pieces, too.
+    --no-pieces is faster and misses small faces."""
     grow: Amount = 0.2
-    """With --redact: share of a face's width and height that is redacted beyond it at each side."""
+    """With --redact: margin that is redacted at each side, as a share of the face's width and height."""
     keep_largest: bool = False
-    """With --redact: leave the largest face of each photo as it is."""
+    """With --redact: do not redact the largest face of each photo."""
     crops: Literal["by-photo", "flat"] | None = None
-    """Write crops/: each face alone, as a JPEG file; by-photo in a folder a photo (--crops alone is the same), flat all
-    in one folder, with names that tell photo and face."""
+    """Write crops/: each face as a JPEG file of its own. by-photo: a folder for each photo (the same as --crops alone);
+    flat: all in one folder, with the photo's name in theirs."""
     margin: Amount = 0.2
-    """With --crops: share of a face's width and height that is added at each side."""
+    """With --crops: margin at each side, as a share of the face's width and height."""
     square: bool = False
-    """With --crops: as high as wide."""
+    """With --crops: make them square."""
     sheet: bool = False
-    """Write sheets/: all faces found, 80 a page."""
+    """Write sheets/: contact sheets of all faces, 80 on a page."""
     look: bool = False
-    """Write look.html, a page to look through the results in a browser; of videos, up to 100 frames with faces."""
+    """Write look.html, which shows the results in a browser; of videos, up to 100 frames with faces."""
     stdout: Literal["jsonl"] | None = None
-    """Print the record of each input as a line of JSON as soon as it is done."""
+    """Print the record of each input on standard output, as a line of JSON, as soon as it is done."""
     overwrite: bool = False
-    """Replace the results that --out holds. Pictures of photos not given this time stay."""
+    """Replace the results in --out. Pictures of photos that are not given this time stay."""
     resume: bool = False
-    """Go on with the run that was stopped in --out; give the same options again."""
+    """Continue the run that was stopped in --out; give the same options again."""
     network: Network = Network()
     batch_size: AutoCount = "auto"
-    """Photos that go through the network together; auto is 16 on a GPU, 1 on a CPU, which gains nothing by more."""
+    """Photos that go through the network together; auto: 16 on a GPU, and 1 on a CPU, where more gain nothing."""
     workers: AutoCount = "auto"
-    """Processes that decode and draw; auto is one for each CPU core that may be used."""
+    """Processes that decode and draw; auto: one for each CPU core that may be used."""
     max_pixels: Count = MAX_PIXELS
-    """Photos with more pixels in all are too_large; they are not decoded."""
+    """Photos with more pixels than this are not decoded; their reason is too_large."""
     timeout: Duration = 120.0
-    """Longest that a photo, or a frame of a video, may take to decode, or to draw; what takes longer is unreadable
-    (crashed)."""
+    """Time limit for decoding or drawing a photo, or a frame of a video; what takes longer is unreadable (crashed)."""
 
     @property
     def formats(self) -> list[str]:
-        """Those of --format."""
+        """The names given with --format."""
         return [name.strip() for name in self.format.split(",") if name.strip()]
 
     @property
     def analysis(self) -> Analysis:
-        """What is asked of each face."""
+        """The analysers to run on each face."""
         return Analysis(tuple(named(self.analyse)))
 
     @property
@@ -151,7 +151,7 @@ class Options:
 
     @property
     def copies(self) -> Copies:
-        """What is written of each photo."""
+        """The pictures to write of each photo."""
         if self.out is None:
             return Copies(Path(), drawn=False, analysis=self.analysis)
         redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
@@ -162,7 +162,8 @@ class Options:
 
 
 def arguments(words: list[str]) -> list[str]:
-    """The command line as it was typed, with what --crops alone stands for: what follows it may be a photo."""
+    """The command line as typed, with by-photo added after a --crops that has no value: what follows it may be a
+    photo."""
     choices = ("by-photo", "flat", "None")
     return [
         more
@@ -172,8 +173,8 @@ def arguments(words: list[str]) -> list[str]:
 
 
 def predict(options: Options) -> int:
-    """Look at every input and write the results. Returns the exit status: 0, or 3 where some input could not be
-    read. Raises InputError, before anything is written, for options that cannot be used.
+    """Find the faces in every input and write the results. Returns the exit status: 0, or 3 if some input could not be
+    read or some result not be written. Raises InputError, before anything is written, for options that cannot be used.
     """
     _check(options)
     with ExitStack() as stack:
@@ -188,7 +189,7 @@ def predict(options: Options) -> int:
         modules = ["visavis.prediction.pipeline", *(VIDEO_MODULES if videos else ())]
         workers = stack.enter_context(Workers(min(count, len(inputs)), options.timeout, modules))
         workers.start()  # while the network is loaded
-        # Photos are looked at together, each by its share of the cores; those of a video come one by one.
+        # Several photos are searched at once, each with its share of the cores; frames of a video come one by one.
         detector, threshold = _detector(options, 1 if videos else min(cores(), len(inputs)))
         task = Task(
             _batch_size(options, detector),
@@ -205,12 +206,12 @@ def predict(options: Options) -> int:
         for record in pipeline.records(inputs, run.done):
             run.add(record)
             bars.update()
-        bars.close()  # what is said from here on stands below it
+        bars.close()  # further messages appear below them
         return run.conclude()
 
 
 def _inputs(options: Options) -> list[Input]:
-    """What the command line names: files and folders, or a camera. Raises InputError."""
+    """The files and folders, or the camera, that the command line names. Raises InputError."""
     camera = options.webcam
     if camera is not None:
         Camera.of(camera)
@@ -218,25 +219,25 @@ def _inputs(options: Options) -> list[Input]:
     inputs = files + ([Input(f"webcam:{camera}", f"webcam-{camera}", camera=camera)] if camera is not None else [])
     if options.keep_largest and any(one.is_video for one in inputs):
         raise InputError(
-            "--keep-largest is of photos, for who is largest changes in a video; leave out one or the other"
+            "--keep-largest is for photos, since the largest face of a video changes; leave it out, or the videos"
         )
     return inputs
 
 
 def _detector(options: Options, at_once: int) -> tuple[Detector, float]:
-    """The detector, which returns what is to be covered, too; and the score from which on a find is reported."""
-    name, how = _source(options), _how(options)
-    detector = visavis.load_detector(name, threshold=options.threshold, at_once=at_once, **how)
+    """The detector, with the threshold of what is redacted, and the lowest score to report."""
+    name = _source(options)
+    detector = visavis.load_detector(name, threshold=options.threshold, at_once=at_once, **_arguments(options))
     threshold = detector.threshold
     if options.redact is not None:
         covering = about(detector).covering if options.redact_threshold is None else options.redact_threshold
         detector.threshold = min(threshold, threshold if covering is None else covering)
     runs = about(detector).runs or name
-    small = f"; faces of {options.min_size:g} pixels or more" if options.min_size else ""
-    covers = f", {detector.threshold:.3g} for what is covered" if detector.threshold < threshold else ""
+    small = f"; only faces of {options.min_size:g} pixels or more" if options.min_size else ""
+    covers = f", {detector.threshold:.3g} for redaction" if detector.threshold < threshold else ""
     say(f"{runs}; threshold: {threshold:.3g}{covers}{small}")
     if options.network.backend == "auto" and runs.startswith("torch on cpu"):
-        say(f"on a CPU, `python -m visavis.export {shlex.quote(name)}` makes it two to five times as fast")
+        say(f"on a CPU, detection is two to five times as fast after `python -m visavis.export {shlex.quote(name)}`")
     return detector, threshold
 
 
@@ -245,24 +246,24 @@ def _source(options: Options) -> str:
     return str(options.weights or options.detector)
 
 
-def _how(options: Options) -> dict[str, Any]:
-    """How the detector runs, as `visavis.load_detector` takes it. Redaction looks at large photos in pieces, too."""
+def _arguments(options: Options) -> dict[str, Any]:
+    """The keyword arguments of `visavis.load_detector`. With redaction, large photos are searched in pieces, too."""
     pieces = options.redact is not None and options.pieces and not options.network.tiles
     return asdict(options.network) | ({"tiles": "large"} if pieces else {})
 
 
 def _batch_size(options: Options, detector: Detector) -> int:
-    """A GPU takes several photos at once; on a CPU they would only wait for each other."""
+    """auto: several photos at once on a GPU; on a CPU they would only wait for each other."""
     if options.batch_size != "auto":
         return options.batch_size
     return 16 if "cuda" in about(detector).runs else 1
 
 
 def _settings(options: Options, detector: Detector, task: Task) -> dict[str, Any]:
-    """All that the records depend on, as JSON has it: a run that was stopped goes on with the same alone."""
+    """All that the records depend on, as JSON values: a stopped run can be resumed only with the same."""
     source = _source(options)
     weights = SHIPPED if source == "shipped" else Path(source)
-    asked = {name: value for name, value in (plain(options) | _how(options)).items() if name not in FREE}
+    asked = {name: value for name, value in (plain(options) | _arguments(options)).items() if name not in FREE}
     return asked | {
         "photos": [sources.shown(os.fspath(one)) for one in options.photos],
         "weights": checkpoint.fingerprint(weights) if weights.is_file() else source,
@@ -278,31 +279,31 @@ def _settings(options: Options, detector: Detector, task: Task) -> dict[str, Any
 def _check(options: Options) -> None:
     """Raise InputError for options that cannot be used."""
     if not options.photos and options.webcam is None:
-        raise InputError("give photos, videos or folders to look at, or --webcam 0")
+        raise InputError("give photos, videos or folders, or --webcam 0")
     if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):
-        raise InputError("--webcam: give the number of a camera; no run of one goes on with --resume")
+        raise InputError("--webcam takes the number of a camera, and cannot be combined with --resume")
     options.analysis.loaded()
     if options.redact is not None and options.redact not in EFFECTS:
-        raise InputError(f"--redact {options.redact}: there are {', '.join(EFFECTS)}")
+        raise InputError(f"--redact {options.redact}: choose one of {', '.join(EFFECTS)}")
     of_redaction = options.keep_largest, options.grow, options.redact_threshold, options.pieces
     if options.redact is None and of_redaction != (False, Options.grow, None, True):
-        raise InputError("--keep-largest, --grow, --redact-threshold and --no-pieces are of --redact; give that, too")
+        raise InputError("--keep-largest, --grow, --redact-threshold and --no-pieces need --redact")
     if not options.crops and (options.square or options.margin != Options.margin):
-        raise InputError("--margin and --square are of --crops; give that, too")
+        raise InputError("--margin and --square need --crops")
     if options.weights is not None and options.detector != "shipped":
         raise InputError("--weights and --detector both name a detector; give one of them")
     unknown = set(options.formats) - {"csv", *FORMATS}
     if unknown or not options.formats:
-        raise InputError(f"--format {options.format}: there are {', '.join(['csv', *FORMATS])}")
+        raise InputError(f"--format {options.format}: choose from {', '.join(['csv', *FORMATS])}")
     if options.out is None:
         if options.stdout is None:
             raise InputError("give --out, a folder for the results, or --stdout jsonl")
         pictures = options.redact is not None or options.crops or options.sheet
         if options.overwrite:
-            raise InputError("--overwrite replaces the results in --out; give that, too, or leave --overwrite out")
+            raise InputError("--overwrite needs --out, whose results it replaces")
         if options.resume or options.look or pictures or options.format != "csv":
             raise InputError(
                 "--resume, --look, --redact, --crops, --sheet and --format need --out, the folder of the results"
             )
     elif options.resume and options.overwrite:
-        raise InputError("--resume goes on and --overwrite begins anew; give one of them")
+        raise InputError("--resume continues a run and --overwrite starts a new one; give one of them")

@@ -1,6 +1,6 @@
-"""Make a smaller network of a trained one: `python -m visavis.slim best.safetensors PHOTOS --out slim.safetensors`.
+"""Make a smaller network from a trained one: `python -m visavis.slim best.safetensors PHOTOS --out slim.safetensors`.
 
-It has a third of the weights and takes two thirds of the time. What that costs, further training wins back:
+It has a third of the weights and takes two thirds of the time. Further training makes up for the loss of accuracy:
 `train.py --arch mobilenet_v2_slim_fpnlite --init slim.safetensors`, a few epochs at a low rate.
 """
 
@@ -15,26 +15,27 @@ from visavis.messages import say
 from visavis.options import Count
 
 MEASURED = ("validation", "calibration")
-"""What a checkpoint's metadata tell of photos that the larger network was measured on: not true of the smaller one."""
+"""The metadata of a checkpoint that describe measurements, which do not hold for the smaller network."""
 
 
 @dataclass
 class Options:
-    """Make a smaller network of a trained one, to be trained further. Photos show it what matters; no labels needed."""
+    """Make a smaller network from a trained one, to be trained further. The photos decide what is kept; they need no
+    labels."""
 
     source: tyro.conf.Positional[Path]
-    """A checkpoint that train.py wrote, of an architecture that has a smaller one (mobilenet_v2_fpnlite)."""
+    """A checkpoint that train.py wrote, of an architecture that has a smaller variant (mobilenet_v2_fpnlite)."""
     photos: tyro.conf.Positional[Path]
-    """A folder of photos as they are in use, with faces."""
+    """A folder of photos with faces, of the kind on which the network will be used."""
     out: Path
     """The checkpoint to write."""
     count: Count = 200
-    """Photos that are looked at, the first by name."""
+    """How many of the photos to use, the first by name."""
 
 
 def slim(options: Options) -> int:
-    """Write the checkpoint. Raises InputError where it is there or cannot be written, and where there is no smaller
-    network, no photo, or hardly a face in the photos."""
+    """Write the checkpoint. Raises InputError if it exists or cannot be written, if there is no smaller variant, and if
+    there is no photo, or hardly a face in the photos."""
     import torch
     from tqdm import tqdm
 
@@ -46,7 +47,7 @@ def slim(options: Options) -> int:
     from visavis.training import slimming
 
     if options.out.exists():
-        raise InputError(f"{options.out} is there already; give another --out")
+        raise InputError(f"{options.out} exists already; give another --out")
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after minutes of work
     except OSError as error:
@@ -56,7 +57,7 @@ def slim(options: Options) -> int:
     arch = faster_rcnn.ARCHS[known["arch"]].slimmer
     if not arch:
         able = ", ".join(name for name, one in faster_rcnn.ARCHS.items() if one.slimmer)
-        raise InputError(f"{options.source} is a {known['arch']}, which has no smaller one; {able} has")
+        raise InputError(f"{options.source} is a {known['arch']}, which has no smaller variant; only {able} has one")
     useful_size = UsefulSize(model.transform.sizing.shorter, model.transform.sizing.longest)
     pictures = []
     for path in islice(find(options.photos), options.count):
@@ -76,7 +77,7 @@ def slim(options: Options) -> int:
         goal = faster_rcnn.build(arch)
     with tqdm(total=slimming.passes(model, goal), unit="layer", disable=None) as progress:
         slimming.slim(model, goal, see)
-    told = {name: value for name, value in known.items() if name not in MEASURED} | {"arch": arch}
-    checkpoint.save(options.out, model.state_dict(), told)
+    metadata = {name: value for name, value in known.items() if name not in MEASURED} | {"arch": arch}
+    checkpoint.save(options.out, model.state_dict(), metadata)
     say(f"{options.out}: a {arch}, to be trained further: train.py --arch {arch} --init {options.out}")
     return 0

@@ -46,7 +46,7 @@ def load_detector(
     no GPU run on the CPU whatever it says, and say so when asked for another.
     threshold: the score from which on a find is returned; by default the detector's own: a checkpoint's gave
     the best F1 on its validation photos. For a whole precision-recall curve give a low one (0.05).
-    backend: what runs a network of ours: one of visavis.detectors.faster_rcnn.backends.BACKENDS.
+    backend: the library that runs a network of ours: `auto`, `torch`, `onnxruntime`, `openvino`.
     precision: what it computes in: `fp32`, `bf16`, `fp16`.
     size: pixels that a photo's shorter side has in it, for small faces or for speed; a small photo is enlarged to that.
     By default its own, which enlarges little. Looks besides the first (visavis.detectors.faster_rcnn.trained) stay.

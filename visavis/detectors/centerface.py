@@ -30,7 +30,7 @@ class CenterFace:
             self._network = package.CenterFace(backend="onnxrt", override_execution_provider="CPUExecutionProvider")
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
         return [self._find(image) for image in images]
 
     def _find(self, image: Picture) -> Faces:

@@ -34,7 +34,7 @@ class DlibHog:
         self._hog = _dlib().get_frontal_face_detector()
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
         return [self._find(image) for image in images]
 
     def _find(self, image: Picture) -> Faces:
@@ -58,7 +58,7 @@ class DlibCnn:
         self._cnn = _face_recognition().cnn_face_detector
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
         return [self._find(image) for image in images]
 
     def _find(self, image: Picture) -> Faces:

@@ -25,7 +25,8 @@ class LoadedDetector:
     @overload
     def detect(self, images: Sequence[OneImage]) -> list[Faces]: ...
     def detect(self, images: OneImage | Sequence[OneImage]) -> Faces | list[Faces]:
-        """The faces of one picture, or a list of them for a list of pictures; surest first, in each picture's pixels.
+        """The faces of one picture, or a list of them for a list of pictures; highest score first, in each picture's
+        pixels.
 
         images: (height, width, 3) uint8 RGB arrays, Pillow images, or paths of photos. What is in one list is in
         memory at the same time. Raises ImageError for a path that holds no photo, ValueError for what is no picture.

@@ -15,7 +15,7 @@ RIVAL = 0.5
 
 
 def merged(parts: list[Faces]) -> Faces:
-    """All finds, surest first, without those that are a surer one of another look once more, or a part of it.
+    """All finds, highest score first, without those that are a surer one of another look once more, or a part of it.
 
     What one look found stays apart: its detector saw both, and took them for two. parts: the finds of each look.
     """
@@ -42,7 +42,7 @@ def _looks(parts: list[Faces]) -> NDArray[np.int64]:
 
 
 def together(parts: list[Faces]) -> Faces:
-    """All finds, surest first, with what all parts tell of theirs; one without any tells nothing."""
+    """All finds, highest score first, with what all parts tell of theirs; one without any tells nothing."""
     parts = [part for part in parts if len(part)] or [Faces()]
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([np.asarray(part.scores) for part in parts])

@@ -30,7 +30,7 @@ class Mtcnn:
         self._network = package.MTCNN(keep_all=True, select_largest=False, device=on)
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
         return [self._find(image) for image in images]
 
     def _find(self, image: Picture) -> Faces:

@@ -35,7 +35,7 @@ class OpencvHaar:
         self._cascade = cv2.CascadeClassifier(str(path))
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
         return [self._find(image) for image in images]
 
     def _find(self, image: Picture) -> Faces:

@@ -25,7 +25,7 @@ class Detector(Protocol):
     def threshold(self, value: float) -> None: ...
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture, in that picture's pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture, in that picture's pixels, highest score first."""
         ...
 
 

@@ -73,7 +73,7 @@ class Tiles:
         self.detector.threshold = self._of_pieces.threshold = value
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, surest first."""
+        """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
         wholes = self.detector.detect(images)
         return [self._find(as_picture(image), whole) for image, whole in zip(images, wholes, strict=True)]
 

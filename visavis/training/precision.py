@@ -3,17 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
 
 import torch
 from torch import nn
 
 from visavis.errors import InputError
+from visavis.options import TrainingPrecision
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
-
-def choose(name: Precision, on: torch.device) -> tuple[str, str]:
+def choose(name: TrainingPrecision, on: torch.device) -> tuple[str, str]:
     """The precision that `name` means on that device, and why. Raises InputError if the device does not have it."""
     if name == "auto":
         if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):

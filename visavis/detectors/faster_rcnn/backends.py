@@ -10,7 +10,7 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -23,9 +23,8 @@ from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
+from visavis.options import Backend, Precision
 
-BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
-PRECISIONS = ("fp32", "bf16", "fp16")
 FASTEST = ("onnxruntime", "openvino")
 """On a CPU, the fastest first: OpenVINO prepares itself anew for each size of photo, on each core."""
 INSTALL = "pip install 'visavis[train]'"
@@ -38,22 +37,28 @@ def network(
 ) -> tuple[Any, Sizing]:
     """What runs the network of a checkpoint (see `Network` in trained.py), and the size of picture that it takes.
 
-    Raises InputError for what is not known, not installed, or not to be had together.
+    Raises InputError for an unknown back end or precision, for one that is not installed, and for combinations that do
+    not exist.
     """
-    for option, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS)):
+    for option, value, known in (
+        ("backend", backend, get_args(Backend)),
+        ("precision", precision, get_args(Precision)),
+    ):
         if value not in known:
-            raise InputError(f"--{option} {value}: there are {', '.join(known)}")
+            raise InputError(f"`{option}` {value}: choose one of {', '.join(known)}")
     if backend == "auto":
         backend = _fastest(path, device, precision)
     if backend == "torch":
         return _torch(path, metadata, device, precision)
     if find_spec(backend) is None:
-        raise InputError(f"`backend` {backend} needs a package that is not there; pip install {backend}")
+        raise InputError(f"`backend` {backend} needs a package that is not installed: pip install {backend}")
     if device not in ("auto", "cpu"):
-        raise InputError(f"`backend` {backend} runs on the CPU here, not on {device}; leave one of the two out")
+        raise InputError(f"`backend` {backend} runs on the CPU only, not on {device}; leave out `backend` or `device`")
     if backend == "onnxruntime" and precision != "fp32":
-        raise InputError(f"`precision` {precision}: onnxruntime computes in fp32 on a CPU; take openvino or torch")
-    file = onnx_files.file(path, exported.write, otherwise=", or take `backend` torch")
+        raise InputError(
+            f"`precision` {precision}: onnxruntime computes in fp32 only; give `backend` openvino or torch"
+        )
+    file = onnx_files.file(path, exported.write, otherwise=", or give `backend` torch")
     sizing = exported.sizing(file)
     at_once = min(at_once, _threads())
     return (OnnxRuntime(file, at_once) if backend == "onnxruntime" else OpenVino(file, precision, at_once)), sizing

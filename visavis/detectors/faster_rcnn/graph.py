@@ -42,7 +42,8 @@ class Graph(nn.Module):
     def forward(self, picture: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         """picture: (1, 3, H, W) float, normalised, padded with 0. size: (2,) float, height and width without padding.
 
-        Returns boxes (N, 4), pixels of `picture`, and scores (N,), surest first; last those that are none (`NONE`).
+        Returns boxes (N, 4), pixels of `picture`, and scores (N,), highest score first; last those that are none
+        (`NONE`).
         """
         features = self.backbone(picture)
         proposals, scores = self._proposals(picture, list(features.values()), size)

@@ -2,7 +2,7 @@
 
 Inputs: `photo` (height, width, 3) uint8 RGB; `threshold` () float32, the score from which on a find is returned;
 `size` (2,) int64, pixels that the photo's shorter side has in the network, and its longer side at most. Outputs:
-`boxes` (N, 4) float32 x1 y1 x2 y2 and `scores` (N,) float32, surest first; none for a picture without faces. The
+`boxes` (N, 4) float32 x1 y1 x2 y2 and `scores` (N,) float32, highest score first; none for a picture without faces. The
 metadata under the key `visavis` are JSON, and say the detector's own threshold and size.
 
 One file for everything, rather than a network with programs around it: whoever runs it in C++ or on a telephone has

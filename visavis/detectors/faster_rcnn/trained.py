@@ -48,7 +48,8 @@ class Network(Protocol):
     """Calls of `find` that gain by being made at the same time."""
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        """Faces from `threshold` on, surest first, of each picture, which has its size in the network already."""
+        """Faces from `threshold` on, highest score first, of each picture, which has its size in the network
+        already."""
         ...
 
 
@@ -77,7 +78,8 @@ class TrainedDetector:
         self.covering = covering
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture, surest first. One batch: memory is the caller's."""
+        """Faces of each (height, width, 3) uint8 RGB picture, highest score first. One batch: memory is the
+        caller's."""
         seen = [_resized(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
             found = self._look(seen, self.threshold, self.sizing)
