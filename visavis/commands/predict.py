@@ -92,9 +92,9 @@ class Options:
         str | None,
         tyro.conf.arg(
             metavar=f"{{{','.join(EFFECTS)}}}",
-            help="Write redacted/: a copy of each photo in its own format in which no face found can be recognised "
-            "(those below --min-size and --threshold included), without places, thumbnails and previews in its metadata. "
-            "fill leaves nothing of a face.",
+            help="Write redacted/: a copy of each photo, in its own format, in which no face found can be recognised "
+            "(those below --min-size and --threshold included) and whose metadata have no places, thumbnails or "
+            "previews. fill leaves nothing of a face.",
         ),
     ] = None
     redact_threshold: Share | None = None
