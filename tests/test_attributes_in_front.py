@@ -67,5 +67,5 @@ def test_photos_with_a_mask_that_nobody_knows_are_left_out_of_ap() -> None:
 
 def test_detect_goes_with_analyse_and_one_detector() -> None:
     for more in ({"detect": True}, {"detect": True, "analyse": "mask", "detector": ("shipped", "dlib_hog")}):
-        with pytest.raises(InputError, match="--detect goes with --analyse and one --detector"):
+        with pytest.raises(InputError, match="--detect needs --analyse and one --detector"):
             evaluate(Options(**more))
