@@ -79,7 +79,7 @@ def test_the_summary_counts_masks_of_photos_and_videos() -> None:
     for record in (PHOTO, VIDEO, EMPTY):
         report.add(record)
     assert report.summary() == (
-        "1 photo, 2 videos (43 frames looked at), 8 faces (mask: 3 worn, 1 wrong, 2 none, 2 unknown)"
+        "1 photo, 2 faces; 2 videos, 6 faces in 43 frames searched (mask: 3 worn, 1 wrong, 2 none, 2 unknown)"
     )
 
 

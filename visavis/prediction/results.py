@@ -102,7 +102,7 @@ class Report:
     def add(self, record: Record) -> None:
         """Take the record of the next input."""
         self.counts[record.status] += 1
-        self.counts["faces"] += len(record.faces)
+        self.counts["faces" if record.frames is None else "faces in frames"] += len(record.faces)
         self.counts["left_out"] += record.left_out
         self.counts["unsure"] += record.unsure
         self.counts.update({f"mask {name}": count for name, count in masks.counts(record.faces).items()})
@@ -129,9 +129,12 @@ class Report:
     def summary(self) -> str:
         """One line for the user."""
         photos, videos = self.counts["photos"], self.counts["videos"]
-        kinds = [counted(photos, "photo")] if photos or not videos else []
-        if videos or self.counts["frames"]:
-            kinds.append(f"{counted(videos, 'video')} ({counted(self.counts['frames'], 'frame')} searched)")
+        faces, in_frames = counted(self.counts["faces"], "face"), counted(self.counts["faces in frames"], "face")
+        kinds = [f"{counted(photos, 'photo')}, {faces}"] if photos or not videos else []
+        if videos or self.counts["frames"]:  # one person has a face in each frame
+            kinds.append(
+                f"{counted(videos, 'video')}, {in_frames} in {counted(self.counts['frames'], 'frame')} searched"
+            )
         small = f"; {self.counts['left_out']} smaller faces left out" if self.counts["left_out"] else ""
         unsure = f"; {self.counts['unsure']} more redacted, below the threshold" if self.counts["unsure"] else ""
         failed = ""
@@ -143,8 +146,7 @@ class Report:
         worn = [self.counts[f"mask {name}"] for name in masks.STATES]
         told = ", ".join(f"{count} {name}" for count, name in zip(worn, masks.STATES, strict=True))
         shown = f" (mask: {told})" if any(worn) else ""
-        faces = f"{', '.join([*kinds, counted(self.counts['faces'], 'face')])}{shown}"
-        return f"{faces}{small}{unsure}{failed}{skipped}{why}"
+        return f"{'; '.join(kinds)}{shown}{small}{unsure}{failed}{skipped}{why}"
 
 
 def counted(number: int, thing: str) -> str:

@@ -135,9 +135,9 @@ def _film(task: VideoTask) -> _Film:
                     yield None
                     continue
                 reduced = _reduced(look.picture, task.useful_size)
-                faces = yield FrameToSearch(
-                    look.frame.number, round(look.frame.seconds, 3), look.reported, reduced, video.expected
-                )
+                number, seconds = look.frame.number, round(look.frame.seconds, 3)
+                expected = video.expected(number, seconds)
+                faces = yield FrameToSearch(number, seconds, look.reported, reduced, expected)
                 if faces is not None and task.copies is not None and (look.reported or task.copies.drawn):
                     faces = task.copies.analysis(look.picture, faces)
                 if faces is not None and look.reported and task.copies is not None:

@@ -5,6 +5,7 @@ are upright; times are the file's own.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ CAMERAS = {
     "win32": ("dshow", "video={}"),  # Windows does not number cameras: the name takes the number's place
 }
 """Platform -> FFmpeg's input format for cameras, and its name of the camera with a number."""
+
+FASTEST = 240
+"""Frames a second; no rate above it is believed."""
 
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv"  # none of them opens other files or addresses
@@ -171,14 +175,25 @@ class Video:
         return self._file is None
 
     @property
-    def expected(self) -> int | None:
-        """About how many frames there will be, if the file says how long it is."""
-        if self.is_camera or self.container.duration is None or not self.stream.average_rate:
+    def length(self) -> float | None:
+        """Seconds of moving pictures, if the file says it. In Matroska only a tag of the stream does: the file's own
+        length is that of its longest stream, perhaps of subtitles."""
+        if self.is_camera:
             return None
-        length = self.container.duration / 1_000_000
         if self.stream.duration is not None:
-            length = float(self.stream.duration * self.stream.time_base)
-        return max(1, round(length * self.stream.average_rate))
+            return float(self.stream.duration * self.stream.time_base)
+        tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", self.stream.metadata.get("DURATION", ""))
+        if tag is not None:
+            return 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
+        return self.container.duration / 1_000_000 if self.container.duration is not None else None
+
+    def expected(self, number: int, seconds: float) -> int | None:
+        """About how many frames there will be, by the time of frame `number`, if the file says how long it is. The rate
+        that a file says may be that of its clock."""
+        rate = number / seconds if number and seconds > 0 else self.stream.average_rate
+        if self.length is None or not rate or rate > FASTEST:
+            return None
+        return max(number + 1, round(self.length * rate))
 
     def parts(self) -> Iterator[Frame | Sound]:
         """The frames and the sound in the file's order. Raises ImageError (truncated) if it cannot be read to its
