@@ -21,6 +21,7 @@ from visavis.detectors.protocol import About
 from visavis.errors import InputError
 from visavis.evaluation import groups, mistakes
 from visavis.evaluation.contest import Contestant, LabelledPhotos, differences, figures
+from visavis.evaluation.detecting import detect_all
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import DETECTION, table
 
@@ -75,7 +76,7 @@ def known(folder: Path) -> tuple[Contestant, LabelledPhotos]:
         }
     )
     contestant = Contestant("known", "known", detector, 0.5)
-    return contestant, evaluate.detect_all([contestant], photos, 2)
+    return contestant, detect_all([contestant], photos, 2)
 
 
 def test_figures_by_hand(folder: Path):
@@ -236,7 +237,7 @@ class Slow(Known):
 
 def test_the_first_batch_is_shown_once_before_it_is_timed(folder: Path):
     detector = Slow()
-    evaluate.detect_all([Contestant("slow", "slow", detector, 0.5)], evaluate.load_photos(folder)[:3], 2)
+    detect_all([Contestant("slow", "slow", detector, 0.5)], evaluate.load_photos(folder)[:3], 2)
     assert detector.shown == [[(512, 512), (492, 452)], [(512, 512), (492, 452)], [(472, 412)]]
 
 

@@ -252,12 +252,14 @@ def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest
 
 CAMERA = """
 import signal, sys
+from pathlib import Path
 from visavis.commands import predict
+from visavis.commands.network import Network
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
 from visavis.video.recording import CAMERAS
 CAMERAS[sys.platform] = ("lavfi", f"movie={sys.argv[1]}:loop=0,setpts=N/25/TB,realtime")
-given = {"webcam": "0", "every": 2, "network": predict.Network("cpu"), "workers": 1}
-sys.exit(predict.predict(predict.Options((), predict.Path(sys.argv[2]), **given)))
+given = {"webcam": "0", "every": 2, "network": Network("cpu"), "workers": 1}
+sys.exit(predict.predict(predict.Options((), Path(sys.argv[2]), **given)))
 """
 
 

@@ -6,8 +6,6 @@ and missed faces, as a sheet and as a page; with several detectors, a pair of th
 """
 
 import json
-import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
-from tqdm import tqdm
 
 import visavis
 from visavis import calibration, charts, metrics
@@ -24,26 +21,26 @@ from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate_attributes
 from visavis.commands.commandline import DataFolder
 from visavis.commands.network import Network
-from visavis.data.photos import Photo, labels_within, load_photos
+from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares
 from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import about
-from visavis.errors import ImageError, InputError
+from visavis.errors import InputError
 from visavis.evaluation import groups, mistakes
 from visavis.evaluation.contest import (
     Contestant,
     LabelledPhotos,
-    aligned,
     calibrated,
     cost,
     differences,
     figures,
     ranked,
 )
+from visavis.evaluation.detecting import detect_all
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
 from visavis.files import replaced
-from visavis.images import Picture, encode, read
+from visavis.images import encode
 from visavis.messages import say
 from visavis.options import Count, Range, plain
 
@@ -174,24 +171,6 @@ def _contestant(
     return Contestant(name, source, detector, own if threshold is None else threshold, has, how)
 
 
-def detect_all(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> LabelledPhotos:
-    """Decode each photo once and run every detector on it, which fills their `found`, `aligned` and `milliseconds`."""
-    labelled = LabelledPhotos()
-    warm = False
-    for batch in _batches(_readable(photos, labelled), batch_size):
-        for contestant in contestants:
-            if not warm:
-                contestant.detector.detect(batch)  # the first call includes one-off costs, which are not measured
-            began = time.perf_counter()
-            contestant.found += contestant.detector.detect(batch)
-            spent = (time.perf_counter() - began) * 1000 / len(batch)
-            contestant.milliseconds += [spent] * len(batch)
-        warm = True
-    for contestant in contestants:
-        contestant.aligned = aligned(contestant, labelled)
-    return labelled
-
-
 def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options) -> str:
     """Fit a calibration to these photos and store it in the detector's checkpoint. Returns a message that says so."""
     judged = ranked(contestant, labelled)
@@ -216,36 +195,6 @@ def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options
         else ""
     )
     return f"{path}: {how} stored; its threshold is now {threshold:.3f}{kept}"
-
-
-def _readable(photos: list[Photo], labelled: LabelledPhotos) -> Iterator[Picture]:
-    """The pictures of the photos that can be decoded; fills `labelled` with the labels of each."""
-    for photo in tqdm(photos, unit="photo", disable=None):
-        try:
-            picture = read(photo.path, photo.max_pixels)
-        except ImageError as error:
-            say(f"left out: {photo.path}: {error}")
-            labelled.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
-            continue
-        size = (picture.shape[0], picture.shape[1])
-        truth, ignore = labels_within(photo, size)
-        labelled.ids.append(photo.image_id)
-        labelled.paths.append(photo.path)
-        labelled.sizes.append(size)
-        labelled.truth.append(truth)
-        labelled.ignore.append(ignore)
-        yield picture
-
-
-def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
-    batch: list[Picture] = []
-    for picture in pictures:
-        batch.append(picture)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _write(
