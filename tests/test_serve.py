@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import skimage.data
+from clips import FACE as FACE_PICTURE
 from clips import clip
 from PIL import Image
 from requests.exceptions import ConnectionError as Cut
@@ -29,6 +30,8 @@ ConnectionClosed = pytest.importorskip("websockets.exceptions").ConnectionClosed
 websockets = pytest.importorskip("websockets.sync.client")
 pytest.importorskip("uvicorn")
 
+FILM = FACE_PICTURE[:240]
+"""250 x 300 pixels are the clips' own; an even height makes JPEG and H.264 agree. The face is at 74, 36, 172, 162."""
 FACE = slice(80, 160), slice(190, 260)
 """Rows and columns within the face of skimage's astronaut."""
 
@@ -222,6 +225,34 @@ def test_beyond_this_machine_nobody_is_answered_without_the_token(photo: bytes) 
         with live(server, additional_headers={"Cookie": cookie.partition(";")[0]}) as socket:
             socket.send(photo)
             assert json.loads(socket.recv(60))["frame"] == 1
+
+
+def test_the_servers_camera_is_shown_to_several_with_faces_redacted_or_drawn(tmp_path: Path) -> None:
+    film = clip(tmp_path / "film.mp4", range(0, 400, 40), sound=None, pictures=[np.ascontiguousarray(FILM)] * 10)
+    with served("--workers", "1", "--camera", str(film)) as server:
+        assert server.get("/v1/about").json()["camera"] is True
+        words = ("redact=fill", "draw=true", "redact=fill")
+        with ThreadPoolExecutor(3) as viewers:
+            shown = list(viewers.map(lambda word: _pictures(server, f"/v1/camera?{word}", 3), words))
+    for pictures, word in zip(shown, words, strict=True):
+        assert len(pictures) == 3 and all(picture.shape == FILM.shape for picture in pictures)
+        face = pictures[-1][60:140, 90:150].astype(int)
+        assert (face.max() < 40) == (word == "redact=fill")
+
+
+def _pictures(server: Served, path: str, count: int) -> list[np.ndarray]:
+    """The first pictures of an MJPEG stream."""
+    found = []
+    with server.get(path, stream=True) as answer:
+        assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=frame"
+        lines = answer.raw
+        while len(found) < count:
+            assert lines.readline() == b"--frame\r\n" and lines.readline() == b"Content-Type: image/jpeg\r\n"
+            length = int(lines.readline().partition(b":")[2])
+            assert lines.readline() == b"\r\n"
+            found.append(np.asarray(Image.open(io.BytesIO(lines.read(length)))))
+            assert lines.readline() == b"\r\n"
+    return found
 
 
 def test_nothing_is_left_after_a_kill(tmp_path: Path, photo: bytes) -> None:

@@ -35,8 +35,9 @@ def made_camera(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
-    with served("--workers", "1", "--analyse", "sharpness") as one:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    film = clip(tmp_path_factory.mktemp("film") / "film.mp4", sound=None)
+    with served("--workers", "1", "--analyse", "sharpness", "--camera", str(film)) as one:
         yield one
 
 
@@ -136,6 +137,17 @@ def test_the_camera_stops_on_the_button_and_when_the_page_goes(seen: Opened, ser
     page.goto(server.base + "/docs")
     assert page.evaluate("sessionStorage.getItem('track')") == "ended"
     assert page.text_content("h1") == "The HTTP API"
+
+
+def test_the_servers_camera_is_shown_until_it_is_stopped(seen: Opened) -> None:
+    page = seen.page
+    page.click("#start-server")
+    until(page, "document.querySelector('#picture').naturalWidth === 300")
+    assert page.is_visible("#picture") and not page.is_visible("#video")
+    page.keyboard.press("4")
+    until(page, "document.querySelector('#picture').src.includes('redact=fill')")
+    page.click("#stop")
+    assert page.is_visible("#welcome") and page.get_attribute("#picture", "src") is None
 
 
 def test_a_dropped_photo_comes_back_redacted_and_all_as_a_zip(seen: Opened, tmp_path: Path) -> None:

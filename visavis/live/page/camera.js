@@ -94,14 +94,13 @@ export class Camera {
     if (socket?.readyState !== WebSocket.OPEN || !video.videoWidth) return;
     this.encoding = true;
     this.fresh = false;
-    const factor = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
+    const began = performance.now(), factor = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
     small.width = Math.round(video.videoWidth * factor);
     small.height = Math.round(video.videoHeight * factor);
     small.getContext("2d").drawImage(video, 0, 0, small.width, small.height);
-    const began = performance.now();
     const blob = await new Promise(done => small.toBlob(done, "image/jpeg", QUALITY));
     // What is redacted is shown as it was looked at: the picture has moved on, and a face may have, too.
-    const picture = this.settings.redacts ? await createImageBitmap(video) : null;
+    const picture = this.settings.redacts ? await createImageBitmap(small) : null;
     this.encoding = false;
     if (this.socket !== socket || socket.readyState !== WebSocket.OPEN || !blob) return;
     this.pending = { began, sent: performance.now(), picture };
@@ -138,7 +137,7 @@ export class Camera {
     } else if (picture) {
       context.save();
       if (settings.mirror) context.transform(-1, 0, 0, 1, canvas.width, 0);
-      context.drawImage(picture, 0, 0);
+      context.drawImage(picture, 0, 0, canvas.width, canvas.height);
       context.restore();
       redactFaces(context, answer.faces, answer.width, settings.effect, settings.mirror);
       picture.close();

@@ -27,7 +27,7 @@ export function drawFaces(context, faces, width, mirrored) {
   const across = x => (mirrored ? width - x : x) * factor;
   const shown = [...faces].sort((a, b) => a.x1 + a.x2 - b.x1 - b.x2);
   context.lineJoin = "round";
-  context.font = `600 ${Math.round(9 * unit + 4)}px system-ui, sans-serif`;
+  context.font = `600 ${Math.round(7 * unit + 4)}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   shown.forEach((face, turn) => {
     const colour = css(about.colours.mask[face.mask] ?? about.colours.boxes[turn % about.colours.boxes.length]);
@@ -46,7 +46,7 @@ export function drawFaces(context, faces, width, mirrored) {
       context.arc(across(x), y * factor, (face.keypoints.length > 20 ? 1 : 1.8) * unit, 0, 7);
       context.fill();
     }
-    const text = caption(face), size = 9 * unit + 4, pad = size / 3;
+    const text = caption(face), size = 7 * unit + 4, pad = size / 3;
     const length = context.measureText(text).width + 2 * pad;
     const begin = Math.max(0, Math.min(left - unit, context.canvas.width - length));
     const ground = top > 2 * size ? top - 1.5 * size - 2 * unit : top + high + 2 * unit;

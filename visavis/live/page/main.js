@@ -72,7 +72,12 @@ function onStage(shown) {
   $("welcome").hidden = shown !== null;
   $("tools").hidden = shown === null;
   $("stats").hidden = true;
+  if (!shown) fit();
   show();
+}
+
+function fit(width, height) {
+  $("stage").style.aspectRatio = width && height ? `${width} / ${height}` : "";
 }
 
 async function start(device) {
@@ -85,6 +90,7 @@ async function start(device) {
     return;
   }
   onStage(["video", "canvas"]);
+  fit($("video").videoWidth, $("video").videoHeight);
   const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(one => one.kind === "videoinput");
   $("cameras").replaceChildren(...cameras.map(one => new Option(one.label, one.deviceId, false, one.deviceId === camera.device)));
   $("of-cameras").hidden = cameras.length < 2;
@@ -109,6 +115,7 @@ function stop() {
   camera.stop();
 }
 
+$("picture").addEventListener("load", () => fit($("picture").naturalWidth, $("picture").naturalHeight));
 $("picture").addEventListener("error", () => {
   if (!$("picture").dataset.words) return;
   stop();

@@ -1,0 +1,176 @@
+"""How fast the live page is: `python -m benchmarks.live PHOTO`, beside what other face pages do, on the same pictures.
+
+`visavis serve` and a headless Chromium with a made camera of 640 x 480 pixels: answers a second, and milliseconds from
+taking a frame to drawing what was found in it, as the page counts them. Then a plain loop as in Flask pages: a Haar
+cascade, one MobileNetV2 call a face, boxes drawn, the picture encoded as JPEG. Figures go to benchmarks/results/live.json.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from visavis import images
+from visavis.commands.commandline import Duration, main
+from visavis.cores import cores
+from visavis.errors import InputError
+from visavis.images import Picture
+from visavis.messages import say
+
+HEIGHT, WIDTH, FRAMES = 480, 640, 25
+
+
+@dataclass
+class Options:
+    """Measure the live page in a browser, and a plain loop beside it."""
+
+    photo: tyro.conf.Positional[Path]
+    """A photo with one face or more, which the made camera moves over."""
+    analyse: str = ""
+    """What the page asks of each face, with commas between."""
+    seconds: Duration = 20.0
+    """How long each of the two is measured."""
+    chromium: str = "chromium"
+    """The browser: a name on the path, or a path."""
+    out: Path = Path("benchmarks/results/live.json")
+    """Where the figures go."""
+
+
+def measure(options: Options) -> int:
+    """Measure both, one after the other, and write the figures. Raises InputError without a browser."""
+    browser = shutil.which(options.chromium)
+    if browser is None:
+        raise InputError(f"no browser {options.chromium}; give another as --chromium")
+    pictures = moving(images.read(options.photo))
+    with tempfile.TemporaryDirectory() as folder:
+        camera = made_camera(Path(folder) / "camera.y4m", pictures)
+        page = _page(options, browser, camera)
+    plain = _plain_loop(pictures, options.seconds)
+    figures = {"cores": cores(), "load_before": _LOAD, "page": page, "plain_loop": plain}
+    figures["times"] = round(page["answers_a_second"] / plain["frames_a_second"], 2)
+    options.out.write_text(json.dumps(figures, indent=1) + "\n")
+    say(json.dumps(figures))
+    return 0
+
+
+_LOAD = round(os.getloadavg()[0], 2)
+
+
+def moving(photo: Picture) -> list[Picture]:
+    """A second of video: the photo, 480 pixels high, moving by a pixel a frame in front of grey."""
+    small = images.resize(photo, (HEIGHT, max(1, min(WIDTH - FRAMES, round(photo.shape[1] * HEIGHT / photo.shape[0])))))
+    pictures = []
+    for number in range(FRAMES):
+        picture = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        picture[:, number : number + small.shape[1]] = small
+        pictures.append(picture)
+    return pictures
+
+
+def made_camera(path: Path, pictures: list[Picture]) -> Path:
+    """A file that Chromium takes for a camera of 30 frames a second."""
+    import av
+
+    with path.open("wb") as file:
+        file.write(b"YUV4MPEG2 W%d H%d F30:1 Ip A1:1 C420jpeg\n" % (WIDTH, HEIGHT))
+        for picture in pictures:
+            planes = av.VideoFrame.from_ndarray(picture, format="rgb24").to_ndarray(format="yuv420p")
+            file.write(b"FRAME\n" + planes.tobytes())
+    return path
+
+
+@contextmanager
+def served(*words: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The address of a server with these options, and its process, until the block ends."""
+    command = [sys.executable, "-m", "visavis", "serve", "--port", "0", "--no-browser", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"the page is at (\S+)", line):
+                yield found[1], process
+                return
+        raise InputError("visavis serve did not start")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _page(options: Options, browser: str, camera: Path) -> dict[str, Any]:
+    from playwright.sync_api import sync_playwright
+
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    arguments = ["--no-sandbox", "--disable-gpu", *fake, f"--use-file-for-fake-video-capture={camera}"]
+    with served("--analyse", options.analyse) as (url, _), sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=browser, args=arguments)
+        page = chromium.new_page(viewport={"width": 1200, "height": 800})
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        for box in page.query_selector_all("#analysers input"):
+            box.check(force=True)
+        page.click("#start")
+        page.wait_for_selector("#stats:not([hidden])")
+        page.wait_for_timeout(3000)  # the first answers load what is needed
+        count = "Number(document.documentElement.dataset.answers)"
+        before, began = page.evaluate(count), time.perf_counter()
+        delays, networks = [], []
+        while time.perf_counter() < began + options.seconds:
+            page.wait_for_timeout(200)
+            delays.append(_number(page, "#delay"))
+            networks.append(_number(page, "#network"))
+        answers, seconds = page.evaluate(count) - before, time.perf_counter() - began
+        faces = page.text_content("#count")
+        chromium.close()
+    return {
+        "answers_a_second": round(answers / seconds, 1),
+        "delay_ms": statistics.median(delays),
+        "network_ms": statistics.median(networks),
+        "faces": faces,
+        "analyse": options.analyse,
+    }
+
+
+def _number(page: Any, selector: str) -> int:
+    return int(page.text_content(selector).split()[0])
+
+
+def _plain_loop(pictures: list[Picture], seconds: float) -> dict[str, Any]:
+    import cv2
+    import torch
+    from torchvision.models import mobilenet_v2
+
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    network = mobilenet_v2(weights=None).eval()  # what it weighs, not what it says, takes the time
+    frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in pictures]
+    done = found = 0
+    began = time.perf_counter()
+    with torch.inference_mode():
+        while time.perf_counter() < began + seconds:
+            frame = frames[done % len(frames)].copy()
+            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+            for x, y, width, height in cascade.detectMultiScale(grey, 1.1, 5, minSize=(60, 60)):
+                face = cv2.resize(frame[y : y + height, x : x + width], (224, 224))
+                network(torch.from_numpy(face).permute(2, 0, 1)[None].float() / 127.5 - 1)
+                cv2.rectangle(frame, (x, y), (x + width, y + height), (0, 255, 0), 2)
+                found += 1
+            cv2.imencode(".jpg", frame)
+            done += 1
+    taken = time.perf_counter() - began
+    return {"frames_a_second": round(done / taken, 1), "faces_a_frame": round(found / done, 2)}
+
+
+if __name__ == "__main__":
+    main(measure, Options)
