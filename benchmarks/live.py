@@ -2,7 +2,8 @@
 
 `visavis serve` and a headless Chromium with a made camera of 640 x 480 pixels: answers a second, and milliseconds from
 taking a frame to drawing what was found in it, as the page counts them. Then a plain loop as in Flask pages: a Haar
-cascade, one MobileNetV2 call a face, boxes drawn, the picture encoded as JPEG. Figures go to benchmarks/results/live.json.
+cascade, one MobileNetV2 call a face, boxes drawn, the picture encoded as JPEG. The figures are in
+benchmarks/results/live.json.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What the server of `visavis serve` bears: `python -m benchmarks.live_load PHOTO`.
 
-Twenty clients at once send photos of 12 megapixels, small ones and broken files, and twenty others open sockets and do not
-finish what they say. All must be answered, with 200 or a status of 4xx, and memory must not grow.
+Twenty clients at once send photos of 12 megapixels, small ones and broken files, and twenty others open sockets and
+leave their requests unfinished. All must be answered, with 200 or a status of 4xx, and memory must not grow.
 Figures go to benchmarks/results/live_load.json.
 """
 
