@@ -1,9 +1,9 @@
-"""Fine-tune a face detector on a data folder, or a network that tells what faces tell: `python train.py --epochs 10`.
+"""Train a face detector, or an analyser of faces, on a data folder: `python train.py --epochs 10`.
 
-What it writes, in runs/NAME: config.json (what was asked for, on what), first_batches.png (what the model sees),
-metrics.jsonl (a line every few steps and one an epoch), state.pt (what --resume needs), last.safetensors and
-best.safetensors (by AP on the validation part; with the score threshold of the best F1 there), curves.png, pr.png,
-predictions.png (validation photos with finds). docs/training.md has the rest.
+It writes into runs/NAME: config.json (options, versions and hardware), first_batches.png (what the network sees),
+metrics.jsonl (a line every few steps, and one for each epoch), state.pt (what --resume needs), last.safetensors and
+best.safetensors (of the best validation AP, with the score threshold of the best F1), curves.png, pr.png and
+predictions.png (validation photos with detections). More in docs/training.md.
 """
 
 import math
@@ -31,73 +31,74 @@ if TYPE_CHECKING:
     from visavis.training.distributed import World
 
 ANEW = ("data", "teacher", "device", "workers", "save_every")
-"""Options that may be given anew with --resume: nothing that is learnt depends on them. The data's tables and the
-teacher's file must hold what they held."""
+"""Options that may change with --resume, since nothing that is learnt depends on them. The tables of the data and the
+file of the teacher must have the same content."""
 
 _ARCH = (
     f"{', '.join(kinds.archs())}. mobilenet_v2_fpnlite is light enough for a CPU, mobilenet_v2_slim_fpnlite lighter "
-    "still; the shipped weights are of it. face_attributes tells mask, age and gender, from attributes.csv in --data; "
-    "age_cnn, gender_cnn and mask_mobilenet_v2 tell one of them each, as other systems do. By default that of the "
-    "weights to start from; without --init, resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
+    "still and that of the shipped weights. face_attributes learns mask, age and gender from attributes.csv in --data; "
+    "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. By default that of the "
+    "initial weights; without --init, resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
 )
 
 
 @dataclass
 class Options:
-    """Fine-tune a face detector on the photos of a data folder, or a network that tells mask, age and gender."""
+    """Train a face detector, or a network for mask, age and gender, on the photos of a data folder."""
 
     data: DataFolder = Path("data")
     out: Path = Path("runs/faces")
-    """Folder for the weights and the record of the run. Without --resume, it must not hold one."""
+    """Folder for the weights and the record of the run. It must not hold a run, except with --resume."""
     arch: Annotated[str | None, tyro.conf.arg(help=_ARCH)] = None
     init: str | None = None
-    """Weights to start from: shipped (those that come with visavis), coco, imagenet, none (random ones), or a file
+    """Initial weights: shipped (those that come with visavis), coco, imagenet, none (random ones), or a file
     (a .safetensors file that train.py wrote, or a .pth file of torchvision's). By default coco, shipped for the
     architecture of the shipped weights, imagenet for face_attributes and mask_mobilenet_v2, and none for the small
     networks age_cnn and gender_cnn."""
     recipe: Recipe = Recipe()
     teacher: Path | None = None
-    """A checkpoint of a better network with the same pyramid: learn to see what that sees, too."""
+    """A checkpoint of a better network with the same pyramid, whose features to imitate as well (distillation)."""
     trainable_layers: Annotated[int, Range(0, 6)] = 3
-    """Backbone stages that learn, counted from the output; the others stay as they are."""
+    """How many stages of the backbone learn, counted from the output; the others are frozen."""
     freeze: Literal["heads-only", "backbone", "nothing"] | None = None
-    """In place of --trainable-layers: only the heads learn; all but the backbone does; or everything does."""
+    """In place of --trainable-layers: only the heads learn; the backbone is frozen; or nothing is."""
     transforms: Literal["none", "light", "full", "affine"] | None = None
-    """Augmentation: none, light (mirror, colours), full (also zoom out, crop, grey, blur, JPEG) or, where faces are
-    looked at one by one, affine (mirror, turn, shift, scale, shear). By default affine for mask_mobilenet_v2, none for
+    """Augmentation: none, light (mirror, colours), full (also zoom out, crop, grey, blur, JPEG) or, for networks that
+    take single faces, affine (mirror, turn, shift, scale, shear). By default affine for mask_mobilenet_v2, none for
     age_cnn and gender_cnn, and full for all others."""
     mosaic: Annotated[int | None, Range(64, 4096)] = None
-    """Train on squares of this side, in pixels, put together from several photos, with faces of all sizes; else on
-    each photo as it is. With it, `full` does not zoom out or crop: the mosaic does."""
+    """Train on squares of this side, in pixels, that are assembled from several photos, with faces of all sizes; by
+    default on single photos. The mosaic then replaces the zooming out and cropping of `full`."""
     patience: Count | None = None
-    """Stop after this many epochs without a better validation."""
+    """Stop after this many epochs without a better validation result."""
     size: Count | None = None
-    """Shorter side of the photos in training, pixels (the longer is at most 4/3 of it); else the architecture's own."""
+    """Shorter side of the photos in training, in pixels (the longer is at most 4/3 of it); by default the
+    architecture's."""
     shares: Shares = Shares()
     limit: Count | None = None
     """Use at most this many training photos, and a tenth as many for validation, chosen by the seed."""
     device: Device = "auto"
     precision: TrainingPrecision = "auto"
-    """auto takes bf16 on a CUDA GPU that has it, else fp32. The weights, and validation, are always fp32."""
+    """auto: bf16 on a CUDA GPU that supports it, else fp32. The weights, and validation, are always fp32."""
     compile: bool = False
-    """Have torch compile the backbone. Takes a minute at first."""
+    """Compile the backbone with torch, which takes a minute at the start."""
     channels_last: bool = True
-    """Keep colours next to each other in memory, as convolutions on GPUs and CPUs like it."""
+    """Use the memory layout channels last, with which convolutions are faster."""
     workers: Annotated[int | Literal["auto"], Range(0)] = "auto"
-    """Processes that decode and augment. auto: as many as there are cores, at most 16; 0: none."""
+    """Processes that decode and augment. auto: one for each core, at most 16; 0: none."""
     save_every: Seconds = 300
-    """Save this often within an epoch, too: what a killed run loses at most."""
+    """How often to save within an epoch: a killed run loses no more than this."""
     seed: Annotated[int, Range(0)] = 0
-    """Of the weights that start at random, the order of the photos and the augmentation."""
+    """Seed of random weights, of the order of the photos and of the augmentation."""
     deterministic: bool = False
-    """The same weights each time on a GPU, too, though more slowly; on a CPU they always are."""
+    """Make runs on a GPU reproducible, too, though slower; on a CPU they always are."""
     resume: bool = False
-    """Go on with the run in --out; its options are read from there."""
+    """Continue the run in --out, with the options that it was started with."""
 
 
 def train(options: Options) -> int:
-    """Train, evaluate after each epoch, and leave the best weights in `options.out`. Returns the exit status: 0 done,
-    1 another process of the run is gone, 130 or 143 stopped and saved. Raises InputError for what cannot work.
+    """Train, validate after each epoch, and write the best weights into `options.out`. Returns the exit status: 0 done,
+    1 if another process of the run has gone, 130 or 143 stopped and saved. Raises InputError for what cannot work.
     """
     from visavis.training import distributed, precision, state
     from visavis.training.stopping import Stop
@@ -117,7 +118,7 @@ def train(options: Options) -> int:
                 run = begin(options, world, subject)
                 if options.resume:
                     config.check_teacher(options.out, run.described["teacher"], options.teacher)
-                world.gather(None)  # all have looked at --out: now something may be written there
+                world.gather(None)  # only now that all processes have checked --out may something be written there
                 if options.resume and (options.out / state.NAME).exists():
                     run.restore()
                 elif world.first:
@@ -128,16 +129,16 @@ def train(options: Options) -> int:
                     return run.go(stop)
     except distributed.PeerLost as error:
         rank = os.environ.get("RANK", "0")
-        say(f"process {rank} ends: {error}; go on with python train.py --resume --out {options.out}")
+        say(f"process {rank} ends: {error}; continue with python train.py --resume --out {options.out}")
         return 1
 
 
 def learnt(options: Options) -> subjects.Subject:
-    """The photos to train on and to validate on. Refuses what cannot work, before anything is written."""
+    """The photos to train on and those to validate on. Raises InputError, before anything is written."""
     if options.freeze is not None and options.trainable_layers != Options.trainable_layers:
-        raise InputError("`freeze` and `trainable_layers` say the same thing twice; give one of them")
+        raise InputError("`freeze` and `trainable_layers` exclude each other; give one of them")
     if options.freeze == "heads-only" and options.teacher is not None:
-        raise InputError("`freeze` heads-only: the pyramid, which learns from `teacher`, does not; give one of them")
+        raise InputError("`freeze` heads-only freezes the pyramid, which learns from `teacher`; give one of them")
     if not options.resume:
         config.check_new(options.out)
     photos, held_out = (Photos.load(options.data, split, options.shares) for split in ("train", "val"))
@@ -145,7 +146,7 @@ def learnt(options: Options) -> subjects.Subject:
     for name, value in made.only.items():
         if getattr(options, name) != value:
             raise InputError(f"`{name}` means nothing to {options.arch}, which is no detector; leave it out")
-    if options.limit is not None:  # of the photos that there is something to learn from
+    if options.limit is not None:  # only now: photos without usable labels do not count
         made.photos = made.photos.sample(options.limit, options.seed)
         made.held_out = made.held_out.sample(math.ceil(options.limit / 10), options.seed)
     made.check()
@@ -153,7 +154,8 @@ def learnt(options: Options) -> subjects.Subject:
 
 
 def _settled(options: Options, world: "World") -> tuple[Options, str]:
-    """The options with an architecture and weights to start from, also where none were given: then which, and why."""
+    """The options with an architecture and initial weights, and, if no architecture was given, a message about the
+    choice."""
     from visavis import device
 
     on, _ = device.choose(world.device(options.device))
@@ -164,7 +166,7 @@ def _settled(options: Options, world: "World") -> tuple[Options, str]:
 
 
 def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
-    """A run that has learnt nothing yet, and writes nothing before `go`: network, photos, and how it will learn."""
+    """Set up the network, the photos and the training. Nothing is learnt or written before `go`."""
     import torch
 
     from dataset.loader import loader
@@ -199,7 +201,7 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     dataset = subject.dataset(model, transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
     scoring, threshold = start.scoring(init)
-    # A checkpoint travels: names, not the folders of the machine that made it.
+    # Checkpoints are passed on: they hold names, not the folders of the machine that made them.
     paths = {name: getattr(options, name) for name in ("data", "out", "init", "teacher")}
     names = {name: path and Path(path).name for name, path in paths.items()}
     names |= {"resume": False, "transforms": transforms}
@@ -230,11 +232,11 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
 
 
 def _introduce(options: Options, run: Run, *how: str) -> None:
-    """Say what is going to be learnt, from what, and how: all that was not asked for in so many words."""
+    """Print what is going to be learnt, from what and how, defaults included."""
     recipe, learner = options.recipe, run.learner
     if run.batches.batch_size < recipe.batch_size:
         count = len(run.loader.dataset)
-        run.tell(f"--batch-size {recipe.batch_size} is more than there are to learn from: {count} a step")
+        run.tell(f"--batch-size {recipe.batch_size} is larger than the training set: the batch size is {count}")
     if options.init == "none" and options.freeze is None:
         run.tell("--init none: all layers learn, whatever --trainable-layers says")
     processes = (f"process 1 of {learner.world.size}",) if learner.world.size > 1 else ()

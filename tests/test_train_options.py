@@ -118,7 +118,7 @@ def test_what_cannot_be_honoured_is_said_before_anything_is_written(folder, tmp_
     for wrong, told in (
         ({"precision": "fp16"}, "fp16 needs a CUDA GPU"),
         ({"accumulate": 3}, "too few for 3 parts"),
-        ({"freeze": "backbone", "trainable_layers": 1}, "same thing twice"),
+        ({"freeze": "backbone", "trainable_layers": 1}, "exclude each other"),
     ):
         with pytest.raises(InputError, match=told):
             train.train(options(folder, tmp_path / "run", **wrong))

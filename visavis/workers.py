@@ -1,12 +1,12 @@
-"""Worker processes that take one call after another; one that dies or hangs costs the call that it was at alone.
+"""Worker processes that take one call after another. If one dies or hangs, only the call that it was at is lost.
 
-They are forked from a server that has imported what they need and has no threads, whose locks they would inherit.
-Each shares a pipe with this process and nothing else: Ctrl-C is not for it, and it ends with whoever started it,
-however that ends.
+They are forked from a server process that has imported the modules they need, and that has no threads whose locks they
+would inherit. Each shares a pipe with this process and nothing else: it ignores Ctrl-C, and it ends when this process
+ends, in whatever way.
 
-This is the one pool of the project: for download, clean, predict and demo. Of the libraries that were looked at,
-concurrent.futures and loky give up the whole pool when a process dies, and neither has a limit in time for a call;
-pebble has that, and its processes start by running the script again, and go on with a call when this one is killed.
+This is the only pool of the project, for download, clean, predict and demo. Other libraries were considered:
+concurrent.futures and loky give up the whole pool when a process dies, and have no time limit for a call; pebble has
+one, but its processes start by running the script again, and finish their call even if this process is killed.
 """
 
 import os
@@ -32,24 +32,24 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 LONGEST = 2_000_000.0
-"""Seconds that a process can be waited for: the system counts milliseconds in 32 bits."""
+"""The longest wait for a process, in seconds: the system counts milliseconds in 32 bits."""
 UNKNOWN = 255
-"""The status that multiprocessing tells where it could not learn a process's own."""
+"""The status that multiprocessing returns if it could not read that of the process."""
 
 _STARTING = threading.Lock()
 
 
 class WorkerDied(Exception):
-    """The process that was at a call ended before it was done, or was ended because it took too long, or its answer was
-    too much for the memory."""
+    """The process ended during a call, or was ended because the call took too long, or the answer did not fit into
+    memory."""
 
 
 class Workers:
-    """So many processes. Use as a context manager; they start when there is something to do.
+    """A pool of processes. Use as a context manager; the processes start with the first calls.
 
-    seconds: a call that takes longer ends its process. modules: what all calls need, imported once; none that starts
-    threads, as torch does. prepare: what a worker calls before all else, however long that takes. Functions go by
-    their names: they must be importable.
+    seconds: time limit of a call; a process that exceeds it is ended. modules: what all calls need, imported once; none
+    may start threads, as torch does. prepare: is called first in each worker, without a time limit. Functions are
+    passed by name: they must be importable.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class Workers:
     def submit(
         self, function: Callable[Arguments, Answer], *arguments: Arguments.args, **named: Arguments.kwargs
     ) -> "Future[Answer]":
-        """Call the function in the next worker that is free. The future raises what it raises, or WorkerDied; and
-        visavis.errors.InputError where no worker can start, which is no call's fault."""
+        """Call the function in the next free worker. The future raises what the function raises, WorkerDied, or
+        visavis.errors.InputError if no worker can start."""
         return self._threads.submit(self._call, function, arguments, named)
 
     def start(self) -> None:
-        """Have all processes start now, while this one goes on."""
+        """Start all processes now, in the background."""
         for _ in range(self.count):
             self.submit(os.getpid)
 
@@ -114,7 +114,7 @@ class Workers:
         try:
             with _STARTING:
                 if self._over:
-                    raise WorkerDied("the others have ended")
+                    raise WorkerDied("the pool has been closed")
                 worker = _Worker()
                 self._all.add(worker)
             _, error = worker.ask((_begin, (self._modules, self._prepare), {}), None)
@@ -122,13 +122,13 @@ class Workers:
                 raise error
         except InputError:
             raise
-        except Exception as error:  # whatever an import, or the system, fails with
+        except Exception as error:  # any failure of an import or of the system
             raise InputError(f"no worker process can start: {type(error).__name__}: {error}") from error
         return worker
 
 
 class _Worker:
-    """A process and our end of its pipe."""
+    """A process and this end of its pipe."""
 
     def __init__(self) -> None:
         context = get_context("forkserver")
@@ -149,29 +149,31 @@ class _Worker:
         except (EOFError, OSError):
             self._process.join()
             status = self._process.exitcode
-            told = "" if status == UNKNOWN else f" with status {status}"
-            raise WorkerDied(f"its process ended{told}") from None
+            status_text = "" if status == UNKNOWN else f" with status {status}"
+            raise WorkerDied(f"its process ended{status_text}") from None
         except MemoryError:  # the rest of the answer may still be in the pipe
             raise WorkerDied("its answer is too large for the memory") from None
-        except (AttributeError, TypeError, ValueError, pickle.PickleError) as error:  # what cannot go through a pipe
+        except (AttributeError, TypeError, ValueError, pickle.PickleError) as error:  # the answer cannot be pickled
             return None, error
 
     def end(self) -> None:
-        with self._ending:  # whoever waits for an answer and whoever ends all of them may come here at once
+        with self._ending:  # called by the thread that waits for an answer and by the one that closes the pool
             self._process.kill()
             self._process.join()
             self._pipe.close()
 
 
 def _start_server(modules: Sequence[str]) -> None:
-    """Start the server that workers are forked from, unless it runs."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else its numpy starts threads; this process's has long read that
-    # It imports what this process would, and nothing because it lies in the folder where somebody stands.
+    """Start the server from which workers are forked, unless it is running."""
+    os.environ["OPENBLAS_NUM_THREADS"] = (
+        "1"  # otherwise its numpy starts threads; the numpy of this process has read it already
+    )
+    # It imports from the same places as this process, but not from the working directory.
     ours = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
-    resource_tracker.ensure_running()  # it would lift the mask
-    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the server is deaf to it from its first moment
+    resource_tracker.ensure_running()  # it would reset the signal mask
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # so that the server ignores it from its start
     try:
         forkserver.set_forkserver_preload([*modules])
         forkserver.ensure_running()
@@ -186,8 +188,8 @@ def _start_server(modules: Sequence[str]) -> None:
 
 @contextmanager
 def _main_unnamed() -> Iterator[None]:
-    """Meanwhile nothing tells what script runs: multiprocessing would have each worker run it too, which only those
-    bear that are written for it."""
+    """Hide which script is running: multiprocessing would run it in each worker, too, for which not every script is
+    written."""
     main = sys.modules["__main__"]
     unnamed = ModuleType("__main__")
     vars(unnamed).update({name: value for name, value in vars(main).items() if name not in ("__file__", "__spec__")})
@@ -199,16 +201,18 @@ def _main_unnamed() -> Iterator[None]:
 
 
 def _serve(pipe: Connection) -> None:
-    """What a worker does: it answers calls until the other end of the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all: ending is for who started this one
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch: workers that fill the cores would wait for each other
+    """The main function of a worker: answer calls until the other end of the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; the parent ends this one
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for torch: the workers fill the cores already
     silent = os.open(os.devnull, os.O_RDWR)
     os.dup2(silent, 0)
-    os.dup2(silent, 1)  # results are written there, by one process alone
+    os.dup2(silent, 1)  # only the main process writes results there
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, calls), daemon=True).start()
     _answer(pipe, calls.get())
-    os.dup2(silent, 2)  # decoders' C libraries have much to say of damaged files: the verdict says it
+    os.dup2(
+        silent, 2
+    )  # decoders' C libraries print much about damaged files, which the reasons in the tables say better
     while True:
         _answer(pipe, calls.get())
 
@@ -218,7 +222,7 @@ def _receive(pipe: Connection, calls: "queue.SimpleQueue[bytes]") -> None:
         try:
             calls.put(pipe.recv_bytes())
         except (EOFError, OSError):
-            os._exit(0)  # also while a call is under way: nobody waits for it any more
+            os._exit(0)  # during a call, too: nobody waits for its answer any more
 
 
 def _answer(pipe: Connection, call: bytes) -> None:
@@ -235,5 +239,5 @@ def _answer(pipe: Connection, call: bytes) -> None:
 
 def _begin(modules: Sequence[str], prepare: Callable[[], object]) -> None:
     for name in modules:
-        import_module(name)  # where the server failed to, the reason shows here
+        import_module(name)  # if the server could not import it, the reason shows here
     prepare()
