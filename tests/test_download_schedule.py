@@ -118,6 +118,18 @@ def test_the_next_time_is_the_first_of_what_waits_and_never_in_the_past():
     assert plan.next_time() == 0
 
 
+def test_a_host_is_put_aside_for_8_seconds_and_for_5_minutes_at_most():
+    for busy, expected in ((False, 8), (True, 300)):
+        plan = schedule({"a": 4, "b": 8}, per_host=4)
+        jobs = [taken(plan) for _ in range(8)]
+        assert [plan.unreachable("a", "connect") for _ in range(3)][-1] == "aside"
+        for job in jobs[1::2] if busy else ():
+            plan.finish(job)
+        if not busy:
+            assert plan.take() is None
+        assert plan.next_time() == expected
+
+
 def test_a_host_that_was_put_aside_comes_back_at_that_moment():
     for hard in (False, True):
         plan = schedule({"a": 3, "b": 9}, per_host=3, aside=(4, 16))
@@ -125,8 +137,8 @@ def test_a_host_that_was_put_aside_comes_back_at_that_moment():
         assert [plan.unreachable("a", "connect") for _ in range(3)][-1] == "aside"
         for job in jobs[::2]:
             plan.again(job, 0)
-        if hard:
-            plan.finish(jobs[1])
+        for job in jobs[1:4:2] if hard else ():  # b may go on
+            plan.finish(job)
         CLOCK.now += 16 if hard else 4
         hosts = {job.host for job in (plan.take(), plan.take()) if job}
         assert hosts == ({"a", "b"} if hard else {"a"})
