@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -42,6 +42,8 @@ class Options:
     """A photo with one face or more, which the made camera moves over."""
     analyse: str = ""
     """What the page asks of each face, with commas between."""
+    detail: Literal["640", "480", "320"] = "640"
+    """Pixels of a frame's longer side, as the page sends it."""
     seconds: Duration = 20.0
     """How long each of the two is measured."""
     chromium: str = "chromium"
@@ -122,6 +124,7 @@ def _page(options: Options, browser: str, camera: Path) -> dict[str, Any]:
         page.wait_for_selector("html[data-ready]")
         for box in page.query_selector_all("#analysers input"):
             box.check(force=True)
+        page.select_option("#detail", options.detail)
         page.click("#start")
         page.wait_for_selector("#stats:not([hidden])")
         page.wait_for_timeout(3000)  # the first answers load what is needed
@@ -141,6 +144,7 @@ def _page(options: Options, browser: str, camera: Path) -> dict[str, Any]:
         "network_ms": statistics.median(networks),
         "faces": faces,
         "analyse": options.analyse,
+        "detail": int(options.detail),
     }
 
 

@@ -92,6 +92,34 @@ def test_results_are_a_zip_of_tables_and_copies_under_plain_names(server: Served
     ]  # fmt: skip
 
 
+def test_progress_of_a_video_is_told_while_it_is_worked_on(server: Served, tmp_path: Path) -> None:
+    data = clip(tmp_path / "c.mp4", range(0, 4000, 40), sound=None).read_bytes()
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(server.post, "/v1/copy?draw=true&name=c.mp4&progress=mine", data)
+        seen = set()
+        while not answer.done():
+            seen.add((said := server.get("/v1/progress/mine").json())["done"])
+            assert said["expected"] in (None, 1, 100)
+            time.sleep(0.02)
+    assert answer.result().status_code == 200 and answer.result().headers["visavis-frames"] == "20"
+    assert len(seen) > 3 and server.get("/v1/progress/mine").json() == {"done": 0, "expected": None}
+
+
+def test_a_client_that_leaves_ends_the_work_on_its_video(server: Served, tmp_path: Path) -> None:
+    data = clip(tmp_path / "c.mp4", range(0, 40_000, 40), sound=None).read_bytes()
+    place = urlsplit(server.base)
+    with socket.create_connection((place.hostname, place.port)) as one:
+        head = "POST /v1/detect?name=c.mp4&progress=left HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+        one.sendall(head.encode() % len(data) + data)
+        while not server.get("/v1/progress/left").json()["done"]:
+            time.sleep(0.02)
+    until = time.monotonic() + 60
+    while (done := server.get("/v1/progress/left").json()["done"]) and time.monotonic() < until:
+        assert done < 1000
+        time.sleep(0.1)
+    assert not done
+
+
 def test_what_cannot_be_used_is_said(server: Served, photo: bytes) -> None:
     wide = io.BytesIO()
     Image.new("RGB", (2001, 1000)).save(wide, "PNG")

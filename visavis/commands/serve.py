@@ -46,7 +46,7 @@ class Options:
         str,
         tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
     ] = "shipped"
-    threshold: float | None = None
+    threshold: Annotated[float | None, Range(0.1, 1)] = None
     """Lowest score of a face, 0.1 to 1, where a client asks for no other; by default the detector's own."""
     analyse: Annotated[
         str | None,

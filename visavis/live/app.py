@@ -45,7 +45,7 @@ FILES = 100
 
 
 class Left(Exception):
-    """The client left, or its video has had its time: the work on it ends at the next frame."""
+    """The client left, or its files have had their time: work on them ends at the next photo or frame."""
 
 
 class Service:
@@ -149,8 +149,8 @@ class Service:
 
     async def progress(self, request: Request) -> Response:
         """How far the request with that key is, whose sender made it up."""
-        frames, expected = self._progress.get(request.path_params["key"], (0, None))
-        return JSONResponse({"frames": frames, "expected": expected})
+        done, expected = self._progress.get(request.path_params["key"], (0, None))
+        return JSONResponse({"done": done, "expected": expected})
 
     async def show_camera(self, request: Request) -> Response:
         """The server's camera, as MJPEG."""
@@ -199,11 +199,11 @@ class Service:
         client, gone = _client(request), threading.Event()
         key = request.query_params.get("progress", "")[:64]
 
-        def progress(path: str, frames: int, expected: int | None) -> None:
+        def progress(path: str, done: int, expected: int | None) -> None:
             if gone.is_set():
                 raise Left
             if key:
-                self._progress[key] = frames, expected
+                self._progress[key] = done, expected
 
         try:
             if long:

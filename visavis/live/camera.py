@@ -18,6 +18,7 @@ from visavis.live.looking import Ask, Looker
 from visavis.live.turns import Busy
 from visavis.messages import say
 from visavis.prediction.analysis import captions, colours
+from visavis.prediction.records import reported
 from visavis.video import recording
 from visavis.video.recording import Frame, Video
 
@@ -123,6 +124,7 @@ class Camera:
         if ask.redact:
             drawn = Redaction(ask.redact)(picture, faces)
         else:
+            faces = faces[reported(faces, ask.min_size, ask.threshold)]
             drawn = boxes_on(picture, faces, texts=captions(faces), own=colours(faces))
         return images.encode(drawn, quality=QUALITY)
 

@@ -149,8 +149,11 @@ class Looker:
         task = Task(1, ask.min_size, self._max_pixels, copies, self._every, self._seconds, ask.threshold)
         detector = _Above(self._thorough if redaction else self._detector, self._floor(ask))
         pipeline = Pipeline(detector, self._workers, task, progress, self._network)
-        records = pipeline.records(_inputs(sent))
-        return [replace(record, path=one.name) for record, one in zip(records, sent, strict=True)]
+        records = []
+        for record, one in zip(pipeline.records(_inputs(sent)), sent, strict=True):
+            records.append(replace(record, path=one.name))
+            progress(one.name, len(records), len(sent))
+        return records
 
     def _floor(self, ask: Ask) -> float:
         return min(ask.threshold, self.covering) if ask.redact else ask.threshold

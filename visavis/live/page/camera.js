@@ -3,12 +3,12 @@
 import { drawFaces, redactFaces } from "./drawing.js";
 import { TEXTS, cameraProblem } from "./texts.js";
 
-const LONGEST = 640;  // pixels of a frame's longer side on its way to the server
 const QUALITY = 0.8;
 const AGAIN = 1000;  // milliseconds until a lost connection is tried again
 
 export class Camera {
-  // settings: {threshold, covering, analyse, effect, mirror}, read when they are needed. said: called with what to show.
+  // settings: {threshold, covering, analyse, effect, redacts, mirror, detail}, read when they are needed; detail: pixels of
+  // a frame's longer side on its way to the server. said: called with what to show.
   constructor(video, canvas, settings, said) {
     Object.assign(this, { video, canvas, settings, said });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
@@ -94,7 +94,7 @@ export class Camera {
     if (socket?.readyState !== WebSocket.OPEN || !video.videoWidth) return;
     this.encoding = true;
     this.fresh = false;
-    const began = performance.now(), factor = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
+    const began = performance.now(), factor = Math.min(1, this.settings.detail / Math.max(video.videoWidth, video.videoHeight));
     small.width = Math.round(video.videoWidth * factor);
     small.height = Math.round(video.videoHeight * factor);
     small.getContext("2d").drawImage(video, 0, 0, small.width, small.height);

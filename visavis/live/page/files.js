@@ -192,7 +192,7 @@ function once(address, body, said, over, key) {
   const ask = async () => {
     if (over()) return request.abort();
     const seen = await fetch(`/v1/progress/${key}`).then(answer => answer.json()).catch(() => ({}));
-    if (seen.frames && request.readyState < 4) said(texts.frames(seen.frames, seen.expected), Math.min(0.99, seen.frames / (seen.expected || Infinity)));
+    if (seen.done && request.readyState < 4) said(texts.progress(seen.done, seen.expected), Math.min(0.99, seen.done / (seen.expected || Infinity)));
   };
   request.upload.addEventListener("progress", event => said(texts.TEXTS.sending, event.loaded / event.total / 10));
   request.upload.addEventListener("load", () => {

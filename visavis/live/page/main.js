@@ -17,6 +17,7 @@ const settings = {
   get analyse() { return [...$("analysers").querySelectorAll(":checked")].map(box => box.value).join(","); },
   get effect() { return $("effects").querySelector(":checked").value; },
   get redacts() { return this.effect !== "boxes"; },
+  get detail() { return Number($("detail").value); },
   get mirror() { return $("mirror").checked; },
 };
 
@@ -50,7 +51,7 @@ function changed() {
   clearTimeout(renewing);
   renewing = setTimeout(() => files.renew(), 400);
 }
-document.querySelector("aside").addEventListener("input", event => event.target.closest("#mirror, #of-cameras") ? show() : changed());
+document.querySelector("aside").addEventListener("input", event => event.target.closest("#mirror, #detail, #of-cameras") ? show() : changed());
 
 // Cameras -------------------------------------------------------------------------------------------------------------
 function said({ problem, stopped, faces, rate, delay, network }) {

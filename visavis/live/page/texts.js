@@ -21,6 +21,10 @@ export const TEXTS = {
   analyse: "Say of each face",
   camera: "Camera",
   mirror: "Mirror my camera",
+  detail: "Detail",
+  fine: "640 pixels: small faces",
+  medium: "480 pixels",
+  fast: "320 pixels: fast",
   which: "Which",
   keys: "Space: start and stop · 1 to 5: picture · + and −: threshold · M: mirror · F: full screen",
   original: "Original",
@@ -76,7 +80,7 @@ export const analyser = name => ANALYSERS[name] ?? name;
 export const reason = name => REASONS[name] ?? `The file cannot be read: ${name}.`;
 export const cameraProblem = (name, message) => CAMERA[name] ?? `The camera does not start: ${message}`;
 export const faces = count => (count === 1 ? "1 face" : `${count} faces`);
-export const frames = (done, expected) => (expected ? `frame ${done} of about ${expected}` : `frame ${done}`);
+export const progress = (done, expected) => (expected ? `${done} of about ${expected}` : `${done}`);
 export const rate = value => `${value.toFixed(0)} a second`;
 export const delay = value => `${value.toFixed(0)} ms delay`;
 export const network = value => `${value.toFixed(0)} ms network`;
