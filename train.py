@@ -34,17 +34,22 @@ ANEW = ("data", "teacher", "device", "workers", "save_every")
 """Options that may change with --resume, since nothing that is learnt depends on them. The tables of the data and the
 file of the teacher must have the same content."""
 
+DESIGN = ("blocks", "dropout")
+"""Options that say how networks of some architectures are built (visavis.kinds)."""
+
 _ARCH = (
     f"{', '.join(kinds.archs())}. mobilenet_v2_fpnlite is light enough for a CPU, mobilenet_v2_slim_fpnlite lighter "
     "still and that of the shipped weights. face_attributes learns mask, age and gender from attributes.csv in --data; "
-    "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. By default that of the "
-    "initial weights; without --init, resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
+    "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. face_points learns 68 points of "
+    "a face and keypoints_cnn 15, from points.csv. By default that of the initial weights; without --init, resnet50_fpn "
+    "on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
 )
 
 
 @dataclass
 class Options:
-    """Train a face detector, or a network for mask, age and gender, on the photos of a data folder."""
+    """Train a face detector, or a network for mask, age and gender or for points of faces, on the photos of a data
+    folder."""
 
     data: DataFolder = Path("data")
     out: Path = Path("runs/faces")
@@ -62,10 +67,14 @@ class Options:
     """How many stages of the backbone learn, counted from the output; the others are frozen."""
     freeze: Literal["heads-only", "backbone", "nothing"] | None = None
     """In place of --trainable-layers: only the heads learn; the backbone is frozen; or nothing is."""
+    blocks: Annotated[int | None, Range(1, 3)] = None
+    """Blocks of keypoints_cnn; by default 3."""
+    dropout: Annotated[float | None, Range(0, 1, without=(1,))] = None
+    """Dropout rate of keypoints_cnn; by default 0.3."""
     transforms: Literal["none", "light", "full", "affine"] | None = None
     """Augmentation: none, light (mirror, colours), full (also zoom out, crop, grey, blur, JPEG) or, for networks that
     take single faces, affine (mirror, turn, shift, scale, shear). By default affine for mask_mobilenet_v2, none for
-    age_cnn and gender_cnn, and full for all others."""
+    age_cnn and gender_cnn, light for keypoints_cnn, and full for all others."""
     mosaic: Annotated[int | None, Range(64, 4096)] = None
     """Train on squares of this side, in pixels, that are assembled from several photos, with faces of all sizes; by
     default on single photos. The mosaic then replaces the zooming out and cropping of `full`."""
@@ -139,6 +148,10 @@ def learnt(options: Options) -> subjects.Subject:
         raise InputError("`freeze` and `trainable_layers` exclude each other; give one of them")
     if options.freeze == "heads-only" and options.teacher is not None:
         raise InputError("`freeze` heads-only freezes the pyramid, which learns from `teacher`; give one of them")
+    of_arch = getattr(kinds.of_arch(str(options.arch))[1], "DESIGN", {}).get(options.arch, ())
+    for name in DESIGN:
+        if getattr(options, name) is not None and name not in of_arch:
+            raise InputError(f"`{name}` means nothing to {options.arch}; leave it out")
     if not options.resume:
         config.check_new(options.out)
     photos, held_out = (Photos.load(options.data, split, options.shares) for split in ("train", "val"))
@@ -188,7 +201,8 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     size = min(recipe.batch_size, count)
     batches = Batches(count, size, options.seed, ratios, recipe.accumulate, world.rank, world.size)
     torch.manual_seed(options.seed)
-    model = kind.network(arch, init, options.trainable_layers, options.freeze)
+    design = {name: value for name in DESIGN if (value := getattr(options, name)) is not None}
+    model = kind.network(arch, init, options.trainable_layers, options.freeze, **design)
     model = kind.ready(model, on, options.size or options.mosaic)
     if options.channels_last:
         model.to(memory_format=torch.channels_last)

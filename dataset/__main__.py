@@ -71,13 +71,14 @@ class Look:
 @dataclass
 class Import:
     """Make a data folder of your own photos and labels: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, a
-    CSV of boxes, UTKFace, FairFace, or photos of people with and without masks."""
+    CSV of boxes, UTKFace, FairFace, photos of people with and without masks, or faces whose points are known."""
 
     source: tyro.conf.Positional[tuple[str, ...]]
     """[wider|coco|voc|yolo|cvat|label-studio|csv] and the labels: wider_face_*_bbx_gt.txt, COCO's JSON, VOC's folder,
     YOLO's data.yaml, CVAT's annotations.xml (CVAT for images 1.1), Label Studio's JSON or JSON-MIN, or a CSV
     image,x1,y1,x2,y2[,identity][,use] with a row a face (empty coordinates: a photo without one). Or
-    utkface|fairface|masks and the folder of that set (docs/attributes.md): these may join others in --out."""
+    utkface|fairface|masks and the folder of that set (docs/attributes.md), or points68 and a CSV or folder of .pts
+    files, or kaggle-keypoints and its training.csv (docs/points.md): these may join others in --out."""
     out: Path
     """Data folder to make."""
     images: Path | None = None
@@ -88,6 +89,8 @@ class Import:
     """Name of the class that is a face; by default `face`, or the only one."""
     ignore_heavy: bool = False
     """Leave heavily blurred and heavily occluded faces (WIDER FACE) out of the loss instead of learning from them."""
+    incomplete: bool = False
+    """Also take faces of which some points are not known (kaggle-keypoints); those cells stay out of the loss."""
     exif: Literal["auto", "applied", "ignored"] = "auto"
     """Whether the labelling tool showed photos turned by their EXIF orientation (applied), as browsers do, or as
     stored (ignored); auto: according to the sizes in the labels, or else applied."""
@@ -174,7 +177,7 @@ def import_boxes(options: Import) -> int:
     if not source or (kinds and kinds[0] not in FORMATS):
         raise InputError(f"import needs a format ({', '.join(FORMATS)}) and its labels, such as `import csv boxes.csv`")
     kind = kinds[0] if kinds else guess(Path(source))
-    wanted = Wanted(options.images, options.category, options.ignore_heavy, options.exif)
+    wanted = Wanted(options.images, options.category, options.ignore_heavy, options.exif, options.incomplete)
     photos, faces, failed = import_labels(kind, Path(source), options.out, options.negatives, wanted)
     say(f"{photos - failed} photos with {faces} faces in {options.out}; {failed} could not be read (downloads.csv)")
     return 3 if failed else 0

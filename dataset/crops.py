@@ -84,7 +84,7 @@ class CropDataset:
                 crop = sheared(picture, frame, self.side, dice)
             else:
                 crop = moved(picture, frame, self.side, dice)
-                crop = _lit(worse(crop, self.margin, dice) if self.transforms == "full" else crop, dice)
+                crop = lit(worse(crop, self.margin, dice) if self.transforms == "full" else crop, dice)
             return _image(crop), self._target(face) | {"draw": seed_of(self.seed, epoch, place, 1)}
         raise InputError(f"none of the photos of {len(self)} faces can be read; run `python -m clean`")
 
@@ -164,12 +164,18 @@ def sheared(
 
 def worse(crop: Picture, margin: float, dice: np.random.Generator) -> Picture:
     """A face as a poorer photo might have shown it: turned, covered in part, of few pixels, blurred, compressed."""
+    if dice.random() < 0.3:
+        turned = Image.fromarray(crop).rotate(dice.uniform(-25, 25), Image.Resampling.BILINEAR, fillcolor=GREY)
+        crop = np.asarray(turned)
+    if dice.random() < 0.15:
+        crop = covered(crop, dice)
+    return poorer(crop, margin, dice)
+
+
+def poorer(crop: Picture, margin: float, dice: np.random.Generator) -> Picture:
+    """A face of few pixels, blurred, compressed, or none of this."""
     side = len(crop)
     image = Image.fromarray(crop)
-    if dice.random() < 0.3:
-        image = image.rotate(dice.uniform(-25, 25), Image.Resampling.BILINEAR, fillcolor=GREY)
-    if dice.random() < 0.15:
-        image = Image.fromarray(_covered(np.asarray(image), dice))
     if dice.random() < 0.3:  # as few as faces in streets have
         pixels = round(margin * math.exp(dice.uniform(math.log(SMALLEST), math.log(side / margin))))
         how = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[int(dice.integers(2))]
@@ -183,28 +189,28 @@ def worse(crop: Picture, margin: float, dice: np.random.Generator) -> Picture:
     return np.asarray(image)
 
 
-def _covered(crop: Picture, dice: np.random.Generator) -> Picture:
+def covered(crop: Picture, dice: np.random.Generator) -> Picture:
     """With a piece of itself over another part, as a hand or a neighbour hides one."""
     side = len(crop)
     high, wide = (int(dice.integers(side // 8, side // 3)) for _ in range(2))
     tops, lefts = (dice.integers(0, side - extent, 2) for extent in (high, wide))
-    covered = crop.copy()
-    covered[tops[0] : tops[0] + high, lefts[0] : lefts[0] + wide] = crop[
+    hidden = crop.copy()
+    hidden[tops[0] : tops[0] + high, lefts[0] : lefts[0] + wide] = crop[
         tops[1] : tops[1] + high, lefts[1] : lefts[1] + wide
     ]
-    return covered
+    return hidden
 
 
-def _lit(crop: Picture, dice: np.random.Generator) -> Picture:
+def lit(crop: Picture, dice: np.random.Generator) -> Picture:
     """In other light: brightness, contrast and colours, now and then none."""
     gain = math.exp(dice.uniform(-0.25, 0.25)) * np.exp(dice.uniform(-0.08, 0.08, 3))
     steps = np.arange(256, dtype=np.float32)[:, None] / 255
     curve = np.clip(steps ** math.exp(dice.uniform(-0.3, 0.3)) * gain + dice.uniform(-0.06, 0.06), 0, 1) * 255
     tables = curve.round().astype(np.uint8)
-    lit = np.stack([tables[:, channel][crop[..., channel]] for channel in range(3)], axis=-1)
+    shown = np.stack([tables[:, channel][crop[..., channel]] for channel in range(3)], axis=-1)
     if dice.random() < 0.08:
-        lit = np.repeat(np.asarray(Image.fromarray(lit).convert("L"))[..., None], 3, axis=2)
-    return lit
+        shown = np.repeat(np.asarray(Image.fromarray(shown).convert("L"))[..., None], 3, axis=2)
+    return shown
 
 
 def summary(faces: CropDataset, heads: Iterable[str]) -> str:

@@ -36,7 +36,7 @@ STOREYS = [
     {"effects", "charts"},
     {"calibration", "checkpoint", "onnx_files", "metrics", "drawing", "page", "sources", "reduced_photos"},
     {"video", "rewriting"},
-    {"faces"},
+    {"faces", "keypoints"},
     {"boxes", "colours", "images"},
     # These know neither faces nor models.
     {"cores", "device", "extras", "files", "formats", "journal", "locking", "options", "texts", "workers"},

@@ -6,6 +6,7 @@
     faces = detector.detect("photo.jpg")               # faces.boxes, faces.scores
     visavis.draw("photo.jpg", faces).save("boxed.jpg")
     visavis.redact("photo.jpg", faces, "blur").save("redacted.jpg")
+    visavis.decorate("photo.jpg", faces, "glasses", "moustache").save("fun.jpg")
 
 `detect` takes one picture or a list: paths, Pillow images, or (height, width, 3) uint8 RGB arrays. docs/library.md has
 more examples. Importing visavis loads no torch, and the detector that comes with it needs none.
@@ -18,7 +19,7 @@ from visavis.detectors.protocol import Detector
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
-from visavis.library import draw, redact
+from visavis.library import align, decorate, draw, redact
 from visavis.page import look
 
 __version__ = "0.1.0"
@@ -34,7 +35,9 @@ __all__ = [
     "LoadedDetector",
     "Redaction",
     "__version__",
+    "align",
     "boxes",
+    "decorate",
     "draw",
     "images",
     "load_analyser",

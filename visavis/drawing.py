@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from visavis.boxes import clip
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
+from visavis.keypoints import LAYOUTS
 
 Colour = tuple[int, int, int]
 _Rectangle = tuple[int, int, int, int]
@@ -85,6 +86,27 @@ def boxes_on(
         for one in filter(None, (text,) if isinstance(text, str) else text):
             if _tag(pen, boxes[index], one, colour[index], size, tags):
                 break
+    return np.asarray(canvas)
+
+
+def points_on(picture: Picture, keypoints: np.ndarray) -> Picture:
+    """A copy of the picture with the (N, K, 2) points of each face, and the lines that join them where they are one of
+    visavis.keypoints.LAYOUTS. Points that are NaN are left out. What is drawn grows with the face."""
+    canvas = Image.fromarray(as_picture(picture))
+    pen = ImageDraw.Draw(canvas)
+    for face in keypoints:
+        known = face[~np.isnan(face).any(axis=1)]
+        if not len(known):
+            continue
+        dot = float(np.clip(np.ptp(known, axis=0).max() / 90, 0.8, max(canvas.size) / 150))
+        layout = LAYOUTS.get(len(face))
+        for numbers, closed in layout.lines if layout else ():
+            path = [tuple(face[number]) for number in (*numbers, *numbers[: int(closed)])]
+            path = [(x, y) for x, y in path if x == x and y == y]
+            pen.line(path, fill=COLOURS["found"], width=max(1, round(dot * 0.8)))
+        for x, y in known.tolist():
+            pen.ellipse((x - 1.6 * dot, y - 1.6 * dot, x + 1.6 * dot, y + 1.6 * dot), fill=_EDGE)
+            pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=_PAPER)
     return np.asarray(canvas)
 
 

@@ -18,8 +18,9 @@ class Faces:
 
     boxes: (N, 4) float32, x1 y1 x2 y2, pixels of the picture as displayed.
     scores: (N,) float32 in 0..1; 1 for a label, and where none are given.
-    keypoints: (N, K, 2) float32, x y, pixels, or None where nobody looked for them.
+    keypoints: (N, K, 2) float32, x y, pixels, or None where nobody looked for them; NaN where one cannot be told.
     attributes: name -> an array with one row a face.
+    errors: (N, K) float32, how far off each keypoint is taken to be, pixels, or None where nobody says.
 
     Raises ValueError where the arrays do not have N rows or a box is not finite.
     """
@@ -28,6 +29,7 @@ class Faces:
     scores: NDArray[np.float32] | None = None  # an array from __post_init__ on
     keypoints: NDArray[np.float32] | None = None
     attributes: dict[str, NDArray[Any]] = field(default_factory=dict)
+    errors: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         boxes = as_boxes(self.boxes)
@@ -36,6 +38,8 @@ class Faces:
         object.__setattr__(self, "scores", np.asarray(scores, dtype=np.float32))
         if self.keypoints is not None:
             object.__setattr__(self, "keypoints", np.asarray(self.keypoints, dtype=np.float32))
+        if self.errors is not None:
+            object.__setattr__(self, "errors", np.asarray(self.errors, dtype=np.float32))
         object.__setattr__(self, "attributes", {name: np.asarray(rows) for name, rows in self.attributes.items()})
         assert self.scores is not None
         if self.scores.ndim != 1:
@@ -44,7 +48,7 @@ class Faces:
             raise ValueError(f"face {int(np.argmax(np.isnan(self.scores)))} has a score that is no number")
         if not np.isfinite(boxes).all():
             raise ValueError(f"face {int(np.argmin(np.isfinite(boxes).all(axis=1)))} has a box that is not finite")
-        columns = {"scores": self.scores, "keypoints": self.keypoints, **self.attributes}
+        columns = {"scores": self.scores, "keypoints": self.keypoints, "errors": self.errors, **self.attributes}
         for name, column in columns.items():
             if column is not None and len(column) != len(boxes):
                 raise ValueError(f"{name} has {len(column)} rows for {len(boxes)} faces")
@@ -63,6 +67,7 @@ class Faces:
             self.scores[index],
             None if self.keypoints is None else self.keypoints[index],
             {name: column[index] for name, column in self.attributes.items()},
+            None if self.errors is None else self.errors[index],
         )
 
     def above(self, threshold: float) -> "Faces":

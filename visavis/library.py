@@ -1,4 +1,5 @@
-"""What programs do with faces that were found: draw them, or make them unrecognisable. Pillow images come back."""
+"""What programs do with faces that were found: draw them, align them, or make them unrecognisable. Pillow images come
+back."""
 
 import os
 from typing import Any
@@ -6,7 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from visavis.analysers import load_analyser
+from visavis.analysers.alignment import aligned
 from visavis.drawing import boxes_on
+from visavis.effects.filters import Filters
 from visavis.effects.redaction import Redaction
 from visavis.faces import Faces
 from visavis.images import Picture, taken
@@ -32,3 +36,33 @@ def redact(
     `draw` does.
     """
     return Image.fromarray(np.asarray(Redaction(effect, **how)(taken(image), faces)))
+
+
+def align(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, size: int = 112) -> list[Image.Image]:
+    """Each face alone, `size` pixels wide and high, with level eyes: what networks that compare faces are shown.
+
+    image: as for `draw`. The faces' keypoints say how each is turned (five, 15 or 68); faces without any are given
+    those of the analyser `points` first. Raises ValueError for keypoints of which the five cannot be had, or that are
+    not known of some face, and as `draw` does.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, not {size}")
+    picture = taken(image)
+    if faces.keypoints is None and len(faces):
+        faces = load_analyser("points").analyse(picture, faces)
+    if not len(faces):
+        return []
+    return [Image.fromarray(crop) for crop in aligned(picture, np.asarray(faces.keypoints), size)]
+
+
+def decorate(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, *filters: str) -> Image.Image:
+    """A copy of the picture with glasses, a moustache and the like on each face.
+
+    image: as for `draw`. filters: names in visavis.effects.filters.FILTERS. Faces without keypoints are given those of
+    the analyser `points` first. Raises ValueError for other names, for faces that have other points than the 68, and as
+    `draw` does.
+    """
+    decorated, picture = Filters(filters), taken(image)
+    if faces.keypoints is None:
+        faces = load_analyser("points").analyse(picture, faces)
+    return Image.fromarray(decorated(picture, faces))

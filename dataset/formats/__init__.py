@@ -1,5 +1,5 @@
 """Other people's labels into our tables and back: WIDER FACE, COCO, Pascal VOC, YOLO, CVAT, Label Studio, or a CSV; and
-into them UTKFace, FairFace, and photos of people with and without masks.
+into them UTKFace, FairFace, photos of people with and without masks, and faces whose points are known.
 
 There is one file per format. docs/formats.md says what each keeps and loses.
 """
@@ -27,11 +27,14 @@ FORMATS: dict[str, str] = {
     "utkface": "dataset.formats.utkface",
     "fairface": "dataset.formats.fairface",
     "masks": "dataset.formats.masks",
+    "points68": "dataset.formats.points68",
+    "kaggle-keypoints": "dataset.formats.kaggle_keypoints",
 }
 """Name -> module with `read(source, wanted) -> iterator of ImportedPhoto` and perhaps `write(photos, out)`."""
 
-TELLS = ("utkface", "fairface", "masks")
-"""Those that tell attributes of the faces. Several of them can be taken into one data folder, one after the other."""
+TELLS = ("utkface", "fairface", "masks", "points68", "kaggle-keypoints")
+"""Those that tell attributes of the faces, or their points. Several of them can be taken into one
+data folder, one after the other."""
 
 
 def import_labels(

@@ -3,7 +3,7 @@
 That is the box which the networks that learn from them will be given in use.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -37,29 +37,50 @@ def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
     ignore covers all of it, for there is a face in it, and a detector must not learn that there is none; it is said how
     many there are. One that cannot be read is left to whoever reads it next.
     """
-    detectors = [visavis.load_detector("shipped", threshold=LEAST, size=size) for size in (SIDE, None)]
     without = []
 
-    def look(crop: ImportedPhoto) -> ImportedPhoto:
-        try:
-            picture = read(crop.path)
-        except ImageError:
-            crop.attributes = []
-            return crop
-        found = next((some for one in detectors if len(some := one.detect(picture))), Faces())
-        box = _main(found, picture.shape[:2])
-        if box is None:
-            without.append(str(crop.path))
-            crop.attributes, crop.ignore = [], [(0.0, 0.0, float(picture.shape[1]), float(picture.shape[0]))]
-        else:
+    def take(crop: ImportedPhoto, found: Faces, size: tuple[int, int], last: bool) -> bool:
+        box = _main(found, size)
+        if box is not None:
             crop.boxes, crop.flags = [box], [FOUND]
-        return crop
+        elif last:
+            without.append(str(crop.path))
+            crop.attributes, crop.ignore = [], [(0.0, 0.0, float(size[1]), float(size[0]))]
+        return box is not None
 
-    waiting = iter(tqdm(list(crops), desc="faces", unit="photo"))
+    yield from looked_at(crops, LEAST, take)
+    say_some("photos show no face that our detector finds, and nothing is learnt from them:", sorted(without))
+
+
+def looked_at(
+    photos: Iterable[ImportedPhoto],
+    threshold: float,
+    take: Callable[[ImportedPhoto, Faces, tuple[int, int], bool], bool],
+) -> Iterator[ImportedPhoto]:
+    """The same photos, each after `take` was given what our detector finds in it from a score of `threshold` on: in
+    `SIDE` pixels and, where it then returns False, once more in the detector's own size.
+
+    take: of the photo, the finds, its height and width, and whether this is the last look. A photo that cannot be read
+    has no attributes and no points any more.
+    """
+    detectors = [visavis.load_detector("shipped", threshold=threshold, size=size) for size in (SIDE, None)]
+
+    def look(one: ImportedPhoto) -> ImportedPhoto:
+        try:
+            picture = read(one.path)
+        except ImageError:
+            one.attributes, one.points = [], []
+            return one
+        size = picture.shape[0], picture.shape[1]
+        for detector in detectors:
+            if take(one, detector.detect(picture), size, detector is detectors[-1]):
+                break
+        return one
+
+    waiting = iter(tqdm(list(photos), desc="faces", unit="photo"))
     with ThreadPoolExecutor(cores()) as threads:
         while some := list(islice(waiting, AHEAD)):
             yield from threads.map(look, some)
-    say_some("photos show no face that our detector finds, and nothing is learnt from them:", sorted(without))
 
 
 def photos_in(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from dataset.photos import Photo
 from visavis.errors import InputError
 from visavis.images import header
+from visavis.keypoints import Points
 from visavis.messages import say
 
 Box = tuple[float, float, float, float]
@@ -28,7 +29,9 @@ class ImportedPhoto:
     and width according to the labels, pixels. displayed: whether boxes are known to be of the photo as displayed, even
     if `size` is the one before its EXIF orientation. of_shares: whether boxes were shares of the photo's sides, and
     have been multiplied by those of the photo as displayed. attributes: a row of attributes.csv per box, without
-    its box; none where the format says nothing of the faces but where they are.
+    its box; none where the format says nothing of the faces but where they are. points: those of each face, (K, 2)
+    pixels, NaN where nobody said; none where the format has no points. content: the file's bytes where it is no file of
+    the source.
     """
 
     image: str
@@ -42,6 +45,8 @@ class ImportedPhoto:
     displayed: bool = False
     of_shares: bool = False
     attributes: list[dict[str, str]] = field(default_factory=list)
+    points: list[Points] = field(default_factory=list)
+    content: bytes | None = None
 
     def join(self, other: "ImportedPhoto") -> None:
         """Take the labels of another entry of the same photo, too. Raises InputError if both cannot be of one photo."""
@@ -56,6 +61,7 @@ class ImportedPhoto:
                 *(self.attributes or [{} for _ in self.boxes]),
                 *(other.attributes or [{} for _ in other.boxes]),
             ]
+        self.points += other.points
         self.boxes += other.boxes
         self.ignore += other.ignore
 
@@ -69,12 +75,14 @@ class Wanted:
     ignore_heavy: whether heavily blurred and occluded faces (WIDER FACE) are ignored instead of learnt.
     exif: whether the labelling tool showed photos turned by their EXIF orientation: `applied` (boxes are of the photo
     as displayed), `ignored` (of the photo as stored), or `auto`: according to the sizes in the labels, or else applied.
+    incomplete: whether faces are taken of which some points are not known (kaggle-keypoints).
     """
 
     images: Path | None = None
     category: str | None = None
     ignore_heavy: bool = False
     exif: Exif = "auto"
+    incomplete: bool = False
 
 
 def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str | None, where: str) -> set[Key]:

@@ -12,8 +12,10 @@ from dataset.formats.imported import Box, Exif, ImportedPhoto, linked, say_some
 from dataset.formats.names import forget_folders, image_id_of
 from dataset.formats.sizes import Fitting
 from visavis.boxes import area, as_boxes, clip, iou
+from visavis.data import points as points_table
 from visavis.errors import ImageError, InputError
 from visavis.images import EXTENSIONS, find, inspect, read_bytes
+from visavis.keypoints import LAYOUTS, Points
 
 SAME = 0.95
 """From this IoU on, two boxes of a photo are one face that is labelled twice; two faces never overlap as much."""
@@ -75,10 +77,11 @@ def take_in(
     failed = [row for row in rows if row["status"] != "ok"]
     say_some("photos cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed])
     new = {"downloads.csv": rows, "faces.csv": _face_rows(taken), "attributes.csv": _attribute_rows(taken)}
+    new |= {"points.csv": _point_rows(taken)}
     for name, some in (new | {"labels.csv": _label_rows(taken)}).items():  # labels.csv last: with it, all is there
         whole = [*before.get(name, []), *some]
         if whole or name == "labels.csv":
-            tables.write(out / name, whole)
+            tables.write(out / name, whole, _columns(name, whole))
     count = sum(len(taken[str(row["image_id"])].boxes) for row in rows if row["status"] == "ok")
     return len(rows), count, len(failed)
 
@@ -87,9 +90,9 @@ def _before(out: Path, add: bool) -> dict[str, list[tables.Row]]:
     """The rows that the tables of `out` hold already. Raises InputError where they may not be added to."""
     if not (out / "labels.csv").exists():
         return {}
-    if not (add and (out / "attributes.csv").exists()):
+    if not (add and any((out / name).exists() for name in ("attributes.csv", "points.csv"))):
         raise InputError(f"{out} already holds labels; give another --out")
-    names = ("downloads.csv", "faces.csv", "attributes.csv", "labels.csv")
+    names = ("downloads.csv", "faces.csv", "attributes.csv", "points.csv", "labels.csv")
     return {name: list(tables.rows(out / name)) for name in names if (out / name).exists()}
 
 
@@ -110,18 +113,20 @@ def drop_repeated(one: ImportedPhoto) -> int:
     one to ignore."""
     flags = one.flags or [""] * len(one.boxes)
     told = one.attributes or [{} for _ in one.boxes]
+    points = one.points or [None] * len(one.boxes)
     before = len(one.boxes) + len(one.ignore)
-    kept: list[tuple[Box, str, dict[str, str]]] = []
-    for box, flag, attributes in zip(one.boxes, flags, told, strict=True):
-        if not any(_same_spot(box, other) for other, _, _ in kept):
-            kept.append((box, flag, attributes))
+    kept: list[tuple[Box, str, dict[str, str], Points | None]] = []
+    for box, *more in zip(one.boxes, flags, told, points, strict=True):
+        if not any(_same_spot(box, other) for other, *_ in kept):
+            kept.append((box, *more))
     ignored: list[Box] = []
     for box in one.ignore:
-        if not any(_same_spot(box, other) for other in [*ignored, *(other for other, _, _ in kept)]):
+        if not any(_same_spot(box, other) for other in [*ignored, *(other for other, *_ in kept)]):
             ignored.append(box)
-    one.boxes = [box for box, _, _ in kept]
-    one.flags = [flag for _, flag, _ in kept] if one.flags else []
-    one.attributes = [attributes for _, _, attributes in kept] if one.attributes else []
+    one.boxes = [box for box, *_ in kept]
+    one.flags = [flag for _, flag, _, _ in kept] if one.flags else []
+    one.attributes = [attributes for _, _, attributes, _ in kept] if one.attributes else []
+    one.points = [some for *_, some in kept if some is not None]
     one.ignore = ignored
     return before - len(one.boxes) - len(ignored)
 
@@ -172,17 +177,41 @@ def _attribute_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, objec
             yield {"image_id": image_id, **_sides(box), **told}
 
 
+def _point_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
+    """points.csv: the faces whose points are known, to a thousandth of a pixel, empty where nobody said."""
+    for image_id, one in taken.items():
+        for box, points in zip(one.boxes, one.points, strict=True) if one.points else ():
+            names = points_table.columns(LAYOUTS[len(points)])[5:]
+            values = ["" if value != value else round(value, 3) for value in points.ravel().tolist()]
+            yield {"image_id": image_id, **_sides(box), **dict(zip(names, values, strict=True))}
+
+
+def _columns(name: str, whole: list[dict[str, object]]) -> tuple[str, ...]:
+    """Those of a table; of points.csv they depend on the set of points, of which a folder has one."""
+    if name != "points.csv":
+        return ()
+    sets = {tuple(row) for row in whole}
+    if len(sets) > 1:
+        counts = " and ".join(sorted(str((len(one) - 5) // 2) for one in sets))
+        raise InputError(f"the faces have sets of {counts} points, and a data folder has one kind; give another --out")
+    return sets.pop()
+
+
 def _take(image_id: str, one: ImportedPhoto, out: Path, fitting: Fitting) -> dict[str, object]:
     """Link one photo into the data folder, and fit its boxes to it; returns its row of downloads.csv."""
     path = one.path
     try:
-        data = read_bytes(path)
+        data = one.content or read_bytes(path)
         seen = inspect(data)
     except ImageError as error:
         return {"image_id": image_id, "status": "failed", "reason": error.reason}
     fitting.take(one, (seen.height, seen.width), seen.orientation)
     goal = out / "images" / f"{image_id}{EXTENSIONS[seen.format]}"
-    linked(path, goal)
+    if one.content is None:
+        linked(path, goal)
+    else:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        goal.write_bytes(one.content)
     return {
         "image_id": image_id,
         "status": "ok",

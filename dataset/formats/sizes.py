@@ -129,6 +129,7 @@ def _scaled(box: Box, before: Size, after: Size) -> Box:
 def _change(one: ImportedPhoto, change: Callable[[Box], Box]) -> None:
     one.boxes = [change(box) for box in one.boxes]
     one.ignore = [change(box) for box in one.ignore]
+    one.points = [np.array([change((x, y, x, y))[:2] for x, y in points.tolist()], np.float32) for points in one.points]
 
 
 def _named(size: Size) -> str:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from visavis.training.learner import Learner
     from visavis.training.stopping import Stop
 
-SUBJECTS = {"faces": "dataset.subjects.faces:Faces", "attributes": "dataset.subjects.attributes:Attributes"}
+SUBJECTS = {
+    "faces": "dataset.subjects.faces:Faces",
+    "attributes": "dataset.subjects.attributes:Attributes",
+    "points": "dataset.subjects.points:Points",
+}
 """What the `learns` of a kind names -> `module:class`."""
 
 

@@ -18,6 +18,8 @@ ANALYSERS: dict[str, str] = {
     "mask": "visavis.analysers.attributes.analyser:mask",
     "age": "visavis.analysers.attributes.analyser:age",
     "gender": "visavis.analysers.attributes.analyser:gender",
+    "points": "visavis.analysers.points.analyser:points",
+    "dlib_points": "visavis.analysers.dlib_points:DlibPoints",
     "sharpness": "visavis.analysers.sharpness:Sharpness",
 }
 """Name -> `module:function`, which makes an Analyser."""

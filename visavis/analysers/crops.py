@@ -1,9 +1,13 @@
 """What a network is shown of a face: a square around its box, always of one size."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
 from visavis.images import Picture
+from visavis.keypoints import Points
 
 GREY = (124, 116, 104)
 """What is seen beyond the picture's edges: the mean of ImageNet."""
@@ -35,3 +39,52 @@ def cut(picture: Picture, frame: tuple[float, float, float, float], side: int) -
         (side, side), Image.Resampling.BILINEAR, box=(x1 - left, y1 - top, x2 - left, y2 - top)
     )
     return np.asarray(shrunk)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A square in a picture that may be turned: what a network is shown of a face, or a face is levelled by.
+
+    x, y: its middle, pixels. half: half of its side, pixels. angle: radians by which its upper side is turned,
+    clockwise as one looks at the picture.
+    """
+
+    x: float
+    y: float
+    half: float
+    angle: float = 0.0
+
+    @classmethod
+    def around(cls, box: np.ndarray, margin: float) -> "Frame":
+        """The upright one: `square`."""
+        x1, y1, x2, y2 = square(box, margin)
+        return cls((x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2)
+
+    def cut(self, picture: Picture, side: int) -> Picture:
+        """(side, side, 3) uint8: what lies in it, antialiased; `GREY` beyond the picture's edges."""
+        if not self.angle:
+            return cut(picture, (self.x - self.half, self.y - self.half, self.x + self.half, self.y + self.half), side)
+        more = abs(math.cos(self.angle)) + abs(math.sin(self.angle))
+        half, wide = self.half * more, math.ceil(side * more)
+        upright = cut(picture, (self.x - half, self.y - half, self.x + half, self.y + half), wide)
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        unit = wide / (side * more)  # pixels of `upright` that a pixel of the crop is wide
+        left = wide / 2 - unit * side / 2 * (cosine - sine)
+        top = wide / 2 - unit * side / 2 * (sine + cosine)
+        how = (unit * cosine, -unit * sine, left, unit * sine, unit * cosine, top)
+        turned = Image.fromarray(upright).transform(
+            (side, side), Image.Transform.AFFINE, how, Image.Resampling.BILINEAR, fillcolor=GREY
+        )
+        return np.asarray(turned)
+
+    def inside(self, points: Points) -> Points:
+        """(..., 2) points of the picture, in shares of its side from its upper left corner on."""
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        moved = (points - [self.x, self.y]) @ np.array([[cosine, -sine], [sine, cosine]])
+        return (moved / (2 * self.half) + 0.5).astype(np.float32)
+
+    def outside(self, points: Points) -> Points:
+        """The other way: (..., 2) shares of its side, in pixels of the picture."""
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        moved = (points - 0.5) * (2 * self.half) @ np.array([[cosine, sine], [-sine, cosine]])
+        return (moved + [self.x, self.y]).astype(np.float32)

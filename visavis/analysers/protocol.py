@@ -14,7 +14,8 @@ class Analyser(Protocol):
     attributes: tuple[str, ...]
     """Names of the attributes that it gives: one value a face, a number (NaN where it cannot tell) or a text ("")."""
     keypoints: tuple[str, ...]
-    """Names of the keypoints that it gives, in their order; none where it leaves keypoints as they are."""
+    """Names of the keypoints that it gives, in their order; none where it leaves keypoints as they are. It may say how
+    far off each is taken to be (`Faces.errors`)."""
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """The same faces, in their order, with its attributes and keypoints as well.
@@ -44,7 +45,8 @@ class Analysers:
             told = one.analyse(picture, faces)
             if len(told) != len(faces) or not set(one.attributes) <= told.attributes.keys():
                 raise ValueError(f"{type(one).__name__} must give back its {len(faces)} faces, with its attributes")
-            faces = replace(faces, keypoints=told.keypoints, attributes=faces.attributes | told.attributes)
+            together = faces.attributes | told.attributes
+            faces = replace(faces, keypoints=told.keypoints, errors=told.errors, attributes=together)
         return faces
 
 

@@ -30,6 +30,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "faces.csv": ("image_id", "x1", "y1", "x2", "y2", "source", "use"),
     "groups.csv": ("image_id", "group"),
     "attributes.csv": ("image_id", "x1", "y1", "x2", "y2", "mask", "age", "age_low", "age_high", "gender"),
+    "points.csv": ("image_id", "x1", "y1", "x2", "y2"),
 }
 """The tables of the data folder; README.md says what a row of each is, docs/reasons.md what the reasons mean."""
 
@@ -178,6 +179,7 @@ def _where_from(path: Path) -> str:
         "clean.csv": "make it with `python -m clean`",
         "faces.csv": "make it with `python -m clean`",
         "groups.csv": "make it with `python -m clean`",
+        "points.csv": "make it with `python -m dataset import points68` or `kaggle-keypoints`",
         "attributes.csv": "make it with `python -m dataset import utkface`, `fairface` or `masks`",
     }
     return makers.get(path.name, "check the name")

@@ -1,0 +1,116 @@
+"""Where the points of faces are: what networks of the kind face_points learn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+
+from dataset.photos import Photo, Photos
+from dataset.point_crops import PointDataset, slots
+from visavis.calibration import Calibration
+from visavis.data import points
+from visavis.drawing import contact_sheet, points_on
+from visavis.errors import InputError
+from visavis.messages import say
+from visavis.training.pictures import Items, as_picture, write, written_aside
+from visavis.training.points import Located
+
+if TYPE_CHECKING:
+    from visavis.training.distributed import World
+    from visavis.training.learner import Learner
+    from visavis.training.stopping import Stop
+
+AT_ONCE = 64
+"""Faces that go through the network together when it is judged."""
+
+
+class Points:
+    """See dataset.subjects.Subject."""
+
+    only: ClassVar[dict[str, Any]] = {"mosaic": None, "size": None, "teacher": None}
+
+    def __init__(self, folder: Path, photos: Sequence[Photo], held_out: Sequence[Photo]) -> None:
+        self.folder = folder
+        self.labelled = points.read(folder)
+        self.photos, self.held_out = (
+            Photos(photo for photo in some if photo.image_id in self.labelled) for some in (photos, held_out)
+        )
+
+    def check(self) -> None:
+        """Say how many faces there are."""
+        for split, some in (("train", self.photos), ("val", self.held_out)):
+            known = [one for photo in some for one in self.labelled[photo.image_id]]
+            if not known:
+                raise InputError(
+                    f"{self.folder}/points.csv has no face in the split {split!r}; add some with "
+                    "`python -m dataset import points68` or `kaggle-keypoints`, or change `val` and `test`"
+                )
+            whole = sum(not np.isnan(one.points).any() for one in known)
+            say(f"{split}: {len(known)} faces, {whole} with all of {len(known[0].points)} points")
+
+    def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> PointDataset:
+        """Squares around faces. Raises InputError for unknown `transforms`."""
+        return PointDataset(self.photos, self.labelled, model.count, model.side, model.margin, transforms, seed)
+
+    def ratios(self, mosaic: int | None) -> Any:
+        """All have one shape."""
+        return None
+
+    def count(self) -> int:
+        """A face is an item, but an identity is at most a few."""
+        return len(slots(self.photos, self.labelled))
+
+    def judged(
+        self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
+    ) -> Located | None:
+        """By the points that it finds in the boxes of the faces whose photos can be read."""
+        from dataset.samplers import Share
+
+        crops = PointDataset(self.held_out, self.labelled, model.count, model.side, model.margin)
+        numbers = list(Share(len(crops.points), world.rank, world.size))
+        training = model.training
+        model.eval()
+        rows: list[tuple[int, Any, float, Any]] = []
+        with torch.inference_mode():
+            for first in range(0, len(numbers), AT_ONCE):
+                if stop.wanted:
+                    break
+                seen = {number: crops.plain(number) for number in numbers[first : first + AT_ONCE]}
+                shown = {number: one for number, one in seen.items() if one is not None}
+                if shown:
+                    given = model(torch.stack([image for image, _ in shown.values()]).to(on))
+                    places = given["points"].cpu().numpy()
+                    spreads = given["spreads"].cpu().numpy() if "spreads" in given else [None] * len(places)
+                    for number, (_, frame), place, spread in zip(shown, shown.values(), places, spreads, strict=True):
+                        wide = 2 * frame.half
+                        row = number, frame.outside(place), wide, None if spread is None else spread * wide
+                        rows.append(row)
+        model.train(training)
+        gathered = world.gather((rows, stop.wanted))
+        if any(stopped for _, stopped in gathered):
+            return None
+        together = sorted((row for part, _ in gathered for row in part), key=lambda row: row[0])
+        if not together:
+            raise InputError(
+                f"none of the photos of {len(crops.points)} faces for validation can be read; run `python -m clean`"
+            )
+        order, found, wide, spreads = zip(*together, strict=True)
+        pixel = np.array(wide) / model.side
+        said = None if spreads[0] is None else np.stack(spreads)
+        return Located(np.stack(found), crops.points[list(order)], pixel, said)
+
+    def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
+        """With their points."""
+        drawn = []
+        for image, target in items:
+            picture = as_picture(image)
+            drawn.append(points_on(picture, target["points"].numpy()[None] * len(picture)))
+        write(path, contact_sheet(drawn, cell=224))
+
+    def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
+        """With points."""
+        labels = [{"points": [[str(value) for value in pair] for pair in target["points"].tolist()]}
+                  for _, target in items]  # fmt: skip
+        written_aside(folder, items, labels, names, losses)

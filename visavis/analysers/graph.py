@@ -1,0 +1,66 @@
+"""A network that is shown squares around faces, as an ONNX file: for all analysers that are trained."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visavis import checkpoint, onnx_files
+
+if TYPE_CHECKING:
+    import torch
+
+
+def write(
+    path: Path,
+    out: Path,
+    restored: Callable[[dict[str, Any], dict[str, Any], str], Any],
+    outputs: Callable[[Any], Sequence[str]],
+    told: Sequence[str],
+) -> None:
+    """Export the checkpoint at `path` to the ONNX file `out`, which it replaces: (N, side, side, 3) uint8 RGB `faces`
+    in, what the network gives in evaluation out.
+
+    restored: (weights, metadata, source) -> the network, with its `side`. outputs: their names, in the order in which
+    the network gives them. told: what the checkpoint's metadata say that the file's say too. Raises InputError where
+    it is no checkpoint or a package is missing, and OSError where the file cannot be written.
+    """
+    onnx_files.able_to_export()
+    weights, known = checkpoint.load(path)
+    model = restored(weights, known, str(path))
+    said = {name: known[name] for name in told if name in known}
+    onnx_files.save(path, out, lambda metadata: _whole(model, outputs(model), metadata), said)
+
+
+def _whole(model: Any, names: Sequence[str], metadata: dict[str, str]) -> bytes:
+    import torch
+    from torch.export import Dim
+
+    from visavis.detectors.faster_rcnn.folding import folded
+    from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, finished
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = folded(model)
+
+        def forward(self, faces: torch.Tensor) -> "tuple[torch.Tensor, ...]":
+            given = self.model(faces.permute(0, 3, 1, 2))
+            return tuple(given.values() if isinstance(given, dict) else given)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        program = torch.onnx.export(
+            Network().eval(),
+            (torch.zeros(2, model.side, model.side, 3, dtype=torch.uint8),),
+            input_names=["faces"],
+            output_names=list(names),
+            dynamic_shapes=({0: Dim.DYNAMIC},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None  # it is None where a file is written
+    file = program.model_proto
+    file.ir_version = IR
+    del file.graph.value_info[:]
+    return finished(file, metadata)

@@ -1,0 +1,137 @@
+"""Points of faces by a network of this folder, on the CPU, without torch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis import checkpoint, onnx_files
+from visavis.analysers.crops import Frame
+from visavis.errors import InputError
+from visavis.faces import Faces
+from visavis.images import Picture
+from visavis.keypoints import LAYOUTS, Points, converted
+
+SHIPPED = checkpoint.SHIPPED.with_name("face_points.safetensors")
+"""Where the checkpoint lies that comes with visavis, once there is one."""
+SMALLEST = 12
+"""Pixels of a face's longer side; of a smaller one nothing is said."""
+AT_ONCE = 32
+"""Faces that go through the network together; their number in a picture is not limited, but memory is."""
+TURNED = math.radians(25)
+"""A face that is turned by more is looked at once more, upright: the network is most exact there."""
+
+
+class FacePoints:
+    """The keypoints of each face, and how far off each is taken to be, by the network at `path`: a checkpoint of the
+    kind face_points.
+
+    The attribute `points_error`: how far off the points are taken to be in the mean, in percent of the face's longer
+    side; NaN of faces below `SMALLEST`, whose points are NaN, too.
+    """
+
+    def __init__(self, path: Path = SHIPPED) -> None:
+        self.path = path
+        self._network = _network(path)
+        self.keypoints = LAYOUTS[self._network.count].names
+        self.attributes = ("points_error",) if self._network.tells_spreads else ()
+
+    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+        """See visavis.analysers.protocol.Analyser."""
+        points, spreads = self.locate(picture, faces.boxes)
+        sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0)
+        told: dict[str, NDArray[Any]] = {}
+        if self.attributes:
+            told["points_error"] = (100 * spreads.mean(axis=1) / np.maximum(sides, 1)).astype(np.float32)
+        errors = spreads if self._network.tells_spreads else None
+        return replace(faces, keypoints=points, errors=errors, attributes=faces.attributes | told)
+
+    def locate(self, picture: Picture, boxes: NDArray[np.float32]) -> tuple[Points, NDArray[np.float32]]:
+        """(N, K, 2) points of the faces in these (N, 4) boxes, and (N, K) how far off each is taken to be; pixels."""
+        count = self._network.count
+        points = np.full((len(boxes), count, 2), np.nan, np.float32)
+        spreads = np.full((len(boxes), count), np.nan, np.float32)
+        large = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= SMALLEST)
+        frames = [Frame.around(boxes[face], self._network.margin) for face in large]
+        points[large], spreads[large] = self._network.look(picture, frames)
+        angles = roll(points)
+        again = np.flatnonzero(np.abs(angles) > TURNED)  # NaN is not
+        if self._network.tells_spreads and len(again):
+            number = {int(face): frame for face, frame in zip(large, frames, strict=True)}
+            level = [_levelled(number[int(face)], points[face], float(angles[face])) for face in again]
+            points[again], spreads[again] = self._network.look(picture, level)
+        return points, spreads
+
+
+def points() -> FacePoints:
+    """The shipped network's."""
+    return FacePoints()
+
+
+def roll(points: Points) -> NDArray[np.float64]:
+    """(N,): radians by which faces with these (N, K, 2) points are turned, clockwise as one looks at the picture: that
+    of the line from the left eye to the right one."""
+    eyes = converted(points, 5)[:, :2].astype(np.float64)
+    across = eyes[:, 1] - eyes[:, 0]
+    return np.arctan2(across[:, 1], across[:, 0])
+
+
+def _levelled(frame: Frame, points: Points, angle: float) -> Frame:
+    """The frame turned with the face."""
+    return Frame(frame.x, frame.y, frame.half, angle)
+
+
+class Network:
+    """A network in ONNX Runtime. Raises InputError for a file that is damaged."""
+
+    def __init__(self, path: Path) -> None:
+        from visavis.analysers.points.exported import write
+
+        if path == SHIPPED and not path.is_file():
+            raise InputError(
+                "the weights that find points of faces do not come with this version; train some (docs/points.md), and "
+                "give `analyse` their file: runs/points/best.safetensors, say"
+            )
+        known = checkpoint.metadata(path)
+        if known.get("kind") != "face_points":
+            raise InputError(
+                f"{path} holds a {known.get('arch')}, which finds no points of faces; give weights that "
+                "train.py --arch face_points wrote"
+            )
+        self.side, self.margin, self.count = int(known["side"]), float(known["margin"]), int(known["count"])
+        self._session = onnx_files.session(onnx_files.file(path, write), 1)  # predict has a process for each core
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    @property
+    def tells_spreads(self) -> bool:
+        """Whether it says how far off its points may be."""
+        return "spreads" in self._outputs
+
+    def look(self, picture: Picture, frames: Sequence[Frame]) -> tuple[Points, NDArray[np.float32]]:
+        """(N, K, 2) points and (N, K) how far off each is taken to be, NaN where the network does not say; pixels."""
+        points = np.full((len(frames), self.count, 2), np.nan, np.float32)
+        spreads = np.full((len(frames), self.count), np.nan, np.float32)
+        for first in range(0, len(frames), AT_ONCE):
+            some = range(first, min(first + AT_ONCE, len(frames)))
+            crops = np.stack([frames[face].cut(picture, self.side) for face in some])
+            given = dict(zip(self._outputs, self._session.run(self._outputs, {"faces": crops}), strict=True))
+            for number, face in enumerate(some):
+                points[face] = frames[face].outside(given["points"][number])
+                if "spreads" in given:
+                    spreads[face] = given["spreads"][number] * 2 * frames[face].half
+        return points, spreads
+
+
+def _network(path: Path) -> Network:
+    return _loaded(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _loaded(path: Path, changed: int) -> Network:
+    """One for all analysers of a checkpoint, as long as that does not change."""
+    return Network(path)

@@ -1,0 +1,19 @@
+"""The networks of points as ONNX files: squares around faces go in, where their points are comes out.
+
+Input: `faces` (N, side, side, 3) uint8 RGB. Outputs: `points` (N, K, 2), x y in shares of the square's side, and of a
+face_points `spreads` (N, K), how far off each is taken to be; float32.
+"""
+
+from pathlib import Path
+
+from visavis.analysers import graph
+
+TOLD = ("kind", "arch", "side", "margin", "count")
+"""What the checkpoint's metadata say that its ONNX file says too."""
+
+
+def write(path: Path, out: Path) -> None:
+    """See visavis.analysers.graph.write."""
+    from visavis.analysers.points.network import of_checkpoint
+
+    graph.write(path, out, of_checkpoint, lambda model: model.outputs, TOLD)
