@@ -51,7 +51,7 @@ def making(path: Path, paint, private: bool = False) -> OutputCopy:
 
 def redacting(path: Path, redaction: Redaction | None = None) -> OutputCopy:
     redact = redaction or Redaction("fill", grow=0)
-    return making(path, lambda picture, shown, covered: redact(picture, Faces(covered)), private=True)
+    return making(path, lambda picture, shown, covered, _: redact(picture, Faces(covered)), private=True)
 
 
 def moving(picture: np.ndarray) -> Faces:
@@ -299,7 +299,7 @@ def test_drawn_faces_move_with_the_picture(tmp_path: Path):
     source = clip(tmp_path / "a.mp4")
     drawn: list[np.ndarray] = []
 
-    def paint(picture: np.ndarray, shown: Faces, covered: np.ndarray) -> np.ndarray:
+    def paint(picture: np.ndarray, shown: Faces, covered: np.ndarray, seconds: float) -> np.ndarray:
         drawn.append(shown.boxes[0])
         return picture
 
@@ -384,7 +384,7 @@ def test_memory_does_not_grow_with_the_length_whatever_every_is(every: int, tmp_
         "import resource, sys; from pathlib import Path; from visavis import Faces\n"
         "from visavis.video.recording import Video; from visavis.video.searching import OutputCopy, search_and_copy\n"
         "with Video(sys.argv[1]) as video:\n"
-        "    copy = OutputCopy(open(sys.argv[2], 'wb'), '.mp4', lambda picture, shown, covered: picture)\n"
+        "    copy = OutputCopy(open(sys.argv[2], 'wb'), '.mp4', lambda picture, *_: picture)\n"
         "    film, faces = search_and_copy(video, int(sys.argv[3]), [copy], 2_000_000), None\n"
         "    while True:\n"
         "        look = film.send(faces)\n"

@@ -16,9 +16,9 @@ import tyro
 
 import visavis
 from visavis import calibration, charts, metrics
-from visavis.analysers import named
+from visavis.analysers import Analyser, load_analyser, named
 from visavis.checkpoint import SHIPPED
-from visavis.commands import evaluate_attributes
+from visavis.commands import evaluate_attributes, evaluate_points
 from visavis.commands.commandline import DataFolder
 from visavis.commands.network import Network
 from visavis.data.photos import Photo, load_photos
@@ -83,10 +83,12 @@ class Options:
     """Calibrate each detector's scores on these photos (preferably --split val), so that a score is the probability of
     a face, and store the calibration in its checkpoint."""
     analyse: str = ""
-    """Score analysers instead of detectors, on the faces of attributes.csv in --data: mask, age, gender, or paths of
-    checkpoints that train.py wrote, separated by commas. With --calibrate, calibrate them on these faces."""
+    """Score analysers instead of detectors: mask, age, gender on the faces of attributes.csv in --data, points,
+    dlib_points on those of points.csv, or paths of checkpoints that train.py wrote, separated by commas. With
+    --calibrate, calibrate them on these faces."""
     detect: bool = False
-    """With --analyse: first find the faces with --detector, as in use, so that missed faces count, too."""
+    """With --analyse: first find the faces with --detector, as in use, so that missed faces count, too. Points are
+    always scored so."""
     rethreshold: bool = False
     """With --calibrate: also store new thresholds, that of the best F1 on these photos, and for redaction that of the
     best F2, in which recall weighs twice as much as precision."""
@@ -101,8 +103,12 @@ def evaluate(options: Options) -> int:
     names = _check(options)
     if options.analyse:
         where = options.data, options.split, options.shares, options.out
+        asked = named(options.analyse)
+        loaded = {name: load_analyser(name) for name in asked}
+        if any(one.keypoints for one in loaded.values()):
+            return _points(options, loaded)
         how = options.calibrate, options.groups, options.detector[0] if options.detect else None
-        return evaluate_attributes.evaluate(named(options.analyse), *where, *how)
+        return evaluate_attributes.evaluate(asked, *where, *how)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )
@@ -157,6 +163,19 @@ def evaluate(options: Options) -> int:
         for contestant in contestants:
             say(calibrate(contestant, labelled, options))
     return 3 if labelled.unreadable else 0
+
+
+def _points(options: Options, loaded: dict[str, Analyser]) -> int:
+    """Score points of faces, behind a detector."""
+    if not all(one.keypoints for one in loaded.values()):
+        others = ", ".join(name for name, one in loaded.items() if not one.keypoints)
+        raise InputError(f"`analyse`: {others} gives no points; score points and attributes in two runs")
+    if options.calibrate:
+        raise InputError("`calibrate` is of scores, and points have none; leave it out")
+    if len(options.detector) > 1:
+        raise InputError("`detector`: points are scored behind one detector; give one")
+    where = options.data, options.split, options.shares, options.out
+    return evaluate_points.evaluate(loaded, options.detector[0], *where, options.groups)
 
 
 def _contestant(

@@ -10,13 +10,16 @@ from visavis.analysers import ANALYSERS, named
 from visavis.commands.commandline import Duration
 from visavis.commands.network import Network
 from visavis.detectors import DETECTORS
+from visavis.effects.filters import FILTERS, Filters
 from visavis.effects.redaction import EFFECTS, Redaction
 from visavis.errors import InputError
 from visavis.images import MAX_PIXELS
+from visavis.keypoints import SIXTY_EIGHT
 from visavis.options import Amount, AutoCount, Count, Share
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.copies import Copies
 from visavis.prediction.crops import Crops
+from visavis.prediction.filtering import Filtering
 from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.run import Outputs
 from visavis.prediction.videos import EVERY
@@ -88,6 +91,13 @@ class Options:
     """With --redact: margin that is redacted at each side, as a share of the face's width and height."""
     keep_largest: bool = False
     """With --redact: do not redact the largest face of each photo."""
+    filter: Annotated[
+        str,
+        tyro.conf.arg(
+            help="Write filtered/: copies with these things drawn on the faces, of photos as JPEG files, separated by "
+            f"commas: {', '.join(FILTERS)}."
+        ),
+    ] = ""
     crops: Literal["by-photo", "flat"] | None = None
     """Write crops/: each face as a JPEG file of its own. by-photo: a folder for each photo (the same as --crops alone);
     flat: all in one folder, with the photo's name in theirs."""
@@ -126,6 +136,18 @@ class Options:
         return Analysis(tuple(named(self.analyse)))
 
     @property
+    def filtering(self) -> Filtering | None:
+        """What is drawn on the faces, if anything. Raises InputError for a name that is none of the filters."""
+        names = tuple(name.strip() for name in self.filter.split(",") if name.strip())
+        unknown = [name for name in names if name not in FILTERS]
+        if unknown:
+            raise InputError(f"--filter {', '.join(unknown)}: choose from {', '.join(FILTERS)}")
+        if not names:
+            return None
+        asked = len(self.analysis.loaded().keypoints) == len(SIXTY_EIGHT)
+        return Filtering(Filters(names), self.analysis) if asked else Filtering(Filters(names))
+
+    @property
     def outputs(self) -> Outputs:
         """What is written of all faces together."""
         return Outputs(self.formats, self.look, self.sheet)
@@ -139,7 +161,7 @@ class Options:
         crops = Crops(self.margin, self.square, self.crops == "flat") if self.crops else None
         of_pictures = any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
         frames = "all" if of_pictures else "some" if self.look else ""
-        return Copies(self.out, self.draw, redaction, crops, self.sheet, frames, self.analysis)
+        return Copies(self.out, self.draw, redaction, crops, self.sheet, frames, self.analysis, self.filtering)
 
 
 def arguments(words: list[str]) -> list[str]:
@@ -160,6 +182,8 @@ def check(options: Options) -> None:
     if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):
         raise InputError("--webcam takes the number of a camera, and cannot be combined with --resume")
     options.analysis.loaded()
+    if options.filtering is not None:
+        options.filtering.points.loaded()
     if options.redact is not None and options.redact not in EFFECTS:
         raise InputError(f"--redact {options.redact}: choose one of {', '.join(EFFECTS)}")
     of_redaction = options.keep_largest, options.grow, options.redact_threshold, options.pieces
@@ -175,12 +199,10 @@ def check(options: Options) -> None:
     if options.out is None:
         if options.stdout is None:
             raise InputError("give --out, a folder for the results, or --stdout jsonl")
-        pictures = options.redact is not None or options.crops or options.sheet
+        pictures = options.redact is not None or options.filter or options.crops or options.sheet
         if options.overwrite:
             raise InputError("--overwrite needs --out, whose results it replaces")
         if options.resume or options.look or pictures or options.format != "csv":
-            raise InputError(
-                "--resume, --look, --redact, --crops, --sheet and --format need --out, the folder of the results"
-            )
+            raise InputError("--resume, --look, --redact, --filter, --crops, --sheet and --format need --out, a folder")
     elif options.resume and options.overwrite:
         raise InputError("--resume continues a run and --overwrite starts a new one; give one of them")

@@ -39,7 +39,7 @@ class Analysis:
         return self.loaded().analyse(picture, faces) if self.names else faces
 
 
-LEFT_OUT = ("_score", "_low", "_high")
+LEFT_OUT = ("_score", "_low", "_high", "_error")
 """The endings of attributes that qualify another one (its score, its interval): in tables, but not in captions."""
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from visavis import images
-from visavis.drawing import APART, Colour, boxes_on
+from visavis.drawing import APART, Colour, boxes_on, points_on
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
@@ -20,12 +20,13 @@ from visavis.prediction import frames, sheets
 from visavis.prediction.analysis import Analysis, captions
 from visavis.prediction.analysis import colours as own_colours
 from visavis.prediction.crops import Crops
+from visavis.prediction.filtering import Filtering
 from visavis.prediction.frames import Kept
 from visavis.reduced_photos import digest
 from visavis.rewriting.repainting import repainted
 from visavis.sources import ending
 
-DRAWN, REDACTED, CROPS = "drawn", "redacted", "crops"
+DRAWN, REDACTED, FILTERED, CROPS = "drawn", "redacted", "filtered", "crops"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Copies:
     out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
     made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of the
     faces, for visavis.prediction.sheets. frames: which frames of a video, of those searched, to write as files: all, or
-    some of those with faces. analysis: the analysers to run first; captions show their answers.
+    some of those with faces. analysis: the analysers to run first; captions show their answers. filtering: copies with
+    glasses and the like on the faces, as JPEG files.
     """
 
     out: Path
@@ -45,10 +47,12 @@ class Copies:
     sheet: bool = False
     frames: Literal["", "some", "all"] = ""
     analysis: Analysis = Analysis()
+    filtering: Filtering | None = None
 
     def __bool__(self) -> bool:
         """Whether a photo must be read a second time, at full size."""
-        pictures = self.drawn or self.sheet or self.redaction is not None or self.crops is not None
+        changed = self.redaction is not None or self.filtering is not None
+        pictures = self.drawn or self.sheet or changed or self.crops is not None
         return pictures or bool(self.analysis)
 
     def write(self, path: str, place: str, faces: Faces, expected: bytes, max_pixels: int, unreported: Faces) -> Faces:
@@ -71,6 +75,8 @@ class Copies:
                 mask = self.redaction.mask(picture.shape[:2], every, len(faces))
                 redacted = repainted(data, self.redaction(picture, every, len(faces)), mask, max_pixels)
                 _write(self.out / REDACTED / (place + _own_ending(path, place)), redacted)
+            if self.filtering is not None:
+                _write(self.out / FILTERED / f"{place}.jpg", images.encode(self.filtering(picture, faces), quality=95))
             if self.drawn:
                 _write(self.out / DRAWN / f"{place}.jpg", images.encode(self.boxes_on(picture, faces, APART)))
             if self.crops is not None:
@@ -85,8 +91,14 @@ class Copies:
         return faces
 
     def boxes_on(self, picture: Picture, faces: Faces, colours: Sequence[Colour] | None = None) -> Picture:
-        """A copy of the picture with boxes and captions."""
-        return boxes_on(picture, faces, texts=captions(faces), colours=colours, own=own_colours(faces))
+        """A copy of the picture with boxes, captions, and the points that an analyser found."""
+        drawn = boxes_on(picture, faces, texts=captions(faces), colours=colours, own=own_colours(faces))
+        return points_on(drawn, np.asarray(faces.keypoints)) if self.points and faces.keypoints is not None else drawn
+
+    @property
+    def points(self) -> bool:
+        """Whether an analyser gives points."""
+        return bool(self.analysis) and bool(self.analysis.loaded().keypoints)
 
     def forget_frames(self, place: str) -> None:
         """Remove what an earlier run wrote of a video's frames: it may have searched other frames."""

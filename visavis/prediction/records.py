@@ -16,8 +16,9 @@ from visavis.sources import Input, shown
 SIDES = ("x1", "y1", "x2", "y2")
 
 Face = dict[str, Any]
-"""`SIDES` in pixels of the photo as displayed, rounded to 0.01; `score`, to 0.0001; `keypoints` if the detector gives
-any (x and y of each, as the sides); and the value of each attribute, with None for NaN."""
+"""`SIDES` in pixels of the photo as displayed, rounded to 0.01; `score`, to 0.0001; `keypoints` if any are given (x and
+y of each, as the sides, or None if one cannot be told) and `errors`, by how far each may be off; and the value of each
+attribute, with None for NaN."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,22 @@ def face_rows(faces: Faces) -> list[Face]:
     scores = np.round(np.asarray(faces.scores, np.float64), 4).tolist()
     columns = {name: [_plain(value) for value in values.tolist()] for name, values in faces.attributes.items()}
     if faces.keypoints is not None:
-        columns["keypoints"] = np.round(faces.keypoints.astype(np.float64), 2).tolist()
+        columns["keypoints"] = [[_place(point) for point in face] for face in faces.keypoints.tolist()]
+    if faces.errors is not None:
+        columns["errors"] = [[_rounded(error) for error in face] for face in faces.errors.tolist()]
     return [
         dict(zip(SIDES, box, strict=True)) | {"score": score} | {name: column[n] for name, column in columns.items()}
         for n, (box, score) in enumerate(zip(boxes, scores, strict=True))
     ]
+
+
+def _rounded(value: float) -> float | None:
+    """Pixels to 0.01, None for NaN, which JSON does not have."""
+    return round(value, 2) if math.isfinite(value) else None
+
+
+def _place(point: list[float]) -> list[float] | None:
+    return [round(value, 2) for value in point] if all(map(math.isfinite, point)) else None
 
 
 def _plain(value: Any) -> Any:

@@ -47,7 +47,8 @@ class FaceFields:
 
     def cells(self, face: Face) -> dict[str, str]:
         """The cells of a face in these columns."""
-        values = [f"{value:.2f}" for point in face.get("keypoints", ()) for value in point]
+        points = face.get("keypoints", ())
+        values = [f"{value:.2f}" if point else "" for point in points for value in point or (0, 0)]
         return dict(zip(self.columns, values, strict=False))
 
 

@@ -11,7 +11,7 @@ from visavis.errors import ImageError, InputError
 from visavis.files import sweep
 from visavis.messages import say
 from visavis.prediction import masks, pages, results, sheets
-from visavis.prediction.copies import CROPS, DRAWN, REDACTED
+from visavis.prediction.copies import CROPS, DRAWN, FILTERED, REDACTED
 from visavis.prediction.formats import FORMATS, load_format, written
 from visavis.prediction.formats.protocol import Records
 from visavis.prediction.frames import FRAMES
@@ -23,7 +23,7 @@ from visavis.sources import Input
 JOURNAL = ".predict.jsonl"
 """The journal of a run that has not ended yet; it is removed when all results are written."""
 
-NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, CROPS, FRAMES, sheets.SHEETS,
+NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, FILTERED, CROPS, FRAMES, sheets.SHEETS,
          masks.LOOKS, masks.MINUTES, masks.CHARTS)  # fmt: skip
 NAMES += tuple(written())
 """All that a run may write into its folder."""

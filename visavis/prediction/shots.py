@@ -15,7 +15,7 @@ from visavis.prediction import frames
 from visavis.prediction.records import SIDES, Face, Record
 from visavis.sources import Input, ending
 
-NOT_ATTRIBUTES = {*SIDES, "score", "keypoints", "frame", "time"}
+NOT_ATTRIBUTES = {*SIDES, "score", "keypoints", "errors", "frame", "time"}
 """The fields of a face that are not attributes."""
 
 
@@ -62,7 +62,7 @@ class Shot:
 
 def properties(face: Face) -> dict[str, Any]:
     """Score and attributes of a face, and its frame and time if it is in a video."""
-    return {name: value for name, value in face.items() if name not in (*SIDES, "keypoints")}
+    return {name: value for name, value in face.items() if name not in (*SIDES, "keypoints", "errors")}
 
 
 def _value(value: Any) -> Any:

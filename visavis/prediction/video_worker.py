@@ -6,9 +6,9 @@ one video open at a time.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from visavis import images
@@ -17,14 +17,15 @@ from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture
-from visavis.prediction.copies import DRAWN, REDACTED, Copies
+from visavis.prediction.copies import DRAWN, FILTERED, REDACTED, Copies
 from visavis.prediction.frames import Kept, copy_name
 from visavis.prediction.records import crashed, reported
 from visavis.reduced_photos import ReducedPhoto, UsefulSize
 from visavis.sources import shown
 from visavis.video.copying import container
 from visavis.video.recording import Camera, Video
-from visavis.video.searching import OutputCopy, search_and_copy
+from visavis.video.searching import OutputCopy, Paint, search_and_copy
+from visavis.video.steadying import Steadier
 
 STEP = 0.5
 """Seconds after which a step returns even if it has not reached the next frame to search."""
@@ -126,7 +127,7 @@ def _film(task: VideoTask) -> _Film:
         if task.copies is not None:
             task.copies.forget_frames(task.place)
         film = search_and_copy(video, task.every, copies)
-        kept, reported, faces = Kept(), 0, None
+        kept, reported, faces, steadier = Kept(), 0, None, Steadier()
         try:
             while True:
                 look = film.send(faces)
@@ -140,6 +141,8 @@ def _film(task: VideoTask) -> _Film:
                 faces = yield FrameToSearch(number, seconds, look.reported, reduced, expected)
                 if faces is not None and task.copies is not None and (look.reported or task.copies.drawn):
                     faces = task.copies.analysis(look.picture, faces)
+                    if task.copies.points:
+                        faces = steadier.steady(faces, look.frame.seconds)
                 if faces is not None and look.reported and task.copies is not None:
                     some = task.reported(faces)
                     task.copies.write_frame(task.place, look.frame.number, reported, look.picture, some, kept)
@@ -166,11 +169,11 @@ def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]
     ending = container(task.path, video)
     name = copy_name(task.place, ending)
 
-    def made(folder: str, paint: Callable[[Picture, Faces, Boxes], Picture], private: bool) -> OutputCopy:
+    def made(folder: str, paint: Paint, private: bool) -> OutputCopy:
         file = stack.enter_context(replaced(task.copies.out / folder / name, "wb", durable=False))
         return OutputCopy(file, ending, paint, private)
 
-    def paint_boxes(picture: Picture, faces: Faces, _: Boxes) -> Picture:
+    def paint_boxes(picture: Picture, faces: Faces, *_: object) -> Picture:
         return task.copies.boxes_on(picture, task.reported(faces)) if task.copies is not None else picture
 
     copies = []
@@ -178,5 +181,13 @@ def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]
         copies.append(made(DRAWN, paint_boxes, False))
     if task.copies.redaction is not None:
         redact = task.copies.redaction
-        copies.append(made(REDACTED, lambda picture, _, covered: redact(picture, Faces(covered)), True))
+        copies.append(made(REDACTED, lambda picture, _, covered, __: redact(picture, Faces(covered)), True))
+    if task.copies.filtering is not None:
+        filtering, steadier = task.copies.filtering, Steadier()
+
+        def paint_filters(picture: Picture, faces: Faces, _: Boxes, seconds: float) -> Picture:
+            some = replace(task.reported(faces), keypoints=None, errors=None)  # those of this frame, not carried ones
+            return filtering(picture, some, lambda found: steadier.steady(found, seconds))
+
+        copies.append(made(FILTERED, paint_filters, False))
     return copies

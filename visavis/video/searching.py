@@ -9,7 +9,7 @@ frame is searched sooner: no frame is written before the search after it has sai
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
@@ -19,10 +19,13 @@ from visavis.faces import Faces
 from visavis.images import Picture
 from visavis.video.copying import Copy
 from visavis.video.recording import Frame, Sound, Video
-from visavis.video.spans import between, spanned
+from visavis.video.spans import between, carried, spanned
 
 ROOM = 256_000_000
 """Bytes of decoded frames that may wait for the next search: 82 frames of 1920 x 1080, 20 of four times that."""
+
+
+Paint = Callable[[Picture, Faces, Boxes, float], Picture]
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,14 @@ class SearchedFrame:
 class OutputCopy:
     """A copy to make. file: an empty one, open for writing. ending: see copying.container.
 
-    paint: changes a frame's picture, given the faces where they are about now, and the boxes in which they may be.
+    paint: changes a frame's picture, given the faces where they are about now, the boxes in which they may be, and the
+    frame's time in seconds.
     private: leave out the source file's tags.
     """
 
     file: IO[bytes]
     ending: str
-    paint: Callable[[Picture, Faces, Boxes], Picture]
+    paint: Paint
     private: bool = False
 
 
@@ -121,11 +125,11 @@ class _Waiting:
         while self.frames:
             frame = self.frames.popleft()
             share = (frame.number - first) / max(1, look.number - first)
-            shown = replace(self.last, boxes=between(self.last.boxes, now.boxes, share))
+            shown = carried(self.last, between(self.last.boxes, now.boxes, share))
             covered = as_boxes(np.concatenate([self._behind, stretch]) if frame.number == first else stretch)
             picture = frame.picture
             for making, copy in zip(self._makings, self.copies, strict=True):
-                copy.show(making.paint(picture, shown, covered), frame)
+                copy.show(making.paint(picture, shown, covered, frame.seconds), frame)
             yield
         self.bytes, self._behind, self.last = 0, stretch, now
 

@@ -3,10 +3,13 @@
 Nothing here depends on frames or files: boxes (N, 4) float32 in, boxes out.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes
+from visavis.faces import Faces
 
 REACH = 3.0
 """A face may move between two searched frames by up to this many times the longer side of its box."""
@@ -34,6 +37,15 @@ def between(before: Boxes, after: Boxes, share: float) -> Boxes:
     first, second = pairs(before, after)
     moved[first] += (after[second] - before[first]) * np.float32(share)
     return moved
+
+
+def carried(faces: Faces, boxes: Boxes) -> Faces:
+    """The faces in other boxes, (N, 4); their keypoints move and grow with their box."""
+    if faces.keypoints is None or not len(faces):
+        return replace(faces, boxes=boxes)
+    size, before = (np.maximum(one[:, 2:] - one[:, :2], 1e-3) for one in (boxes, faces.boxes))
+    points = (faces.keypoints - faces.boxes[:, None, :2]) * (size / before)[:, None] + boxes[:, None, :2]
+    return replace(faces, boxes=boxes, keypoints=points)
 
 
 def spanned(before: Boxes, after: Boxes) -> Boxes:

@@ -14,6 +14,8 @@ from visavis.prediction.records import Face
 from visavis.prediction.shots import Shot, properties, root, shots
 from visavis.sources import shown
 
+HIDDEN = 0.06
+"""Of a face's longer side: a point that may be further off is taken for hidden."""
 WRITES = "coco.json"
 OF_PICTURES = True
 
@@ -49,11 +51,17 @@ def write(out: Path, records: Records) -> None:
 
 
 def points(face: Face) -> dict[str, Any]:
-    """Keypoints in COCO's form: x, y and 2, which means visible."""
+    """Keypoints in COCO's form: x, y and 2, which means visible, 1 for one that is likely hidden, or three zeros."""
     points = face.get("keypoints")
-    return {} if points is None else {
-        "keypoints": [value for x, y in points for value in (x, y, 2)], "num_keypoints": len(points)
-    }  # fmt: skip
+    if points is None:
+        return {}
+    limit = HIDDEN * max(face["x2"] - face["x1"], face["y2"] - face["y1"])
+    hidden = [error is not None and error > limit for error in face.get("errors") or [None] * len(points)]
+    cells = [(*point, 1 if one else 2) if point else (0, 0, 0) for point, one in zip(points, hidden, strict=True)]
+    return {
+        "keypoints": [value for cell in cells for value in cell],
+        "num_keypoints": sum(point is not None for point in points),
+    }
 
 
 def write_list(file: IO[str], entries: Iterable[object]) -> None:
