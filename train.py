@@ -40,9 +40,9 @@ DESIGN = ("blocks", "dropout")
 _ARCH = (
     f"{', '.join(kinds.archs())}. mobilenet_v2_fpnlite is light enough for a CPU, mobilenet_v2_slim_fpnlite lighter "
     "still and that of the shipped weights. face_attributes learns mask, age and gender from attributes.csv in --data; "
-    "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. face_points learns 68 points of "
-    "a face and keypoints_cnn 15, from points.csv. By default that of the initial weights; without --init, resnet50_fpn "
-    "on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
+    "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. face_points learns 68 points "
+    "of a face and keypoints_cnn 15, from points.csv. By default that of the initial weights; without --init, "
+    "resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
 )
 
 
