@@ -25,8 +25,8 @@ DETECTORS: dict[str, str] = {
     "mtcnn": "visavis.detectors.mtcnn:load",
     "centerface": "visavis.detectors.centerface:load",
 }
-"""Name -> `module:function`, which takes (device: str, threshold: float | None) and makes a Detector. The shipped one
-is a checkpoint, as `train.py` writes them, and `visavis.kinds` says what makes a detector of it."""
+"""Name -> `module:function`, which takes (device: str, threshold: float | None) and returns a Detector. The shipped one
+is a checkpoint of `train.py`, from which `visavis.kinds` makes a detector."""
 
 
 def load_detector(
@@ -40,22 +40,21 @@ def load_detector(
     tiles: bool | Literal["large"] = False,
     at_once: int = 1,
 ) -> LoadedDetector:
-    """A detector of `DETECTORS` by its name, or the one whose checkpoint (train.py's, .safetensors) lies at a path.
+    """A detector of `DETECTORS` by its name, or that of a checkpoint of train.py (.safetensors) by its path.
 
-    device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`; those of other packages that know
-    no GPU run on the CPU whatever it says, and say so when asked for another.
-    threshold: the score from which on a find is returned; by default the detector's own: a checkpoint's gave
-    the best F1 on its validation photos. For a whole precision-recall curve give a low one (0.05).
-    backend: the library that runs a network of ours: `auto`, `torch`, `onnxruntime`, `openvino`.
-    precision: what it computes in: `fp32`, `bf16`, `fp16`.
-    size: pixels that a photo's shorter side has in it, for small faces or for speed; a small photo is enlarged to that.
-    By default its own, which enlarges little. Looks besides the first (visavis.detectors.faster_rcnn.trained) stay.
-    tiles: look at photos in pieces as well, for small faces; see visavis.detectors.tiles. With any detector. "large":
-    only at those whose shorter side has more than 1,228 pixels, in pieces of 1,024.
-    at_once: calls of `detect` that threads will make at the same time. On a CPU each has its share of the cores: more
-    photos a second, of which each takes longer. The detector's own `at_once` says how many it has use for.
-    Raises visavis.errors.InputError where there is no such detector, its package is not installed, the file is
-    not there or is no checkpoint, and for options that cannot be had.
+    device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`. Detectors of other packages that cannot use
+    a GPU accept only `auto` and `cpu`. threshold: the lowest score of a face that is returned; by default the
+    detector's own: for a checkpoint, that of the best F1 on its validation photos. For a whole precision-recall curve
+    give a low one (0.05). backend: the library that runs a network of ours: `auto`, `torch`, `onnxruntime`, `openvino`.
+    precision: of the arithmetic: `fp32`, `bf16`, `fp16`. size: pixels of a photo's shorter side in the network, larger
+    for small faces or smaller for speed; smaller photos are enlarged to it. The default is the detector's own, which
+    enlarges little. Its further looks at lower and higher resolution (visavis.detectors.faster_rcnn.trained) are not
+    affected. tiles: search photos in overlapping pieces, too, for small faces, with any detector
+    (visavis.detectors.tiles). "large": only photos whose shorter side has more than 1,228 pixels, in pieces of 1,024.
+    at_once: how many calls of `detect` threads will make at the same time. On a CPU each gets its share of the cores:
+    more photos a second, each of which takes longer. `about.at_once` of the detector says how many it supports. Raises
+    visavis.errors.InputError if there is no such detector, its package is not installed, the file does not exist or is
+    no checkpoint, and for options that are not available.
     """
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"`threshold` must lie between 0 and 1, and is {threshold:g}")
@@ -86,7 +85,7 @@ def _of_checkpoint(path: Path, device: str, threshold: float | None, options: di
 
 
 def _none_of(options: dict[str, Any], name: str) -> dict[str, Any]:
-    """No options, for a detector of another package; raises InputError where one was asked for."""
+    """No options, for a detector of another package. Raises InputError if one was given."""
     for option, value in options.items():
         if option != "at_once" and value not in (None, "auto", "fp32"):
             raise InputError(f"`{option}` {value}: {name} runs in one way only; leave `{option}` out")

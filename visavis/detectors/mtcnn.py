@@ -1,5 +1,5 @@
-"""MTCNN (Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded CNNs", 2016) as the
-package facenet-pytorch has it, with its weights."""
+"""MTCNN (Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded CNNs", 2016), in the
+implementation of the package facenet-pytorch, with its weights."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ INSTALL = "pip install --no-deps facenet-pytorch"
 
 
 class Mtcnn:
-    """facenet-pytorch's MTCNN with its own settings (faces from 20 pixels on) but for the last threshold.
+    """facenet-pytorch's MTCNN with its own settings (faces of 20 pixels and more), except for the last threshold.
 
     Gives the five keypoints (eyes, nose, corners of the mouth) with each face.
     """

@@ -1,4 +1,4 @@
-"""Viola and Jones's detector ("Rapid Object Detection using a Boosted Cascade", 2001) as OpenCV has it.
+"""The detector of Viola and Jones ("Rapid Object Detection using a Boosted Cascade", 2001) in OpenCV.
 
 The cascade for frontal faces comes with OpenCV 4; OpenCV 5 no longer carries it.
 """
@@ -21,7 +21,7 @@ INSTALL = "pip install 'opencv-python-headless<5'"
 class OpencvHaar:
     """OpenCV's frontal-face cascade. Its scores are the sums of the last stage through a logistic curve.
 
-    As OpenCV's documentation uses it: scale steps of 1.1, faces from 20 pixels on; a face counts where at
+    With the settings of OpenCV's documentation: scale steps of 1.1, faces of 20 pixels and more; a face counts if at
     least three windows agree.
     """
 
@@ -52,6 +52,6 @@ class OpencvHaar:
 
 
 def load(device: str = "auto", threshold: float | None = None) -> OpencvHaar:
-    """OpenCV's own choice is to return whatever the cascade lets through: the default threshold is 0."""
+    """The default threshold is 0: OpenCV returns all that passes the cascade."""
     only_cpu("opencv_haar", device)
     return OpencvHaar(0.0 if threshold is None else threshold)

@@ -1,4 +1,4 @@
-"""What a detector is, and what it may tell about itself."""
+"""What a detector must provide, and what it may declare about itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from visavis.reduced_photos import UsefulSize
 class Detector(Protocol):
     """Finds faces. Takes pictures of any size, keeps their order, accepts an empty list.
 
-    It may have an attribute `about`, an `About`, where the defaults of that do not hold for it.
+    It may have an attribute `about`, an `About`, if the defaults of that do not fit it.
     """
 
     @property
     def threshold(self) -> float:
-        """The score from which on a find is returned. Set it, and the next call goes by it: nothing is loaded again."""
+        """The lowest score of a face that is returned. It may be set between calls; nothing is loaded again."""
         ...
 
     @threshold.setter
@@ -31,27 +31,27 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class About:
-    """What a detector tells about itself besides its finds. The defaults are right for one that only has `detect`."""
+    """What a detector declares about itself. The defaults are right for one that has only `detect`."""
 
     runs: str = ""
-    """What computes it, and on what device, for people; empty where its name says it all."""
+    """The library and device that run it, as a text for people; empty if its name says it all."""
     at_once: int = 1
-    """Calls of `detect` that gain by being made at the same time, from several threads."""
+    """How many simultaneous calls of `detect`, from several threads, make it faster."""
     useful_size: UsefulSize = UsefulSize()
-    """The most pixels of a picture that it has use for."""
+    """The largest size at which it makes use of a picture."""
     shape: Callable[[int, int], object] = lambda height, width: (height, width)
-    """(height, width) of a picture -> what pictures must have in common to go through it in one batch."""
+    """(height, width) of a picture -> a value that is equal for pictures that can share a batch."""
     attributes: tuple[str, ...] = ()
     """Names of the attributes that its faces have."""
     keypoints: tuple[str, ...] = ()
     """Names of the keypoints that its faces have, in their order."""
     calibration: Calibration = Calibration()
-    """What was done to its scores before they were returned."""
+    """The calibration that its scores have undergone."""
     covering: float | None = None
-    """The score from which on redaction covers a find, where that is lower than the threshold: a face that stays
-    visible is worse than a region covered for nothing."""
+    """The lowest score of what redaction covers, if below the threshold: a visible face is worse than a region that is
+    covered for nothing."""
 
 
 def about(detector: Detector) -> About:
-    """What the detector tells about itself; the defaults where it tells nothing."""
+    """What the detector declares about itself, or the defaults."""
     return getattr(detector, "about", About())

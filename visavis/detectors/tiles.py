@@ -1,9 +1,9 @@
-"""Small faces in large photos: any detector, shown the whole photo and then its pieces at full size.
+"""Small faces in large photos: runs any detector on the whole photo and then on its pieces at full size.
 
-A detector that looks at 512 pixels of a photo of 4,000 sees a face of 60 pixels as one of 8. The pieces overlap, so
-that every face no larger than the overlap lies whole in one of them; larger ones show in the whole photo. What a
-piece's inner edge cuts is left to the neighbour that has it whole. Where none has, and the face was not found in the
-whole photo either, the largest of the cut finds stands for it.
+A detector that reduces a photo of 4,000 pixels to 512 sees a face of 60 pixels as one of 8. The pieces overlap, so that
+every face no larger than the overlap is complete in one of them; larger ones are found in the whole photo. A face that
+the inner edge of a piece cuts is taken from the neighbouring piece in which it is complete. If there is none, and the
+face was not found in the whole photo either, the largest of the cut detections is kept.
 """
 
 from collections.abc import Iterator
@@ -22,36 +22,35 @@ from visavis.images import Picture, as_picture
 from visavis.reduced_photos import UsefulSize
 
 SIDE = 640
-"""Pixels of a piece's side, where the detector does not say how many it has use for."""
+"""Side of a piece, in pixels, if the detector has no `useful_size`."""
 LARGE, LARGE_PIECE = 1228, 1024
-"""A photo is large whose shorter side has more pixels than this: the shipped detector's closer look sees less than two
-thirds of them. Pieces of so many pixels are shown to it at half their size: for faces of 20 pixels, at a quarter of the
-work of small pieces."""
+"""A photo is large if its shorter side has more pixels than this, of which the shipped detector's closer look sees less
+than two thirds; and the side of its pieces, which that detector sees at half their size: enough for faces of 20 pixels,
+at a quarter of the work of small pieces."""
 OVERLAP = 0.25
-"""Share of a piece that its neighbour has, too."""
+"""The share of a piece that its neighbour covers, too."""
 TOGETHER = 8
-"""Pieces that the detector is shown at once."""
+"""How many pieces the detector takes in one call."""
 EDGE = 0.02
-"""Share of a piece's side: a find that comes so near to an inner edge may be cut by it."""
+"""As a share of a piece's side: a detection that is nearer to an inner edge may be cut by it."""
 TOUCHES = 0.2
-"""A cut find with this share of it in another one is of the same face: two cut ones have the overlap in common."""
+"""A cut detection is of the same face as another one that covers at least this share of it."""
 
 
 @runtime_checkable
 class SeveralLooks(Protocol):
-    """A detector that looks at a picture more than once."""
+    """A detector that takes several looks at a picture."""
 
     def once(self) -> Detector:
-        """The same, which looks a single time."""
+        """The same detector with a single look."""
         ...
 
 
 class Tiles:
-    """A detector that looks at the pieces of a photo as well as at the whole.
+    """A detector that searches the pieces of a photo as well as the whole.
 
-    side: of a piece, pixels. beyond: photos whose shorter side has no more pixels are left whole.
-    A detector that looks several times at a picture may have a method `once`, which makes one that does not: it looks
-    at the pieces.
+    side: of a piece, in pixels. beyond: photos are cut into pieces only if their shorter side has more pixels.
+    If the detector has a method `once` (see `SeveralLooks`), the detector that this returns searches the pieces.
     """
 
     def __init__(self, detector: Detector, side: int | None = None, beyond: int = 0) -> None:
@@ -65,7 +64,7 @@ class Tiles:
 
     @property
     def threshold(self) -> float:
-        """The detector's."""
+        """That of the detector."""
         return self.detector.threshold
 
     @threshold.setter
@@ -93,7 +92,7 @@ class Tiles:
 
 
 def pieces(height: int, width: int, side: int) -> Iterator[Place]:
-    """x1 y1 x2 y2 of the pieces of a photo, row by row, evenly spread; none where one would be the whole photo."""
+    """x1 y1 x2 y2 of the pieces of a photo, row by row, evenly spread; none if one would be the whole photo."""
     if max(height, width) <= side:
         return
     for y, x in product(_starts(height, side), _starts(width, side)):
@@ -101,7 +100,7 @@ def pieces(height: int, width: int, side: int) -> Iterator[Place]:
 
 
 def _with_cut(faces: Faces, cuts: list[Faces]) -> Faces:
-    """`faces`, and of finds that were cut the largest of each face that is not among them."""
+    """`faces`, and for each face that is missing there the largest of its cut detections."""
     if not any(len(cut) for cut in cuts):
         return faces
     cut = together(cuts)
@@ -113,7 +112,7 @@ def _with_cut(faces: Faces, cuts: list[Faces]) -> Faces:
 
 
 def _in_another(boxes: Boxes, place: Place, places: list[Place]) -> NDArray[np.bool_]:
-    """(N,) which finds of a piece another piece shows as well, and so has the better one of."""
+    """(N,) which detections of a piece lie completely in another piece, too, whose detection is the better one."""
     others = np.array([one for one in places if one != place], np.float32).reshape(-1, 4)
     outside = np.concatenate(
         [others[None, :, :2] - boxes[:, None, :2], boxes[:, None, 2:] - others[None, :, 2:]], axis=2
@@ -122,7 +121,7 @@ def _in_another(boxes: Boxes, place: Place, places: list[Place]) -> NDArray[np.b
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where pieces begin along one direction: as few as overlap enough, the last one at the end."""
+    """Where the pieces begin along one direction: as few as overlap enough, the last one at the end."""
     if length <= side:
         return [0]
     count = int(np.ceil((length - side) / (side * (1 - OVERLAP)))) + 1
