@@ -328,5 +328,5 @@ def test_without_the_shipped_weights_their_names_say_what_to_do() -> None:
 def test_weights_of_the_other_kind_are_refused(trained: Path) -> None:
     with pytest.raises(InputError, match="tells attributes of faces, and finds none; give it as an analyser"):
         load_detector(str(trained / "best.safetensors"))
-    with pytest.raises(InputError, match="finds faces, and says no more of them; give it as a detector"):
+    with pytest.raises(InputError, match="is a detector; give it as one, not as an analyser"):
         load_analyser(str(checkpoint.SHIPPED))

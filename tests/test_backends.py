@@ -122,7 +122,7 @@ def test_what_cannot_be_honoured_is_said():
     for options, told in (
         ({"backend": "tensorrt"}, "choose one of auto, torch"),
         ({"precision": "int4"}, "choose one of fp32"),
-        ({"precision": "fp16", "backend": "torch"}, "take bf16 or fp32"),
+        ({"precision": "fp16", "backend": "torch"}, "give bf16 or fp32"),
         ({"precision": "bf16", "backend": "onnxruntime"}, "fp32 only"),
         ({"size": 3}, "`size`"),
     ):

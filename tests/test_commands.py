@@ -133,7 +133,7 @@ WRONG = {
     "predict.py empty --out new": "empty",
     "predict.py photo.png --detector text.safetensors --out new": "text.safetensors",
     "predict.py photo.png --detector gone.safetensors --out new": "gone.safetensors",
-    "predict.py photo.png --precision fp16 --backend torch --device cpu --out new": "take bf16 or fp32",
+    "predict.py photo.png --precision fp16 --backend torch --device cpu --out new": "give bf16 or fp32",
     "predict.py photo.png --detector dlib_hog --backend openvino --out new": "dlib_hog runs in one way only",
     "predict.py photo.png --size 3 --out new": "--size 3",
     "predict.py photo.png --batch-size 0 --out new": "--batch-size must be at least 1, not 0",

@@ -54,6 +54,6 @@ def gpu() -> bool:
 
 
 def only_cpu(detector: str, name: str) -> None:
-    """Say, where another device is asked for by name, that this detector runs on the CPU all the same."""
+    """Say, if another device is given by name, that this detector runs on the CPU all the same."""
     if name not in ("auto", "cpu"):
-        say(f"{detector} knows no other device than the CPU: it runs there, not on {name}")
+        say(f"{detector} runs on the CPU only, not on {name}")

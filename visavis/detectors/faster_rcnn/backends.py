@@ -1,8 +1,8 @@
-"""Which program runs a trained network: PyTorch, or ONNX Runtime or OpenVINO with what was exported from it.
+"""The libraries that can run a trained network: PyTorch, and with an exported ONNX file ONNX Runtime or OpenVINO.
 
-`auto` is the fastest that is there with nothing to be made first (benchmarks/predict.py has the figures): PyTorch on a
-GPU; on a CPU ONNX Runtime, then OpenVINO, where the network's ONNX file lies beside its checkpoint as it does for the
-detector that comes with the project; else PyTorch. A back end that is asked for by name makes the file if need be.
+`auto` is the fastest that needs no export (benchmarks/predict.py has the figures): PyTorch on a GPU; on a CPU ONNX
+Runtime, then OpenVINO, if the ONNX file lies beside the checkpoint, as it does for the shipped detector; else PyTorch.
+A back end that is given by name exports the file if need be.
 """
 
 import os
@@ -26,16 +26,16 @@ from visavis.images import Picture
 from visavis.options import Backend, Precision
 
 FASTEST = ("onnxruntime", "openvino")
-"""On a CPU, the fastest first: OpenVINO prepares itself anew for each size of photo, on each core."""
+"""On a CPU, the fastest first: OpenVINO compiles again for each size of photo, on each core."""
 INSTALL = "pip install 'visavis[train]'"
 SMALLEST = 32
-"""Pixels of a side of the smallest picture."""
+"""Side of the smallest picture, in pixels."""
 
 
 def network(
     path: Path, metadata: dict[str, Any], device: str, backend: str, precision: str, at_once: int = 1
 ) -> tuple[Any, Sizing]:
-    """What runs the network of a checkpoint (see `Network` in trained.py), and the size of picture that it takes.
+    """The network of a checkpoint in a back end (see `Network` in trained.py), and the size at which it takes pictures.
 
     Raises InputError for an unknown back end or precision, for one that is not installed, and for combinations that do
     not exist.
@@ -65,9 +65,9 @@ def network(
 
 
 class OnnxRuntime:
-    """An exported network in Microsoft's ONNX Runtime, on the CPU. at_once: calls that share its cores.
+    """An exported network in Microsoft's ONNX Runtime, on the CPU. at_once: simultaneous calls, which share its cores.
 
-    Raises InputError for a file that is damaged.
+    Raises InputError for a damaged file.
     """
 
     def __init__(self, file: Path, at_once: int = 1) -> None:
@@ -81,20 +81,20 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """An exported network in Intel's OpenVINO, on the CPU. at_once: calls that share its cores. Raises InputError for a
-    precision that this CPU has not.
+    """An exported network in Intel's OpenVINO, on the CPU. at_once: simultaneous calls, which share its cores. Raises
+    InputError for a precision that this CPU does not support.
 
-    It is made ready in the background, and the first call waits for it; that raises InputError for a damaged file.
+    It is compiled in the background; the first call waits for that, and raises InputError for a damaged file.
     """
 
     def __init__(self, file: Path, precision: str = "fp32", at_once: int = 1) -> None:
-        # OpenVINO gives the thread that compiles a stack for signals, and frees it with the network: the next signal
-        # (Ctrl-C, a child that ends) would be handled on memory that is gone. So that thread is not ours.
+        # OpenVINO gives the thread that compiles a signal stack, and frees it with the network: the next signal
+        # (Ctrl-C, the end of a child) would be handled in freed memory. So another thread compiles.
         elsewhere = ThreadPoolExecutor(1)
         core = elsewhere.submit(_core, precision).result()
         self._network = elsewhere.submit(_compile, core, file, precision, at_once)
         elsewhere.shutdown(wait=False)
-        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()  # requests that nobody is at
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()  # requests that are not in use
         self.at_once = at_once
         self.runs = f"openvino on cpu, {precision}"
 
@@ -102,7 +102,7 @@ class OpenVino:
         """See `Network` in trained.py. One picture after the other: on a CPU, a batch is no faster."""
         try:
             request = self._free.get_nowait()
-        except queue.Empty:  # there are as many as there are calls at once
+        except queue.Empty:  # one for each simultaneous call
             request = self._network.result().create_infer_request()
         try:
             return [_looked(request, picture, threshold) for picture in pictures]
@@ -115,7 +115,7 @@ def _core(precision: str) -> Any:
 
     core = openvino.Core()
     if not _able(core, precision):
-        raise InputError(f"`precision` {precision}: openvino has it not on this CPU; take fp32")
+        raise InputError(f"`precision` {precision}: openvino does not support it on this CPU; give fp32")
     return core
 
 
@@ -141,8 +141,8 @@ def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
         network = openvino_cache.compiled(core, file, settings)
     except RuntimeError as error:
         raise onnx_files.damaged(file, error) from None
-    # The first calls of a program must not come from several threads at once: its Python bindings would wait for one
-    # another, each with a lock that the other needs, for ever.
+    # The first calls of a process must not come from several threads at once: OpenVINO's Python bindings would
+    # deadlock.
     _looked(network.create_infer_request(), np.zeros((SMALLEST, SMALLEST, 3), np.uint8), 1.0)
     return network
 
@@ -176,16 +176,16 @@ def _torch(path: Path, metadata: dict[str, Any], device: str, precision: str) ->
 
 
 def _threads() -> int:
-    """As many as torch takes: the environment says it where several programs share the cores."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # of the first level, where it has several
+    """As many as torch uses: OMP_NUM_THREADS limits them if several programs share the cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # the first level of a list
     return int(asked) if asked.isdecimal() and int(asked) > 0 else cores()
 
 
 def _inputs(picture: Picture, threshold: float) -> dict[str, Any]:
-    sides = picture.shape[:2]  # it has its size in the network already: the file's own resizing leaves it alone
+    sides = picture.shape[:2]  # its size in the network already, so that the graph does not resize it
     return {"photo": picture, "threshold": np.array(threshold, np.float32), "size": np.array([min(sides), max(sides)])}
 
 
 def _faces(found: Any, picture: Picture) -> Faces:
-    boxes, scores = (np.array(one) for one in found)  # copies: a runtime writes its next answer in the same place
+    boxes, scores = (np.array(one) for one in found)  # copies: a runtime reuses the memory for its next answer
     return Faces(clip(boxes, (picture.shape[0], picture.shape[1])), scores)

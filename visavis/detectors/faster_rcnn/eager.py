@@ -1,4 +1,4 @@
-"""PyTorch as the program that runs a trained network: on any device, in batches."""
+"""PyTorch as the back end of a trained network: on any device, in batches."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ def of_model(
     calibration: Calibration = Calibration(),
     precision: str = "fp32",
 ) -> TrainedDetector:
-    """The detector of a network as it is now: later changes of `model` do not reach it."""
+    """The detector of a network as it is now: it is a copy, which later changes of `model` do not affect."""
     network = TorchNetwork(model, on, calibration, precision)
     return TrainedDetector(network, network.model.transform.sizing, threshold, calibration)
 
 
 class TorchNetwork:
-    """A copy of `model`, folded, on a device. Raises InputError for a precision that the device has not."""
+    """A folded copy of `model` on a device. Raises InputError for a precision that the device does not support."""
 
     at_once = 1
 
@@ -51,8 +51,8 @@ class TorchNetwork:
             _lower(self.model, on.type, FLOATS[precision])
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        """See `Network` in trained.py. Pictures of one shape go through together; padded to the shape of larger
-        ones, a face at the edge would get another box than alone.
+        """See `Network` in trained.py. Only pictures of one shape share a batch: with padding to the shape of larger
+        ones, a face at the edge would get a different box.
         """
         multiple = self.model.transform.size_divisible
         shapes = [tuple(-(-side // multiple) for side in picture.shape[:2]) for picture in pictures]
@@ -70,7 +70,7 @@ class TorchNetwork:
         return [self._faces(*each, threshold) for each in zip(found, pictures, strict=True)]
 
     def _run(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:
-        """torchvision's own way through the network, but for its resizing."""
+        """torchvision's forward pass without its resizing."""
         transform = self.model.transform
         batch = transform.batch_images([transform.normalize(one) for one in pictures], transform.size_divisible)
         images = ImageList(batch, [(one.shape[1], one.shape[2]) for one in pictures])
@@ -85,9 +85,9 @@ class TorchNetwork:
 
 
 class _Lowered(nn.Module):
-    """A part of a network that computes in 16 bits where autocast holds that safe, and hands out 32.
+    """A part of a network that computes in 16 bits, where autocast considers that safe, and returns 32.
 
-    Between the parts boxes are worked out, and half a pixel in a thousand is more than 8 bits can tell.
+    Boxes are computed between the parts, and the 8 bits of bf16's mantissa cannot resolve half a pixel in a thousand.
     """
 
     def __init__(self, part: nn.Module, device: str, floats: torch.dtype) -> None:
@@ -123,6 +123,6 @@ def _named(on: torch.device) -> str:
 
 def _check(precision: str, on: torch.device) -> None:
     if precision == "fp16" and on.type == "cpu":
-        raise InputError("`precision` fp16: a CPU does not compute in it any faster; take bf16 or fp32")
+        raise InputError("`precision` fp16: a CPU is no faster with it; give bf16 or fp32")
     if precision == "bf16" and on.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise InputError(f"`precision` bf16: {torch.cuda.get_device_name(on)} has none; give fp16 or fp32")
+        raise InputError(f"`precision` bf16: {torch.cuda.get_device_name(on)} does not support it; give fp16 or fp32")

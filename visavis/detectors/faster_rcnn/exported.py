@@ -1,4 +1,4 @@
-"""A detector's ONNX file: what is written into it, and the size of picture that it takes."""
+"""A detector's ONNX file: writing it, and reading the size at which it takes pictures."""
 
 import math
 from pathlib import Path
@@ -9,16 +9,16 @@ from visavis.detectors.faster_rcnn.sizing import COARSE, Sizing
 
 
 def sizing(file: Path) -> Sizing:
-    """How large a picture goes into the network by itself."""
+    """The size at which the network takes pictures by default."""
     known = onnx_files.metadata(file)
     enlarge, closer = known["enlarge"] or math.inf, known["closer"]
-    coarse = known.get("coarse", COARSE if closer > 1 else 0)  # older files do not say it
+    coarse = known.get("coarse", COARSE if closer > 1 else 0)  # older files have no such entry
     return Sizing(known["shorter"], known["longest"], enlarge, known["multiple"], closer, coarse)
 
 
 def write(path: Path, out: Path) -> None:
-    """Export the checkpoint at `path` to the ONNX file `out`, which it replaces. Raises InputError where it is no
-    checkpoint or a package is missing, and OSError where the file cannot be written.
+    """Export the checkpoint at `path` to the ONNX file `out`, which it replaces. Raises InputError if it is no
+    checkpoint or a package is missing, and OSError if the file cannot be written.
     """
     onnx_files.able_to_export()
     from visavis.detectors.faster_rcnn import architectures as faster_rcnn
@@ -27,7 +27,7 @@ def write(path: Path, out: Path) -> None:
     weights, known = checkpoint.load(path)
     model = faster_rcnn.of_checkpoint(weights, known, str(path))
     size: Sizing = model.transform.sizing
-    told = {
+    description = {
         "arch": known["arch"],
         "threshold": known.get("threshold", 0.5),
         "shorter": size.shorter,
@@ -37,4 +37,4 @@ def write(path: Path, out: Path) -> None:
         "closer": size.closer,
         "coarse": size.coarse,
     }
-    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, of_checkpoint(known), metadata), told)
+    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, of_checkpoint(known), metadata), description)

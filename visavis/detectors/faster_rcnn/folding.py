@@ -1,8 +1,8 @@
-"""Batch norm done by the convolutions before it: folded into their weights for prediction, or on the way in training.
+"""Merges batch norms into the convolutions before them: into their weights for prediction, on the fly in training.
 
-With its statistics frozen, a norm is a factor and a summand for each channel, which the convolution can do at no cost
-(Jacob et al., "Quantization and Training of Neural Networks", 2018, section 3.2). On a CPU, a MobileNet spends two
-fifths of its time on norms otherwise.
+With frozen statistics, a norm is a factor and a summand for each channel, which the convolution applies at no cost
+(Jacob et al., "Quantization and Training of Neural Networks", 2018, section 3.2). On a CPU, a MobileNet otherwise
+spends two fifths of its time on norms.
 """
 
 import copy
@@ -20,7 +20,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def folded(model: Module) -> Module:
-    """A copy of `model`, in evaluation mode, that computes the same without its batch norms.
+    """A copy of `model` in evaluation mode that computes the same without its batch norms.
 
     A norm is folded if it is registered right after a convolution of as many channels, as in all of torchvision's
     networks; others stay.
@@ -28,20 +28,20 @@ def folded(model: Module) -> Module:
     copied = copy.deepcopy(model).eval()
     for module, convolution, name, norm in list(_pairs(copied)):
         _fold(convolution, norm)
-        convolution.__class__ = nn.Conv2d  # where it was merged, too
+        convolution.__class__ = nn.Conv2d  # also if `merge` changed it
         setattr(module, name, nn.Identity())
     return copied
 
 
 def merge(model: nn.Module) -> None:
-    """Let the convolutions of `model` do the work of the frozen norms after them, in training as well.
+    """Let the convolutions of `model` apply the frozen norms after them, in training as well.
 
-    Parameters, buffers, their names, and gradients stay what they are, but for rounding.
+    Parameters, buffers, their names, and gradients stay the same, except for rounding.
     """
     for _, convolution, _, norm in list(_pairs(model)):
         if type(norm) is FrozenBatchNorm2d and type(convolution) is nn.Conv2d:
             convolution.__class__, norm.__class__ = _Merged, _Done
-            convolution.__dict__["norm"] = norm  # not by assignment, or it would be a part of two modules
+            convolution.__dict__["norm"] = norm  # assigned normally, it would be a submodule of two modules
 
 
 class _Merged(nn.Conv2d):
@@ -58,8 +58,8 @@ class _Done(FrozenBatchNorm2d):
 
 
 def _pairs(model: nn.Module) -> Iterator[tuple[nn.Module, nn.Conv2d, str, Any]]:
-    """Each norm that stands right after a convolution of as many channels: the module that both are in, the
-    convolution, the norm's name and the norm."""
+    """For each norm right after a convolution of as many channels: the module that contains both, the convolution, the
+    norm's name and the norm."""
     for module in model.modules():
         for (_, first), (name, second) in pairwise(module.named_children()):
             if isinstance(first, nn.Conv2d) and isinstance(second, NORMS) and first.out_channels == _channels(second):
@@ -78,7 +78,7 @@ def _fold(convolution: nn.Conv2d, norm: Any) -> None:
 
 
 def _as_line(convolution: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
-    """What a convolution and its norm are, channel by channel: a factor of its weights, and a summand."""
+    """A convolution and its norm as a factor of the weights and a summand, for each channel."""
     factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
     bias = torch.zeros_like(factor) if convolution.bias is None else convolution.bias
     return factor, norm.bias + (bias - norm.running_mean) * factor

@@ -1,10 +1,9 @@
-"""A Faster R-CNN as one graph of tensors that other programs can run: what torchvision's does for one picture.
+"""A Faster R-CNN as one graph of tensors that other libraries can run: torchvision's computation for one picture.
 
-torchvision's own code chooses with Python's `if` and lists what an export can write down only as it happened to go
-once: exported, it fails where a picture gives no candidate. Here every step has rows to work on. There are always as
-many candidates and proposals as there can be at most; those that are none have a score of -1, so that they lose every
-comparison, and each level of the pyramid pools one region more than it is asked for. Only what comes out at the end
-may be empty.
+torchvision's code has branches and lists in Python, of which an export records one path only: it fails on a picture
+without a candidate. Here no tensor is ever empty, except the result. There are always as many candidates and proposals
+as there can be at most; the padding rows among them have a score of -1, so that they lose every comparison, and each
+level of the pyramid pools one padding region.
 """
 
 import torch
@@ -13,28 +12,28 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.ops import nms, roi_align
 
 NONE = -1.0
-"""The score of a row that only fills its place."""
+"""The score of a padding row."""
 SMALLEST_PROPOSAL, SMALLEST_FIND = 1e-3, 1e-2
-"""Sides, in pixels, below which torchvision drops a box before and after the box head."""
+"""Sides, in pixels, below which torchvision drops a box, before and after the box head."""
 LIKELY = 0.1
-"""The objectness below which a proposal is not looked at again: it would hardly become a find (docs/backends.md)."""
+"""Proposals of less objectness are dropped: they would hardly become detections (docs/backends.md)."""
 STEP = 8
-"""Proposals are looked at in whole numbers of so many: a runtime prepares itself anew for each number."""
+"""The number of proposals is a multiple of this, since a runtime prepares itself again for each number."""
 
 
 class Graph(nn.Module):
-    """The network of `model`, which it shares, from a normalised, padded picture to all finds down to a score of 0."""
+    """The network of `model`, whose weights it shares: from a normalised, padded picture to all detections."""
 
     def __init__(self, model: FasterRCNN) -> None:
         super().__init__()
         self.backbone, self.head, self.coder = model.backbone, model.rpn.head, model.rpn.box_coder
-        self.candidates = model.rpn._pre_nms_top_n["testing"]  # torchvision tells it nowhere else
+        self.candidates = model.rpn._pre_nms_top_n["testing"]  # torchvision has no public name for it
         self.proposals = model.rpn._post_nms_top_n["testing"]
         self.proposal_overlap, self.find_overlap = model.rpn.nms_thresh, model.roi_heads.nms_thresh
         self.pool, self.box_head = model.roi_heads.box_roi_pool, model.roi_heads.box_head
         self.predictor, self.find_coder = model.roi_heads.box_predictor, model.roi_heads.box_coder
         cells = model.rpn.anchor_generator.cell_anchors
-        self.kinds = len(cells[0])  # of anchors at a place, as many in each level
+        self.kinds = len(cells[0])  # anchors at each place, the same number in each level
         self.cells = nn.Parameter(torch.cat(cells), requires_grad=False)
         self.levels = nn.Parameter(torch.arange(len(cells)).float(), requires_grad=False)
         self.strides = [(stride, stride) for stride in getattr(model.rpn.anchor_generator, "strides", ())]
@@ -50,7 +49,7 @@ class Graph(nn.Module):
         return self._finds(features, proposals, scores, size)
 
     def _proposals(self, picture: Tensor, features: list[Tensor], size: Tensor) -> tuple[Tensor, Tensor]:
-        """(P, 4) and their scores (P,), P being as many as are likely enough, and some more up to a whole `STEP`."""
+        """(P, 4) and their scores (P,): all that are likely enough, and padding up to a multiple of `STEP`."""
         logits, codes, numbers = [], [], []
         filler = size.new_full((self.candidates,), -torch.inf)
         for objectness, offsets in zip(*self.head(features), strict=True):
@@ -62,9 +61,9 @@ class Graph(nn.Module):
             numbers.append(index)
         anchors = self._anchors(torch.stack(numbers), picture, [one.shape[-2:] for one in features])
         box = _clipped(self.coder.decode_single(torch.cat(codes), anchors), size)
-        score = torch.cat(logits).sigmoid()  # of those that only fill their place, 0
+        score = torch.cat(logits).sigmoid()  # 0 for padding rows
         score = torch.where(_at_least(box, SMALLEST_PROPOSAL) & (score >= LIKELY), score, NONE)
-        # Levels do not suppress each other: each is moved to a place of its own.
+        # Levels must not suppress each other: each is moved to a place of its own.
         apart = (self.levels.repeat_interleave(self.candidates) * (size.max() + 1))[:, None]
         kept = nms(box + apart, score, self.proposal_overlap)
         box, score = torch.cat([box, box.new_zeros(1, 4)]), torch.cat([score, score.new_full((1,), NONE)])
@@ -77,7 +76,7 @@ class Graph(nn.Module):
         self, features: dict[str, Tensor], proposals: Tensor, scores: Tensor, size: Tensor
     ) -> tuple[Tensor, Tensor]:
         levels = self.pool.map_levels([proposals])
-        rows = nn.functional.pad(proposals, (1, 0, 1, 0))  # the picture's number, 0; above all the region that is none
+        rows = nn.functional.pad(proposals, (1, 0, 1, 0))  # the picture's number, 0, and a first, padding row
         scores = nn.functional.pad(scores, (1, 0), value=NONE)
         pooled, order = [], []
         names = [name for name in self.pool.featmap_names if name in features]
@@ -94,14 +93,15 @@ class Graph(nn.Module):
         return box[kept], score[kept]
 
     def _anchors(self, index: Tensor, picture: Tensor, shapes: list[torch.Size]) -> Tensor:
-        """(levels * N, 4): the anchors of those numbers, (levels, N), in a level's order: by row, column, kind."""
-        # Where the strides are not told, torchvision's guess.
+        """(levels * N, 4): the anchors with the numbers `index`, (levels, N), counted in each level by row, column,
+        kind."""
+        # Without given strides, torchvision's guess.
         steps = self.strides or [(picture.shape[-2] // high, picture.shape[-1] // wide) for high, wide in shapes]
         down, across, wide = (
             torch.cat([picture.new_full((1,), one) for one in each])[:, None]
             for each in ([step[0] for step in steps], [step[1] for step in steps], [shape[1] for shape in shapes])
         )
-        number = index.float()  # which hold all whole numbers up to 16 million
+        number = index.float()  # exact for integers up to 16 million
         place = ((number + 0.5) / self.kinds).floor()
         kind = number - place * self.kinds
         row = ((place + 0.5) / wide).floor()
@@ -116,5 +116,5 @@ def _clipped(boxes: Tensor, size: Tensor) -> Tensor:
 
 
 def _at_least(boxes: Tensor, side: float) -> Tensor:
-    """(N,) bool: neither side is shorter, pixels."""
+    """(N,) bool: whether both sides have at least so many pixels."""
     return ((boxes[:, 2:] - boxes[:, :2]) >= side).all(dim=1)

@@ -1,11 +1,11 @@
 """Training on photos in which not every face is labelled.
 
 A region in a target's `ignore` boxes may or may not hold a face. An anchor or proposal there that no
-label claims is neither positive nor negative: it is left out of the loss, in the RPN and in the box
-head. Those that a label claims stay positive, for an `ignore` box beside a face says nothing of it.
+label matches is neither positive nor negative: it is left out of the loss, in the RPN and in the box
+head. Those that match a label stay positive: an `ignore` box beside a face says nothing about it.
 
-The parts are torchvision's with one method more careful each; `respect_ignored` puts them into a
-finished model, because torchvision's builders offer no place to pass them in.
+The classes are torchvision's, each with one method extended; `respect_ignored` puts them into a finished model, since
+torchvision's builders do not accept them.
 """
 
 from typing import Any
@@ -17,15 +17,15 @@ from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
 
 COVERED = 0.5
-"""Left out is what lies in one `ignore` box with at least this share of its own area (COCO's crowd rule)."""
+"""A box is left out if at least this share of its area lies in one `ignore` box (COCO's rule for crowds)."""
 
 BACKGROUND, LEFT_OUT = 0, -1
 
 
 def respect_ignored(model: FasterRCNN) -> FasterRCNN:
-    """Make `model` heed `target["ignore"]` ((M, 4) boxes, optional) when it computes losses.
+    """Make `model` respect `target["ignore"]` ((M, 4) boxes, optional) when it computes losses.
 
-    Its `transform` must hand them on at the network's scale, as visavis.detectors.faster_rcnn.scaling's does.
+    Its `transform` must scale them with the picture, as that of visavis.detectors.faster_rcnn.scaling does.
     """
     model.rpn.__class__ = _RegionProposalNetwork
     model.roi_heads.__class__ = _RoIHeads
@@ -33,7 +33,7 @@ def respect_ignored(model: FasterRCNN) -> FasterRCNN:
 
 
 def in_ignored(boxes: Tensor, ignored: Tensor) -> Tensor:
-    """(N,) bool: which of boxes (N, 4) lie in one of `ignored` (M, 4) with `COVERED` of their own area."""
+    """(N,) bool: which of boxes (N, 4) have at least `COVERED` of their area in one of `ignored` (M, 4)."""
     if len(boxes) == 0 or len(ignored) == 0:
         return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     sides = torch.min(boxes[:, None, 2:], ignored[None, :, 2:]) - torch.max(boxes[:, None, :2], ignored[None, :, :2])
@@ -43,7 +43,7 @@ def in_ignored(boxes: Tensor, ignored: Tensor) -> Tensor:
 
 
 def _leave_out(labels: Tensor, boxes: Tensor, ignored: Tensor | None) -> Tensor:
-    """`labels` (N,) with background among the ignored boxes turned into what the samplers skip."""
+    """`labels` (N,) in which background in ignored boxes is replaced by a value that the samplers skip."""
     if ignored is None or len(ignored) == 0:
         return labels
     return labels.masked_fill((labels == BACKGROUND) & in_ignored(boxes, ignored), LEFT_OUT)
@@ -58,7 +58,7 @@ class _RegionProposalNetwork(RegionProposalNetwork):
 
 class _RoIHeads(RoIHeads):
     def select_training_samples(self, proposals: list[Tensor], targets: Any) -> Any:
-        self._ignored = [target.get("ignore") for target in targets]  # assign_... below is not handed the targets
+        self._ignored = [target.get("ignore") for target in targets]  # the method below does not get the targets
         return super().select_training_samples(proposals, targets)
 
     def assign_targets_to_proposals(self, proposals: Any, gt_boxes: Any, gt_labels: Any) -> Any:

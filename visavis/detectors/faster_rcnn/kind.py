@@ -1,6 +1,6 @@
-"""What visavis.kinds has to know of Faster R-CNN: from a checkpoint to a detector or an ONNX file, and what learns.
+"""What visavis.kinds needs to know about Faster R-CNN: how to load, export and train it.
 
-Torch is loaded by what needs it, when it is called.
+Torch is imported only in the functions that need it.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ ARCHS = (
 )
 """The names of `ARCHS` in architectures.py, which needs torch."""
 LIGHT = tuple(name for name in ARCHS if name.startswith("mobilenet"))
-"""Those that a CPU trains in a second or two a step."""
+"""Those of which a CPU trains a step in a second or two."""
 GOAL = "AP"
 USE = "find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed"
 NO_USE = "it finds none of the validation faces yet: train for more epochs, or start from trained weights"
@@ -51,19 +51,19 @@ def load(
 
 
 def analyser(path: Path) -> Any:
-    """It says nothing of faces but where they are: always raises InputError."""
-    raise InputError(f"{path} finds faces, and says no more of them; give it as a detector, not as an analyser")
+    """Always raises InputError: a detector is no analyser."""
+    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
 
 
 def export(path: Path, out: Path) -> None:
-    """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError, and OSError where that fails."""
+    """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError and OSError."""
     from visavis.detectors.faster_rcnn.exported import write
 
     write(path, out)
 
 
 def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None) -> "FasterRCNN":
-    """The network that learns. init: where its weights come from; freeze: what stays as it is, in place of
+    """The network to train. init: its initial weights; freeze: what does not learn, in place of
     `trainable_layers` (see `build` and `freeze` in architectures.py). Raises InputError."""
     from visavis.detectors.faster_rcnn import architectures
     from visavis.detectors.faster_rcnn.folding import merge
@@ -76,7 +76,7 @@ def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None 
 
 
 def ready(model: "FasterRCNN", on: "torch.device", size: int | None) -> "FasterRCNN":
-    """The network on the device that it learns on, and told the `size` of training pictures, else its own."""
+    """The network on the device on which it learns, with the `size` of training pictures, or its own."""
     from visavis.detectors.faster_rcnn.strides import settle
 
     model.transform.in_training = size
@@ -84,28 +84,28 @@ def ready(model: "FasterRCNN", on: "torch.device", size: int | None) -> "FasterR
 
 
 def draws(model: "FasterRCNN") -> "Draws":
-    """Make the network draw from seeds."""
+    """Make the random choices of the network depend on seeds."""
     from visavis.training.draws import from_seeds
 
     return from_seeds(model)
 
 
 def spread(model: "FasterRCNN", on: "torch.device") -> None:
-    """What the network needs to learn the same in several processes as in one."""
+    """Make the network learn the same in several processes as in one."""
     from visavis.training.distributed import pad_alike
 
     pad_alike(model, on)
 
 
 def detector(model: "FasterRCNN", threshold: float, on: "torch.device") -> "TrainedDetector":
-    """The detector of a network as it is now, for validation while it learns."""
+    """The detector of a network as it is now, for validation during training."""
     from visavis.detectors.faster_rcnn.eager import of_model
 
     return of_model(model, threshold, on)
 
 
 def described(model: "FasterRCNN") -> dict[str, Any]:
-    """What the metadata of a checkpoint say of the network besides its architecture."""
+    """The metadata of a checkpoint that describe the network, besides its architecture."""
     from visavis.detectors.faster_rcnn.architectures import norm_eps
 
     boxes = "x1 y1 x2 y2 in pixels, by the convention of the labels that it was trained on"

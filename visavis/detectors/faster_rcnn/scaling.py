@@ -1,4 +1,4 @@
-"""How large a picture goes into the network, and its boxes with it."""
+"""Scales pictures, and their boxes, to the size at which the network takes them."""
 
 import math
 from typing import Any
@@ -12,25 +12,25 @@ from visavis.detectors.faster_rcnn.sizing import Sizing
 
 
 class Scaling(GeneralizedRCNNTransform):
-    """torchvision's first step of a detector, with two rules more, and with `ignore` boxes that go along.
+    """torchvision's transform with two more rules, which also scales `ignore` boxes.
 
-    A small photo is not blown up: enlarging shows nothing new, costs as much time as a large photo, and takes
-    large faces past the sizes that were trained. What shrinks is antialiased, as the eye and Pillow have it.
+    A small photo is not enlarged much: that shows nothing new, costs as much time as a large photo, and makes large
+    faces larger than any in training. Reduction is antialiased, as in Pillow.
 
-    A finished model's `transform` is made one by its class, because torchvision's builders offer no place to pass
-    one in; hence the defaults below.
+    The class of a finished model's `transform` is replaced by this one, since torchvision's builders do not accept a
+    transform; hence the defaults below.
     """
 
     in_training: int | None = None
-    """Shorter side in training, pixels, where the longer is at most 4/3 of it; None: drawn from `min_size`."""
+    """Shorter side in training, in pixels (the longer is at most 4/3 of it); None: drawn from `min_size`."""
     in_use: int | None = None
-    """Shorter side in prediction, pixels; None: the last of `min_size`, from which training draws."""
+    """Shorter side in prediction, in pixels; None: the last of `min_size`."""
     enlarge: float = math.inf
-    """In prediction, no picture is enlarged by more than this."""
+    """The largest factor by which a picture is enlarged in prediction."""
     closer: float = 1.0
-    """In prediction, how many times as large a picture of small faces is shown again; see trained.py."""
+    """The factor of the closer look at pictures with small faces in prediction; see trained.py."""
     coarse: int = 0
-    """In prediction, pixels of the shorter side of the look for faces that fill a picture; 0: none."""
+    """Shorter side of the coarse look for faces that fill a picture in prediction; 0: there is none."""
 
     @property
     def sizing(self) -> Sizing:
@@ -40,7 +40,7 @@ class Scaling(GeneralizedRCNNTransform):
 
     @property
     def largest(self) -> int:
-        """Most pixels that the shorter side has in training."""
+        """The largest shorter side in training, in pixels."""
         return self.in_training or max(self.min_size)
 
     def normalize(self, image: Tensor) -> Tensor:

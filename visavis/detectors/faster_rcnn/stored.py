@@ -1,4 +1,4 @@
-"""Detectors made of checkpoints on disk, the shipped one and the user's. What runs them is for backends.py."""
+"""Loads detectors from checkpoints on disk. backends.py chooses what runs them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from visavis.detectors.faster_rcnn.trained import TrainedDetector
 from visavis.errors import InputError
 
 SMALLEST = 32
-"""Pixels of a photo's shorter side below which nothing is left to see."""
+"""The smallest useful shorter side of a photo, in pixels."""
 
 
 def load(
@@ -21,8 +21,8 @@ def load(
     size: int | None = None,
     at_once: int = 1,
 ) -> TrainedDetector:
-    """The detector of a checkpoint; for the options see `visavis.load_detector`. Raises InputError where the file is no
-    checkpoint, or is of an arch that is not known, and for options that cannot be had.
+    """The detector of a checkpoint; for the options see `visavis.load_detector`. Raises InputError if the file is no
+    checkpoint or its architecture is unknown, and for options that are not available.
     """
     if size is not None and size < SMALLEST:
         raise InputError(f"`size` {size}: give {SMALLEST} pixels or more")

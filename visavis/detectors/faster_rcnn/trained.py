@@ -1,11 +1,11 @@
-"""The detector that a trained network makes, whichever program runs it: pictures of any size in, Faces out.
+"""The detector of a trained network, whichever back end runs it: takes pictures of any size and returns Faces.
 
-Every picture is looked at once more at low resolution, for a face that fills it is larger at the usual one than any
-that the network was trained with; that costs a tenth of the first look. Where faces turn out to be small, a picture is
-looked at closer as well, there and around. Most pictures have none that small, so that on the whole it costs little; to
-show all of every one as large would cost two and a half times as much.
+Every picture has a coarse look as well, at low resolution: a face that fills it is larger in the first look than any
+face in training. That costs a tenth of the first look. If faces turn out to be small, there is a closer look, too, at
+these and their surroundings. Most pictures have none that small, so that it costs little on average; a closer look at
+all of every picture would cost two and a half times as much.
 
-Nothing here needs torch, so that a detector which another back end runs starts without it.
+Nothing here needs torch, so that a detector in another back end starts without it.
 """
 
 from typing import Protocol
@@ -23,42 +23,41 @@ from visavis.images import Picture, as_picture, resize
 from visavis.reduced_photos import UsefulSize
 
 SMALL = 28
-"""Pixels of a face's shorter side in the network: a picture with a smaller one is worth a closer look."""
+"""Shorter side of a face in the network, in pixels: a picture with a smaller one gets a closer look."""
 AROUND = 4.0
-"""So many times its width and its height are looked at around a small face: others are there, which the first look may
-have missed."""
+"""The closer look covers so many times the width and the height of each small face: there are often others nearby,
+which the first look may have missed."""
 UNSURE = 0.1
-"""The score from which on a small find counts for where that is."""
+"""The lowest score of a small detection that counts for the area of the closer look."""
 EDGE = 2.0
-"""Pixels in the network: what comes so near to an edge where the closer look ends may be cut by it."""
+"""In pixels of the network: a detection that is nearer to an edge of the closer look's area may be cut by it."""
 LARGE = 96
-"""What is larger than this in the first look is not asked of the closer one, which may show it larger than any face
-that the network was trained with."""
+"""Faces larger than this in the first look are not taken from the closer one, in which they may be larger than any face
+in training."""
 
 FILLS = 0.3
-"""Share of the picture's shorter side: what is smaller than this is not asked of the coarse look."""
+"""As a share of the picture's shorter side: smaller faces are not taken from the coarse look."""
 
 
 class Network(Protocol):
-    """What runs a network: one of visavis.detectors.faster_rcnn.backends."""
+    """A network in one of the back ends of visavis.detectors.faster_rcnn.backends."""
 
     runs: str
-    """What it is, and on what, for people."""
+    """The back end and the device, as a text for people."""
     at_once: int
-    """Calls of `find` that gain by being made at the same time."""
+    """How many simultaneous calls of `find` make it faster."""
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        """Faces from `threshold` on, highest score first, of each picture, which has its size in the network
-        already."""
+        """The faces of each picture with scores of at least `threshold`, highest score first. Pictures have their size
+        in the network already."""
         ...
 
 
 class TrainedDetector:
     """A network as a `visavis.detectors.Detector`.
 
-    threshold: of the scores after calibration. calibration: what is done to the network's scores. sure: the score from
-    which on a find is a face, whatever threshold is asked for: small ones are worth a closer look. covering: see
-    visavis.detectors.protocol.About.
+    threshold: of the scores after calibration. calibration: of the network's scores. sure: the lowest score, whatever
+    the threshold, of a small face that causes a closer look. covering: see visavis.detectors.protocol.About.
     """
 
     def __init__(
@@ -78,8 +77,7 @@ class TrainedDetector:
         self.covering = covering
 
     def detect(self, images: list[Picture]) -> list[Faces]:
-        """Faces of each (height, width, 3) uint8 RGB picture, highest score first. One batch: memory is the
-        caller's."""
+        """Faces of each (height, width, 3) uint8 RGB picture, highest score first. All pictures are one batch."""
         seen = [_resized(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
             found = self._look(seen, self.threshold, self.sizing)
@@ -90,13 +88,13 @@ class TrainedDetector:
         return [_back(*each) for each in zip(found, seen, images, strict=True)]
 
     def once(self) -> "TrainedDetector":
-        """The same, which looks a single time at each picture: for pieces of one."""
+        """The same detector with a single look, for the pieces of a picture."""
         once = self.sizing.once()
         return TrainedDetector(self.network, once, self.threshold, self.calibration, self.sure, self.covering)
 
     @property
     def about(self) -> About:
-        """What runs the network, how large a picture it has use for, and which pictures go through it together."""
+        """See visavis.detectors.protocol.About."""
         network, closer = self.network, self.sizing.closely()
         useful_size = UsefulSize(closer.shorter, closer.longest)
         return About(
@@ -114,9 +112,9 @@ class TrainedDetector:
         return [_back(*each) for each in zip(found, fitted, pictures, strict=True)]
 
     def _coarse(self, pictures: list[Picture], found: list[Faces]) -> list[Faces]:
-        """What was found, and faces that fill a picture, as a look at little of it finds them."""
+        """The faces found so far, with those of the coarse look that fill a picture."""
         coarse, shorter = self.sizing.coarse, [min(self.sizing.size(*one.shape[:2])) for one in pictures]
-        # A picture that the first look saw hardly larger shows nothing else.
+        # A picture that was hardly larger in the first look would show nothing new.
         again = [number for number, side in enumerate(shorter) if coarse and side >= 2 * coarse]
         seen = self._look([pictures[number] for number in again], self.threshold, self.sizing.coarsely())
         merging = list(found)
@@ -128,9 +126,9 @@ class TrainedDetector:
         return merging
 
     def _closer(self, picture: Picture, first: Faces) -> Faces:
-        """What the first look found; where some of it is small, the closer look's small finds in place of those.
+        """The faces of the first look; if some are small, those of the closer look in their place.
 
-        Both have those of middle size, of which each face is kept once.
+        Faces of medium size are in both looks, and are merged.
         """
         sides, scores = self._sides(picture, first), np.asarray(first.scores)
         if not (sides[scores >= self.sure] < SMALL).any():
@@ -146,13 +144,13 @@ class TrainedDetector:
         return merged([first[kept], second[~cut & (self._sides(picture, second) < LARGE)]])
 
     def _sides(self, picture: Picture, faces: Faces) -> NDArray[np.float32]:
-        """(N,) pixels of the faces' shorter sides in the network at the first look."""
+        """(N,) the faces' shorter sides in the first look, in pixels of the network."""
         factor = self.sizing.size(*picture.shape[:2])[0] / picture.shape[0]
         return (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) * factor
 
 
 def _around(boxes: Boxes, picture: Picture) -> Place:
-    """What lies around all the boxes: x1 y1 x2 y2, whole pixels."""
+    """The surroundings of all boxes: x1 y1 x2 y2, in whole pixels."""
     near = clip(grow(boxes, AROUND), picture.shape[:2])
     x1, y1 = np.floor(near[:, :2].min(axis=0))
     x2, y2 = np.ceil(near[:, 2:].max(axis=0))
@@ -164,7 +162,7 @@ def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def _back(faces: Faces, seen: Picture, image: Picture) -> Faces:
-    """What was found in `seen`, in the pixels of `image`."""
+    """The faces that were found in `seen`, in the pixels of `image`."""
     if seen is image:
         return faces
     across, down = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
