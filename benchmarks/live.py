@@ -63,7 +63,8 @@ def measure(options: Options) -> int:
         page = _page(options, browser, camera)
     plain = _plain_loop(pictures, options.seconds)
     figures = {"cores": cores(), "load_before": _LOAD, "page": page, "plain_loop": plain}
-    figures["times"] = round(page["answers_a_second"] / plain["frames_a_second"], 2)
+    if plain["frames_a_second"]:
+        figures["times"] = round(page["answers_a_second"] / plain["frames_a_second"], 2)
     options.out.write_text(json.dumps(figures, indent=1) + "\n")
     say(json.dumps(figures))
     return 0

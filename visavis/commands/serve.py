@@ -27,6 +27,10 @@ from visavis.workers import Workers
 
 INSTALL = "pip install 'visavis[serve]'"
 
+AT_ONCE = 2
+"""Calls of the detector, each on its share of the cores: a photo does not keep a camera waiting, and on two cores no
+thread of the network spins in wait for another, which would take the browser's time."""
+
 
 @dataclass
 class Options:
@@ -94,7 +98,8 @@ def serve(options: Options) -> int:
         count = cores() if options.workers == "auto" else options.workers
         workers = stack.enter_context(Workers(count, options.timeout, app.MODULES))
         workers.start()  # while the network is loaded
-        detector = visavis.load_detector(options.detector, threshold=options.threshold, **asdict(options.network))
+        how = asdict(options.network) | {"at_once": AT_ONCE}
+        detector = visavis.load_detector(options.detector, threshold=options.threshold, **how)
         looker = Looker(detector, workers, analysers, options.max_pixels, options.timeout)
         stack.callback(looker.stop)
         shown = camera.Camera(opened, looker) if opened is not None else None
