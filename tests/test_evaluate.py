@@ -218,7 +218,7 @@ def test_two_detectors_on_the_same_photos(
 
 def test_a_detector_that_stays_on_the_cpu_says_so_once(capsys: pytest.CaptureFixture):
     contestant = evaluate._contestant("hog", "dlib_hog", "cuda", 0.05, None, {})
-    assert capsys.readouterr().err.count("dlib_hog knows no other device than the CPU") == 1
+    assert capsys.readouterr().err.count("dlib_hog runs on the CPU only") == 1
     assert (contestant.threshold, contestant.detector.threshold) == (0.5, 0.05)
     assert evaluate._contestant("hog", "dlib_hog", "cpu", 0.05, 0.7, {}).threshold == 0.7
 

@@ -80,7 +80,7 @@ def test_our_hog_is_the_one_of_face_recognition():
 
 def test_another_device_is_not_dropped_in_silence(capsys: pytest.CaptureFixture):
     load_detector("dlib_hog", "cuda")
-    assert "dlib_hog knows no other device than the CPU" in capsys.readouterr().err
+    assert "dlib_hog runs on the CPU only" in capsys.readouterr().err
 
 
 def test_an_unknown_name_is_refused():

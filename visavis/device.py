@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def choose(name: str = "auto") -> tuple["torch.device", str]:
-    """The device that `name` asks for, and one sentence on why it is that one.
+    """The device that `name` asks for, and the reason in a sentence.
 
     name: `auto` (a CUDA GPU where torch sees one, else the CPU), or any torch device such as `cuda:1`, `mps`.
-    Raises InputError where it is not to be had.
+    Raises InputError if it is not available.
     """
     torch: Any = needed("torch", f"device {name}", "pip install 'visavis[train]'")
     if name == "auto":
@@ -38,9 +38,9 @@ def choose(name: str = "auto") -> tuple["torch.device", str]:
 
 
 def named(name: str = "auto") -> tuple[str, str]:
-    """The device that `name` asks for, and one sentence on why it is that one; without torch, that is the CPU.
+    """The device that `name` asks for, and the reason in a sentence; without torch, that is the CPU.
 
-    Raises InputError where it is not to be had.
+    Raises InputError if it is not available.
     """
     if name in ("auto", "cpu") and find_spec("torch") is None:
         return "cpu", "cpu (torch is not installed)" if name == "auto" else "cpu (as asked)"
