@@ -315,3 +315,15 @@ def test_a_table_that_was_edited_by_hand_may_have_spaces_after_its_commas(tmp_pa
     path.write_text("image_id, x1, y1, x2, y2, source, use\r\na, 1, 2, 3, 4, hand, train")
     (row,) = tables.rows(path)
     assert row == {"image_id": "a", "x1": "1", "y1": "2", "x2": "3", "y2": "4", "source": "hand", "use": "train"}
+
+
+def test_photos_that_are_nowhere_are_to_be_named_and_not_to_be_downloaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    photo(tmp_path, "mine/a.jpg")
+    written(tmp_path, {"b.csv": f"{HEADER}\n{FIRST}\n"})
+    assert formats.import_labels("csv", tmp_path / "b.csv", tmp_path / "out") == (1, 0, 1)
+    assert f"1 photos cannot be used: {tmp_path / 'a.jpg'}: missing" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"are `missing`: give `python -m dataset import` their folder as --images"):
+        load_photos(tmp_path / "out")
+    assert formats.import_labels("csv", tmp_path / "b.csv", tmp_path / "new", None, Wanted(tmp_path / "mine"))[2] == 0

@@ -22,7 +22,9 @@ def none_is_ok(path: Path) -> str:
         return f"{path} has no rows; run `python -m download images --data {path.parent}` first"
     (status, reason), count = Counter(rows).most_common(1)[0]
     command = f"python -m download images --data {path.parent}"
-    if reason in HELPS:
+    if reason == "missing":  # only an import says so
+        advice = f"give `python -m dataset import` their folder as --images, and another --out than {path.parent}"
+    elif reason in HELPS:
         advice = f"`{command} {HELPS[reason]}` fetches them"
     elif status == "failed":
         advice = f"`{command} --retry failed` tries them again"
