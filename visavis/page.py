@@ -1,7 +1,7 @@
-"""One self-contained HTML page to look through thousands of photos, with their boxes and facts.
+"""One self-contained HTML page that shows thousands of photos with their boxes and data.
 
-`look` writes it: thumbnails and a table of facts inside one file, which a browser opens with no server and no
-network. It is for looking, not for keeping: the photos themselves stay where they are. The page is page.html.
+`look` writes it: thumbnails and a table in one file, which a browser opens without a server or a network. The photos
+themselves are not in it. Its template is page.html.
 """
 
 import base64
@@ -26,25 +26,25 @@ from visavis.files import replaced
 from visavis.images import MAX_PIXELS, Picture, fit, header, read_reduced, taken
 
 LARGEST = 29_000_000
-"""Bytes of a page, unless asked otherwise: what a browser opens at once, and a mail or a chat still takes."""
+"""The default limit of a page in bytes: a browser opens it at once, and it still fits into a mail or a chat."""
 
 NEAR = 0.1
-"""A false find with at least this IoU with a missed face is not a find of nothing: it is that face, badly placed."""
+"""A false detection with at least this IoU with a missed face is that face, badly placed."""
 
 _SIDES = (64, 640)
 """The longer side of a thumbnail, pixels: least and most."""
 _QUALITIES = (80, 65, 50, 35, 20, 8)
 _BYTES_A_PIXEL = 0.06
-"""Of a photo as WebP at a quality of about 65; with a row's share of the page it says how large thumbnails may be."""
+"""Of WebP at a quality of about 65, to estimate how large thumbnails may be."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """A photo on the page.
 
-    picture: its path, a Pillow image, or (height, width, 3) uint8 RGB. truth: the labels, None where there are none.
-    found: what a detector found, None where none looked: without it nothing is missed or false.
-    ignore: (M, 4), pixels. row: facts to show, name -> text; `identity` and `reason` can be filtered by.
+    picture: its path, a Pillow image, or (height, width, 3) uint8 RGB. truth: the labels, None if there are none.
+    found: what a detector found, None if none was run: then nothing is missed or false.
+    ignore: (M, 4), pixels. row: values to show, name -> text; the page can filter by `identity` and `reason`.
     max_pixels: larger photos are not decoded.
     """
 
@@ -65,12 +65,11 @@ def look(
     iou: float = 0.5,
     largest: int = LARGEST,
 ) -> Path:
-    """Write a page of `entries` to `out` and return its path. What was there is replaced.
+    """Write a page of `entries` to `out`, replacing what is there, and return its path.
 
-    threshold: finds below this score are left out. iou: the overlap from which on a find is right.
-    largest: bytes of the page; thumbnails are as large as that allows, 640 pixels at most.
-    A photo that cannot be read stands there with its reason. Raises InputError where the facts alone are too large
-    for the page, or `out` is a folder.
+    threshold: detections with lower scores are left out. iou: the overlap that makes a detection correct. largest:
+    limit of the page in bytes; thumbnails are as large as that allows, 640 pixels at most. A photo that cannot be read
+    is shown with its reason. Raises InputError if the data alone are too large for the page, or `out` is a folder.
     """
     out = Path(out)
     if out.is_dir():
@@ -125,7 +124,7 @@ def mistakes(truth: Faces, found: Faces, ignore: Boxes, iou: float = 0.5) -> tup
 
 
 def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
-    """What the page knows of one photo but its picture. Keys are short, for there may be many."""
+    """All that the page has of one photo except its picture. Keys are short, since there may be many."""
     truth = Faces() if entry.truth is None else entry.truth
     labels, finds = ["label"] * len(truth), []
     found = Faces()
@@ -139,17 +138,20 @@ def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
     drawn += [[*_corners(box), "ignore"] for box in entry.ignore]
     scores = np.asarray(found.scores)
     drawn += [
-        [*_corners(box), kind, round(float(score), 3), *([told] if told else [])]
-        for box, kind, score, told in zip(found.boxes, finds, scores, _attributes(found), strict=True)
+        [*_corners(box), kind, round(float(score), 3), *([attributes] if attributes else [])]
+        for box, kind, score, attributes in zip(found.boxes, finds, scores, _attributes(found), strict=True)
     ]
     return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}}
 
 
 def _attributes(faces: Faces) -> list[dict[str, float | str]]:
-    """What each face tells, by name; what is not known of a face is left out."""
+    """The attributes of each face by name; what is not known of a face is left out."""
     columns = {name: values.tolist() for name, values in faces.attributes.items()}
-    told = [{name: column[number] for name, column in columns.items()} for number in range(len(faces))]
-    return [{name: _short(value) for name, value in one.items() if value == value and value != ""} for one in told]
+    rows = [{name: column[number] for name, column in columns.items()} for number in range(len(faces))]
+    return [
+        {name: _short(value) for name, value in one.items() if value == value and value != ""}
+        for one in faces_attributes
+    ]
 
 
 def _short(value: Any) -> float | str:

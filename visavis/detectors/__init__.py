@@ -43,18 +43,18 @@ def load_detector(
     """A detector of `DETECTORS` by its name, or that of a checkpoint of train.py (.safetensors) by its path.
 
     device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`. Detectors of other packages that cannot use
-    a GPU accept only `auto` and `cpu`. threshold: the lowest score of a face that is returned; by default the
-    detector's own: for a checkpoint, that of the best F1 on its validation photos. For a whole precision-recall curve
-    give a low one (0.05). backend: the library that runs a network of ours: `auto`, `torch`, `onnxruntime`, `openvino`.
-    precision: of the arithmetic: `fp32`, `bf16`, `fp16`. size: pixels of a photo's shorter side in the network, larger
-    for small faces or smaller for speed; smaller photos are enlarged to it. The default is the detector's own, which
-    enlarges little. Its further looks at lower and higher resolution (visavis.detectors.faster_rcnn.trained) are not
-    affected. tiles: search photos in overlapping pieces, too, for small faces, with any detector
-    (visavis.detectors.tiles). "large": only photos whose shorter side has more than 1,228 pixels, in pieces of 1,024.
-    at_once: how many calls of `detect` threads will make at the same time. On a CPU each gets its share of the cores:
-    more photos a second, each of which takes longer. `about.at_once` of the detector says how many it supports. Raises
-    visavis.errors.InputError if there is no such detector, its package is not installed, the file does not exist or is
-    no checkpoint, and for options that are not available.
+    a GPU run on the CPU in any case, with a message if another device was given. threshold: the lowest score of a face
+    that is returned; by default the detector's own: for a checkpoint, that of the best F1 on its validation photos. For
+    a whole precision-recall curve give a low one (0.05). backend: the library that runs a network of ours: `auto`,
+    `torch`, `onnxruntime`, `openvino`. precision: of the arithmetic: `fp32`, `bf16`, `fp16`. size: pixels of a photo's
+    shorter side in the network, larger for small faces or smaller for speed; smaller photos are enlarged to it. The
+    default is the detector's own, which enlarges little. Its further looks at lower and higher resolution
+    (visavis.detectors.faster_rcnn.trained) are not affected. tiles: search photos in overlapping pieces, too, for small
+    faces, with any detector (visavis.detectors.tiles). "large": only photos whose shorter side has more than 1,228
+    pixels, in pieces of 1,024. at_once: how many calls of `detect` threads will make at the same time. On a CPU each
+    gets its share of the cores: more photos a second, each of which takes longer. `about.at_once` of the detector says
+    how many it supports. Raises visavis.errors.InputError if there is no such detector, its package is not installed,
+    the file does not exist or is no checkpoint, and for options that are not available.
     """
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"`threshold` must lie between 0 and 1, and is {threshold:g}")
