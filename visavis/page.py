@@ -148,10 +148,7 @@ def _attributes(faces: Faces) -> list[dict[str, float | str]]:
     """The attributes of each face by name; what is not known of a face is left out."""
     columns = {name: values.tolist() for name, values in faces.attributes.items()}
     rows = [{name: column[number] for name, column in columns.items()} for number in range(len(faces))]
-    return [
-        {name: _short(value) for name, value in one.items() if value == value and value != ""}
-        for one in faces_attributes
-    ]
+    return [{name: _short(value) for name, value in one.items() if value == value and value != ""} for one in rows]
 
 
 def _short(value: Any) -> float | str:
