@@ -327,3 +327,38 @@ def test_photos_that_are_nowhere_are_to_be_named_and_not_to_be_downloaded(
     with pytest.raises(InputError, match=r"are `missing`: give `python -m dataset import` their folder as --images"):
         load_photos(tmp_path / "out")
     assert formats.import_labels("csv", tmp_path / "b.csv", tmp_path / "new", None, Wanted(tmp_path / "mine"))[2] == 0
+
+
+def test_sizes_as_texts_are_sizes_and_those_that_are_none_are_refused(tmp_path: Path):
+    photo(tmp_path)
+    half = '<box label="face" xtl="90" ytl="34" xbr="136" ybr="93"/>'
+    image = f'<annotations><image name="a.jpg" width="256.0" height="256.0">{half}</image></annotations>'
+    written(tmp_path, {"annotations.xml": image, "b/a.xml": voc().replace("<width>512<", "<width>512 px<")})
+    assert taken("cvat", tmp_path / "annotations.xml")[0] == {"a": [FACE]}
+    with pytest.raises(InputError, match=r"a\.xml: '512 512 px' are not numbers"):
+        taken("voc", tmp_path / "b")
+
+
+def label_studio(**changed: object) -> str:
+    value = {"x": 35.15625, "y": 13.28125, "width": 17.96875, "height": 23.046875, "rectanglelabels": ["face"]}
+    region = {"original_width": 512, "original_height": 512, "type": "rectanglelabels"} | changed
+    region["value"] = value | region.get("value", {})
+    return json.dumps([{"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"result": [region]}]}] * 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"original_width": "300"}, "task 1 region 1: labels for 300 x 512 pixels, and the photo has 512 x 512"),
+        (
+            {"value": {"x": 180, "y": 68}},
+            "task 1 region 1: 180, 68, 17.9688, 23.0469 seem to be pixels; Label Studio's",
+        ),
+    ],
+)
+def test_label_studio_with_pixels_or_another_size_is_refused(tmp_path: Path, changed: dict, message: str):
+    photo(tmp_path)
+    written(tmp_path, {"a.json": label_studio(), "b.json": label_studio(**changed)})
+    assert taken("label-studio", tmp_path / "a.json")[0] == {"a": [FACE]}  # one photo, in two tasks
+    with pytest.raises(InputError, match=message):
+        formats.import_labels("label-studio", tmp_path / "b.json", tmp_path / "new")

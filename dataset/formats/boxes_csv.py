@@ -14,8 +14,8 @@ from dataset.formats.imported import (
     exported,
     face_classes,
     linked,
-    numbers,
     say_some,
+    size_in,
     usable,
 )
 from dataset.formats.names import image_id_of, resolved
@@ -56,7 +56,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         if other:
             elsewhere[f"{name} is taken for {place.name}"] = None
         image_id = image_id_of(image, where)
-        size = _size(row, where)
+        size = size_in(row, where)
         one = photos.setdefault(image_id, ImportedPhoto(image, place, where, identity, size=size))
         if one.path != place:
             raise InputError(f"{where}: {name} and {called[image_id]} differ only in their ending; rename one")
@@ -116,14 +116,6 @@ def _rows(source: Path) -> Iterator[tuple[int, tables.Row]]:
             yield line, row
     except csv.Error as error:
         raise InputError(f"{source} is not a CSV table: {error}") from None
-
-
-def _size(row: tables.Row, where: str) -> tuple[int, int] | None:
-    """The photo's height and width according to the row, if it has them."""
-    if not row.get("width") or not row.get("height"):
-        return None
-    width, height = numbers([row["width"], row["height"]], where)
-    return round(height), round(width)
 
 
 def write(photos: Photos, out: Path) -> None:

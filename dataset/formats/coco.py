@@ -1,7 +1,6 @@
 """COCO's JSON for object detection. Boxes are x y width height; `iscrowd` is our `ignore`."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -67,7 +66,9 @@ def _photos(held: dict[str, Any], source: Path, wanted: Wanted) -> dict[str, Imp
         if other:
             elsewhere.append(f"{name} is taken for {place.name}")
         identity = str(entry.get("identity", ""))
-        photos[key] = ImportedPhoto(image, place, where, identity, size=_size(entry, where), displayed=displayed)
+        photos[key] = ImportedPhoto(
+            image, place, where, identity, size=imported.size_in(entry, where), displayed=displayed
+        )
     imported.say_some("photos have another name than their files:", elsewhere)
     return photos
 
@@ -111,17 +112,6 @@ def _id(value: Any, where: str) -> str:
         raise InputError(f"{where}: {value!r} is not an id; give a number or a text")
     number = re.fullmatch(r"0*(\d+)(\.0+)?", text := str(value).strip())
     return number[1] if number else text
-
-
-def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
-    """Height and width according to the file; None if it has none. Raises InputError."""
-    sides = [entry.get("height"), entry.get("width")]
-    if None in sides or "" in sides:
-        return None
-    height, width = imported.numbers(map(str, sides), where)
-    if not math.isfinite(height * width):
-        raise InputError(f"{where}: the size is {sides[1]} x {sides[0]} pixels; correct it")
-    return round(height), round(width)
 
 
 def _upright(box: imported.Box, entry: dict[str, Any]) -> imported.Box:

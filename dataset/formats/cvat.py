@@ -41,7 +41,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         image, place, other = resolved(name, folders)
         if other:
             elsewhere.append(f"{name} is taken for {place.name}")
-        one = ImportedPhoto(image, place, where, size=_size(photo))
+        one = ImportedPhoto(image, place, where, size=imported.size_in(photo.attrib, where))
         for shape in photo:
             if shape.tag in SHAPES and _label(shape) in classes:
                 inside = f"{where} {shape.tag}"
@@ -82,11 +82,3 @@ def _numbers(shape: ElementTree.Element, names: tuple[str, str, str, str], where
         raise InputError(f"{where} has no {', '.join(missing)}; correct or remove it")
     a, b, c, d = imported.numbers([shape.attrib[name] for name in names], where)
     return a, b, c, d
-
-
-def _size(photo: ElementTree.Element) -> tuple[int, int] | None:
-    """Height and width by the file; None where it says none that can be."""
-    try:
-        return int(photo.get("height", "")), int(photo.get("width", ""))
-    except ValueError:
-        return None

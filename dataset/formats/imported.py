@@ -16,6 +16,8 @@ from visavis.keypoints import Points
 from visavis.messages import say
 
 Box = tuple[float, float, float, float]
+Size = tuple[int, int]
+"""Height and width, pixels."""
 Exif = Literal["auto", "applied", "ignored"]
 Key = TypeVar("Key")
 
@@ -182,6 +184,17 @@ def numbers(texts: Iterable[str], where: str) -> list[float]:
         return [float(text) for text in values]
     except ValueError:
         raise InputError(f"{where}: {' '.join(values)!r} are not numbers; correct or remove the row") from None
+
+
+def size_in(held: Mapping[str, object], where: str, height: str = "height", width: str = "width") -> Size | None:
+    """Height and width in the labels, as numbers or texts; None if one of them is missing. Raises InputError."""
+    sides = [held.get(height), held.get(width)]
+    if any(side is None or not str(side).strip() for side in sides):
+        return None
+    high, wide = numbers(map(str, sides), where)
+    if not math.isfinite(high * wide):
+        raise InputError(f"{where}: the size is {sides[1]} x {sides[0]} pixels; correct it")
+    return round(high), round(wide)
 
 
 def size_of(photo: Photo) -> tuple[int, int]:

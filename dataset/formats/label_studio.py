@@ -17,6 +17,8 @@ from visavis.images import SUFFIXES, header
 
 LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 SHAPES = ("rectangle", "polygon", "ellipse")
+LARGEST_PERCENT = 150
+"""A shape may extend beyond the photo, but a number larger than this must be in pixels."""
 
 Value = dict[str, Any]
 
@@ -81,9 +83,9 @@ def _box(value: Value, size: tuple[int, int], where: str) -> Box:
 
     A rectangle is turned clockwise about its first corner, an ellipse about its centre."""
     height, width = size
-    sides = value.get("original_height"), value.get("original_width")
-    if all(isinstance(side, int | float) and side >= 1 for side in sides):
-        high, wide = int(sides[0]), int(sides[1])  # type: ignore[bad-argument-type]
+    labelled = imported.size_in(value, where, "original_height", "original_width")
+    if labelled and min(labelled) > 0:
+        high, wide = labelled
         if not same_shape((high, wide), size) and not same_shape((wide, high), size):
             raise InputError(f"{where}: labels for {wide} x {high} pixels, and the photo has {width} x {height}; give "
                              "the photo that they were made for")  # fmt: skip
@@ -95,6 +97,9 @@ def _box(value: Value, size: tuple[int, int], where: str) -> Box:
     names = ("x", "y", "radiusX", "radiusY") if "radiusX" in value else ("x", "y", "width", "height")
     across, down, wide, high = imported.numbers([str(value.get(name)) for name in names], where)
     (degrees,) = imported.numbers([str(value.get("rotation") or 0)], where)
+    if max(across, down, wide, high) > LARGEST_PERCENT:
+        raise InputError(f"{where}: {across:g}, {down:g}, {wide:g}, {high:g} seem to be pixels; Label Studio has "
+                         "percent of the photo's sides")  # fmt: skip
     x, y, wide, high = across * width / 100, down * height / 100, wide * width / 100, high * height / 100
     if "radiusX" in value:
         return imported.around_ellipse((x - wide, y - high, x + wide, y + high), degrees)

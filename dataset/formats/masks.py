@@ -56,7 +56,7 @@ def _scenes(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         root = parsed(path)
         name = root.findtext("filename") or f"{path.stem}.png"
         place = located(name, [wanted.images or source / "images"])
-        one = ImportedPhoto(f"{source.name}/{name}", place, str(path), size=voc.size_of(root))
+        one = ImportedPhoto(f"{source.name}/{name}", place, str(path), size=voc.size_of(root, str(path)))
         for number, entry in enumerate(root.iter("object"), start=1):
             where, called = f"{path} object {number}", (entry.findtext("name") or "").strip()
             if called not in CLASSES:

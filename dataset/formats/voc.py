@@ -44,7 +44,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         if other is not None:
             image, place = other
             elsewhere.append(f"{path} names {name}, which is taken for {place.name}")
-        one = ImportedPhoto(image, place, str(path), root.findtext("identity") or "", size=size_of(root))
+        one = ImportedPhoto(image, place, str(path), root.findtext("identity") or "", size=size_of(root, str(path)))
         for number, entry in enumerate(root.iter("object"), start=1):
             where = f"{path} object {number}"
             if _name(entry) not in classes:
@@ -86,9 +86,6 @@ def box_of(entry: ElementTree.Element, where: str) -> Box:
     return x1 - 1, y1 - 1, x2, y2
 
 
-def size_of(root: ElementTree.Element) -> tuple[int, int] | None:
-    """Height and width according to the annotation; None if it has no valid ones."""
-    try:
-        return int(float(root.findtext("size/height") or 0)), int(float(root.findtext("size/width") or 0))
-    except (ValueError, OverflowError):
-        return None
+def size_of(root: ElementTree.Element, where: str) -> tuple[int, int] | None:
+    """Height and width according to the annotation; None if it has none. Raises InputError."""
+    return imported.size_in({side: root.findtext(f"size/{side}") for side in ("height", "width")}, where)
