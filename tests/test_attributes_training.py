@@ -18,7 +18,7 @@ from dataset.photos import Photos
 from dataset.subjects.attributes import Attributes
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.attributes import network
-from visavis.analysers.attributes.analyser import SHIPPED, FaceAttributes, Network
+from visavis.analysers.attributes.analyser import FaceAttributes, Network
 from visavis.analysers.attributes.designs import DESIGNS, YEARS
 from visavis.analysers.crops import cut, square
 from visavis.analysers.protocol import Analysers
@@ -317,12 +317,6 @@ def test_one_look_gives_all_that_is_asked(
     assert told["age"] == pytest.approx(told["age"][0]) and (told["gender"] == told["gender"][0]).all()
     nobody = several.analyse(picture, Faces())
     assert {len(values) for values in nobody.attributes.values()} == {0}
-
-
-@pytest.mark.skipif(SHIPPED.is_file(), reason="the weights come with this version")
-def test_without_the_shipped_weights_their_names_say_what_to_do() -> None:
-    with pytest.raises(InputError, match="do not come with this version; train some"):
-        load_analyser("mask")
 
 
 def test_weights_of_the_other_kind_are_refused(trained: Path) -> None:

@@ -1,5 +1,6 @@
 """What `pip install .` gives: the dependencies that are declared, and the wheel at work without torch."""
 
+import csv
 import os
 import re
 import shutil
@@ -142,13 +143,16 @@ def test_the_wheel_works_without_torch(tmp_path: Path) -> None:
     clip(work / "clip.mp4", range(0, 200, 40))
     assert "predict" in run(command, "--help", cwd=work, env=env)
     assert run(command, "--version", cwd=work, env=env) == f"visavis {visavis.__version__}\n"
-    files = ["photo.png", "clip.mp4", "--redact", "blur", "--out"]
+    files = ["photo.png", "clip.mp4", "--redact", "blur", "--analyse", "mask,age,gender", "--out"]
     run(command, "predict", *files, "boxed", cwd=work, env=env)
     run(python, "-m", "visavis", "predict", *files, "again", cwd=work, env=env)
     for out in (work / "boxed", work / "again"):
         assert {path.name for path in (out / "redacted").iterdir()} == {"photo.png", "clip.mp4"}
         rows = (out / "files.csv").read_text(encoding="utf-8").splitlines()[1:]
         assert [row.split(",")[:2] for row in rows] == [["photo.png", "ok"], ["clip.mp4", "ok"]]
+    with (work / "boxed" / "faces.csv").open(encoding="utf-8", newline="") as file:
+        told = [(row["mask"], 10 < float(row["age"]) < 60, bool(row["gender_score"])) for row in csv.DictReader(file)]
+    assert len(told) > 1 and {row[:2] for row in told} == {("none", True)} and any(gender for *_, gender in told)
     assert (work / "boxed" / "faces.csv").read_bytes() == (work / "again" / "faces.csv").read_bytes()
 
     place = Path(run(python, "-c", PROGRAM, cwd=work, env=env).strip())

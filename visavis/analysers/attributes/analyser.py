@@ -18,7 +18,7 @@ from visavis.faces import Faces
 from visavis.images import Picture
 
 SHIPPED = checkpoint.SHIPPED.with_name("face_attributes.safetensors")
-"""Where the checkpoint lies that comes with visavis, once there is one."""
+"""The checkpoint that comes with visavis."""
 HEADS = {
     "mask": ("mask", "mask_score"),
     "age": ("age", "age_low", "age_high"),
@@ -133,11 +133,6 @@ class Network:
     def __init__(self, path: Path) -> None:
         from visavis.analysers.attributes.exported import write
 
-        if path == SHIPPED and not path.is_file():
-            raise InputError(
-                "the weights that tell mask, age and gender do not come with this version; train some "
-                "(docs/attributes.md), and give `analyse` their file: runs/attributes/best.safetensors, say"
-            )
         known = checkpoint.metadata(path)
         if known.get("kind") != "face_attributes":
             raise InputError(
