@@ -32,7 +32,8 @@ export class Files {
 
   // Settings have changed: photos are done anew, and videos if somebody asks for it.
   renew() {
-    for (const card of this.all) card.isVideo ? card.offer() : this.queue(card);
+    const asked = String(query(this.settings));
+    for (const card of this.all.filter(card => card.asked !== asked)) card.isVideo ? card.offer() : this.queue(card);
   }
 
   queue(card) {
@@ -80,6 +81,7 @@ class Card {
   async run(words) {
     if (this.gone) return;
     const turn = ++this.turn, over = () => this.gone || this.turn !== turn;
+    this.asked = String(words);
     this.effect = words.get("redact") || "boxes";
     this.part.again.hidden = true;
     words.set("name", this.file.name);
