@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
@@ -116,9 +116,9 @@ def drop_repeated(one: ImportedPhoto) -> int:
     points = one.points or [None] * len(one.boxes)
     before = len(one.boxes) + len(one.ignore)
     kept: list[tuple[Box, str, dict[str, str], Points | None]] = []
-    for box, *more in zip(one.boxes, flags, told, points, strict=True):
+    for box, flag, attributes, some in zip(one.boxes, flags, told, points, strict=True):
         if not any(_same_spot(box, other) for other, *_ in kept):
-            kept.append((box, *more))
+            kept.append((box, flag, attributes, some))
     ignored: list[Box] = []
     for box in one.ignore:
         if not any(_same_spot(box, other) for other in [*ignored, *(other for other, *_ in kept)]):
@@ -186,7 +186,7 @@ def _point_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
             yield {"image_id": image_id, **_sides(box), **dict(zip(names, values, strict=True))}
 
 
-def _columns(name: str, whole: list[dict[str, object]]) -> tuple[str, ...]:
+def _columns(name: str, whole: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
     """Those of a table; of points.csv they depend on the set of points, of which a folder has one."""
     if name != "points.csv":
         return ()

@@ -68,7 +68,12 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     _chart(results, out / "curve.png")
     unreadable = [row for _, seen in asked.values() for row in seen.unreadable]
-    record = {"data": str(data), "split": split, "detector": detector, "analysers": [_plain(one) for one in results]}
+    record: dict[str, Any] = {
+        "data": str(data),
+        "split": split,
+        "detector": detector,
+        "analysers": [_plain(one) for one in results],
+    }
     record["groups"] = {name: [_plain(one) for one in several] for name, several in of_groups.items()}
     with replaced(out / "evaluation.json") as file:
         json.dump(record | {"unreadable": unreadable}, file, indent=2)

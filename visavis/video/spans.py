@@ -45,7 +45,7 @@ def carried(faces: Faces, boxes: Boxes) -> Faces:
         return replace(faces, boxes=boxes)
     size, before = (np.maximum(one[:, 2:] - one[:, :2], 1e-3) for one in (boxes, faces.boxes))
     points = (faces.keypoints - faces.boxes[:, None, :2]) * (size / before)[:, None] + boxes[:, None, :2]
-    return replace(faces, boxes=boxes, keypoints=points)
+    return replace(faces, boxes=boxes, keypoints=points.astype(np.float32))
 
 
 def spanned(before: Boxes, after: Boxes) -> Boxes:

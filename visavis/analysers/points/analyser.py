@@ -38,8 +38,8 @@ class FacePoints:
     def __init__(self, path: Path = SHIPPED) -> None:
         self.path = path
         self._network = _network(path)
-        self.keypoints = LAYOUTS[self._network.count].names
-        self.attributes = ("points_error",) if self._network.tells_spreads else ()
+        self.keypoints: tuple[str, ...] = LAYOUTS[self._network.count].names
+        self.attributes: tuple[str, ...] = ("points_error",) if self._network.tells_spreads else ()
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from visavis import checkpoint
-from visavis.analysers.points.keypoints_cnn import KeypointsCnn
+from visavis.analysers.points.keypoints_cnn import BLOCKS, DROPOUT, KeypointsCnn
 from visavis.detectors.faster_rcnn.folding import folded
 from visavis.errors import InputError
 from visavis.training.initial import fetched, load_exactly, stored
@@ -62,9 +62,9 @@ class FacePoints(nn.Module):
         self.mixed = nn.ModuleDict({name: _mix() for name in TAKEN})
         self.maps = nn.Conv2d(WIDTH, POINTS, 1)
         self.spreads = nn.Parameter(torch.zeros(POINTS, WIDTH + 1))
-        for layer in self.beside.values():
-            nn.init.normal_(layer.weight, std=(1 / layer.in_channels) ** 0.5)
-            nn.init.zeros_(layer.bias)
+        for name, (_, channels) in TAKEN.items():
+            nn.init.normal_(self.beside.get_parameter(f"{name}.weight"), std=channels**-0.5)
+            nn.init.zeros_(self.beside.get_parameter(f"{name}.bias"))
         # Constants of the architecture, which no checkpoint holds.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None] * 255, persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None] * 255, persistent=False)
@@ -171,14 +171,17 @@ def build_face_points(init: str, trainable_layers: int = 3, side: int = SIDE, ma
 def build_keypoints_cnn(init: str, blocks: int | None = None, dropout: float | None = None) -> KeypointsCnn:
     """init: `none` (random), or the path of a checkpoint of ours. blocks, dropout: see KeypointsCnn; where None, its
     defaults. Raises InputError for weights that are not to be had or do not fit, and for another design than theirs."""
-    asked = {name: value for name, value in {"blocks": blocks, "dropout": dropout}.items() if value is not None}
     if init == "none":
-        return KeypointsCnn(**asked)
+        return KeypointsCnn(BLOCKS if blocks is None else blocks, DROPOUT if dropout is None else dropout)
     if not init.endswith(".safetensors"):
         raise InputError(f"`init` {init}: keypoints_cnn starts from none or a .safetensors file that train.py wrote")
     model = of_checkpoint(*checkpoint.load(Path(init)), init)
-    if not isinstance(model, KeypointsCnn) or model.design["blocks"] != asked.get("blocks", model.design["blocks"]):
+    if not isinstance(model, KeypointsCnn) or blocks not in (None, model.design["blocks"]):
         raise InputError(f"{init} holds another network than the keypoints_cnn that is asked for; give other weights")
+    if dropout is not None:
+        again = KeypointsCnn(model.design["blocks"], dropout)
+        again.load_state_dict(model.state_dict())
+        model = again
     return model.requires_grad_(True).train()
 
 
