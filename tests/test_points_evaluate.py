@@ -59,7 +59,7 @@ def test_points_and_attributes_are_scored_apart(folder: Path, tmp_path: Path) ->
     for more, message in (
         ({"analyse": "dlib_points,sharpness"}, "sharpness gives no points; score points and attributes in two runs"),
         ({"calibrate": True}, "`calibrate` is of scores, and points have none"),
-        ({"detector": ("shipped", "opencv_haar")}, "points are scored behind one detector"),
+        ({"detect": True, "detector": ("shipped", "opencv_haar")}, "--detect needs --analyse and one --detector"),
     ):
         given = {"data": folder, "split": "all", "analyse": "dlib_points", "out": tmp_path} | more
         with pytest.raises(InputError, match=message):

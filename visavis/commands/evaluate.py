@@ -172,8 +172,6 @@ def _points(options: Options, loaded: dict[str, Analyser]) -> int:
         raise InputError(f"`analyse`: {others} gives no points; score points and attributes in two runs")
     if options.calibrate:
         raise InputError("`calibrate` is of scores, and points have none; leave it out")
-    if len(options.detector) > 1:
-        raise InputError("`detector`: points are scored behind one detector; give one")
     where = options.data, options.split, options.shares, options.out
     return evaluate_points.evaluate(loaded, options.detector[0], *where, options.groups)
 
