@@ -18,8 +18,8 @@ FAILED = 0.08
 @dataclass(frozen=True)
 class Located:
     """found, truth: (N, K, 2) pixels of the photos; NaN in `truth` where nobody said. pixel: (N,) of the crop that the
-    network was shown, in pixels of the photo. spreads: (N, K) pixels by which each point is taken to be off, or None
-    where the network does not say."""
+    network was shown, in pixels of the photo. spreads: (N, K) pixels by which each point is taken to be off along
+    an axis, or None where the network does not say."""
 
     found: Points
     truth: Points
@@ -38,7 +38,7 @@ class Located:
             "rmse_pixels": float(np.sqrt(np.nanmean(((self.found - self.truth) / self.pixel[:, None, None]) ** 2))),
         }
         if self.spreads is not None:
-            off = np.linalg.norm(self.found - self.truth, axis=2)
+            off = np.abs(self.found - self.truth).mean(axis=2)
             values["spread_over_error"] = float(np.nanmean(self.spreads) / np.nanmean(off))
         return values
 

@@ -1,7 +1,7 @@
 """The networks of points as ONNX files: squares around faces go in, where their points are comes out.
 
 Input: `faces` (N, side, side, 3) uint8 RGB. Outputs: `points` (N, K, 2), x y in shares of the square's side, and of a
-face_points `spreads` (N, K), how far off each is taken to be; float32.
+face_points `spreads` (N, K), how far off along an axis each is taken to be in the mean; float32.
 """
 
 from pathlib import Path

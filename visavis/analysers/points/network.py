@@ -46,7 +46,7 @@ SHARPEST = 0.02
 
 class FacePoints(nn.Module):
     """Training: `model(images, targets)` is a dict of losses. Evaluation: a dict of points (N, 68, 2), x y in shares of
-    the crop's side, and spreads (N, 68), how far off in the mean each is taken to be, in the same unit.
+    the crop's side, and spreads (N, 68), how far off along an axis each is taken to be in the mean, in the same unit.
 
     images: (3, side, side) uint8 each, or all as (N, 3, side, side). targets: points (68, 2), NaN where nobody said.
     """
