@@ -128,3 +128,8 @@ def test_a_seeded_context_draws_the_same_and_leaves_no_trace() -> None:
         raise KeyError
     assert torch.equal(torch.get_rng_state(), states[0])
     assert random.getstate() == states[1] and (np.random.get_state()[1] == states[2]).all()
+
+
+def test_by_default_there_is_one_process_and_the_seed_is_0() -> None:
+    assert list(Batches(9, 2)) == list(Batches(9, 2, seed=0)) != list(Batches(9, 2, seed=1))
+    assert list(Share(4)) == [0, 1, 2, 3]

@@ -352,7 +352,7 @@ def label_studio(**changed: object) -> str:
         ({"original_width": "300"}, "task 1 region 1: labels for 300 x 512 pixels, and the photo has 512 x 512"),
         (
             {"value": {"x": 180, "y": 68}},
-            "task 1 region 1: 180, 68, 17.9688, 23.0469 seem to be pixels; Label Studio's",
+            "task 1 region 1: 180, 68, 17.9688, 23.0469 seem to be pixels; Label Studio has",
         ),
     ],
 )

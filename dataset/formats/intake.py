@@ -79,7 +79,7 @@ def take_in(
     new = {"downloads.csv": rows, "faces.csv": _face_rows(taken), "attributes.csv": _attribute_rows(taken)}
     new |= {"points.csv": _point_rows(taken)}
     for name, some in (new | {"labels.csv": _label_rows(taken)}).items():  # labels.csv last: with it, all is there
-        whole = [*before.get(name, []), *some]
+        whole: list[dict[str, object]] = [*map(dict, before.get(name, [])), *some]
         if whole or name == "labels.csv":
             tables.write(out / name, whole, _columns(name, whole))
     count = sum(len(taken[str(row["image_id"])].boxes) for row in rows if row["status"] == "ok")
