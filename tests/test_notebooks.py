@@ -12,7 +12,7 @@ from typed import ROOT, typed
 from dataset import tables
 from demo import photos
 
-NAMES = ("01_the_data", "02_batches", "03_training", "04_predictions")
+NAMES = ("01_the_data", "02_batches", "03_training", "04_predictions", "05_what_a_face_tells")
 LARGEST = 1_500_000
 
 
@@ -20,7 +20,7 @@ LARGEST = 1_500_000
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with what the demo leaves, made the short way: no site, no cleaner, one short epoch."""
     place = tmp_path_factory.mktemp("project")
-    for name in ("clean", "dataset", "demo", "visavis"):
+    for name in ("clean", "dataset", "demo", "train.py", "visavis"):
         (place / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "notebooks", place / "notebooks")
     out = place / "demo-out"
