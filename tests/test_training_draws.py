@@ -24,8 +24,8 @@ def model() -> FasterRCNN:
 
 def test_sizes_are_drawn_by_each_pictures_seed(model: FasterRCNN):
     draws = from_seeds(model)
-    draws.begin([7, 8])
-    assert [model.transform.torch_choice([320, 448, 512, 640, 800]) for _ in range(2)] == [320, 640]
+    draws.begin([7, 8, 9])
+    assert [model.transform.torch_choice([320, 448, 512, 640, 800]) for _ in range(3)] == [320, 640, 320]
     draws.begin([8])
     assert model.transform.torch_choice([320, 448, 512, 640, 800]) == 640
 
