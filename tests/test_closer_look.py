@@ -153,6 +153,15 @@ def test_a_large_photo_is_seen_with_no_more_pixels_than_the_closer_look_has():
     assert seen == shown[1]
 
 
+def test_a_closer_look_enlarges_what_was_decoded_and_a_small_photo_twice_at_most():
+    picture = picture_of(60, 250, size=(2000, 3000))
+    picture[1900:1960, 2900:2960] = 255
+    found, shown = looked(picture, sizing=Sizing(512, 1280, enlarge=1.25, closer=2.5))
+    assert shown == [(512, 767), (1280, 1919)]  # of a picture that is decoded at no more than 819 x 1228
+    np.testing.assert_allclose(found, [60, 60, 250], atol=4)
+    assert Sizing(512, 1280, enlarge=1.25, closer=2.5).closely().size(300, 400) == (600, 800)
+
+
 def test_a_size_that_is_asked_for_is_had_and_keeps_the_closer_look():
     found, shown = looked(picture_of(16, 8), sizing=SIZING.resized(320))
     assert shown == [(320, 384), (131, 118)]

@@ -109,7 +109,7 @@ ARCHS: dict[str, Arch] = {
         MobileNet_V2_Weights.IMAGENET1K_V1,
         in_use=512,
         enlarge=1.25,
-        closer=1.6,
+        closer=2.5,
         coarse=COARSE,
         slimmer="mobilenet_v2_slim_fpnlite",
     ),
@@ -118,7 +118,7 @@ ARCHS: dict[str, Arch] = {
         _numbered(0, 2, 4, 7, 14, end=18),
         in_use=512,
         enlarge=1.25,
-        closer=1.6,
+        closer=2.5,
         coarse=COARSE,
     ),
 }

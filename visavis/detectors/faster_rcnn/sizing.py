@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 COARSE = 160
 """Shorter side of the coarse look of the light networks, in pixels: a tenth of the work of their first look."""
+ENLARGED = 2.0
+"""The closer look does not enlarge a picture further than this, unless the first look does."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Sizing:
     def closely(self) -> "Sizing":
         """The rule of the closer look."""
         larger = self.resized(int(self.shorter * self.closer)).once()
-        return replace(larger, enlarge=self.enlarge * self.closer)
+        return replace(larger, enlarge=max(self.enlarge, ENLARGED))
 
     def coarsely(self) -> "Sizing":
         """The rule of the coarse look."""

@@ -29,6 +29,9 @@ AROUND = 4.0
 which the first look may have missed."""
 UNSURE = 0.1
 """The lowest score of a small detection that counts for the area of the closer look."""
+DETAIL = 1.6
+"""The closer look has no more of a large photo than so many times the pixels a side of the first: it enlarges these. More
+detail would have every large photo decoded at twice the cost, for the few in which faces are that small."""
 EDGE = 2.0
 """In pixels of the network: a detection that is nearer to an edge of the closer look's area may be cut by it."""
 LARGE = 96
@@ -95,11 +98,11 @@ class TrainedDetector:
     @property
     def about(self) -> About:
         """See visavis.detectors.protocol.About."""
-        network, closer = self.network, self.sizing.closely()
-        useful_size = UsefulSize(closer.shorter, closer.longest)
+        useful = self.sizing.resized(int(self.sizing.shorter * min(self.sizing.closer, DETAIL)))
+        useful_size = UsefulSize(useful.shorter, useful.longest)
         return About(
-            network.runs,
-            network.at_once,
+            self.network.runs,
+            self.network.at_once,
             useful_size,
             self.sizing.padded,
             calibration=self.calibration,
