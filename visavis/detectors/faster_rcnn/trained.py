@@ -30,8 +30,8 @@ which the first look may have missed."""
 UNSURE = 0.1
 """The lowest score of a small detection that counts for the area of the closer look."""
 DETAIL = 1.6
-"""The closer look has no more of a large photo than so many times the pixels a side of the first: it enlarges these. More
-detail would have every large photo decoded at twice the cost, for the few in which faces are that small."""
+"""The closer look enlarges what was decoded: so many times the pixels a side of the first look. With more, every large
+photo would take twice as long to decode, for the few in which faces are that small."""
 EDGE = 2.0
 """In pixels of the network: a detection that is nearer to an edge of the closer look's area may be cut by it."""
 LARGE = 96
