@@ -144,12 +144,12 @@ class Sketch:
         mask = Image.new("L", (max(1, high[0] - low[0]), max(1, high[1] - low[1])))
         draw(ImageDraw.Draw(mask), [(x, y) for x, y in (places - low).tolist()])
         part = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-        shown = np.asarray(mask, np.float32)[: high[1] - low[1], : high[0] - low[0]]
-        return part, (shown / 255).astype(np.float32)
+        shown = np.asarray(mask)[: high[1] - low[1], : high[0] - low[0]]
+        return part, np.asarray(shown / 255, np.float32)
 
     def _shade(self, part: Part, colour: Colour, fade: tuple[Colour, Path] | None) -> NDArray[np.float32]:
         """(3,) the colour, or (height, width, 3) the passage from it to the second one."""
-        first = np.array(colour, np.float32) / 255
+        first = np.asarray(np.array(colour) / 255, np.float32)
         if fade is None:
             return first
         other, ends = np.array(fade[0], np.float32) / 255, (np.asarray(fade[1]) - [self.left, self.top]) * self.finer
@@ -157,7 +157,7 @@ class Sketch:
         ys, xs = np.mgrid[part].astype(np.float32)
         share = ((xs - ends[0][0]) * along[0] + (ys - ends[0][1]) * along[1]) / max(1e-6, float(along @ along))
         share = np.clip(share, 0, 1)[..., None].astype(np.float32)
-        return (first * (1 - share) + other * share).astype(np.float32)
+        return np.asarray(first * (1 - share) + other * share, np.float32)
 
     def _lay(self, part: Part, alpha: NDArray[np.float32], colour: NDArray[np.float32]) -> None:
         layer = self._layer[part]
