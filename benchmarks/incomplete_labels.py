@@ -164,7 +164,7 @@ def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: i
 
     names = ("arch", "init", "epochs", "batch_size", "size", "workers", "device")
     asked: dict[str, Any] = {name: getattr(options, name) for name in names}
-    subject = subjects.of(options.arch)(options.out, photos, held_out)
+    subject = subjects.of(options.arch)(options.source, photos, held_out)
     session = train.begin(config.renewed(train.Options(out=out, seed=seed), asked), World(), subject)
     with Stop(session.save) as stop:
         if status := session.go(stop):

@@ -8,7 +8,7 @@ import secrets
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -98,7 +98,7 @@ def serve(options: Options) -> int:
         count = cores() if options.workers == "auto" else options.workers
         workers = stack.enter_context(Workers(count, options.timeout, app.MODULES))
         workers.start()  # while the network is loaded
-        how = asdict(options.network) | {"at_once": AT_ONCE}
+        how: dict[str, Any] = asdict(options.network) | {"at_once": AT_ONCE}
         detector = visavis.load_detector(options.detector, threshold=options.threshold, **how)
         looker = Looker(detector, workers, analysers, options.max_pixels, options.timeout)
         stack.callback(looker.stop)
