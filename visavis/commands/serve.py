@@ -5,7 +5,7 @@ Other programs use the same server over HTTP. docs/live.md has the rest.
 """
 
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -114,10 +114,9 @@ def serve(options: Options) -> int:
         say(f"the page is at {page} (Ctrl-C ends it)")
         if options.browser:
             serving.open_page(page)
-        try:
+        with suppress(KeyboardInterrupt):  # the way to end it
             serving.run(application, listener, options.tls_cert, options.tls_key)
-        except KeyboardInterrupt:  # the way to end it
-            say("ended")
+        say("ended")
     return 0
 
 

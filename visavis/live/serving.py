@@ -54,6 +54,7 @@ def run(app: ASGIApp, listener: socket.socket, certificate: Path | None, key: Pa
         ws_ping_interval=10,
         ws_ping_timeout=10,
         lifespan="off",
+        log_config=None,  # a configuration of logging would close the handlers of all other packages
         log_level="warning",
         access_log=False,
         server_header=False,
