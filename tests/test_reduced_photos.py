@@ -1,7 +1,6 @@
 """visavis.reduced_photos: no more of a photo than a detector has use for, and boxes back in the photo's pixels."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -31,12 +30,12 @@ def test_the_size_that_a_photo_is_seen_at(useful_size: UsefulSize, size: tuple[i
     assert useful_size.size(*size) == seen
 
 
-def test_what_is_seen_is_what_the_closer_look_takes():
-    detector: Any = visavis.load_detector(device="cpu")
+def test_what_is_seen_of_a_photo_is_seen_of_what_was_seen():
+    detector = visavis.load_detector(device="cpu")
     for height in range(900, 6000, 11):
         for width in (height, height + 1, height * 4 // 3, height * 3):
             seen = detector.about.useful_size.size(height, width)
-            assert detector.about.useful_size.size(*seen) == detector.detector.sizing.closely().size(*seen) == seen
+            assert detector.about.useful_size.size(*seen) == seen and min(seen) <= 819 and max(seen) <= 2047
 
 
 @pytest.mark.parametrize("side", [900, 2047, 2301, 4503])
