@@ -23,6 +23,17 @@ from visavis.training import config
 
 FACES = ((75, 50, 180, 185), (80, 45, 170, 180))
 
+RECORD = {
+    "config.json",
+    "first_batches.png",
+    "metrics.jsonl",
+    "state.pt",
+    "curves.png",
+    "best.safetensors",
+    "last.safetensors",
+}
+"""Files that a run of any subject leaves."""
+
 
 def make_folder(folder: Path, people: int = 10, side: int = 96) -> Path:
     """People with one small photo each, no two alike."""
