@@ -107,9 +107,10 @@ def test_a_run_goes_on_with_the_same_weights_alone(tmp_path: Path, monkeypatch: 
     class OfWeights:
         path = tmp_path / "weights.safetensors"
 
-    monkeypatch.setattr(analysis, "load_analyser", lambda name: OfWeights() if name == "mask" else load_analyser(name))
+    name = str(OfWeights.path)
+    monkeypatch.setattr(analysis, "load_with", lambda one, options: OfWeights() if one == name else load_analyser(one))
     OfWeights.path.write_bytes(b"some")
-    first = Analysis(("sharpness", "mask")).identified()
-    assert first[0] == "sharpness" and first[1].startswith("mask (a6b46dd0d1ae5e86")
+    first = Analysis(("sharpness", name)).identified()
+    assert first[0] == "sharpness" and first[1].startswith(f"{name} (a6b46dd0d1ae5e86")
     OfWeights.path.write_bytes(b"others")
-    assert Analysis(("sharpness", "mask")).identified() != first
+    assert Analysis(("sharpness", name)).identified() != first

@@ -4,15 +4,18 @@ To add one is to add a file that has a function which makes an `Analyser`, and a
 each face is then in every table, format, caption and page by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
+from typing import Any
 
 from visavis import checkpoint, kinds
+from visavis.analysers.options import AnalyserOptions
 from visavis.analysers.protocol import Analyser
 from visavis.errors import InputError
 
-__all__ = ["ANALYSERS", "Analyser", "load_analyser", "named"]
+__all__ = ["ANALYSERS", "Analyser", "AnalyserOptions", "load_analyser", "load_with", "named"]
 
 ANALYSERS: dict[str, str] = {
     "mask": "visavis.analysers.attributes.analyser:mask",
@@ -21,8 +24,9 @@ ANALYSERS: dict[str, str] = {
     "points": "visavis.analysers.points.analyser:points",
     "dlib_points": "visavis.analysers.dlib_points:DlibPoints",
     "sharpness": "visavis.analysers.sharpness:Sharpness",
+    "identity": "visavis.analysers.identity.analyser:Identity",
 }
-"""Name -> `module:function`, which makes an Analyser."""
+"""Name -> `module:function`, which makes an Analyser. Its parameters are options of `AnalyserOptions`."""
 
 
 def named(text: str) -> list[str]:
@@ -33,15 +37,51 @@ def named(text: str) -> list[str]:
     return names
 
 
-def load_analyser(name: str) -> Analyser:
+def load_analyser(name: str, **options: Any) -> Analyser:
     """An analyser of `ANALYSERS`, by its name, or the path of a checkpoint that train.py wrote, which says all that it
-    can. Raises InputError where there is none of that name, or its package or weights are not installed.
+    can.
+
+    options: those of `AnalyserOptions` that it takes, such as `people` of `identity`. Raises InputError where there is
+    none of that name, its package or weights are not installed, or it takes other options.
     """
+    takes = _parameters(name)
+    for option in options.keys() - takes:
+        raise InputError(f"{name} takes no `{option}`; leave that out")
+    for option, parameter in takes.items():
+        if parameter.default is Parameter.empty and options.get(option) is None:
+            raise InputError(f"{name} needs `{option}` (docs/{name}.md)")
     if name.endswith(".safetensors"):
         path = Path(name)
         return kinds.of(checkpoint.metadata(path), path).analyser(path)
+    return _function(name)(**options)
+
+
+def load_with(name: str, options: AnalyserOptions) -> Analyser:
+    """`load_analyser` with those of the options that it takes."""
+    return load_analyser(
+        name, **{option: value for option, value in _given(options).items() if option in _parameters(name)}
+    )
+
+
+def check(names: Sequence[str], options: AnalyserOptions) -> None:
+    """Raise InputError for an option that none of these analysers takes."""
+    taken = {option for name in names for option in _parameters(name)}
+    for option in _given(options).keys() - taken:
+        those = [name for name in ANALYSERS if option in _parameters(name)]
+        raise InputError(f"`{option}` is for {' and '.join(those)}; name that in `analyse`, or leave `{option}` out")
+
+
+def _given(options: AnalyserOptions) -> dict[str, Any]:
+    return {option: value for option, value in vars(options).items() if value is not None}
+
+
+def _parameters(name: str) -> Mapping[str, Parameter]:
+    """Those of the function that makes an analyser. Raises InputError where there is none of that name."""
+    return {} if name.endswith(".safetensors") else signature(_function(name)).parameters
+
+
+def _function(name: str) -> Callable[..., Analyser]:
     if name not in ANALYSERS:
         raise InputError(f"no analyser {name!r}; there are {', '.join(ANALYSERS)}, or give a file of weights")
     module, function = ANALYSERS[name].split(":")
-    make: Callable[[], Analyser] = getattr(import_module(module), function)
-    return make()
+    return getattr(import_module(module), function)

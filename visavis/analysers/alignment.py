@@ -32,6 +32,17 @@ def level_frame(points: Points) -> Frame:
     return Frame(float(middle[0]), float(middle[1]), max(side, 1.0) / 2, angle)
 
 
+def fitted_frame(points: Points, template: NDArray[np.float64]) -> Frame:
+    """The square in which these (K, 2) points lie as near as a turn, a shift and one scale bring them to `template`,
+    (K, 2) shares of its side (least squares; Umeyama 1991)."""
+    seen = points.astype(np.float64) @ np.array([1, 1j])
+    meant = template @ np.array([1, 1j])
+    aside = meant - meant.mean()
+    turn = (seen - seen.mean()) @ aside.conj() / (aside @ aside.conj()).real
+    middle = seen.mean() + turn * (0.5 + 0.5j - meant.mean())
+    return Frame(float(middle.real), float(middle.imag), max(abs(turn), 1.0) / 2, float(np.angle(turn)))
+
+
 def aligned(picture: Picture, keypoints: Points, size: int) -> NDArray[np.uint8]:
     """(N, size, size, 3) uint8: the faces with these (N, K, 2) points, each as `level_frame` has it."""
     crops = [level_frame(points).cut(picture, size) for points in keypoints]

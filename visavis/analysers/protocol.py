@@ -1,7 +1,8 @@
 """What an analyser is, and several of them as one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from visavis.faces import Faces
@@ -25,6 +26,18 @@ class Analyser(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture is from. photo: the SHA-256 of its file. out: the folder of results.
+
+    An analyser that keeps what it found has `analyse_photo(picture, faces, origin)`, too, which is called instead of
+    `analyse` where this is known.
+    """
+
+    photo: bytes
+    out: Path
+
+
 class Analysers:
     """Several analysers, one after the other, as one."""
 
@@ -39,10 +52,11 @@ class Analysers:
         self.attributes = tuple(name for one in self._several for name in one.attributes)
         self.keypoints = next((one.keypoints for one in reversed(self._several) if one.keypoints), ())
 
-    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+    def analyse(self, picture: Picture, faces: Faces, origin: Origin | None = None) -> Faces:
         """The faces with what all of them say. Raises ValueError where one gives back other faces."""
         for one in self._several:
-            told = one.analyse(picture, faces)
+            of_photo = getattr(one, "analyse_photo", None) if origin is not None else None
+            told = one.analyse(picture, faces) if of_photo is None else of_photo(picture, faces, origin)
             if len(told) != len(faces) or not set(one.attributes) <= told.attributes.keys():
                 raise ValueError(f"{type(one).__name__} must give back its {len(faces)} faces, with its attributes")
             together = faces.attributes | told.attributes

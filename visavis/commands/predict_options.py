@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from visavis.analysers import ANALYSERS, named
+from visavis.analysers import ANALYSERS, AnalyserOptions, named
+from visavis.analysers import check as check_analysers
 from visavis.commands.commandline import Duration
 from visavis.commands.network import Network
 from visavis.detectors import DETECTORS
@@ -24,8 +25,8 @@ from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.run import Outputs
 from visavis.prediction.videos import EVERY
 
-FREE = ("out", "webcam", "detector", "device", "redact_threshold", "pieces", "stdout", "overwrite", "resume", "workers",
-        "timeout")  # fmt: skip
+FREE = ("out", "webcam", "people", "detector", "device", "redact_threshold", "pieces", "stdout", "overwrite", "resume",
+        "workers", "timeout")  # fmt: skip
 """Options that may differ when a run is resumed: no record depends on them, or their effect is compared instead."""
 
 
@@ -70,6 +71,7 @@ class Options:
             "appears in the tables, the formats and the captions."
         ),
     ] = ""
+    analysers: AnalyserOptions = AnalyserOptions()
     draw: bool = True
     """Write drawn/: a JPEG copy of each photo with boxes and scores."""
     redact: Annotated[
@@ -133,7 +135,7 @@ class Options:
     @property
     def analysis(self) -> Analysis:
         """The analysers to run on each face."""
-        return Analysis(tuple(named(self.analyse)))
+        return Analysis(tuple(named(self.analyse)), self.analysers, self.out)
 
     @property
     def filtering(self) -> Filtering | None:
@@ -181,6 +183,7 @@ def check(options: Options) -> None:
         raise InputError("give photos, videos or folders, or --webcam 0")
     if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):
         raise InputError("--webcam takes the number of a camera, and cannot be combined with --resume")
+    check_analysers(options.analysis.names, options.analysers)
     options.analysis.loaded()
     if options.filtering is not None:
         options.filtering.points.loaded()

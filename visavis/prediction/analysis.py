@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from visavis import checkpoint
-from visavis.analysers import load_analyser
-from visavis.analysers.protocol import Analysers
+from visavis.analysers import Analyser, AnalyserOptions, load_with
+from visavis.analysers.protocol import Analysers, Origin
 from visavis.drawing import Colour
 from visavis.faces import Faces
 from visavis.images import Picture
@@ -14,9 +15,11 @@ from visavis.images import Picture
 @dataclass(frozen=True)
 class Analysis:
     """The analysers of these names, in this order. Worker processes receive the names and load the analysers
-    themselves."""
+    themselves. out: the folder of results, in which they may keep what they found of photos."""
 
     names: tuple[str, ...] = ()
+    options: AnalyserOptions = AnalyserOptions()
+    out: Path | None = None
 
     def __bool__(self) -> bool:
         """Whether there is any analyser."""
@@ -24,19 +27,20 @@ class Analysis:
 
     def loaded(self) -> Analysers:
         """The analysers. Raises InputError if one cannot be loaded."""
-        return _loaded(self.names)
+        return _joined(self.names, self.options)
 
     def identified(self) -> list[str]:
-        """The names, each with the SHA-256 of its weights (`path`) where it has some: the same say the same."""
-        paths = [getattr(load_analyser(name), "path", None) for name in self.names]
-        return [
-            name if path is None else f"{name} ({checkpoint.fingerprint(path)})"
-            for name, path in zip(self.names, paths, strict=True)
-        ]
+        """The names, each with what its answers depend on: its `fingerprint`, or the SHA-256 of its weights (`path`).
+        The same say the same."""
+        return [f"{name}{_fingerprint(_loaded(name, self.options))}" for name in self.names]
 
-    def __call__(self, picture: Picture, faces: Faces) -> Faces:
-        """The faces of a picture at full size, with the attributes that the analysers add."""
-        return self.loaded().analyse(picture, faces) if self.names else faces
+    def __call__(self, picture: Picture, faces: Faces, photo: bytes = b"") -> Faces:
+        """The faces of a picture at full size, with the attributes that the analysers add. photo: the SHA-256 of the
+        file whose whole picture it is, if it is one."""
+        if not self.names:
+            return faces
+        origin = Origin(photo, self.out) if photo and self.out is not None else None
+        return self.loaded().analyse(picture, faces, origin)
 
 
 LEFT_OUT = ("_score", "_low", "_high", "_error")
@@ -44,8 +48,19 @@ LEFT_OUT = ("_score", "_low", "_high", "_error")
 
 
 @cache
-def _loaded(names: tuple[str, ...]) -> Analysers:
-    return Analysers([load_analyser(name) for name in names])
+def _joined(names: tuple[str, ...], options: AnalyserOptions) -> Analysers:
+    return Analysers([_loaded(name, options) for name in names])
+
+
+@cache
+def _loaded(name: str, options: AnalyserOptions) -> Analyser:
+    return load_with(name, options)
+
+
+def _fingerprint(analyser: Analyser) -> str:
+    path = getattr(analyser, "path", None)
+    told = getattr(analyser, "fingerprint", None) or (path and checkpoint.fingerprint(path))
+    return f" ({told})" if told else ""
 
 
 MASKS: dict[str, Colour] = {"worn": (90, 205, 95), "none": (255, 95, 85), "wrong": (255, 176, 0)}

@@ -68,7 +68,7 @@ class Copies:
         if digest(data) != expected:
             raise ImageError("changed", "the file changed during the run")
         picture = images.decode(data, max_pixels)
-        faces = self.analysis(picture, faces)
+        faces = self.analysis(picture, faces, expected)
         try:
             if self.redaction is not None:
                 every = Faces(np.concatenate([faces.boxes, unreported.boxes]))

@@ -1,0 +1,47 @@
+"""How likely it is that two faces are of one person, by how far their encodings are apart.
+
+The constants are in one place, here, and are fitted to pairs of Labeled Faces in the Wild (Huang et al. 2007), half of
+which are of one person, by logistic regression: `MIDDLE` is where both are equally likely.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Of an encoder: the log of the odds that two faces are of one person falls by `steepness` a unit of distance, and
+    is 0 at `middle`."""
+
+    middle: float
+    steepness: float
+
+    def log_odds(self, distances: NDArray[np.floating]) -> NDArray[np.float64]:
+        """That faces so far apart are of one person, where that was as likely as not before they were compared."""
+        return self.steepness * (self.middle - np.asarray(distances, np.float64))
+
+
+CALIBRATIONS: dict[str, Calibration] = {"face_recognition": Calibration(middle=0.6, steepness=25.0)}
+"""Name of an encoder -> what its distances say."""
+
+KNOWN = 0.5
+"""The share of faces, in an album, that are taken to be of somebody in the gallery, before they are compared."""
+SURE = 0.5
+"""The least probability with which a name is given."""
+
+
+def posterior(log_odds: NDArray[np.float64], known: float = KNOWN) -> NDArray[np.float64]:
+    """(N, P) probabilities that each face is of each person, by the log odds of (N, P) comparisons; what is missing to
+    1 is the probability that it is of nobody among them.
+
+    By Bayes' rule: each of the P people is as likely as any other before the comparison, and all together have the
+    share `known`. So the same distance says less in a larger gallery, in which more strangers come near by chance.
+    """
+    people = log_odds.shape[1]
+    if not people:
+        return np.zeros(log_odds.shape)
+    logs = np.concatenate([log_odds + np.log(known / people), np.full((len(log_odds), 1), np.log(1 - known))], axis=1)
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return (odds / odds.sum(axis=1, keepdims=True))[:, :-1]
