@@ -13,6 +13,7 @@ from visavis.files import replaced
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 SHIPPED = Path(__file__).with_name("weights") / "mobilenet_v2_slim_fpnlite.safetensors"
 """The checkpoint of the detector that comes with visavis."""
@@ -46,6 +47,15 @@ def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
     with safe_open(path, framework="pt") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}, known
+
+
+def arrays(path: Path) -> "dict[str, NDArray[Any]]":
+    """The tensors as they are stored, without torch. Raises InputError for what is no checkpoint of ours."""
+    from safetensors import safe_open
+
+    metadata(path)
+    with safe_open(path, framework="np") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
 
 
 def metadata(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from visavis.errors import InputError
 
 KINDS: dict[str, str] = {
     "faster_rcnn": "visavis.detectors.faster_rcnn.kind",
+    "viola_jones": "visavis.detectors.viola_jones.kind",
     "face_attributes": "visavis.analysers.attributes.kind",
     "face_points": "visavis.analysers.points.kind",
 }
@@ -23,13 +24,16 @@ defaults        arch -> the initial weights and the augmentation of a training t
 learns          arch -> what such a network learns: the name of one of dataset.subjects, and arguments for it
 load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
 export          (path, out): write the checkpoint as an ONNX file
+analyser        path -> an analyser, for visavis.load_analyser
+
+and, if it has architectures:
+
 network         (arch, init, trainable_layers, freeze, **design) -> the network that train.py trains
 DESIGN          arch -> options of train.py that say how it is built, where it has such; may be left out
 ready           (network, device, size) -> the network, ready to learn there from pictures of that size
 draws           (network) -> what the network draws in training (visavis.training.draws)
 spread          (network, device): what it needs to learn in several processes
 detector        (network, threshold, device) -> a detector of a network in training, for validation; detectors only
-analyser        path -> an analyser, for visavis.load_analyser
 described       (network) -> what a checkpoint's metadata say of this kind of network besides its arch
 """
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from visavis import checkpoint, kinds
 from visavis.checkpoint import SHIPPED
 from visavis.detectors.loaded import LoadedDetector
+from visavis.detectors.only_way import none_of
 from visavis.detectors.protocol import Detector
 from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
 from visavis.errors import InputError
@@ -28,6 +29,10 @@ DETECTORS: dict[str, str] = {
 """Name -> `module:function`, which takes (device: str, threshold: float | None) and returns a Detector. The shipped one
 is a checkpoint of `train.py`, from which `visavis.kinds` makes a detector."""
 
+OTHER_FILES: dict[str, str] = {".xml": "visavis.detectors.viola_jones.detector:of_opencv"}
+"""Extension of a file that is no checkpoint of ours -> `module:function`, which takes (path: Path, device: str,
+threshold: float | None) and returns a Detector."""
+
 
 def load_detector(
     name_or_path: str | Path = "shipped",
@@ -40,7 +45,8 @@ def load_detector(
     tiles: bool | Literal["large"] = False,
     at_once: int = 1,
 ) -> LoadedDetector:
-    """A detector of `DETECTORS` by its name, or that of a checkpoint of train.py (.safetensors) by its path.
+    """A detector of `DETECTORS` by its name, or that of a checkpoint of train.py (.safetensors) or of a cascade of
+    OpenCV (.xml) by its path.
 
     device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`. Detectors of other packages that cannot use
     a GPU run on the CPU in any case, with a message if another device was given. threshold: the lowest score of a face
@@ -65,9 +71,9 @@ def load_detector(
     if name == "shipped":
         detector = _of_checkpoint(SHIPPED, device, threshold, ours)
     elif name in DETECTORS:
-        module, function = DETECTORS[name].split(":")
-        make: Callable[..., Detector] = getattr(import_module(module), function)
-        detector = make(device, threshold, **_none_of(ours, name))
+        detector = _named(DETECTORS[name])(device, threshold, **none_of(ours, name))
+    elif (extension := Path(name).suffix) in OTHER_FILES:
+        detector = _named(OTHER_FILES[extension])(Path(name), device, threshold, **none_of(ours, name))
     else:
         detector = _of_checkpoint(Path(name_or_path), device, threshold, ours)
     if tiles == "large":
@@ -77,16 +83,14 @@ def load_detector(
     return LoadedDetector(detector)
 
 
+def _named(place: str) -> Callable[..., Detector]:
+    """The function of a `module:function`."""
+    module, function = place.split(":")
+    return getattr(import_module(module), function)
+
+
 def _of_checkpoint(path: Path, device: str, threshold: float | None, options: dict[str, Any]) -> Detector:
     if not path.suffix and not path.exists():
         raise InputError(f"no detector {str(path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint")
     metadata = checkpoint.metadata(path)
     return kinds.of(metadata, path).load(path, metadata, device, threshold, **options)
-
-
-def _none_of(options: dict[str, Any], name: str) -> dict[str, Any]:
-    """No options, for a detector of another package. Raises InputError if one was given."""
-    for option, value in options.items():
-        if option != "at_once" and value not in (None, "auto", "fp32"):
-            raise InputError(f"`{option}` {value}: {name} runs in one way only; leave `{option}` out")
-    return {}

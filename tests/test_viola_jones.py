@@ -1,0 +1,127 @@
+"""The cascade of Viola and Jones: sums, features, OpenCV's cascades, and windows that become faces."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from visavis.detectors import load_detector
+from visavis.detectors.viola_jones import features, integral, opencv_xml
+from visavis.detectors.viola_jones.cascade import Cascade, Stage
+from visavis.detectors.viola_jones.grouping import grouped
+from visavis.detectors.viola_jones.scanning import scaled_features, scan
+from visavis.detectors.viola_jones.shrinking import shrunk, shrunken_pictures
+from visavis.errors import InputError
+
+cv2 = pytest.importorskip("cv2")
+XML = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+PORTRAIT = np.ascontiguousarray(data.astronaut()[20:260, 110:350])
+SMALL = np.ascontiguousarray(PORTRAIT[40:180, 40:190])
+
+
+def test_four_numbers_are_the_sum_of_a_rectangle():
+    sums = integral.integral(np.array([[1, 2, 3], [4, 5, 6]], np.uint8))
+    assert sums.tolist() == [[0, 0, 0, 0], [0, 1, 3, 6], [0, 5, 12, 21]]
+    assert sums[2, 3] - sums[0, 3] - sums[2, 1] + sums[0, 1] == 2 + 3 + 5 + 6
+    assert integral.squares(np.array([[200, 3]], np.uint8)).tolist() == [[0, 0, 0], [0, 40000, 40009]]
+
+
+def test_sums_that_wrap_around_still_have_the_right_differences():
+    sums = integral.integral(np.full((4, 1), 2**30, np.int32))
+    assert sums[4, 1] == 0 and sums[4, 1] - sums[3, 1] == 2**30
+
+
+def test_brightness_is_opencvs():
+    assert (integral.grey(PORTRAIT) == cv2.cvtColor(PORTRAIT, cv2.COLOR_RGB2GRAY)).all()
+
+
+def test_there_are_162336_features_of_five_kinds():
+    every = features.every()
+    assert every.shape == (162336, 3, 5)
+    kinds = [len(features.every(side)) for side in (1, 2, 3)]
+    assert kinds == [0, 7, 40]  # in 2 x 2: three of two beside each other, three of two above each other, and the four
+    assert len({feature.tobytes() for feature in every}) == 162336
+    x, y, width, height, weight = np.moveaxis(every, -1, 0)
+    assert ((x >= 0) & (y >= 0) & (x + width <= 24) & (y + height <= 24)).all()
+    assert ((width * height * weight).sum(axis=1) == 0).all()  # nothing in a window of one brightness
+
+
+def test_a_feature_is_its_bright_part_minus_the_others():
+    window = np.arange(16).reshape(4, 4) ** 2
+    two, three, four = [[0, 0, 4, 2, -1], [2, 0, 2, 2, 2]], [[0, 1, 3, 1, -1], [1, 1, 1, 1, 3]], [[0, 0, 2, 2, -1]]
+    four += [[0, 0, 1, 1, 2], [1, 1, 1, 1, 2]]
+    rectangles = np.array([[*some, *[[0] * 5] * (3 - len(some))] for some in (two, three, four)])
+    matrix = features.corners(rectangles, 4, 4)
+    values = matrix @ integral.integral(window).ravel().astype(np.float32)
+    assert values.tolist() == [4 + 9 + 36 + 49 - 0 - 1 - 16 - 25, 2 * 25 - 16 - 36, 0 + 25 - 1 - 16]
+    assert np.diff(matrix.indptr).tolist() == [6, 8, 9]  # corners
+
+
+def stage(threshold: float) -> Stage:
+    """Votes 1 if the right half of a window is brighter by 1.8 standard deviations, or by more, and else -1."""
+    halves = np.array([[[0, 0, 24, 24, -1], [12, 0, 12, 24, 2], [0] * 5]])
+    return Stage(halves, *(np.array([value], np.float32) for value in (0.9, -1.0, 1.0)), threshold)
+
+
+def test_windows_pass_in_any_light_and_at_any_size():
+    cascade = Cascade((stage(0.5), stage(0.9)))
+    step = np.zeros((200, 200), np.uint8)
+    step[20:140, 60:180] = 100
+    dim, bright = (scan(cascade, scaled_features(cascade, picture)) for picture in (step // 10, step + 100))
+    assert len(dim) == len(bright) and (dim.boxes == bright.boxes).all()
+    assert {24, 59} <= set((dim.boxes[:, 2] - dim.boxes[:, 0]).astype(int))  # 24 * 1.25 ** 4 is 58.6, in whole pixels
+    assert ((dim.boxes[:, 0] < 60) & (dim.boxes[:, 2] > 60)).all()
+    np.testing.assert_allclose(dim.margins, np.repeat([[0.5], [0.1]], len(dim), axis=1), atol=1e-6)
+    mirrored = scan(cascade, scaled_features(cascade, np.ascontiguousarray(step[:, ::-1])))
+    assert ((mirrored.boxes[:, 0] < 20) & (mirrored.boxes[:, 2] > 20)).all()  # its only edge from dark to bright
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (23, 100), (24, 24), (60, 25)])
+def test_a_picture_without_contrast_or_room_has_no_windows(shape: tuple[int, int]):
+    cascade = Cascade((stage(0.5),))
+    for layers in (scaled_features, shrunken_pictures):
+        found = scan(cascade, layers(cascade, np.full(shape, 7, np.uint8)))
+        assert len(found) == 0 and found.boxes.shape == (0, 4) and found.margins.shape == (1, 0)
+
+
+@pytest.mark.parametrize("size", [(70, 75), (47, 140), (141, 151), (1, 1), (140, 150)])
+def test_pictures_shrink_as_in_opencv(size: tuple[int, int]):
+    grey = integral.grey(SMALL)
+    theirs = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_LINEAR_EXACT)
+    assert (shrunk(grey, *size) == theirs).all()
+
+
+@pytest.mark.parametrize("picture", [SMALL, data.lfw_subset()[3]], ids=["portrait", "tiny"])
+def test_opencvs_cascade_finds_the_windows_that_opencv_finds(picture: np.ndarray):
+    if picture.ndim == 2:
+        picture = np.repeat(np.repeat((255 * picture).astype(np.uint8), 2, axis=0), 2, axis=1)[..., None].repeat(3, 2)
+    theirs = cv2.CascadeClassifier(str(XML)).detectMultiScale(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 1.1, 0)
+    ours = load_detector(XML).detector.windows(picture).boxes
+    assert len(theirs) > 0
+    assert sorted(ours.tolist()) == sorted([x, y, x + width, y + height] for x, y, width, height in theirs.tolist())
+
+
+def test_what_is_no_cascade_with_stumps_is_refused(tmp_path: Path):
+    (tmp_path / "torn.xml").write_text("<opencv_storage><cascade>")
+    (tmp_path / "other.xml").write_text("<annotation/>")
+    folder = XML.parent
+    for path, why in (
+        (tmp_path / "torn.xml", "not a cascade of OpenCV: no element found"),
+        (tmp_path / "missing.xml", "not a cascade of OpenCV: .* No such file"),
+        (tmp_path / "other.xml", "not a cascade of OpenCV with Haar-like features"),
+        (folder / "haarcascade_smile.xml", "tilted features"),
+        (folder / "haarcascade_frontalface_alt2.xml", "trees with several nodes"),
+    ):
+        with pytest.raises(InputError, match=why):
+            opencv_xml.read(path)
+    with pytest.raises(InputError, match=r"`size` 640: .*default.xml runs in one way only"):
+        load_detector(XML, size=640)
+
+
+def test_windows_around_a_face_become_one():
+    assert [part.tolist() for part in grouped(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))] == [[], []]
+    near = [[0, 0, 20, 20], [4, 0, 24, 20], [100, 100, 140, 140], [110, 110, 130, 130]]
+    boxes, strengths = grouped(np.array(near, np.float32), np.array([1, 3, 2, 1.5], np.float32))
+    assert boxes.tolist() == [[3, 0, 23, 20], [100, 100, 140, 140]]
+    assert strengths.tolist() == [4, 2]

@@ -1,0 +1,105 @@
+"""A cascade as a detector of visavis: ours, or one of OpenCV's from an XML file."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis import calibration, checkpoint
+from visavis.boxes import Boxes, as_boxes
+from visavis.calibration import Calibration
+from visavis.detectors.protocol import About
+from visavis.detectors.viola_jones import opencv_xml
+from visavis.detectors.viola_jones.cascade import Cascade, of_arrays
+from visavis.detectors.viola_jones.grouping import grouped
+from visavis.detectors.viola_jones.integral import Grey, grey
+from visavis.detectors.viola_jones.scanning import Layer, Windows, scaled_features, scan
+from visavis.detectors.viola_jones.shrinking import shrunken_pictures
+from visavis.device import only_cpu
+from visavis.faces import Faces
+from visavis.images import Picture
+from visavis.reduced_photos import UsefulSize
+
+SHIPPED = checkpoint.SHIPPED.with_name("viola_jones.safetensors")
+"""The cascade that comes with visavis."""
+SIZE = UsefulSize(shortest=1080)
+"""Larger photos are searched at this size."""
+OPENCV = 0.75
+"""Default threshold of OpenCV's cascades: about three windows that just pass, as detectMultiScale asks for."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Where a face's box lies around a window: its edges, in sides of the window from the window's corner."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+    def boxes(self, windows: Boxes) -> Boxes:
+        """(N, 4) boxes of faces around (N, 4) windows."""
+        sides = np.tile(windows[:, 2:] - windows[:, :2], 2)
+        edges = np.array([self.left, self.top, self.right, self.bottom], np.float32)
+        return as_boxes(np.tile(windows[:, :2], 2) + sides * edges)
+
+
+class ViolaJones:
+    """Finds faces by a cascade. Scores: the windows of a face, by how much they pass the last stage, are added up;
+    that sum s makes a score of s / (1 + s), which is then calibrated.
+
+    layers: the windows of a picture, such as scanning.scaled_features. framing: of faces around windows.
+    """
+
+    def __init__(
+        self,
+        cascade: Cascade,
+        threshold: float,
+        layers: Callable[[Cascade, Grey], Iterable[Layer]],
+        framing: Framing = Framing(),
+        calibration: Calibration = Calibration(),
+    ) -> None:
+        self.cascade, self.threshold = cascade, threshold
+        self.about = About(useful_size=SIZE, calibration=calibration)
+        self._layers, self._framing = layers, framing
+
+    def detect(self, images: list[Picture]) -> list[Faces]:
+        """See visavis.detectors.protocol.Detector."""
+        return [self._find(image) for image in images]
+
+    def _find(self, image: Picture) -> Faces:
+        found = self.windows(image)
+        windows, sums = grouped(found.boxes, 1 + found.margins[-1])
+        scores = self.about.calibration.apply(sums / (1 + sums))
+        return Faces(self._framing.boxes(windows), scores).above(self.threshold)
+
+    def windows(self, image: Picture) -> Windows:
+        """The windows of a (height, width, 3) picture that pass all stages, before they are grouped."""
+        pixels = grey(image)
+        return scan(self.cascade, self._layers(self.cascade, pixels))
+
+
+def load(device: str = "auto", threshold: float | None = None) -> ViolaJones:
+    """The detector of the cascade that comes with visavis."""
+    return of_checkpoint(SHIPPED, checkpoint.metadata(SHIPPED), device, threshold)
+
+
+def of_checkpoint(
+    path: Path, metadata: dict[str, Any], device: str = "auto", threshold: float | None = None
+) -> ViolaJones:
+    """The detector of a cascade that visavis learnt."""
+    only_cpu("viola_jones", device)
+    cascade = of_arrays(checkpoint.arrays(path), contrast=metadata["contrast"])
+    own = metadata["threshold"] if threshold is None else threshold
+    return ViolaJones(
+        cascade, own, scaled_features, Framing(**metadata["framing"]), calibration.of_checkpoint(metadata)
+    )
+
+
+def of_opencv(path: Path, device: str = "auto", threshold: float | None = None) -> ViolaJones:
+    """The detector of a cascade in OpenCV's XML format, which looks at the same windows as OpenCV does. Raises
+    InputError for what is none, and for what only OpenCV can use."""
+    only_cpu("viola_jones", device)
+    return ViolaJones(opencv_xml.read(path), OPENCV if threshold is None else threshold, shrunken_pictures)

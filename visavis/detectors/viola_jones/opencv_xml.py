@@ -1,0 +1,71 @@
+"""Cascades in OpenCV's XML format, such as haarcascade_frontalface_default.xml, as OpenCV uses them."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.detectors.viola_jones.cascade import Cascade, Stage
+from visavis.errors import InputError
+
+CONTRAST = 10.0
+"""OpenCV drops windows whose standard deviation is not above this; it measures it without the outermost pixels."""
+SLACK = 1e-5
+"""By which OpenCV lowers the thresholds of stages."""
+
+
+def read(path: Path) -> Cascade:
+    """Raises InputError for what is not a cascade of upright Haar-like features with decision stumps."""
+    try:
+        root = ElementTree.parse(path).getroot().find("cascade")
+    except (OSError, ElementTree.ParseError) as error:
+        raise InputError(f"{path} is not a cascade of OpenCV: {error}") from None
+    if root is None or root.findtext("featureType") != "HAAR":
+        raise InputError(
+            f"{path} is not a cascade of OpenCV with Haar-like features; give one written by OpenCV 3 or 4"
+        )
+    if any(node.text and int(node.text) for node in root.iter("tilted")):
+        raise InputError(f"{path} has tilted features, which viola_jones does not know; give a cascade without them")
+    try:
+        width, height = (int(root.findtext(name, "")) for name in ("width", "height"))
+        features = _rectangles(root)
+        stages = [_stage(stage, features, width, height) for stage in root.iterfind("stages/_")]
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path} is not a cascade of upright features with decision stumps: {error}") from None
+    return Cascade(tuple(stages), width, height, inset=1, contrast=CONTRAST)
+
+
+def _rectangles(root: ElementTree.Element) -> NDArray[np.int16]:
+    """(F, 3, 5), see features.py."""
+    features = np.zeros((len(root.findall("features/_")), 3, 5), np.int16)
+    for feature, node in zip(features, root.iterfind("features/_"), strict=True):
+        for row, rectangle in enumerate(node.iterfind("rects/_")):
+            feature[row] = whole(_numbers(rectangle))
+    return features
+
+
+def whole(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The numbers, if they are whole ones; otherwise ValueError."""
+    if (numbers != np.rint(numbers)).any():
+        raise ValueError(f"{numbers.tolist()} are not whole numbers")
+    return numbers
+
+
+def _stage(node: ElementTree.Element, features: NDArray[np.int16], width: int, height: int) -> Stage:
+    nodes, leaves = ([_numbers(one) for one in node.iter(name)] for name in ("internalNodes", "leafValues"))
+    if {len(one) for one in nodes} != {4} or {len(one) for one in leaves} != {2}:
+        raise ValueError("its weak classifiers are trees with several nodes")
+    chosen, thresholds = np.array(nodes)[:, 2].astype(np.int64), np.array(nodes, np.float32)[:, 3]
+    below, above = np.array(leaves, np.float32).T
+    # As OpenCV does it, in 32 bits.
+    threshold = np.float32(_number(node, "stageThreshold")) - np.float32(SLACK)
+    return Stage(features[chosen], thresholds, below, above, float(threshold), width, height)
+
+
+def _numbers(node: ElementTree.Element) -> NDArray[np.float64]:
+    return np.array((node.text or "").split(), np.float64)
+
+
+def _number(node: ElementTree.Element, name: str) -> float:
+    return float(node.findtext(name, ""))
