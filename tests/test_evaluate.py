@@ -23,7 +23,7 @@ from visavis.evaluation import groups, mistakes
 from visavis.evaluation.contest import Contestant, LabelledPhotos, differences, figures
 from visavis.evaluation.detecting import detect_all
 from visavis.evaluation.reservations import reservations
-from visavis.evaluation.scoreboard import DETECTION, table
+from visavis.evaluation.scoreboard import DETECTION, table, with_false
 
 FACE = [175, 70, 280, 205]
 PLACES = [(0, 0), (60, 20), (100, 40)]
@@ -84,13 +84,16 @@ def test_figures_by_hand(folder: Path):
     assert labelled.ids == ["P/0", "P/1", "P/2", "P/3"]
     assert labelled.unreadable == [{"image_id": "P/9", "reason": "not_image"}]
     assert len(contestant.milliseconds) == 4
-    result = {"name": "known"} | figures(contestant, labelled)
+    result = {"name": "known"} | figures(contestant, labelled, (0, 1, 3))
     # 0.95 false, 0.9 right, 0.8 right, 0.6 false, 0.3 false; three faces
     assert result["ap50"] == pytest.approx(67 / 101 * 2 / 3)
     assert (result["precision"], result["recall"]) == (2 / 4, pytest.approx(2 / 3))
     assert result["best_f1"] == pytest.approx(4 / 6)
     assert result["best_threshold"] == pytest.approx(0.7)
     assert (result["recall_at_tenth"], result["recall_at_one"]) == (0, pytest.approx(2 / 3))
+    recalls = [result[f"recall_with_{count}_false"] for count in (0, 1, 3)]
+    assert recalls == [0, pytest.approx(2 / 3), pytest.approx(2 / 3)]
+    assert table(with_false((0, 1)), [result]).endswith("recall with 1 false in all, aligned           0.667")
     assert (result["photos"], result["faces"]) == (4, 3)
     # each score is alone in its range: how far it lies from 1 where it is right, from 0 where not
     assert result["ece"] == result["ece_raw"] == pytest.approx((0.95 + 0.1 + 0.2 + 0.6 + 0.3) / 5)
@@ -309,6 +312,8 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
         ({"protocol": "wider", "split": "val"}, "WIDER_val.zip"),
         ({"protocol": "fddb", "split": "val"}, "FDDB-folds"),
         ({"detector": ("dlib_hog",), "calibrate": True}, "dlib_hog has no checkpoint"),
+        ({"false_positives": (10, -1)}, "--false-positives -1: give numbers of at least 0"),
+        ({"protocol": "fddb", "split": "val", "false_positives": (10,)}, "--false-positives: --protocol fddb"),
         ({"out": Path(__file__)}, "is a file"),
     ],
 )

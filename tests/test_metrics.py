@@ -250,6 +250,7 @@ def test_recall_at_false_finds_a_photo():
     ranked = judged([0.9, 0.8, 0.7, 0.6, 0.5], [True, False, True, False, True], truths=4, photos=10)
     at = [metrics.recall_at(ranked, rate) for rate in (0, 0.1, 0.19, 0.2, 1)]
     assert at == [0.25, 0.5, 0.5, 0.75, 0.75]
+    assert [metrics.recall_with(ranked, count) for count in (0, 1, 2)] == [0.25, 0.5, 0.75]
     assert metrics.recall_at(judged([0.9, 0.9], [True, False], 1), 0) == 0  # no threshold parts the two
 
 

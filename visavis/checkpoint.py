@@ -82,11 +82,13 @@ def fingerprint(path: Path) -> str:
 
 def relabel(path: Path, metadata: dict[str, Any]) -> None:
     """Give the checkpoint at `path` other metadata; its tensors stay as they are stored, 16 bit or 32."""
-    from safetensors import safe_open
+    save_arrays(path, arrays(path), metadata)
+
+
+def save_arrays(path: Path, weights: "dict[str, NDArray[Any]]", metadata: dict[str, Any]) -> None:
+    """As `save`, of numpy arrays, as they are."""
     from safetensors.numpy import save as to_bytes
 
-    with safe_open(path, framework="np") as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     data = to_bytes(weights, {KEY: json.dumps(metadata)})
     with replaced(path, "wb") as file:
         file.write(data)

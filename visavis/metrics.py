@@ -198,10 +198,15 @@ def best_threshold(judged: Judged, beta: float = 1.0) -> tuple[float, float]:
 
 def recall_at(judged: Judged, false_per_photo: float) -> float:
     """The highest recall with at most that many false positives per photo on average; NaN without a label."""
+    return recall_with(judged, false_per_photo * judged.photos)
+
+
+def recall_with(judged: Judged, false: float) -> float:
+    """The highest recall with at most that many false positives in all photos together; NaN without a label."""
     if judged.truths == 0:
         return nan
     over = curve(judged)
-    allowed = over.right[over.false <= false_per_photo * judged.photos]
+    allowed = over.right[over.false <= false]
     return float(allowed.max(initial=0) / judged.truths)
 
 

@@ -38,7 +38,7 @@ from visavis.evaluation.contest import (
 )
 from visavis.evaluation.detecting import detect_all
 from visavis.evaluation.reservations import reservations
-from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table
+from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table, with_false
 from visavis.files import replaced
 from visavis.images import encode
 from visavis.messages import say
@@ -76,6 +76,9 @@ class Options:
     """Replace the evaluation in --out."""
     threshold: Annotated[float | None, Range(LOWEST_SCORE, 1)] = None
     """Score at which precision, recall and mistakes are determined; by default each detector's own threshold."""
+    false_positives: tuple[int, ...] = ()
+    """Also determine the recall, boxes aligned, with so many false positives in all photos together, one or several
+    numbers: points of the ROC curve, as papers give them."""
     network: Network = Network()
     batch_size: Count = 1
     """Photos that go through the network together. Times are those of the batch divided by its photos."""
@@ -138,12 +141,12 @@ def evaluate(options: Options) -> int:
             known = [annotated[name] for name in labelled.ids]
             values = protocol.figures(known, labelled.sizes, contestant.found)
         else:
-            values = figures(contestant, labelled)
+            values = figures(contestant, labelled, options.false_positives)
         costs = cost(contestant, labelled, on, options.batch_size)
         results.append({"name": contestant.name, "source": contestant.source} | values | costs)
     compared = [] if protocol else differences(contestants, labelled)
     of_groups = groups.by_group(contestants, labelled) if options.groups else []
-    print(table((protocol.ROWS if protocol else DETECTION) + COST, results))
+    print(table((protocol.ROWS if protocol else DETECTION + with_false(options.false_positives)) + COST, results))
     for row in compared:
         print(sentence(row))
     if of_groups:
@@ -258,10 +261,15 @@ def _checkpoint(source: str) -> Path:
 def _check(options: Options) -> list[str]:
     """A name for each detector. Raises InputError for options that cannot be used."""
     asked, usual = plain(options), plain(Options())
-    for name in ("split", "val", "test", "calibrate", "groups") if options.protocol != "labels" else ():
+    if min(options.false_positives, default=0) < 0:
+        raise InputError(f"--false-positives {min(options.false_positives)}: give numbers of at least 0")
+    for name in (
+        ("split", "val", "test", "calibrate", "groups", "false_positives") if options.protocol != "labels" else ()
+    ):
         if asked[name] != usual[name]:
+            dashed = name.replace("_", "-")
             raise InputError(
-                f"--{name}: --protocol {options.protocol} determines the photos itself; leave out --{name}"
+                f"--{dashed}: --protocol {options.protocol} determines the photos itself; leave out --{dashed}"
             )
     of_attributes = ["data", "split", "val", "test", "out", "overwrite", "calibrate", "groups", "analyse", "detect"]
     of_attributes += ["detector"] if options.detect else []

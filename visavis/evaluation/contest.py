@@ -62,8 +62,9 @@ def ranked(contestant: Contestant, labelled: LabelledPhotos) -> Judged:
     return metrics.judge(labelled.truth, contestant.found, 0.5, labelled.ignore)
 
 
-def figures(contestant: Contestant, labelled: LabelledPhotos) -> dict[str, Any]:
-    """Every figure of one detector, ready for JSON (None for a figure that is not defined)."""
+def figures(contestant: Contestant, labelled: LabelledPhotos, false: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Every figure of one detector, ready for JSON (None for a figure that is not defined). false: numbers of false
+    positives in all photos together; for each, `recall_with_N_false` is the recall there, boxes aligned."""
     scores = metrics.score(labelled.truth, contestant.found, labelled.ignore)
     judged = ranked(contestant, labelled)
     precision, recall, f1 = metrics.at_threshold(judged, contestant.threshold)
@@ -77,6 +78,7 @@ def figures(contestant: Contestant, labelled: LabelledPhotos) -> dict[str, Any]:
     same_boxes = metrics.judge(labelled.truth, contestant.aligned, 0.5, labelled.ignore)
     values["ap50_aligned"] = metrics.average_precision(same_boxes)
     values["best_f1_aligned"] = metrics.best_threshold(same_boxes)[1]
+    values |= {f"recall_with_{count}_false": metrics.recall_with(same_boxes, count) for count in false}
     values |= calibrated(contestant, judged)
     known = {key: None if value is None else metrics.or_none(value) for key, value in values.items()}
     counted = judged.right[judged.scores >= contestant.threshold]

@@ -48,6 +48,13 @@ COST = (
 Rows = tuple[tuple[str, str, str], ...]
 
 
+def with_false(counts: tuple[int, ...]) -> Rows:
+    """The rows for the recall with these numbers of false positives in all photos."""
+    return tuple(
+        (f"recall with {count} false in all, aligned", f"recall_with_{count}_false", ".3f") for count in counts
+    )
+
+
 def table(rows: Rows, results: list[dict[str, Any]]) -> str:
     """rows: title, key and format of each figure. results: of each detector, with its name. None becomes a dash."""
     first = max(len(title) for title, _, _ in rows)
