@@ -39,7 +39,8 @@ DESIGN = ("blocks", "dropout")
 
 _ARCH = (
     f"{', '.join(kinds.archs())}. mobilenet_v2_fpnlite is light enough for a CPU, mobilenet_v2_slim_fpnlite lighter "
-    "still and that of the shipped weights. face_attributes learns mask, age and gender from attributes.csv in --data; "
+    "still and that of the shipped weights. single_face (VGG16) and its variants find one face a photo at most, by "
+    "regression. face_attributes learns mask, age and gender from attributes.csv in --data; "
     "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. face_points learns 68 points "
     "of a face and keypoints_cnn 15, from points.csv. By default that of the initial weights; without --init, "
     "resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
@@ -58,8 +59,8 @@ class Options:
     init: str | None = None
     """Initial weights: shipped (those that come with visavis), coco, imagenet, none (random ones), or a file
     (a .safetensors file that train.py wrote, or a .pth file of torchvision's). By default coco, shipped for the
-    architecture of the shipped weights, imagenet for face_attributes and mask_mobilenet_v2, and none for the small
-    networks age_cnn and gender_cnn."""
+    architecture of the shipped weights and single_face_mobilenet_v2_slim, imagenet for the other single_face ones,
+    face_attributes and mask_mobilenet_v2, and none for the small networks age_cnn and gender_cnn."""
     recipe: Recipe = Recipe()
     teacher: Path | None = None
     """A checkpoint of a better network with the same pyramid, whose features to imitate as well (distillation)."""
@@ -211,7 +212,7 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     sizes = batches.sizes
     learner = Learner.of(model, kind.draws, recipe, steps, sizes, on, arithmetic, world, teacher, options.compile)
     if on.type == "cpu" and world.first and not options.resume and arch not in kind.LIGHT:
-        cost.say_what_a_step_takes(model, arch, batches.sizes, options.mosaic is not None)
+        cost.say_what_a_step_takes(model, kind.draws, arch, batches.sizes, options.mosaic is not None)
     dataset = subject.dataset(model, transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
     scoring, threshold = start.scoring(init)

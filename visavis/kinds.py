@@ -12,6 +12,7 @@ from visavis.errors import InputError
 KINDS: dict[str, str] = {
     "faster_rcnn": "visavis.detectors.faster_rcnn.kind",
     "viola_jones": "visavis.detectors.viola_jones.kind",
+    "single_face": "visavis.detectors.single_face.kind",
     "face_attributes": "visavis.analysers.attributes.kind",
     "face_points": "visavis.analysers.points.kind",
 }

@@ -2,16 +2,16 @@
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.models.detection import FasterRCNN
 
 from visavis.messages import say
-from visavis.training import draws
+from visavis.training.draws import Draws
 
 SLOW = 10.0
 """If a step takes more seconds than this, a lighter network is suggested."""
@@ -29,15 +29,18 @@ class Cost:
     memory: int
 
 
-def say_what_a_step_takes(model: FasterRCNN, arch: str, parts: list[tuple[int, float]], square: bool) -> None:
+def say_what_a_step_takes(
+    model: Any, draws: Callable[[Any], Draws], arch: str, parts: list[tuple[int, float]], square: bool
+) -> None:
     """Measure a step and report its cost, and what to do if that is too much.
 
-    parts: for each part of a batch, the number of pictures that go through the network together and their share of the
-    batch. square: whether pictures are square, as mosaics are; if not, they are 4 by 3.
+    draws: makes a network draw from seeds. parts: for each part of a batch, the number of pictures that go through the
+    network together and their share of the batch. square: whether pictures are square, as mosaics are; if not, they
+    are 4 by 3.
     """
     say(f"measuring how long a step of {arch} takes on this CPU")
     counts = [count for count, _ in parts]
-    cost, free = of_a_step(model, sum(counts), max(counts), square), free_memory()
+    cost, free = of_a_step(model, draws, sum(counts), max(counts), square), free_memory()
     left = "" if free is None else f"; {free / 1e9:.1f} GB are free"
     say(
         f"{arch} on a CPU: a step of {sum(counts)} photos takes about {cost.seconds:.0f} seconds and "
@@ -52,14 +55,15 @@ def say_what_a_step_takes(model: FasterRCNN, arch: str, parts: list[tuple[int, f
         say("leave out --arch and --init to train the light network that comes with visavis, which is made for a CPU")
 
 
-def of_a_step(model: FasterRCNN, photos: int, at_once: int, square: bool) -> Cost:
+def of_a_step(model: Any, draws: Callable[[Any], Draws], photos: int, at_once: int, square: bool) -> Cost:
     """Pass one picture of the largest training size forwards and backwards through a copy of `model`. If that is quick,
     pass it a second time, because the first time includes the compilation of kernels.
 
-    photos: per step. at_once: how many of them go through the network together. square: see `say_what_a_step_takes`.
+    photos: per step. at_once: how many of them go through the network together. draws, square: see
+    `say_what_a_step_takes`.
     """
     network = copy.deepcopy(model).train()
-    drawn = draws.from_seeds(network)
+    drawn = draws(network)
     side = network.transform.largest
     wide = side if square else side * 4 // 3
     weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
@@ -83,7 +87,7 @@ def of_a_step(model: FasterRCNN, photos: int, at_once: int, square: bool) -> Cos
     return Cost(spent * photos, sum(kept.values()) * at_once + held * COPIES)
 
 
-def _seconds(network: FasterRCNN, drawn: draws.Draws, picture: Tensor, target: dict[str, Any]) -> float:
+def _seconds(network: Any, drawn: Draws, picture: Tensor, target: dict[str, Any]) -> float:
     began = time.perf_counter()
     drawn.begin([0])
     losses = network([picture], [target])

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FasterRCNN
 
 from visavis import checkpoint
 from visavis.detectors.faster_rcnn import architectures as faster_rcnn
@@ -31,7 +30,7 @@ class Teacher:
     LOSS = "loss_teacher"
     """The name of `loss` among the detector's own losses."""
 
-    def __init__(self, path: Path, student: FasterRCNN, on: torch.device) -> None:
+    def __init__(self, path: Path, student: Any, on: torch.device) -> None:
         model = faster_rcnn.of_checkpoint(*checkpoint.load(path), str(path))
         self.fingerprint = checkpoint.fingerprint(path)
         self.backbone = folded(model).backbone.to(on).to(memory_format=torch.channels_last)
@@ -72,4 +71,6 @@ def _shapes(backbone: Any, on: torch.device) -> dict[str, torch.Size]:
     with torch.inference_mode():
         found = backbone.eval()(torch.zeros(1, 3, 64, 64, device=on))
     backbone.train(training)
+    if isinstance(found, Tensor):
+        raise InputError("`teacher`: the network to train has no pyramid that could imitate one; leave it out")
     return {name: level.shape for name, level in found.items()}

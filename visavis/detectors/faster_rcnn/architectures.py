@@ -145,7 +145,7 @@ def build(arch: str, init: str = "none", trainable_layers: int = 3) -> zoo.Faste
     if init == "none":
         return model
     if arch != "resnet50_fpn_v2":  # whose recipe keeps batch norm learning
-        _freeze_norms(model)
+        freeze_norms(model)
     if init == "coco":
         if described.coco is None:
             or_else = "`init` imagenet or a path" if described.imagenet else MADE_BY_SLIM
@@ -190,19 +190,19 @@ def of_checkpoint(weights: Weights, metadata: dict[str, Any], source: str) -> zo
     """The network of a checkpoint that was read. Raises InputError if its architecture is unknown."""
     with torch.device("meta"):  # without memory and random values: every weight comes from the file
         model = build(metadata.get("arch", "unnamed"))
-        _freeze_norms(model)
+        freeze_norms(model)
     set_norm_eps(model, metadata.get("norm_eps", norm_eps(model)))
     load_exactly(model, weights, source, assign=True)
     return model.requires_grad_(False).eval()
 
 
-def _freeze_norms(module: nn.Module) -> None:
+def freeze_norms(module: nn.Module) -> None:
     """Replace each BatchNorm2d below `module` by its frozen form: small batches give poor statistics."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             setattr(module, name, FrozenBatchNorm2d(child.num_features, child.eps))
         else:
-            _freeze_norms(child)
+            freeze_norms(child)
 
 
 def _load_file(model: zoo.FasterRCNN, arch: str, path: Path) -> None:

@@ -5,7 +5,6 @@ Runtime, then OpenVINO, if the ONNX file lies beside the checkpoint, as it does 
 A back end that is given by name exports the file if need be.
 """
 
-import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ import numpy as np
 from visavis import device as devices
 from visavis import onnx_files
 from visavis.boxes import clip
-from visavis.cores import cores
+from visavis.cores import threads
 from visavis.detectors.faster_rcnn import exported, openvino_cache
 from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.errors import InputError
@@ -60,7 +59,7 @@ def network(
         )
     file = onnx_files.file(path, exported.write, otherwise=", or give `backend` torch")
     sizing = exported.sizing(file)
-    at_once = min(at_once, _threads())
+    at_once = min(at_once, threads())
     return (OnnxRuntime(file, at_once) if backend == "onnxruntime" else OpenVino(file, precision, at_once)), sizing
 
 
@@ -72,7 +71,7 @@ class OnnxRuntime:
 
     def __init__(self, file: Path, at_once: int = 1) -> None:
         self.at_once = at_once
-        self._session = onnx_files.session(file, _threads() // at_once)
+        self._session = onnx_files.session(file, threads() // at_once)
         self.runs = "onnxruntime on cpu, fp32"
 
     def find(self, pictures: list[Picture], threshold: float) -> list[Faces]:
@@ -134,7 +133,7 @@ def _computes(precision: str) -> bool:
 def _compile(core: Any, file: Path, precision: str, at_once: int) -> Any:
     settings = {
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "fp16": "f16"}.get(precision, precision),
-        "INFERENCE_NUM_THREADS": _threads(),
+        "INFERENCE_NUM_THREADS": threads(),
         "NUM_STREAMS": at_once,
     }
     try:
@@ -173,12 +172,6 @@ def _torch(path: Path, metadata: dict[str, Any], device: str, precision: str) ->
     model = faster_rcnn.of_checkpoint(checkpoint.load(path)[0], metadata, str(path))
     made = TorchNetwork(model, devices.choose(device)[0], of_checkpoint(metadata), precision)
     return made, made.model.transform.sizing
-
-
-def _threads() -> int:
-    """As many as torch uses: OMP_NUM_THREADS limits them if several programs share the cores."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # the first level of a list
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else cores()
 
 
 def _inputs(picture: Picture, threshold: float) -> dict[str, Any]:

@@ -127,14 +127,14 @@ def whole(model: FasterRCNN, calibration: Calibration, metadata: dict[str, str])
     """The file's contents. model: as trained, on the CPU. metadata: what goes along."""
     transform = model.transform
     sizing = transform.sizing
-    beginning = _bound(
+    beginning = bound(
         before,
         enlarge=np.float32(min(sizing.enlarge, LARGEST)),
         mean=np.float32(transform.image_mean).reshape(3, 1, 1),
         std=np.float32(transform.image_std).reshape(3, 1, 1),
         multiple=np.int64(sizing.multiple),
     )
-    end = _bound(
+    end = bound(
         after,
         temperature=np.float32(calibration.temperature),
         shift=np.float32(calibration.shift),
@@ -191,7 +191,7 @@ def _network(model: FasterRCNN) -> onnx.ModelProto:
     return compose.add_prefix(network, "network/", rename_inputs=False, rename_outputs=False)
 
 
-def _bound(function: Any, **values: Any) -> onnx.ModelProto:
+def bound(function: Any, **values: Any) -> onnx.ModelProto:
     """A script as a model, its calls resolved, in which some inputs are constants."""
     part = inliner.inline_local_functions(function.to_model_proto(ir_version=IR, opset_version=OPSET))
     inputs = [value for value in part.graph.input if value.name not in values]

@@ -50,19 +50,22 @@ class Scaling(GeneralizedRCNNTransform):
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> Any:
         """image: (3, height, width). Boxes of `target`, and what it ignores, are scaled with it."""
         height, width = image.shape[-2:]
-        if self.training:
-            one = self.in_training
-            sizes, longest = ([one], one * 4 // 3) if one else (list(self.min_size), self.max_size)
-            rule = Sizing(self.torch_choice(sizes), longest)
-        else:
-            rule = self.sizing
-        size = rule.size(height, width)
+        size = self.goal(height, width)
         if size != (height, width):
-            image = functional.interpolate(
-                image[None], size, mode="bilinear", align_corners=False, antialias=size < (height, width)
-            )[0]
+            smaller = size[0] < height or size[1] < width
+            image = functional.interpolate(image[None], size, mode="bilinear", align_corners=False, antialias=smaller)[
+                0
+            ]
         if target is not None:
             for name in ("boxes", "ignore"):
                 if name in target:
                     target[name] = resize_boxes(target[name], [height, width], list(size))
         return image, target
+
+    def goal(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) that a picture gets; in training, drawn at random."""
+        if not self.training:
+            return self.sizing.size(height, width)
+        one = self.in_training
+        sizes, longest = ([one], one * 4 // 3) if one else (list(self.min_size), self.max_size)
+        return Sizing(self.torch_choice(sizes), longest).size(height, width)
