@@ -10,12 +10,14 @@ import skimage.data
 from PIL import Image
 
 import visavis
+from benchmarks import history
 from dataset import tables
 from dataset.faces import Photo, labels_within
 from visavis import Faces, boxes, images
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate
 from visavis.commands.network import Network
+from visavis.data.split import Shares
 from visavis.detectors import Detector
 from visavis.detectors.protocol import About
 from visavis.errors import InputError
@@ -109,7 +111,10 @@ def test_figures_by_hand(folder: Path):
 def test_each_group_of_photos_has_figures_of_its_own(folder: Path):
     contestant, labelled = known(folder)
     labelled.ids = ["near/0", "near/1", "far/2", "none/3"]
+    contestant.milliseconds = [1.0, 3.0, 4.0, 6.0]
     far, near, none = groups.by_group([contestant], labelled)
+    groups_of = ("far", "near", "none")
+    assert [row["ms_median"] for row in (far, near, none)] == [4.0, 2.0, 6.0]
     assert [(row["group"], row["photos"], row["faces"]) for row in (far, near, none)] == [
         ("far", 1, 1),
         ("near", 2, 2),
@@ -119,12 +124,31 @@ def test_each_group_of_photos_has_figures_of_its_own(folder: Path):
     assert (near["precision"], near["recall"], near["f1"], near["false_per_photo"]) == (0.5, 0.5, 0.5, 0.5)
     assert (far["precision"], far["recall"], far["ap50"], far["false_per_photo"]) == (1, 1, 1, 0)
     assert none["ap50"] is None and none["false_per_photo"] == 1
-    shown = groups.tables([far, near, none]).splitlines()
-    assert [line.split()[0] for line in shown] == ["known", "far", "near", "none"]
-    assert shown[3].split() == ["none", "1", "0", "-", "-", "-", "0.500", "0.000", "-", "-", "-", "1.000"]
+    shown = groups.table([far, near, none]).splitlines()
+    assert [line.split()[:2] for line in shown] == [["group", "detector"], *([name, "known"] for name in groups_of)]
+    assert len({len(line) for line in shown}) == 1
+    none_at_all = ["none", "known", "1", "0", "-", "-", "-", "-", "0.500", "0.000", "-", "-", "-", "1.000", "6.0"]
+    assert shown[3].split() == none_at_all
     groups.check([f"{number}/1" for number in range(100)])
     with pytest.raises(InputError, match=r"have 101 groups \(0, 1, 10, \.\.\.\)"):
         groups.check([f"{number}/1" for number in range(101)])
+
+
+def test_photos_of_the_history_come_in_groups_and_in_grey(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    asked = history.Options(folder, tmp_path / "history", ("P",), "P", shares=Shares(1.0, 0.0))
+    assert history.run(asked) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{tmp_path}/history: 8 photos, 6 faces\n" and "left out" in said.err  # P/9, which is no photo
+    photos = {photo.image_id: photo for photo in evaluate.load_photos(tmp_path / "history")}
+    assert sorted(photos) == ["P/0", "P/1", "P/2", "P/3", *sorted(name for name in photos if name.startswith("grey/"))]
+    in_grey = [photo for name, photo in photos.items() if name.startswith("grey/")]
+    assert sorted(photo.boxes[:, 0].tolist() for photo in in_grey) == [[], [75.0], [115.0], [175.0]]
+    for photo in in_grey:
+        assert np.ptp(images.read(photo.path).astype(int), axis=2).max() == 0
+    with pytest.raises(InputError, match="exists already; give another --out"):
+        history.run(asked)
+    with pytest.raises(InputError, match=r"has no validation photos web/\.\.\."):
+        history.run(history.Options(folder, tmp_path / "other", shares=Shares(1.0, 0.0)))
 
 
 def test_the_worst_mistakes_come_first_and_are_drawn(folder: Path, tmp_path: Path):

@@ -64,7 +64,8 @@ class Options:
     """Which part of the photos to use. As in training, photos are split by identity."""
     shares: Shares = Shares()
     groups: bool = False
-    """Also print a table of each group of photos. The group is the part of the image_id before the slash."""
+    """Also print a table with a line for each detector on each group of photos, times included. The group is the part
+    of the image_id before the slash."""
     protocol: Literal["labels", "wider", "fddb"] = "labels"
     """labels: score on the labels of the data folder. wider, fddb: score by the rules of a published benchmark that is
     unpacked in --data (docs/train-your-own.md): its easy, medium and hard part, or its discrete and continuous
@@ -150,7 +151,7 @@ def evaluate(options: Options) -> int:
     for row in compared:
         print(sentence(row))
     if of_groups:
-        print("", groups.tables(of_groups), sep="\n")
+        print("", groups.table(of_groups), sep="\n")
     results_of = {"detectors": results, "differences": compared, "groups": of_groups}
     _write(options, chosen, contestants, labelled, results_of)
     if protocol:

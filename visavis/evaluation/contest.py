@@ -102,12 +102,18 @@ def cost(contestant: Contestant, labelled: LabelledPhotos, on: str, batch_size: 
     largest = sorted(range(len(labelled.paths)), key=lambda number: -np.prod(labelled.sizes[number]))
     photos = [labelled.paths[number] for number in largest[: max(WEIGHED, batch_size)]]
     peak = memory.measure(contestant.source, on, contestant.detector.threshold, photos, batch_size, contestant.how)
-    return {
-        "ms_median": float(np.median(contestant.milliseconds)),
-        "ms_p95": float(np.percentile(contestant.milliseconds, 95)),
+    return times(contestant) | {
         "memory_mb": peak.resident,
         "memory_loaded_mb": peak.loaded,
         "cuda_mb": peak.cuda,
+    }
+
+
+def times(contestant: Contestant) -> dict[str, float]:
+    """Milliseconds per photo."""
+    return {
+        "ms_median": float(np.median(contestant.milliseconds)),
+        "ms_p95": float(np.percentile(contestant.milliseconds, 95)),
     }
 
 

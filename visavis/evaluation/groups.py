@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from visavis.errors import InputError
-from visavis.evaluation.contest import Contestant, LabelledPhotos, figures
+from visavis.evaluation.contest import Contestant, LabelledPhotos, figures, times
 from visavis.evaluation.scoreboard import Rows, cell
 
 MOST = 100
@@ -19,14 +19,16 @@ COLUMNS: Rows = (
     ("AP50", "ap50", ".3f"),
     ("95 % interval", "ap50_interval", ".3f"),
     ("best F1", "best_f1", ".3f"),
+    ("95 % interval", "best_f1_interval", ".3f"),
     ("at the score", "best_threshold", ".3f"),
     ("precision", "precision", ".3f"),
     ("recall", "recall", ".3f"),
     ("95 % interval", "recall_interval", ".3f"),
     ("F1", "f1", ".3f"),
     ("false / photo", "false_per_photo", ".3f"),
+    ("ms / photo", "ms_median", ".1f"),
 )
-"""Precision, recall, F1 and false positives are those at the detector's threshold."""
+"""Precision, recall, F1 and false positives are those at the detector's threshold; the time is the median."""
 
 
 def group_of(image_id: str) -> str:
@@ -57,24 +59,21 @@ def by_group(contestants: list[Contestant], labelled: LabelledPhotos) -> list[di
                 contestant,
                 found=[contestant.found[number] for number in some],
                 aligned=[contestant.aligned[number] for number in some],
+                milliseconds=[contestant.milliseconds[number] for number in some],
             )
-            rows.append({"group": group} | figures(its, part))
+            rows.append({"group": group} | figures(its, part) | times(its))
     return rows
 
 
-def tables(rows: list[dict[str, Any]]) -> str:
-    """One table per detector, with one line per group. rows: from `by_group`."""
-    names = dict.fromkeys(row["name"] for row in rows)
-    return "\n\n".join(_table(name, [row for row in rows if row["name"] == name]) for name in names)
-
-
-def _table(name: str, rows: list[dict[str, Any]]) -> str:
-    lines = [[name, *(title for title, _, _ in COLUMNS)]]
-    lines += [[row["group"], *(cell(row[key], form) for _, key, form in COLUMNS)] for row in rows]
-    first, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+def table(rows: list[dict[str, Any]]) -> str:
+    """A line for each detector on each group. rows: from `by_group`."""
+    lines = [["group", "detector", *(title for title, _, _ in COLUMNS)]]
+    lines += [[row["group"], row["name"], *(cell(row[key], form) for _, key, form in COLUMNS)] for row in rows]
+    first, second, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
     return "\n".join(
-        f"{group:<{first}}" + "".join(f"  {value:>{width}}" for value, width in zip(values, widths, strict=True))
-        for group, *values in lines
+        f"{group:<{first}}  {name:<{second}}"
+        + "".join(f"  {value:>{width}}" for value, width in zip(values, widths, strict=True))
+        for group, name, *values in lines
     )
 
 
