@@ -61,6 +61,7 @@ def _vgg16() -> nn.Sequential:
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
     return layers
 

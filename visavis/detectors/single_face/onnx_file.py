@@ -61,8 +61,8 @@ def whole(model: SingleFace, calibration: Calibration, metadata: dict[str, str])
     beginning = bound(
         before,
         side=np.int64(model.side),
-        mean=np.float32(MEAN).reshape(3, 1, 1),
-        std=np.float32(DEVIATION).reshape(3, 1, 1),
+        mean=np.array(MEAN, np.float32).reshape(3, 1, 1),
+        std=np.array(DEVIATION, np.float32).reshape(3, 1, 1),
     )
     end = bound(after, temperature=np.float32(calibration.temperature), shift=np.float32(calibration.shift))
     program = torch.onnx.export(
