@@ -15,7 +15,7 @@ from visavis.analysers.options import AnalyserOptions
 from visavis.analysers.protocol import Analyser
 from visavis.errors import InputError
 
-__all__ = ["ANALYSERS", "Analyser", "AnalyserOptions", "load_analyser", "load_with", "named"]
+__all__ = ["ANALYSERS", "Analyser", "AnalyserOptions", "check", "load_analyser", "load_with", "named", "options_of"]
 
 ANALYSERS: dict[str, str] = {
     "mask": "visavis.analysers.attributes.analyser:mask",
@@ -45,7 +45,7 @@ def load_analyser(name: str, **options: Any) -> Analyser:
     none of that name, its package or weights are not installed, or it takes other options.
     """
     takes = _parameters(name)
-    for option in options.keys() - takes:
+    for option in options.keys() - takes.keys():
         raise InputError(f"{name} takes no `{option}`; leave that out")
     for option, parameter in takes.items():
         if parameter.default is Parameter.empty and options.get(option) is None:
@@ -58,14 +58,18 @@ def load_analyser(name: str, **options: Any) -> Analyser:
 
 def load_with(name: str, options: AnalyserOptions) -> Analyser:
     """`load_analyser` with those of the options that it takes."""
-    return load_analyser(
-        name, **{option: value for option, value in _given(options).items() if option in _parameters(name)}
-    )
+    return load_analyser(name, **options_of(name, options))
+
+
+def options_of(name: str, options: AnalyserOptions) -> dict[str, Any]:
+    """Those of the options that were given and that this analyser takes. Raises InputError where there is none of that
+    name."""
+    return {option: value for option, value in _given(options).items() if option in _parameters(name)}
 
 
 def check(names: Sequence[str], options: AnalyserOptions) -> None:
     """Raise InputError for an option that none of these analysers takes."""
-    taken = {option for name in names for option in _parameters(name)}
+    taken = {option for name in names for option in options_of(name, options)}
     for option in _given(options).keys() - taken:
         those = [name for name in ANALYSERS if option in _parameters(name)]
         raise InputError(f"`{option}` is for {' and '.join(those)}; name that in `analyse`, or leave `{option}` out")

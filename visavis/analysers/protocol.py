@@ -31,7 +31,7 @@ class Origin:
     """Where a picture is from. photo: the SHA-256 of its file. out: the folder of results.
 
     An analyser that keeps what it found has `analyse_photo(picture, faces, origin)`, too, which is called instead of
-    `analyse` where this is known.
+    `analyse` where this is known, and `keeps`, the name of the file in that folder.
     """
 
     photo: bytes

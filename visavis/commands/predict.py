@@ -61,6 +61,8 @@ def predict(options: Options) -> int:
             threshold,
         )
         run.begin(inputs, _settings(options, detector, task), FaceFields.of(detector, options.analysis))
+        for path in options.analysis.kept:
+            say(f"what analysers find of each face is kept in {path}, so that it need not be found twice")
         bars = stack.enter_context(Bars(len(inputs), run.done, videos))
         pipeline = stack.enter_context(Pipeline(detector, workers, task, bars.frames))
         for record in pipeline.records(inputs, run.done):

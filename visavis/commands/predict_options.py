@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import tyro
 
@@ -17,9 +17,9 @@ from visavis.errors import InputError
 from visavis.images import MAX_PIXELS
 from visavis.keypoints import SIXTY_EIGHT
 from visavis.options import Amount, AutoCount, Count, Share
-from visavis.prediction.analysis import Analysis
+from visavis.prediction.analysis import WHO, Analysis
 from visavis.prediction.copies import Copies
-from visavis.prediction.crops import Crops
+from visavis.prediction.crops import Crops, Order
 from visavis.prediction.filtering import Filtering
 from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.run import Outputs
@@ -100,9 +100,10 @@ class Options:
             f"commas: {', '.join(FILTERS)}."
         ),
     ] = ""
-    crops: Literal["by-photo", "flat"] | None = None
+    crops: Order | None = None
     """Write crops/: each face as a JPEG file of its own. by-photo: a folder for each photo (the same as --crops alone);
-    flat: all in one folder, with the photo's name in theirs."""
+    flat: all in one folder, with the photo's name in theirs; by-person: a folder for each person that --analyse
+    identity names."""
     margin: Amount = 0.2
     """With --crops: margin at each side, as a share of the face's width and height."""
     square: bool = False
@@ -160,7 +161,7 @@ class Options:
         if self.out is None:
             return Copies(Path(), drawn=False, analysis=self.analysis)
         redaction = Redaction(self.redact, self.grow, self.keep_largest) if self.redact is not None else None
-        crops = Crops(self.margin, self.square, self.crops == "flat") if self.crops else None
+        crops = Crops(self.margin, self.square, self.crops) if self.crops else None
         of_pictures = any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
         frames = "all" if of_pictures else "some" if self.look else ""
         return Copies(self.out, self.draw, redaction, crops, self.sheet, frames, self.analysis, self.filtering)
@@ -169,7 +170,7 @@ class Options:
 def arguments(words: list[str]) -> list[str]:
     """The command line as typed, with by-photo added after a --crops that has no value: what follows it may be a
     photo."""
-    choices = ("by-photo", "flat", "None")
+    choices = (*get_args(Order), "None")
     return [
         more
         for word, following in zip(words, [*words[1:], ""], strict=True)
@@ -192,6 +193,8 @@ def check(options: Options) -> None:
     of_redaction = options.keep_largest, options.grow, options.redact_threshold, options.pieces
     if options.redact is None and of_redaction != (False, Options.grow, None, True):
         raise InputError("--keep-largest, --grow, --redact-threshold and --no-pieces need --redact")
+    if options.crops == "by-person" and WHO not in options.analysis.loaded().attributes:
+        raise InputError("--crops by-person needs --analyse identity and --people, which say who is on the photos")
     if not options.crops and (options.square or options.margin != Options.margin):
         raise InputError("--margin and --square need --crops")
     if options.weights is not None and options.detector != "shipped":

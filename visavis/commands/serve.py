@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import tyro
 
 import visavis
-from visavis.analysers import ANALYSERS, load_analyser
+from visavis.analysers import ANALYSERS, AnalyserOptions, check, load_with, options_of
 from visavis.commands.commandline import Duration
 from visavis.commands.network import Network
 from visavis.cores import cores
@@ -59,6 +59,7 @@ class Options:
             "of weights that train.py wrote. By default all of these whose weights are installed."
         ),
     ] = None
+    analysers: AnalyserOptions = AnalyserOptions()
     camera: str | None = None
     """A camera of this machine that the page shows, too: its number, an address rtsp://..., or a video file."""
     network: Network = Network()
@@ -88,7 +89,7 @@ def serve(options: Options) -> int:
 
     if options.tls_key is not None and options.tls_cert is None:
         raise InputError("--tls-key is the key of --tls-cert; give that, too")
-    analysers = _analysers(options.analyse)
+    analysers = _analysers(options.analyse, options.analysers)
     local = options.host in serving.LOOPBACK
     token = None if local else secrets.token_urlsafe(24)
     with ExitStack() as stack:
@@ -100,7 +101,7 @@ def serve(options: Options) -> int:
         workers.start()  # while the network is loaded
         how: dict[str, Any] = asdict(options.network) | {"at_once": AT_ONCE}
         detector = visavis.load_detector(options.detector, threshold=options.threshold, **how)
-        looker = Looker(detector, workers, analysers, options.max_pixels, options.timeout)
+        looker = Looker(detector, workers, analysers, options.analysers, options.max_pixels, options.timeout)
         stack.callback(looker.stop)
         shown = camera.Camera(opened, looker) if opened is not None else None
         scratch = stack.enter_context(Scratch())
@@ -120,18 +121,21 @@ def serve(options: Options) -> int:
     return 0
 
 
-def _analysers(asked: str | None) -> list[str]:
+def _analysers(asked: str | None, options: AnalyserOptions) -> list[str]:
     """The analysers that the page offers. Raises InputError where one that was asked for cannot be had."""
     if asked is not None:
         names = [name.strip() for name in asked.split(",") if name.strip()]
+        check(names, options)
         for name in names:
-            load_analyser(name)
+            load_with(name, options)
         return names
     found = []
     for name in ANALYSERS:
         try:
-            load_analyser(name)
-        except InputError:  # its weights are not here
+            load_with(name, options)
+        except InputError:  # its weights are not here, or an option that it needs
+            if options_of(name, options):
+                raise
             continue
         found.append(name)
     return found

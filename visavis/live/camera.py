@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.responses import Response, StreamingResponse
 
 from visavis import images
+from visavis.analysers.identity.steady import SteadyNames
 from visavis.drawing import boxes_on
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
@@ -54,6 +55,7 @@ class Camera:
         self._opened, self._looker = opened, looker
         self._wanted: Counter[Ask] = Counter()
         self._shown: dict[Ask, bytes] = {}
+        self._names: dict[Ask, SteadyNames] = {}
         self._newest: Picture | None = None
         self._came = threading.Event()
         self._changed = asyncio.Condition()
@@ -116,7 +118,9 @@ class Camera:
         """In a thread: what each of those who watch asked for, of the newest picture."""
         while self._came.wait() and (picture := self._newest) is not None:
             self._came.clear()
-            shown = {ask: self._drawn(picture, ask) for ask in list(self._wanted)}
+            wanted = list(self._wanted)
+            self._names = {ask: self._names.get(ask, SteadyNames()) for ask in wanted}
+            shown = {ask: self._drawn(picture, ask) for ask in wanted}
             asyncio.run_coroutine_threadsafe(self._publish(shown), loop).result()
 
     def _drawn(self, picture: Picture, ask: Ask) -> bytes:
@@ -125,6 +129,7 @@ class Camera:
             drawn = Redaction(ask.redact)(picture, faces)
         else:
             faces = faces[reported(faces, ask.min_size, ask.threshold)]
+            faces = self._names[ask].of_faces(faces, time.monotonic())
             drawn = boxes_on(picture, faces, texts=captions(faces), own=colours(faces))
         return images.encode(drawn, quality=QUALITY)
 

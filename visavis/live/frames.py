@@ -13,6 +13,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from visavis.analysers.identity.steady import SteadyNames
 from visavis.errors import InputError
 from visavis.live.looking import Ask, Looker, Sent
 from visavis.live.scratch import Scratch
@@ -52,6 +53,7 @@ class _Talk:
     def __init__(self, socket: WebSocket, looker: Looker, scratch: Scratch, turns: Turns) -> None:
         self._socket, self._looker, self._scratch, self._turns = socket, looker, scratch, turns
         self._ask = looker.ask({})
+        self._names = SteadyNames()
         self._newest: tuple[int, bytes] | None = None
         self._came = asyncio.Event()
 
@@ -109,7 +111,8 @@ class _Talk:
                     path = folder / "frame"
                     record = await run_in_threadpool(self._look, Sent(path, "frame"), data, self._ask)
                 if record.status == "ok":
-                    answer = {"width": record.width, "height": record.height, "faces": record.faces}
+                    faces = self._names.of_rows(record.faces, began)
+                    answer = {"width": record.width, "height": record.height, "faces": faces}
                 else:
                     answer = {"error": f"the frame cannot be read: {record.reason}"}
                 seconds = round(time.perf_counter() - began, 4)

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from visavis.analysers import AnalyserOptions
 from visavis.detectors.loaded import LoadedDetector
 from visavis.detectors.protocol import Detector, about
 from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
@@ -75,8 +76,8 @@ class Sent:
 class Looker:
     """A detector at work for many clients, from several threads.
 
-    workers: processes that decode and draw. analysers: those that may be asked for. seconds: longest that a photo, or a
-    step of a video, may take. every: frames of a video from one look to the next.
+    workers: processes that decode and draw. analysers: those that may be asked for; options: theirs. seconds: longest
+    that a photo, or a step of a video, may take. every: frames of a video from one look to the next.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class Looker:
         detector: LoadedDetector,
         workers: Workers,
         analysers: Sequence[str] = (),
+        options: AnalyserOptions = AnalyserOptions(),
         max_pixels: int = 50_000_000,
         seconds: float = 120,
         every: int = EVERY,
     ) -> None:
         self.threshold = max(LEAST, detector.threshold)
-        self.analysers = tuple(analysers)
+        self.analysers, self._options = tuple(analysers), options
         self.covering = min(self.threshold, max(LEAST, detector.about.covering or self.threshold))
         self._detector: Detector = detector.detector
         self._detector.threshold = LEAST
@@ -110,7 +112,7 @@ class Looker:
         """The faces of a picture that is decoded already, those that redaction covers included."""
         floor = self._floor(ask)
         found: Faces = self._network.call(_Above(self._detector, floor).detect, [picture])[0]
-        return Analysis(ask.analyse)(picture, found)
+        return self._analysis(ask)(picture, found)
 
     def record(self, sent: Sent, ask: Ask, progress: Progress = lambda *_: None) -> Record:
         """What `visavis predict --stdout jsonl` prints of it."""
@@ -126,7 +128,7 @@ class Looker:
         """A ZIP of what `visavis predict` leaves in the folder `out`: tables, and copies under the clients' names."""
         inputs, records = _inputs(sent), self._records(sent, ask, out, progress)
         out.mkdir(exist_ok=True)
-        fields = FaceFields.of(self._detector, Analysis(ask.analyse))
+        fields = FaceFields.of(self._detector, self._analysis(ask))
         with closing(Tables(out, fields, videos=any(one.is_video for one in inputs))) as tables:
             for record in records:
                 tables.add(record)
@@ -145,7 +147,7 @@ class Looker:
 
     def _records(self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress) -> list[Record]:
         redaction = Redaction(ask.redact) if ask.redact else None
-        copies = Copies(out, ask.draw, redaction, analysis=Analysis(ask.analyse))
+        copies = Copies(out, ask.draw, redaction, analysis=self._analysis(ask))
         task = Task(1, ask.min_size, self._max_pixels, copies, self._every, self._seconds, ask.threshold)
         detector = _Above(self._thorough if redaction else self._detector, self._floor(ask))
         pipeline = Pipeline(detector, self._workers, task, progress, self._network)
@@ -154,6 +156,9 @@ class Looker:
             records.append(replace(record, path=one.name))
             progress(one.name, len(records), len(sent))
         return records
+
+    def _analysis(self, ask: Ask) -> Analysis:
+        return Analysis(ask.analyse, self._options)
 
     def _floor(self, ask: Ask) -> float:
         return min(ask.threshold, self.covering) if ask.redact else ask.threshold

@@ -34,6 +34,12 @@ class Analysis:
         The same say the same."""
         return [f"{name}{_fingerprint(_loaded(name, self.options))}" for name in self.names]
 
+    @property
+    def kept(self) -> list[Path]:
+        """The files in which analysers keep what they found of photos."""
+        names = [getattr(_loaded(name, self.options), "keeps", None) for name in self.names]
+        return [self.out / name for name in names if name is not None and self.out is not None]
+
     def __call__(self, picture: Picture, faces: Faces, photo: bytes = b"") -> Faces:
         """The faces of a picture at full size, with the attributes that the analysers add. photo: the SHA-256 of the
         file whose whole picture it is, if it is one."""
@@ -43,6 +49,8 @@ class Analysis:
         return self.loaded().analyse(picture, faces, origin)
 
 
+WHO = "who"
+"""The attribute that names a person."""
 LEFT_OUT = ("_score", "_low", "_high", "_error")
 """The endings of attributes that qualify another one (its score, its interval): in tables, but not in captions."""
 
@@ -73,13 +81,15 @@ def colours(faces: Faces) -> list[Colour | None]:
 
 
 def captions(faces: Faces) -> list[tuple[str, ...]]:
-    """The texts to write at each face, longest first: its score and all attributes, then fewer and fewer of them."""
+    """The texts to write at each face, longest first: its score and all attributes, then fewer and fewer of them. The
+    name of a person comes first, and stays longest."""
     scores = [f"{score:.2f}" for score in faces.scores] if faces.scores is not None else []
     if not faces.attributes:
         return [(score,) for score in scores]
     shown = {name: values for name, values in faces.attributes.items() if not name.endswith(LEFT_OUT)}
     columns = {name: [_text(name, value) for value in values.tolist()] for name, values in shown.items()}
-    words_of = [[score, *filter(None, texts)] for score, *texts in zip(scores, *columns.values(), strict=True)]
+    names = columns.pop(WHO, [""] * len(faces))
+    words_of = [list(filter(None, words)) for words in zip(names, scores, *columns.values(), strict=True)]
     return [tuple(" ".join(words[:count]) for count in range(len(words), 0, -1)) for words in words_of]
 
 

@@ -1,9 +1,7 @@
 """The pictures to write of a photo once its faces are known: drawn, redacted, crops. It runs in worker processes."""
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +15,7 @@ from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture
 from visavis.prediction import frames, sheets
-from visavis.prediction.analysis import Analysis, captions
+from visavis.prediction.analysis import WHO, Analysis, captions
 from visavis.prediction.analysis import colours as own_colours
 from visavis.prediction.crops import Crops
 from visavis.prediction.filtering import Filtering
@@ -104,9 +102,8 @@ class Copies:
         """Remove what an earlier run wrote of a video's frames: it may have searched other frames."""
         for folder in (frames.FRAMES, CROPS):
             frames.forget(self.out / folder / place)
-        if self.crops is not None and self.crops.flat:
-            first = self.crops.name(place, "")
-            for path in (self.out / CROPS).glob(f"{glob.escape(first.removesuffix('.jpg'))}*-*.jpg"):
+        if self.crops is not None:
+            for path in list(self.crops.of_frames(self.out / CROPS, place)):
                 path.unlink()
 
     def write_frame(self, place: str, frame: int, number: int, picture: Picture, faces: Faces, kept: Kept) -> None:
@@ -116,27 +113,28 @@ class Copies:
         elif self.frames == "some" and len(faces):
             kept.write(self.out, place, frame, picture)
         if self.crops is not None:
-            for face, data in enumerate(_crops(picture, faces, self.crops)):
-                _write(self.out / CROPS / self.crops.name(place, f"{frame}-{face}"), data)
+            for face, (person, data) in enumerate(_crops(picture, faces, self.crops)):
+                _write(self.out / CROPS / self.crops.name(place, f"{frame}-{face}", person), data)
         if self.sheet:
             sheets.keep(self.out, place, picture, faces, number)
 
     def _cut(self, picture: Picture, faces: Faces, place: str, crops: Crops) -> None:
-        """Write crops/PLACE/0.jpg, 1.jpg ... (flat: crops/PLACE-0.jpg ...), and remove those left by a run that found
-        more."""
-        for number, data in enumerate(_crops(picture, faces, crops)):
-            _write(self.out / CROPS / crops.name(place, str(number)), data)
-        for number in count(len(faces)):
-            old = self.out / CROPS / crops.name(place, str(number))
-            if not old.exists():
-                break
-            old.unlink()
+        """Write crops/PLACE/0.jpg, 1.jpg ... (flat: crops/PLACE-0.jpg ..., by person: crops/ANNA/PLACE-0.jpg ...), and
+        remove those left by a run that found others."""
+        old = set(crops.of_place(self.out / CROPS, place))
+        for number, (person, data) in enumerate(_crops(picture, faces, crops)):
+            path = self.out / CROPS / crops.name(place, str(number), person)
+            _write(path, data)
+            old.discard(path)
+        for path in old:
+            path.unlink()
 
 
-def _crops(picture: Picture, faces: Faces, crops: Crops) -> Iterator[bytes]:
-    """A JPEG file of each face; its comment is the caption."""
-    for box, (text, *_) in zip(faces.boxes, captions(faces), strict=True):
-        yield images.encode(crops.cut(picture, box), quality=95, comment=text)
+def _crops(picture: Picture, faces: Faces, crops: Crops) -> Iterator[tuple[str, bytes]]:
+    """Of each face, whose it is ("" where nobody knows), and a JPEG file; its comment is the caption."""
+    people = map(str, faces.attributes.get(WHO, [""] * len(faces)))
+    for box, (text, *_), person in zip(faces.boxes, captions(faces), people, strict=True):
+        yield person, images.encode(crops.cut(picture, box), quality=95, comment=text)
 
 
 def _own_ending(path: str, place: str) -> str:

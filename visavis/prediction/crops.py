@@ -1,12 +1,22 @@
 """A face cut out of its picture, with a margin around it."""
 
+import glob
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.images import Picture
+
+Order = Literal["by-photo", "flat", "by-person"]
+UNKNOWN = "(unknown)"
+"""The folder of the faces of nobody who is known."""
 
 
 @dataclass(frozen=True)
@@ -14,17 +24,32 @@ class Crops:
     """How to cut faces out: `crops.cut(picture, box)`.
 
     margin: share of the box's width and height that is added at each side. square: as high as wide, the longer side.
-    flat: all files in one folder, instead of a folder for each photo.
+    order: how the files lie: in a folder for each photo, all in one, or in a folder for each person.
     """
 
     margin: float = 0.2
     square: bool = False
-    flat: bool = False
+    order: Order = "by-photo"
 
-    def name(self, place: str, face: str) -> str:
-        """The path of a face's file below crops/. If flat, slashes in the photo's place become underscores, and
-        underscores become two, so that no two faces share a path."""
-        return f"{place.replace('_', '__').replace('/', '_')}-{face}.jpg" if self.flat else f"{place}/{face}.jpg"
+    def name(self, place: str, face: str, person: str = "") -> str:
+        """The path of a face's file below crops/. person: whose it is; "" for nobody who is known."""
+        if self.order == "by-photo":
+            return f"{place}/{face}.jpg"
+        folder = f"{person or UNKNOWN}/" if self.order == "by-person" else ""
+        return f"{folder}{_flat(place)}-{face}.jpg"
+
+    def of_place(self, crops: Path, place: str) -> Iterator[Path]:
+        """The files of a photo's faces that are in the folder `crops`."""
+        if self.order == "by-person":
+            written = re.compile(rf"{re.escape(_flat(place))}-\d+\.jpg")
+            found = crops.glob(f"*/{glob.escape(_flat(place))}-*.jpg")
+            return (path for path in found if written.fullmatch(path.name))
+        return takewhile(Path.exists, (crops / self.name(place, str(number)) for number in count()))
+
+    def of_frames(self, crops: Path, place: str) -> Iterator[Path]:
+        """The files of the faces in a video's frames that are in the folder `crops`, but for those by photo."""
+        folder = {"by-photo": None, "flat": "", "by-person": "*/"}[self.order]
+        return iter(()) if folder is None else crops.glob(f"{folder}{glob.escape(_flat(place))}-*-*.jpg")
 
     def cut(self, picture: Picture, box: NDArray[np.float32]) -> Picture:
         """The part of (height, width, 3) `picture` around `box`, x1 y1 x2 y2: at least one pixel, and all from inside.
@@ -38,6 +63,11 @@ class Crops:
         left, right = _within((x1 + x2) / 2, width, picture.shape[1], self.square)
         top, bottom = _within((y1 + y2) / 2, height, picture.shape[0], self.square)
         return picture[top:bottom, left:right]
+
+
+def _flat(place: str) -> str:
+    """A photo's place as one name: slashes become underscores, and underscores two, so that no two photos share it."""
+    return place.replace("_", "__").replace("/", "_")
 
 
 def _within(middle: float, length: float, limit: int, whole: bool) -> tuple[int, int]:

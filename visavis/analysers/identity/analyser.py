@@ -24,6 +24,8 @@ class Identity:
 
     attributes = ("who", "who_score")
     keypoints: tuple[str, ...] = ()
+    keeps = FILE
+    """What `analyse_photo` leaves in the folder of results."""
 
     def __init__(self, people: Path, encoder: str = DEFAULT) -> None:
         self._encoder = load_encoder(encoder)
@@ -31,6 +33,11 @@ class Identity:
         self.fingerprint = self._gallery.fingerprint
         for note in self._gallery.notes:
             say(note)
+        names, photos = self._gallery.people, len(self._gallery.owners)
+        say(
+            f"{people}: {len(names)} {'person' if len(names) == 1 else 'people'} by {photos} photos, whose encodings "
+            f"are kept in {Path(people) / FILE}"
+        )
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""

@@ -11,9 +11,9 @@ const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
 // What is said of a face, as the drawn copies have it.
 export function caption(face) {
-  const words = [face.score.toFixed(2)];
+  const words = [face.who, face.score.toFixed(2)].filter(Boolean);
   for (const [name, value] of Object.entries(face)) {
-    if (["x1", "y1", "x2", "y2", "score", "keypoints"].includes(name) || about.untold.some(end => name.endsWith(end))) continue;
+    if (["x1", "y1", "x2", "y2", "score", "keypoints", "errors", "who"].includes(name) || about.untold.some(end => name.endsWith(end))) continue;
     if (value === null || value === "") continue;
     words.push(typeof value === "number" ? `${name} ${Number(value.toPrecision(3))}` : value);
   }

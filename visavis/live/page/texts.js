@@ -56,6 +56,7 @@ const ANALYSERS = {
   gender: "Gender",
   sharpness: "Sharpness",
   points: "Points",
+  identity: "Who it is",
 };
 
 const REASONS = {
