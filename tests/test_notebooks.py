@@ -12,7 +12,8 @@ from typed import ROOT, typed
 from dataset import tables
 from demo import photos
 
-NAMES = ("01_the_data", "02_batches", "03_training", "04_predictions", "05_what_a_face_tells", "06_points")
+NAMES = ("01_the_data", "02_batches", "03_training", "04_predictions", "05_what_a_face_tells", "06_points",
+         "07_who_is_who")  # fmt: skip
 LARGEST = 1_500_000
 
 

@@ -55,7 +55,7 @@ class DlibCnn:
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
-        self._cnn = _face_recognition().cnn_face_detector
+        self._cnn = package().cnn_face_detector
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture in its own pixels, highest score first."""
@@ -113,7 +113,8 @@ _MISSING = (
 )
 
 
-def _face_recognition() -> Any:
+def package() -> Any:
+    """The module face_recognition.api. Raises InputError if it cannot be imported."""
     from PIL import ImageFile
 
     strict = ImageFile.LOAD_TRUNCATED_IMAGES

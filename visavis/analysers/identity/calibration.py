@@ -26,6 +26,12 @@ class Calibration:
 CALIBRATIONS: dict[str, Calibration] = {"face_recognition": Calibration(middle=0.6, steepness=25.0)}
 """Name of an encoder -> what its distances say."""
 
+
+def calibration_of(encoder: str) -> Calibration:
+    """That of an encoder, by its `name`, version and all."""
+    return CALIBRATIONS[encoder.partition("/")[0]]
+
+
 KNOWN = 0.5
 """The share of faces, in an album, that are taken to be of somebody in the gallery, before they are compared."""
 SURE = 0.5

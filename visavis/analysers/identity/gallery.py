@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visavis import checkpoint, images
 from visavis.analysers.crops import GREY
 from visavis.analysers.identity.cache import FILE, Cache
-from visavis.analysers.identity.calibration import CALIBRATIONS, SURE, Calibration, posterior
+from visavis.analysers.identity.calibration import SURE, Calibration, calibration_of, posterior
 from visavis.analysers.identity.encoding import Encoder, Encodings, distances
 from visavis.boxes import Boxes
 from visavis.detectors import LoadedDetector, load_detector
@@ -48,7 +48,7 @@ class Gallery:
     @property
     def calibration(self) -> Calibration:
         """What the distances of its encoder say."""
-        return CALIBRATIONS[self.encoder.partition("/")[0]]
+        return calibration_of(self.encoder)
 
     def who(self, encodings: Encodings) -> tuple[list[str], NDArray[np.float32]]:
         """The name of each of the faces with these (N, size) encodings, "" for nobody among the people; and how
@@ -118,7 +118,7 @@ class _Reader:
 
     def __init__(self, folder: Path, encoder: Encoder) -> None:
         self._folder, self._encoder, self.notes = folder, encoder, list[str]()
-        self._detector = _ShippedDetector()
+        self._detector, self._calibration = _ShippedDetector(), calibration_of(encoder.name)
 
     def faces(self) -> list[_Face]:
         """All that can be used, person by person."""
@@ -170,10 +170,14 @@ class _Reader:
     ) -> _Face:
         """Of several faces in a photo, the one most like those that are alone in theirs; without such, the largest."""
         if single:
-            others = np.array([face.encoding for face in single])
-            face, why = int(to_person(distances(encodings, others)).argmin()), "most like the person's other photos"
+            apart = to_person(distances(encodings, np.array([face.encoding for face in single])))
+            face, why = int(apart.argmin()), "most like the person's other photos"
+            clear = bool((self._calibration.log_odds(apart) > 0).sum() == 1)
         else:
             face, why = int((boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax()), "largest"
+            clear = False
+        if clear:
+            return _Face(person, path, photo, encodings[face])
         x, y = ((boxes[face, :2] + boxes[face, 2:]) / 2).round().astype(int)
         self.notes.append(f"{path} has {len(boxes)} faces; the one at {x}, {y}, the {why}, is taken for {person}")
         return _Face(person, path, photo, encodings[face])

