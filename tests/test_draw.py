@@ -136,3 +136,12 @@ def test_a_text_never_covers_that_of_a_surer_face():
     assert (both[60:95] == alone[60:95]).all()
     apart = drawing.boxes_on(ground, Faces([surer, [300, 104, 360, 164]], [0.9, 0.6]), texts=texts)
     assert changed(ground, apart)[60:100, 300:340].any()
+
+
+@pytest.mark.parametrize(
+    "text, written",
+    [("Ann", "Ann"), ("Łukasz", "Łukasz"), ("Zoe\u0308", "Zoë"), ("Анна", "Анна"), ("四 🙂", "? ?"), ("a\nb", "a b")],
+)
+def test_names_are_written_in_their_letters(text: str, written: str):
+    line, font = drawing._written(text, 20)
+    assert line == written and font.getlength(line) > 15

@@ -37,8 +37,12 @@ FACE = slice(80, 160), slice(190, 260)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
-    with served("--max-bytes", "3000000", "--max-pixels", "2000000", "--analyse", "sharpness") as one:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    people = tmp_path_factory.mktemp("people")
+    (people / "Eileen 🙂").mkdir()
+    Image.fromarray(skimage.data.astronaut()[:300, 80:380]).save(people / "Eileen 🙂/1.png")
+    of_faces = ["--analyse", "sharpness,identity", "--people", str(people)]
+    with served("--max-bytes", "3000000", "--max-pixels", "2000000", *of_faces) as one:
         yield one
 
 
@@ -130,7 +134,10 @@ def test_what_cannot_be_used_is_said(server: Served, photo: bytes) -> None:
         ("/v1/detect?name=a.mp4", photo): (422, '"status":"unreadable"'),
         ("/v1/detect?threshold=0.05", photo): (400, "threshold must be a number between 0.1 and 1, not '0.05'"),
         ("/v1/detect?threshold=nan", photo): (400, "threshold must be a number between 0.1 and 1, not 'nan'"),
-        ("/v1/detect?analyse=mood", photo): (400, "no analyser 'mood' is offered by this server; offered: sharpness"),
+        ("/v1/detect?analyse=mood", photo): (
+            400,
+            "no analyser 'mood' is offered by this server; offered: sharpness, identity",
+        ),
         ("/v1/copy?redact=glitter", photo): (400, "no effect 'glitter'"),
         ("/v1/copy", photo): (400, "give either draw=true, or redact with an effect"),
         ("/v1/results", photo): (400, "each in a field `files`"),
@@ -184,6 +191,25 @@ def test_live_frames_are_answered_and_old_ones_dropped(server: Served, photo: by
         while answered[-1] < 21:
             answered.append(json.loads(socket.recv(60))["frame"])
         assert len(answered) < 10 and answered == sorted(answered)
+
+
+def test_the_live_page_knows_people_and_a_look_that_is_in_doubt_does_not_change_a_name(
+    server: Served, photo: bytes
+) -> None:
+    picture = skimage.data.astronaut().copy()
+    picture[90:180, 180:270] = 30  # but for the hair
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=95)
+    alone = server.post("/v1/detect?threshold=0.3&analyse=identity", stream.getvalue()).json()["faces"][0]
+    assert alone["who"] == ""
+    said = []
+    with live(server) as socket:
+        socket.send(json.dumps({"threshold": "0.3", "analyse": "identity"}))
+        for data in (photo, photo, stream.getvalue()):
+            socket.send(data)
+            said.append(json.loads(socket.recv(60))["faces"][0])
+    assert [face["who"] for face in said] == ["Eileen 🙂"] * 3
+    assert said[0]["who_score"] > 0.9 > 0.7 > said[2]["who_score"] > 0.5
 
 
 def test_hostile_messages_are_answered_or_end_their_own_connection(server: Served, photo: bytes) -> None:

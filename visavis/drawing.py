@@ -5,7 +5,9 @@ Nothing here reads or writes files, or knows where a box comes from.
 
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -141,8 +143,9 @@ def contact_sheet(
         image = image.resize((width, height), Image.Resampling.LANCZOS)
         sheet.paste(image, (left + (cell - width) // 2, top + (cell - height) // 2))
         if strip and captions is not None:
-            text = _shortened(captions[number], _font(letters), cell)
-            pen.text((left + cell / 2, top + cell + strip / 2), text, _INK, _font(letters), anchor="mm")
+            text, font = _written(captions[number], letters)
+            text = _shortened(text, font, cell)
+            pen.text((left + cell / 2, top + cell + strip / 2), text, _INK, font, anchor="mm")
     return np.asarray(sheet)
 
 
@@ -176,7 +179,7 @@ def _tag(
         letters = min(_SMALLEST_TEXT, min(size) // 4)
     if letters < 6:
         return False
-    text, font = _plain(text), _font(letters)
+    text, font = _written(text, letters)
     pad = max(1, letters // 4)
     wide, high = round(font.getlength(text)) + 2 * pad, letters + 2 * pad
     left = min(max(0, round(float(box[0])) - _line(box, size) // 2), max(0, width - wide))
@@ -195,6 +198,15 @@ def _tag(
     return True
 
 
+def _written(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
+    """`text` on one line, and a font that has its letters: Pillow's own, or matplotlib's for accents, Greek, Cyrillic
+    and the like. What neither has loses its accents or turns into `?`."""
+    line = unicodedata.normalize("NFC", " ".join(text.split()))
+    if line.isascii():
+        return line, _font(size)
+    return "".join(letter if _has(letter) else _plain(letter) for letter in line), _wide_font(size)
+
+
 @lru_cache(maxsize=64)
 def _font(size: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size)
@@ -202,9 +214,23 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
+@lru_cache(maxsize=64)
+def _wide_font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib; found without importing that, which takes a while."""
+    package = find_spec("matplotlib")
+    assert package is not None and package.submodule_search_locations  # visavis needs it
+    return ImageFont.truetype(Path(package.submodule_search_locations[0], "mpl-data/fonts/ttf/DejaVuSans.ttf"), size)
+
+
+@cache
+def _has(letter: str) -> bool:
+    """Whether the wide font has it, and does not draw what it draws for a letter that there is not."""
+    font = _wide_font(20)
+    return bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffd"))
+
+
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """`text` on one line of at most `width` pixels: its middle goes first, for names differ at their ends."""
-    text = _plain(text)
+    """`text` with at most `width` pixels: its middle goes first, for names differ at their ends."""
     if font.getlength(text) <= width:
         return text
     for keep in range(len(text) - 1, 0, -1):
@@ -214,7 +240,7 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     return ""
 
 
-def _plain(text: str) -> str:
-    """`text` on one line, in the letters that Pillow's own font has: accents go, the rest turns into `?`."""
-    apart = unicodedata.normalize("NFKD", " ".join(text.split()))
-    return "".join(letter for letter in apart if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
+def _plain(letter: str) -> str:
+    """A letter without its accent, or `?`."""
+    apart = unicodedata.normalize("NFKD", letter)
+    return "".join(part for part in apart if not unicodedata.combining(part)).encode("ascii", "replace").decode()

