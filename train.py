@@ -34,7 +34,7 @@ ANEW = ("data", "teacher", "device", "workers", "save_every")
 """Options that may change with --resume, since nothing that is learnt depends on them. The tables of the data and the
 file of the teacher must have the same content."""
 
-DESIGN = ("blocks", "dropout")
+DESIGN = ("blocks", "dropout", "alpha", "sizes", "stride")
 """Options that say how networks of some architectures are built (visavis.kinds)."""
 
 _ARCH = (
@@ -72,6 +72,15 @@ class Options:
     """Blocks of keypoints_cnn; by default 3."""
     dropout: Annotated[float | None, Range(0, 1, without=(1,))] = None
     """Dropout rate of keypoints_cnn; by default 0.3."""
+    alpha: Annotated[float | None, Range(0, 1, without=(0, 1))] = None
+    """Weight of the windows with a face in the loss of window_cnn and its like; those without have the rest. By default
+    0.35."""
+    sizes: str | None = None
+    """Sizes of windows, HEIGHTxWIDTH in pixels, such as 100x85,200x170, for photos of at most 450 pixels a side (larger
+    ones are reduced to that); by default those that `python -m dataset windows search` found for photos of groups."""
+    stride: Annotated[float | None, Range(1, 100)] = None
+    """Percent of a window's height and width from one window to the next; by default 30 for window_cnn and 12.5 for
+    window_cnn_small."""
     transforms: Literal["none", "light", "full", "affine"] | None = None
     """Augmentation: none, light (mirror, colours), full (also zoom out, crop, grey, blur, JPEG) or, for networks that
     take single faces, affine (mirror, turn, shift, scale, shear). By default affine for mask_mobilenet_v2, none for

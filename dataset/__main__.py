@@ -1,4 +1,5 @@
-"""python -m dataset summary|sheet|look|import|export: view a data folder, make one from other labels, or export it."""
+"""python -m dataset summary|sheet|look|windows|import|export: view a data folder, make one from other labels, or export
+it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,31 @@ class Export:
     shares: Shares = Shares()
 
 
-def run(options: Summary | Sheet | Look | Import | Export) -> int:
+@dataclass
+class Windows:
+    """Compare sizes and strides of sliding windows: how many faces a perfect judge of windows could find, and at how
+    many windows. Also finds the best sizes."""
+
+    action: tyro.conf.Positional[Literal["search"]]
+    """What to do."""
+    data: DataFolder = Path("data")
+    sizes: tuple[str, ...] = ("100x85,200x100,250x212",)
+    """Sets of sizes, each HEIGHTxWIDTH in pixels, with commas between; several sets with spaces between."""
+    strides: str = "30,35,40"
+    """Strides in percent of a window's height and width, with commas between."""
+    find: Annotated[int, Range(0, 20)] = 6
+    """For each stride, also find the best set of this many sizes; 0: do not."""
+    picture: Path | None = None
+    """Also write a chart (PNG)."""
+    split: Split = "all"
+    """Which photos."""
+    shares: Shares = Shares()
+
+
+Options = Summary | Sheet | Look | Windows | Import | Export
+
+
+def run(options: Options) -> int:
     """Run the subcommand. Returns the exit status."""
     if isinstance(options, Summary):
         return summary(options)
@@ -118,6 +143,8 @@ def run(options: Summary | Sheet | Look | Import | Export) -> int:
         return sheet(options)
     if isinstance(options, Look):
         return look(options)
+    if isinstance(options, Windows):
+        return windows(options)
     return import_boxes(options) if isinstance(options, Import) else export(options)
 
 
@@ -168,6 +195,24 @@ def look(options: Look) -> int:
     return 0
 
 
+def windows(options: Windows) -> int:
+    """Print the table on stdout."""
+    from dataset.photos import Photos
+    from dataset.windows.search import chart, compared, table
+    from visavis.detectors.sliding_window.windows import sizes_of, strides_of
+
+    if options.picture is not None:
+        _no_folder(options.picture, "--picture", "windows.png")
+    photos = Photos.load(options.data, options.split, options.shares)
+    rows = compared(photos, [sizes_of(text) for text in options.sizes], strides_of(options.strides), options.find)
+    for line in table(rows):
+        print(line)
+    if options.picture is not None:
+        chart(rows, options.picture)
+        say(f"chart: {options.picture}")
+    return 0
+
+
 def import_boxes(options: Import) -> int:
     """Import, and report the counts."""
     from dataset.formats import FORMATS, guess, import_labels
@@ -203,6 +248,7 @@ Command = (
     Annotated[Summary, tyro.conf.subcommand("summary")]
     | Annotated[Sheet, tyro.conf.subcommand("sheet")]
     | Annotated[Look, tyro.conf.subcommand("look")]
+    | Annotated[Windows, tyro.conf.subcommand("windows")]
     | Annotated[Import, tyro.conf.subcommand("import")]
     | Annotated[Export, tyro.conf.subcommand("export")]
 )

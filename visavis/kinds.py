@@ -13,6 +13,7 @@ KINDS: dict[str, str] = {
     "faster_rcnn": "visavis.detectors.faster_rcnn.kind",
     "viola_jones": "visavis.detectors.viola_jones.kind",
     "single_face": "visavis.detectors.single_face.kind",
+    "window_cnn": "visavis.detectors.sliding_window.kind",
     "face_attributes": "visavis.analysers.attributes.kind",
     "face_points": "visavis.analysers.points.kind",
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SUBJECTS = {
     "faces": "dataset.subjects.faces:Faces",
+    "windows": "dataset.subjects.windows:Windows",
     "attributes": "dataset.subjects.attributes:Attributes",
     "points": "dataset.subjects.points:Points",
 }

@@ -1,0 +1,62 @@
+"""A network that judges windows as an ONNX file.
+
+Input: `windows` (N, height, width, 3) uint8 RGB, height and width SIDE or, where the network takes whole pictures,
+more. Output: `scores` (N, rows, columns) float32. The metadata under the key `visavis` are JSON, and say which windows
+it is shown.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from visavis import checkpoint, onnx_files
+from visavis.detectors.sliding_window.windows import SIDE
+
+TOLD = ("kind", "arch", "windows", "threshold")
+"""What the checkpoint's metadata say that its ONNX file says too."""
+
+
+def write(path: Path, out: Path) -> None:
+    """Export the checkpoint at `path` to the ONNX file `out`, which it replaces. Raises InputError and OSError."""
+    onnx_files.able_to_export()
+    from visavis.detectors.sliding_window.network import of_checkpoint
+
+    weights, known = checkpoint.load(path)
+    model = of_checkpoint(weights, known, str(path))
+    told = {name: known[name] for name in TOLD if name in known}
+    onnx_files.save(path, out, lambda metadata: _whole(model, metadata), told)
+
+
+def _whole(model: Any, metadata: dict[str, str]) -> bytes:
+    import torch
+    from torch.export import Dim
+
+    from visavis.detectors.faster_rcnn.folding import folded
+    from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, finished
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = folded(model)
+
+        def forward(self, windows: torch.Tensor) -> torch.Tensor:
+            return self.model(windows.permute(0, 3, 1, 2))
+
+    larger = {1: Dim.DYNAMIC, 2: Dim.DYNAMIC} if model.design.dense else {}
+    side = (SIDE + 16, SIDE + 24) if larger else (SIDE, SIDE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        program = torch.onnx.export(
+            Network().eval(),
+            (torch.zeros(2, *side, 3, dtype=torch.uint8),),
+            input_names=["windows"],
+            output_names=["scores"],
+            dynamic_shapes=({0: Dim.DYNAMIC} | larger,),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None  # it is None where a file is written
+    file = program.model_proto
+    file.ir_version = IR
+    del file.graph.value_info[:]
+    return finished(file, metadata)

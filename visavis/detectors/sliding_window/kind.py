@@ -1,0 +1,92 @@
+"""What visavis.kinds needs to know about networks that judge windows: how to load, export and train them.
+
+Torch is imported only in the functions that need it.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visavis.detectors.sliding_window.design import DESIGNS
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from visavis.detectors.sliding_window.detector import SlidingWindow
+    from visavis.detectors.sliding_window.network import WindowNetwork
+    from visavis.training.draws import Draws
+
+ARCHS = tuple(DESIGNS)
+LIGHT = ("window_cnn_small",)
+DESIGN = dict.fromkeys(ARCHS, ("alpha", "sizes", "stride"))
+GOAL = "F1"
+USE = "find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed"
+NO_USE = "it finds none of the validation faces yet: train for more epochs"
+
+
+def defaults(arch: str) -> tuple[str, str]:
+    """The initial weights and the augmentation of a training that names none."""
+    return "none", "light"
+
+
+def learns(arch: str) -> tuple[str, dict[str, Any]]:
+    """The subject of dataset.subjects."""
+    return "windows", {}
+
+
+def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | None, **options: Any) -> "SlidingWindow":
+    """The detector of a checkpoint; options: those of `visavis.load_detector`. Raises InputError."""
+    from visavis.detectors.sliding_window.stored import load
+
+    return load(path, metadata, device, threshold, **options)
+
+
+def analyser(path: Path) -> Any:
+    """Always raises InputError: a detector is no analyser."""
+    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
+
+
+def export(path: Path, out: Path) -> None:
+    """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError and OSError."""
+    from visavis.detectors.sliding_window.exported import write
+
+    write(path, out)
+
+
+def network(
+    arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None, **design: Any
+) -> "WindowNetwork":
+    """The network to train; all of it learns. design: options of `DESIGN`. Raises InputError."""
+    from visavis.detectors.sliding_window.network import build
+
+    if freeze not in (None, "nothing"):
+        raise InputError(f"`freeze` {freeze} means nothing to {arch}, all of which learns; leave it out")
+    return build(arch, init, **design)
+
+
+def ready(model: "WindowNetwork", on: "torch.device", size: int | None) -> "WindowNetwork":
+    """The network on the device on which it learns."""
+    return model.to(on)
+
+
+def draws(model: "WindowNetwork") -> "Draws":
+    """The network's random choices: none that depend on its pictures."""
+    from visavis.training.draws import Draws
+
+    return Draws()
+
+
+def spread(model: "WindowNetwork", on: "torch.device") -> None:
+    """Nothing is needed to learn in several processes; batch norms go by the first one's share of a batch."""
+
+
+def detector(model: "WindowNetwork", threshold: float, on: "torch.device") -> "SlidingWindow":
+    """The detector of a network as it is now, for validation during training."""
+    from visavis.detectors.sliding_window.eager import of_model
+
+    return of_model(model, threshold, on)
+
+
+def described(model: "WindowNetwork") -> dict[str, Any]:
+    """The metadata of a checkpoint that describe the network, besides its architecture."""
+    return {"windows": model.design.plain()}
