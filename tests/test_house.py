@@ -30,6 +30,7 @@ STOREYS = [
     {"visavis", "__main__", "commands", "export", "slim"},  # __init__ itself gathers the public names
     {"library"},
     {"live"},
+    {"people"},
     {"prediction", "evaluation"},
     {"detectors", "analysers", "kinds", "training"},
     {"data"},

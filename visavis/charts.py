@@ -56,14 +56,20 @@ def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> N
     _finish(figure, path)
 
 
-def curves(panels: Sequence[tuple[str, Sequence[Line]]], labels: tuple[str, str], path: Path) -> None:
-    """Several charts side by side, each with a title and lines. labels: of the x axis and of the y axis."""
+def curves(
+    panels: Sequence[tuple[str, Sequence[Line]]], labels: tuple[str, str], path: Path, logarithmic: bool = False
+) -> None:
+    """Several charts side by side, each with a title and lines. labels: of the x axis and of the y axis. logarithmic:
+    whether the x axis is."""
     figure = _figure(5 * len(panels), 4.5)
     for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for line in lines:
             axes.plot(line.across, line.up, label=line.name)
         axes.set(xlabel=labels[0], ylabel=labels[1], title=title, ylim=(0, 1.01))
-        axes.set_xlim(left=0)
+        if logarithmic:
+            axes.set_xscale("log")
+        else:
+            axes.set_xlim(left=0)
     _finish(figure, path)
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("visavis.commands.predict:predict", "find the faces in photos and videos"),
     "serve": ("visavis.commands.serve:serve", "a page in the browser that finds faces live"),
+    "people": ("visavis.commands.people:people", "group the faces of an album by person"),
     "evaluate": ("visavis.commands.evaluate:evaluate", "score detectors on labelled photos"),
     "export": ("visavis.commands.export:export", "write a detector as an ONNX file"),
     "slim": ("visavis.commands.slim:slim", "make a smaller network from a trained one"),

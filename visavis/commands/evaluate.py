@@ -18,7 +18,7 @@ import visavis
 from visavis import calibration, charts, metrics
 from visavis.analysers import Analyser, load_analyser, named
 from visavis.checkpoint import SHIPPED
-from visavis.commands import evaluate_attributes, evaluate_points
+from visavis.commands import evaluate_attributes, evaluate_identity, evaluate_points
 from visavis.commands.commandline import DataFolder
 from visavis.commands.network import Network
 from visavis.data.photos import Photo, load_photos
@@ -66,10 +66,11 @@ class Options:
     groups: bool = False
     """Also print a table with a line for each detector on each group of photos, times included. The group is the part
     of the image_id before the slash."""
-    protocol: Literal["labels", "wider", "fddb"] = "labels"
+    protocol: Literal["labels", "wider", "fddb", "lfw"] = "labels"
     """labels: score on the labels of the data folder. wider, fddb: score by the rules of a published benchmark that is
     unpacked in --data (docs/train-your-own.md): its easy, medium and hard part, or its discrete and continuous
-    score."""
+    score. lfw: score how well people are recognised behind each detector, on the photos of images/ and the pairs of
+    pairs.csv in --data (docs/identity.md); --detector face_recognition is that package as it is."""
     out: Path = Path("evaluation")
     """Folder for evaluation.json, the charts and the mistakes. It must not hold an evaluation, except with
     --overwrite."""
@@ -113,6 +114,10 @@ def evaluate(options: Options) -> int:
             return _points(options, loaded)
         how = options.calibrate, options.groups, options.detector[0] if options.detect else None
         return evaluate_attributes.evaluate(asked, *where, *how)
+    if options.protocol == "lfw":
+        how = asdict(options.network)
+        sources = dict(zip(names, options.detector, strict=True))
+        return evaluate_identity.evaluate(sources, how, options.threshold, options.data, options.out)
     protocol = (
         import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
     )
@@ -279,6 +284,10 @@ def _check(options: Options) -> list[str]:
     for name, default in usual.items() if options.analyse else ():
         if name not in of_attributes and asked[name] != default:
             raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or leave out --analyse")
+    if options.protocol == "lfw" and (options.analyse or options.batch_size != 1):
+        raise InputError("--protocol lfw takes neither --analyse nor --batch-size; leave them out")
+    if evaluate_identity.PACKAGE in options.detector and options.protocol != "lfw":
+        raise InputError("--detector face_recognition is for --protocol lfw; its detectors are dlib_hog and dlib_cnn")
     if options.rethreshold and not options.calibrate:
         raise InputError("--rethreshold needs --calibrate, which writes to the checkpoint; give both or neither")
     if options.out.exists() and not options.out.is_dir():

@@ -24,6 +24,8 @@ from visavis.faces import Faces
 from visavis.images import Picture
 from visavis.reduced_photos import digest
 
+ALONE = "seen-once"
+"""The folder in which `visavis people` puts faces that are like no other: it is no person's."""
 BORDER = 0.5
 """Where no face is found in a photo of a person, it is searched once more with a border of this share of its longer
 side: detectors miss faces that fill a picture."""
@@ -137,8 +139,9 @@ class _Reader:
                 kept = stack.enter_context(Cache(folder / FILE, self._encoder.name))
             except InputError as error:  # a folder that may only be read
                 self.notes.append(f"the encodings of people are made anew each time: {error}")
-            for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-                found += self._of_person(place, kept)
+            for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+                if place.name != ALONE and not place.name.startswith("."):
+                    found += self._of_person(place, kept)
         return found
 
     def _of_person(self, place: Path, kept: Cache | None) -> list[_Face]:
