@@ -284,8 +284,8 @@ def _check(options: Options) -> list[str]:
     for name, default in usual.items() if options.analyse else ():
         if name not in of_attributes and asked[name] != default:
             raise InputError(f"--{name.replace('_', '-')} is for detectors; leave it out, or leave out --analyse")
-    if options.protocol == "lfw" and (options.analyse or options.batch_size != 1):
-        raise InputError("--protocol lfw takes neither --analyse nor --batch-size; leave them out")
+    if options.protocol == "lfw" and options.batch_size != 1:
+        raise InputError("--protocol lfw takes no --batch-size: photos are searched one by one; leave it out")
     if evaluate_identity.PACKAGE in options.detector and options.protocol != "lfw":
         raise InputError("--detector face_recognition is for --protocol lfw; its detectors are dlib_hog and dlib_cnn")
     if options.rethreshold and not options.calibrate:
