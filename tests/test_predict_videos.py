@@ -183,7 +183,8 @@ def test_a_worker_that_died_leaves_no_half_copies(tmp_path: Path):
     clip(tmp_path / "a.mp4")
     assert run(tmp_path / "a.mp4", tmp_path / "out", timeout=0.001) == 3  # too little for anything
     assert [row["reason"] for row in rows(tmp_path / "out/files.csv")] == ["crashed"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == ["faces.csv", "files.csv"]
+    files = sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file())
+    assert files == ["faces.csv", "files.csv", "tracks.csv"] and rows(tmp_path / "out/tracks.csv") == []
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
@@ -192,7 +193,7 @@ def test_frames_are_pictures_for_formats_and_some_of_them_for_the_page(holiday: 
     out = tmp_path / "out"
     assert run(holiday / "a.mp4", out, every=2, draw=False, look=True) == 0
     page = (out / "look.html").read_text()
-    assert page.count('"t":"') == 2 and "a.mp4 0.0 s" in page and "a.mp4 0.6 s" in page
+    assert page.count('"t":"') == 2 + 1 and "a.mp4 0.0 s" in page and "a.mp4 0.6 s" in page
     assert run(holiday, out, every=2, draw=False, format="yolo,voc", overwrite=True) == 3
     assert images.read(out / "yolo/images/holiday/a.mp4/4.jpg").shape == FACE.shape
     assert len((out / "yolo/labels/holiday/a.mp4/4.txt").read_text().splitlines()) == 1
@@ -361,7 +362,7 @@ def test_progress_is_told_frame_by_frame_and_counts_are_in_words(tmp_path: Path,
         list(pipeline.records(listed([tmp_path / "a.mp4"])))
     assert told == [(str(tmp_path / "a.mp4"), done, 20) for done in (1, 6, 11, 16)]
     assert run(tmp_path / "a.mp4", tmp_path / "out", draw=False) == 0
-    assert "1 video, 4 faces in 4 frames searched; results in" in capfd.readouterr().err
+    assert "1 video, 4 faces of 1 person in 4 frames searched; results in" in capfd.readouterr().err
 
 
 def test_how_many_frames_a_video_has_is_judged_by_the_time_of_those_that_came(tmp_path: Path):
@@ -414,12 +415,13 @@ def test_a_summary_speaks_of_photos_and_videos():
     assert report.summary() == "0 photos, 0 faces"
     report.add(Record("a.jpg", "ok", faces=[{}]))
     assert report.summary() == "1 photo, 1 face"
-    report.add(Record("b.mp4", "ok", frames=1, every=5, faces=[{}, {}]))
-    assert report.summary() == "1 photo, 1 face; 1 video, 2 faces in 1 frame searched"
+    people = [{"track": track, "time": 0.0, "frame": 0} for track in (1, 2)]
+    report.add(Record("b.mp4", "ok", frames=1, every=5, faces=people))
+    assert report.summary() == "1 photo, 1 face; 1 video, 2 faces of 2 people in 1 frame searched"
     for number in range(5):
         report.add(Record(f"{number}.jpg", "unreadable", "truncated"))
     assert report.summary() == (
-        "1 photo, 1 face; 1 video, 2 faces in 1 frame searched; "
+        "1 photo, 1 face; 1 video, 2 faces of 2 people in 1 frame searched; "
         "5 could not be read: 0.jpg (truncated), 1.jpg (truncated), 2.jpg (truncated), ..."
     )
 

@@ -31,6 +31,9 @@ LARGEST = 29_000_000
 NEAR = 0.1
 """A false detection with at least this IoU with a missed face is that face, badly placed."""
 
+STRIPS, OF_A_STRIP = 300, 12_000
+"""The most strips on a page, and bytes of one's picture."""
+
 _SIDES = (64, 640)
 """The longer side of a thumbnail, pixels: least and most."""
 _QUALITIES = (80, 65, 50, 35, 20, 8)
@@ -57,6 +60,17 @@ class Entry:
     max_pixels: int = MAX_PIXELS
 
 
+@dataclass(frozen=True)
+class Strip:
+    """A person of a video on the page. name: of the video. number: of the person, which the finds of `Entry` have as
+    their attribute `track`. picture: (height, width, 3) uint8 RGB. facts: a short line about it."""
+
+    name: str
+    number: int
+    picture: Picture
+    facts: str
+
+
 def look(
     entries: Sequence[Entry],
     out: str | Path = "look.html",
@@ -64,11 +78,13 @@ def look(
     threshold: float = 0.0,
     iou: float = 0.5,
     largest: int = LARGEST,
+    strips: Sequence[Strip] = (),
 ) -> Path:
     """Write a page of `entries` to `out`, replacing what is there, and return its path.
 
     threshold: detections with lower scores are left out. iou: the overlap that makes a detection correct. largest:
-    limit of the page in bytes; thumbnails are as large as that allows, 640 pixels at most. A photo that cannot be read
+    limit of the page in bytes; thumbnails are as large as that allows, 640 pixels at most. strips: the people of
+    videos, above the photos; the page has the first `STRIPS`. A photo that cannot be read
     is shown with its reason. Raises InputError if the data alone are too large for the page, or `out` is a folder.
     """
     out = Path(out)
@@ -81,11 +97,13 @@ def look(
         "colours": colours,
         "scored": any(entry.found is not None for entry in entries),
         "judged": any(entry.found is not None and entry.truth is not None for entry in entries),
+        "strips": [_strip(strip) for strip in strips[:STRIPS]],
+        "unshown": max(0, len(strips) - STRIPS),
     }
     rows = [_row(entry, threshold, iou) for entry in entries]
     places = [Path(one.picture) if isinstance(one.picture, str | os.PathLike) else None for one in entries]
     paths = sum(3 * len(os.path.relpath(place, out.parent)) for place in places if place is not None)
-    facts = len(page) + sum(len(_json(row)) for row in rows) + paths + 1000
+    facts = len(page) + len(_json(head)) + sum(len(_json(row)) for row in rows) + paths + 1000
     share = (largest - facts) // max(1, len(rows)) - 50  # bytes in base64; 50 for the size and the fields' names
     if rows and share < 200:
         raise InputError(f"{len(rows)} photos are too many for a page of {largest:,} bytes; show fewer")
@@ -142,6 +160,13 @@ def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
         for box, kind, score, attributes in zip(found.boxes, finds, scores, _attributes(found), strict=True)
     ]
     return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}}
+
+
+def _strip(strip: Strip) -> dict[str, Any]:
+    data = _thumbnail(strip.picture, max(strip.picture.shape[:2]), OF_A_STRIP)
+    height, width = strip.picture.shape[:2]
+    picture = base64.b64encode(data).decode()
+    return {"n": strip.name, "p": strip.number, "w": width, "h": height, "t": picture, "f": strip.facts}
 
 
 def _attributes(faces: Faces) -> list[dict[str, float | str]]:

@@ -103,7 +103,7 @@ class Options:
     crops: Order | None = None
     """Write crops/: each face as a JPEG file of its own. by-photo: a folder for each photo (the same as --crops alone);
     flat: all in one folder, with the photo's name in theirs; by-person: a folder for each person that --analyse
-    identity names."""
+    identity names; best: as by-photo, but of a video the best crop of each track (score x size x sharpness)."""
     margin: Amount = 0.2
     """With --crops: margin at each side, as a share of the face's width and height."""
     square: bool = False
@@ -111,7 +111,8 @@ class Options:
     sheet: bool = False
     """Write sheets/: contact sheets of all faces, 80 on a page."""
     look: bool = False
-    """Write look.html, which shows the results in a browser; of videos, up to 100 frames with faces."""
+    """Write look.html, which shows the results in a browser; of videos, a strip of pictures of each person, and up to
+    100 frames with faces."""
     stdout: Literal["jsonl"] | None = None
     """Print the record of each input on standard output, as a line of JSON, as soon as it is done."""
     overwrite: bool = False
@@ -164,7 +165,8 @@ class Options:
         crops = Crops(self.margin, self.square, self.crops) if self.crops else None
         of_pictures = any(load_format(name).OF_PICTURES for name in self.formats if name in FORMATS)
         frames = "all" if of_pictures else "some" if self.look else ""
-        return Copies(self.out, self.draw, redaction, crops, self.sheet, frames, self.analysis, self.filtering)
+        pictures = crops, self.sheet, self.look, frames
+        return Copies(self.out, self.draw, redaction, *pictures, self.analysis, self.filtering)
 
 
 def arguments(words: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from visavis import checkpoint
 from visavis.analysers import Analyser, AnalyserOptions, load_with
 from visavis.analysers.protocol import Analysers, Origin
-from visavis.drawing import Colour
+from visavis.drawing import APART, Colour
 from visavis.faces import Faces
 from visavis.images import Picture
 
@@ -76,8 +76,11 @@ MASKS: dict[str, Colour] = {"worn": (90, 205, 95), "none": (255, 95, 85), "wrong
 
 
 def colours(faces: Faces) -> list[Colour | None]:
-    """The colour of each face's box by its attributes, or None."""
-    return [MASKS.get(str(mask)) for mask in faces.attributes.get("mask", [None] * len(faces))]
+    """The colour of each face's box by its mask, or else by its person in a video, or None."""
+    none = [None] * len(faces)
+    masks, tracks = faces.attributes.get("mask", none), faces.attributes.get("track", none)
+    of_people = [APART[(track - 1) % len(APART)] if track else None for track in tracks]
+    return [MASKS.get(str(mask), other) for mask, other in zip(masks, of_people, strict=True)]
 
 
 def captions(faces: Faces) -> list[tuple[str, ...]]:
@@ -94,6 +97,8 @@ def captions(faces: Faces) -> list[tuple[str, ...]]:
 
 
 def _text(name: str, value: object) -> str:
+    if name == "track":
+        return f"#{value}" if value else ""
     if isinstance(value, float):
         return "" if value != value else f"{name} {value:.3g}"
     return str(value)

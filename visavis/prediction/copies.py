@@ -33,9 +33,10 @@ class Copies:
 
     out: the folder of results. drawn: copies with boxes and scores, as JPEG files. redaction: copies with the faces
     made unrecognisable, in the photo's own format. crops: each face alone, as JPEG files. sheet: small pictures of the
-    faces, for visavis.prediction.sheets. frames: which frames of a video, of those searched, to write as files: all, or
-    some of those with faces. analysis: the analysers to run first; captions show their answers. filtering: copies with
-    glasses and the like on the faces, as JPEG files.
+    faces, for visavis.prediction.sheets. strips: small pictures of a video's people, for visavis.prediction.strips.
+    frames: which frames of a video, of those searched, to write as files: all, or some of those with faces. analysis:
+    the analysers to run first; captions show their answers. filtering: copies with glasses and the like on the faces,
+    as JPEG files.
     """
 
     out: Path
@@ -43,6 +44,7 @@ class Copies:
     redaction: Redaction | None = None
     crops: Crops | None = None
     sheet: bool = False
+    strips: bool = False
     frames: Literal["", "some", "all"] = ""
     analysis: Analysis = Analysis()
     filtering: Filtering | None = None
@@ -112,7 +114,7 @@ class Copies:
             frames.write(self.out, place, frame, picture)
         elif self.frames == "some" and len(faces):
             kept.write(self.out, place, frame, picture)
-        if self.crops is not None:
+        if self.crops is not None and self.crops.order != "best":
             for face, (person, data) in enumerate(_crops(picture, faces, self.crops)):
                 _write(self.out / CROPS / self.crops.name(place, f"{frame}-{face}", person), data)
         if self.sheet:

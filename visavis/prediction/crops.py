@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visavis.images import Picture
 
-Order = Literal["by-photo", "flat", "by-person"]
+Order = Literal["by-photo", "flat", "by-person", "best"]
 UNKNOWN = "(unknown)"
 """The folder of the faces of nobody who is known."""
 
@@ -24,7 +24,8 @@ class Crops:
     """How to cut faces out: `crops.cut(picture, box)`.
 
     margin: share of the box's width and height that is added at each side. square: as high as wide, the longer side.
-    order: how the files lie: in a folder for each photo, all in one, or in a folder for each person.
+    order: how the files lie: in a folder for each photo, all in one, or in a folder for each person. best: as
+    by-photo, but of a video the best one of each track.
     """
 
     margin: float = 0.2
@@ -33,7 +34,7 @@ class Crops:
 
     def name(self, place: str, face: str, person: str = "") -> str:
         """The path of a face's file below crops/. person: whose it is; "" for nobody who is known."""
-        if self.order == "by-photo":
+        if self.order in ("by-photo", "best"):
             return f"{place}/{face}.jpg"
         folder = f"{person or UNKNOWN}/" if self.order == "by-person" else ""
         return f"{folder}{_flat(place)}-{face}.jpg"
@@ -48,7 +49,7 @@ class Crops:
 
     def of_frames(self, crops: Path, place: str) -> Iterator[Path]:
         """The files of the faces in a video's frames that are in the folder `crops`, but for those by photo."""
-        folder = {"by-photo": None, "flat": "", "by-person": "*/"}[self.order]
+        folder = {"by-photo": None, "best": None, "flat": "", "by-person": "*/"}[self.order]
         return iter(()) if folder is None else crops.glob(f"{folder}{glob.escape(_flat(place))}-*-*.jpg")
 
     def cut(self, picture: Picture, box: NDArray[np.float32]) -> Picture:

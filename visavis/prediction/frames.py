@@ -36,14 +36,14 @@ def copy_name(place: str, ending: str) -> str:
     return place if place.lower().endswith(ending) and not _ENDED.search(stem) else place + ending
 
 
-def file_of(out: Path, place: str, frame: int) -> Path:
+def file_of(out: Path, place: str, frame: int, folder: str = FRAMES) -> Path:
     """The path of a frame of the video with that place, whether or not it is there."""
-    return out / FRAMES / place / f"{frame}.jpg"
+    return out / folder / place / f"{frame}.jpg"
 
 
-def write(out: Path, place: str, frame: int, picture: Picture) -> None:
+def write(out: Path, place: str, frame: int, picture: Picture, folder: str = FRAMES) -> None:
     """Write a frame. Raises OSError."""
-    with replaced(file_of(out, place, frame), "wb", durable=False) as file:
+    with replaced(file_of(out, place, frame, folder), "wb", durable=False) as file:
         file.write(images.encode(picture, quality=95))
 
 
@@ -55,16 +55,18 @@ def forget(folder: Path) -> None:
 
 
 def spread(several: list[Frame]) -> list[Frame]:
-    """At most `MOST` of the frames, evenly spaced: all, every second, every fourth ..."""
+    """At most `MOST` of the frames, evenly spaced: all, or every second, every fourth ..."""
     while len(several) > MOST:
         several = several[::2]
     return several
 
 
 class Kept:
-    """Keeps on disk the frames of one video that `spread` will choose, at most `MOST` at a time."""
+    """Keeps on disk the frames of one video that `spread` will choose, at most `MOST` at a time, or another number in
+    another folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None, folder: str = FRAMES) -> None:
+        self._most, self._folder = MOST if most is None else most, folder
         self._numbers: list[int] = []
         self._stride, self._count = 1, 0
 
@@ -73,9 +75,9 @@ class Kept:
         self._count += 1
         if (self._count - 1) % self._stride:
             return
-        write(out, place, frame, picture)
+        write(out, place, frame, picture, self._folder)
         self._numbers.append(frame)
-        if len(self._numbers) > MOST:
+        if len(self._numbers) > self._most:
             for number in self._numbers[1::2]:
-                file_of(out, place, number).unlink(missing_ok=True)
+                file_of(out, place, number, self._folder).unlink(missing_ok=True)
             self._numbers, self._stride = self._numbers[::2], 2 * self._stride

@@ -10,13 +10,13 @@ from typing import IO, Self
 
 from visavis.detectors.protocol import Detector, about
 from visavis.files import csv_rows
-from visavis.prediction import masks
+from visavis.prediction import masks, tracks
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.records import SIDES, Face, Record
 
 FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "left_out", "unsure", "seconds")
 FACE_COLUMNS = ("path", "face", *SIDES, "score")
-FRAME_COLUMNS = ("frame", "time")
+FRAME_COLUMNS = ("frame", "time", "track")
 FILES, FACES = "files.csv", "faces.csv"
 
 
@@ -56,7 +56,8 @@ class Tables:
     """files.csv and faces.csv in a folder; each row is written as soon as it is known. Close it after use.
 
     fields: the columns of faces.csv besides box and score. faces: whether to write faces.csv. videos: whether any input
-    is a video: files.csv then counts `frames`, and faces.csv has each face's `frame` and its `time`.
+    is a video: files.csv then counts `frames`, and faces.csv has each face's `frame`, its `time`, and the number of its
+    person, `track`.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Report:
         self.counts["faces" if record.frames is None else "faces in frames"] += len(record.faces)
         self.counts["left_out"] += record.left_out
         self.counts["unsure"] += record.unsure
+        self.counts["people"] += len(tracks.people(record))
         self.counts.update({f"mask {name}": count for name, count in masks.counts(record.faces).items()})
         if record.status == "unreadable" and len(self._failed) < NAMED:
             self._failed.append(f"{record.path} ({record.reason})")
@@ -133,9 +135,9 @@ class Report:
         faces, in_frames = counted(self.counts["faces"], "face"), counted(self.counts["faces in frames"], "face")
         kinds = [f"{counted(photos, 'photo')}, {faces}"] if photos or not videos else []
         if videos or self.counts["frames"]:  # one person has a face in each frame
-            kinds.append(
-                f"{counted(videos, 'video')}, {in_frames} in {counted(self.counts['frames'], 'frame')} searched"
-            )
+            frames, people = counted(self.counts["frames"], "frame"), self.counts["people"]
+            of = f" of {people} {'person' if people == 1 else 'people'}" if people else ""
+            kinds.append(f"{counted(videos, 'video')}, {in_frames}{of} in {frames} searched")
         small = f"; {self.counts['left_out']} smaller faces left out" if self.counts["left_out"] else ""
         unsure = f"; {self.counts['unsure']} more redacted, below the threshold" if self.counts["unsure"] else ""
         failed = ""

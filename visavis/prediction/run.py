@@ -10,7 +10,7 @@ from typing import Any, Self
 from visavis.errors import ImageError, InputError
 from visavis.files import sweep
 from visavis.messages import say
-from visavis.prediction import masks, pages, results, sheets
+from visavis.prediction import masks, pages, results, sheets, strips, tracks
 from visavis.prediction.copies import CROPS, DRAWN, FILTERED, REDACTED
 from visavis.prediction.formats import FORMATS, load_format, written
 from visavis.prediction.formats.protocol import Records
@@ -24,7 +24,7 @@ JOURNAL = ".predict.jsonl"
 """The journal of a run that has not ended yet; it is removed when all results are written."""
 
 NAMES = (results.FILES, results.FACES, pages.PAGE, DRAWN, REDACTED, FILTERED, CROPS, FRAMES, sheets.SHEETS,
-         masks.LOOKS, masks.MINUTES, masks.CHARTS)  # fmt: skip
+         masks.LOOKS, masks.MINUTES, masks.CHARTS, tracks.TRACKS)  # fmt: skip
 NAMES += tuple(written())
 """All that a run may write into its folder."""
 
@@ -32,11 +32,12 @@ NAMES += tuple(written())
 @dataclass(frozen=True)
 class Outputs:
     """What to write of all faces. formats: names in `FORMATS`, and csv for faces.csv. page, sheet: look.html,
-    sheets/. masks: what is said of the masks in videos."""
+    sheets/. tracks: the people of videos. masks: what is said of the masks in videos."""
 
     formats: Sequence[str] = ("csv",)
     page: bool = False
     sheet: bool = False
+    tracks: bool = False
     masks: bool = False
 
     def writers(self) -> Iterator[tuple[str, str, Callable[[Path, Records], None]]]:
@@ -49,6 +50,8 @@ class Outputs:
             yield "--look", pages.PAGE, pages.write_page
         if self.sheet:
             yield "--sheet", sheets.SHEETS, sheets.write_sheets
+        if self.tracks:
+            yield "--out", tracks.TRACKS, tracks.write
         if self.masks:
             yield "--analyse mask", masks.LOOKS, masks.write
 
@@ -97,7 +100,8 @@ class Run:
                 say(f"{self._journal.done} of {len(inputs)} inputs were done before")
             sweep(self._out)
             videos = any(one.is_video for one in inputs)
-            self._outputs = replace(self._outputs, masks=videos and "mask" in fields.attributes)
+            masked = videos and "mask" in fields.attributes
+            self._outputs = replace(self._outputs, tracks=videos, masks=masked)
             self._tables = Tables(self._out, fields, "csv" in self._outputs.formats, videos)
         self._report = Report(self._tables, self._stdout)
         for record in self._journal.records() if self._journal is not None else ():
@@ -160,7 +164,7 @@ def _ended(out: Path) -> bool:
         return False
     if not (out / results.FILES).exists():
         raise InputError(f"`resume`: no run was stopped in {out}; leave `resume` out")
-    sheets.tidy(out)
+    _tidy(out)
     say(f"the run in {out} has ended: nothing is left to do (for other options, give --overwrite or another --out)")
     return True
 
@@ -199,8 +203,14 @@ def _write(out: Path, journal: RunJournal, outputs: Outputs) -> bool:
         say("the other results are written; after the cause is mended, --resume writes what is missing")
         return False
     journal.path.unlink()
-    sheets.tidy(out)
+    _tidy(out)
     return True
+
+
+def _tidy(out: Path) -> None:
+    """Remove the small pictures that were kept for what is written at the end."""
+    sheets.tidy(out)
+    strips.tidy(out)
 
 
 def _make(folder: Path) -> None:
@@ -214,6 +224,7 @@ def _make(folder: Path) -> None:
 
 def _forget(out: Path) -> None:
     """Remove the tables and pages of an earlier run, which this one may not replace."""
-    names = (results.FACES, pages.PAGE, masks.LOOKS, masks.MINUTES, *(name for name in written() if "." in name))
+    own = results.FACES, pages.PAGE, masks.LOOKS, masks.MINUTES, tracks.TRACKS
+    names = (*own, *(name for name in written() if "." in name))
     for path in (*(out / name for name in names), *out.glob("look-[0-9]*.html")):
         path.unlink(missing_ok=True)

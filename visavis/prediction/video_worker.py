@@ -11,21 +11,28 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from visavis import images
 from visavis.boxes import Boxes
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture
-from visavis.prediction.copies import DRAWN, FILTERED, REDACTED, Copies
+from visavis.prediction.analysis import captions
+from visavis.prediction.best_crops import BestCrops
+from visavis.prediction.copies import CROPS, DRAWN, FILTERED, REDACTED, Copies
 from visavis.prediction.frames import Kept, copy_name
 from visavis.prediction.records import crashed, reported
+from visavis.prediction.strips import Strips
 from visavis.reduced_photos import ReducedPhoto, UsefulSize
 from visavis.sources import shown
 from visavis.video.copying import container
 from visavis.video.recording import Camera, Video
 from visavis.video.searching import OutputCopy, Paint, search_and_copy
 from visavis.video.steadying import Steadier
+from visavis.video.tracking import NAMED, Tracker
 
 STEP = 0.5
 """Seconds after which a step returns even if it has not reached the next frame to search."""
@@ -46,9 +53,9 @@ class VideoTask:
     copies: Copies | None
     threshold: float = 0
 
-    def reported(self, faces: Faces) -> Faces:
-        """Those that are large enough and whose scores are high enough to be reported."""
-        return faces[reported(faces, self.min_size, self.threshold)]
+    def reports(self, faces: Faces) -> NDArray[np.bool_]:
+        """(N,) which are large enough and have scores that are high enough to be reported."""
+        return reported(faces, self.min_size, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def begin(task: VideoTask) -> None:
 
 def step(path: str, faces: Faces | None = None) -> FrameToSearch | Faces | State:
     """Decode up to the next frame to search, or for `STEP` seconds. faces: those of the frame before, in its pixels;
-    they are returned with the attributes that the analysers give them.
+    they are returned with the attributes that the analysers give them, and each with its `track`.
 
     Raises ImageError, and InputError if a copy cannot be written or there is no such camera.
     """
@@ -127,7 +134,8 @@ def _film(task: VideoTask) -> _Film:
         if task.copies is not None:
             task.copies.forget_frames(task.place)
         film = search_and_copy(video, task.every, copies)
-        kept, reported, faces, steadier = Kept(), 0, None, Steadier()
+        pictures = _Pictures(task)
+        faces, steadier, tracker = None, Steadier(), Tracker(identity=NAMED)
         try:
             while True:
                 look = film.send(faces)
@@ -143,10 +151,12 @@ def _film(task: VideoTask) -> _Film:
                     faces = task.copies.analysis(look.picture, faces)
                     if task.copies.points:
                         faces = steadier.steady(faces, look.frame.seconds)
-                if faces is not None and look.reported and task.copies is not None:
-                    some = task.reported(faces)
-                    task.copies.write_frame(task.place, look.frame.number, reported, look.picture, some, kept)
-                    reported += len(some)
+                if faces is not None:
+                    sure = task.reports(faces)
+                    tracks = tracker.follow(faces, look.frame.seconds, sure & look.reported)
+                    faces = replace(faces, attributes={"track": tracks, **faces.attributes})
+                    if look.reported:
+                        pictures.write(look.frame.number, look.picture, faces[sure])
                 yield faces  # the pictures of this frame are written by now, whatever follows
         except StopIteration:
             return
@@ -154,6 +164,29 @@ def _film(task: VideoTask) -> _Film:
             film.close()
             if task.camera is None:
                 raise
+
+
+class _Pictures:
+    """Writes the pictures of a video's frames that go into the tables, and those of its people."""
+
+    def __init__(self, task: VideoTask) -> None:
+        self._place, self._copies, self._kept, self._faces = task.place, task.copies, Kept(), 0
+        self._strips = self._best = None
+        if task.copies is not None and task.copies.strips:
+            self._strips = Strips(task.copies.out, task.place)
+        if task.copies is not None and task.copies.crops is not None and task.copies.crops.order == "best":
+            self._best = BestCrops(task.copies.out / CROPS, task.place, task.copies.crops)
+
+    def write(self, frame: int, picture: Picture, faces: Faces) -> None:
+        """Take the next frame, and the faces in it that are reported. Raises OSError."""
+        if self._copies is None:
+            return
+        self._copies.write_frame(self._place, frame, self._faces, picture, faces, self._kept)
+        if self._strips is not None:
+            self._strips.look(frame, picture, faces)
+        if self._best is not None:
+            self._best.look(picture, faces, captions(faces))
+        self._faces += len(faces)
 
 
 def _reduced(picture: Picture, useful_size: UsefulSize) -> ReducedPhoto:
@@ -174,7 +207,7 @@ def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]
         return OutputCopy(file, ending, paint, private)
 
     def paint_boxes(picture: Picture, faces: Faces, *_: object) -> Picture:
-        return task.copies.boxes_on(picture, task.reported(faces)) if task.copies is not None else picture
+        return task.copies.boxes_on(picture, faces[task.reports(faces)]) if task.copies is not None else picture
 
     copies = []
     if task.copies.drawn:
@@ -186,7 +219,8 @@ def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]
         filtering, steadier = task.copies.filtering, Steadier()
 
         def paint_filters(picture: Picture, faces: Faces, _: Boxes, seconds: float) -> Picture:
-            some = replace(task.reported(faces), keypoints=None, errors=None)  # those of this frame, not carried ones
+            # Points are found in this frame: those that were carried to it are not its own.
+            some = replace(faces[task.reports(faces)], keypoints=None, errors=None)
             return filtering(picture, some, lambda found: steadier.steady(found, seconds))
 
         copies.append(made(FILTERED, paint_filters, False))

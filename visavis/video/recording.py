@@ -61,6 +61,12 @@ class Frame:
         return sum(plane.buffer_size for plane in self.decoded.planes)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, upright."""
+        sides = self.decoded.height, self.decoded.width
+        return sides[::-1] if self.is_sideways else sides
+
+    @property
     def picture(self) -> Picture:
         """(height, width, 3) uint8 RGB, upright."""
         pixels = self.decoded.to_ndarray(format="rgb24")
