@@ -59,7 +59,7 @@ class Service:
         self._photos, self._videos = Turns(at_once), Turns(1, each=4, most=8)
         self._video_seconds = video_seconds
         self._progress: dict[str, tuple[int, int | None]] = {}
-        self.frames = Frames(looker, scratch, self._photos)
+        self.frames = Frames(looker, self._photos)
 
     def routes(self) -> list[Any]:
         """All addresses."""

@@ -15,8 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from visavis.analysers.identity.steady import SteadyNames
 from visavis.errors import InputError
-from visavis.live.looking import Ask, Looker, Sent
-from visavis.live.scratch import Scratch
+from visavis.live.looking import Ask, Looker
 from visavis.live.turns import Turns
 
 LARGEST = 4_000_000
@@ -30,8 +29,8 @@ IDLE = 60.0
 class Frames:
     """The WebSockets of a server. turns: those that photos take, too."""
 
-    def __init__(self, looker: Looker, scratch: Scratch, turns: Turns) -> None:
-        self._looker, self._scratch, self._turns = looker, scratch, turns
+    def __init__(self, looker: Looker, turns: Turns) -> None:
+        self._looker, self._turns = looker, turns
         self._open = 0
 
     async def serve(self, socket: WebSocket) -> None:
@@ -42,7 +41,7 @@ class Frames:
             return
         self._open += 1
         try:
-            await _Talk(socket, self._looker, self._scratch, self._turns).hold()
+            await _Talk(socket, self._looker, self._turns).hold()
         finally:
             self._open -= 1
 
@@ -50,9 +49,9 @@ class Frames:
 class _Talk:
     """One connection: a task that listens, and one that looks at what is newest."""
 
-    def __init__(self, socket: WebSocket, looker: Looker, scratch: Scratch, turns: Turns) -> None:
-        self._socket, self._looker, self._scratch, self._turns = socket, looker, scratch, turns
-        self._ask = looker.ask({})
+    def __init__(self, socket: WebSocket, looker: Looker, turns: Turns) -> None:
+        self._socket, self._looker, self._turns = socket, looker, turns
+        self._ask, self._following = looker.ask({}), looker.following()
         self._names = SteadyNames()
         self._newest: tuple[int, bytes] | None = None
         self._came = asyncio.Event()
@@ -99,25 +98,19 @@ class _Talk:
         return self._looker.ask(words)
 
     async def _answer(self) -> None:
-        with self._scratch.folder() as folder:
-            while True:
-                await self._came.wait()
-                # A connection is a client of its own: two pages from one machine have the same share.
-                async with self._turns.turn(str(id(self))):
-                    self._came.clear()
-                    assert self._newest is not None
-                    number, data = self._newest
-                    began = time.perf_counter()
-                    path = folder / "frame"
-                    record = await run_in_threadpool(self._look, Sent(path, "frame"), data, self._ask)
-                if record.status == "ok":
-                    faces = self._names.of_rows(record.faces, began)
-                    answer = {"width": record.width, "height": record.height, "faces": faces}
-                else:
-                    answer = {"error": f"the frame cannot be read: {record.reason}"}
-                seconds = round(time.perf_counter() - began, 4)
-                await self._socket.send_json({"frame": number, "seconds": seconds} | answer)
-
-    def _look(self, sent: Sent, data: bytes, ask: Ask) -> Any:
-        sent.path.write_bytes(data)
-        return self._looker.record(sent, ask)
+        while True:
+            await self._came.wait()
+            # A connection is a client of its own: two pages from one machine have the same share.
+            async with self._turns.turn(str(id(self))):
+                self._came.clear()
+                assert self._newest is not None
+                number, data = self._newest
+                began = time.perf_counter()
+                record = await run_in_threadpool(self._looker.frame, data, self._ask, self._following)
+            if record.status == "ok":
+                faces = self._names.of_rows(record.faces, began)
+                answer = {"width": record.width, "height": record.height, "faces": faces}
+            else:
+                answer = {"error": f"the frame cannot be read: {record.reason}"}
+            seconds = round(time.perf_counter() - began, 4)
+            await self._socket.send_json({"frame": number, "seconds": seconds} | answer)

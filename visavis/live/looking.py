@@ -1,34 +1,50 @@
 """Photos and videos that clients sent, looked at as `visavis predict` does it, by one detector for all of them."""
 
 import math
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
+from visavis import images
 from visavis.analysers import AnalyserOptions
 from visavis.detectors.loaded import LoadedDetector
 from visavis.detectors.protocol import Detector, about
 from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
 from visavis.effects.redaction import EFFECTS, Redaction
-from visavis.errors import InputError
+from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import SUFFIXES, Picture
+from visavis.live.following import Following
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.call_threads import CallThreads
 from visavis.prediction.copies import Copies
 from visavis.prediction.formats import load_format
 from visavis.prediction.pipeline import Pipeline, Task
-from visavis.prediction.records import Record
+from visavis.prediction.records import Record, crashed, face_rows, reported, unreadable
 from visavis.prediction.results import FaceFields, Tables
 from visavis.prediction.videos import EVERY, Progress
 from visavis.sources import Input
 from visavis.video import recording
-from visavis.workers import Workers
+from visavis.workers import WorkerDied, Workers
+
+QUICK = 240
+"""Pixels of a live frame's shorter side in the quick look: 320 x 240 of 640 x 480."""
 
 LEAST = 0.1
 """The lowest threshold that may be asked for: what the detector finds below it is hardly ever a face."""
+
+
+@runtime_checkable
+class Quick(Protocol):
+    """A detector that can look at a picture in less detail, in less time."""
+
+    def quick(self, shorter: int) -> Detector:
+        """The detector that does so; `shorter`: pixels of the picture's shorter side."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,8 @@ class Ask:
     """What a client asks of a photo or a video.
 
     threshold: score from which on a find is reported. min_size: pixels of a face's shorter side. analyse: analysers.
-    draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none.
+    draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none. quick: whether a
+    live frame may have a quick look only (visavis.live.following).
     """
 
     threshold: float
@@ -44,6 +61,7 @@ class Ask:
     analyse: tuple[str, ...] = ()
     draw: bool = False
     redact: str = ""
+    quick: bool = True
 
     @classmethod
     def of(cls, words: Mapping[str, str], threshold: float, analysers: Sequence[str]) -> "Ask":
@@ -62,6 +80,7 @@ class Ask:
             analyse,
             words.get("draw", "") == "true",
             redact,
+            words.get("quick", "") != "false",
         )
 
 
@@ -97,6 +116,7 @@ class Looker:
         self._detector.threshold = LEAST
         tiled = isinstance(self._detector, Tiles)
         self._thorough = self._detector if tiled else Tiles(self._detector, LARGE_PIECE, LARGE)
+        self._quick = self._detector.quick(QUICK) if isinstance(self._detector, Quick) else None
         self._workers, self._max_pixels, self._seconds, self._every = workers, max_pixels, seconds, every
         self._network = CallThreads(about(self._detector).at_once)
 
@@ -113,6 +133,25 @@ class Looker:
         floor = self._floor(ask)
         found: Faces = self._network.call(_Above(self._detector, floor).detect, [picture])[0]
         return self._analysis(ask)(picture, found)
+
+    def following(self) -> Following:
+        """What finds the faces of a camera's frames in turn."""
+        return Following(self._detector, self._quick, QUICK)
+
+    def frame(self, data: bytes, ask: Ask, following: Following) -> Record:
+        """The record of a camera's next frame, an image file. A worker decodes it and analyses its faces."""
+        try:
+            picture = self._workers.submit(_decoded, data, self._max_pixels).result()
+            seconds = time.monotonic()
+            found: Faces = self._network.call(following.find, picture, seconds, ask.quick)
+            found = found[reported(found, ask.min_size, self._floor(ask))]
+            if ask.analyse:
+                found = self._workers.submit(_analysed, self._analysis(ask), picture, found).result()
+        except ImageError as error:
+            return Record("frame", *unreadable(error))
+        except WorkerDied:
+            return Record("frame", "unreadable", "crashed")
+        return Record("frame", "ok", "", picture.shape[1], picture.shape[0], faces=face_rows(found))
 
     def record(self, sent: Sent, ask: Ask, progress: Progress = lambda *_: None) -> Record:
         """What `visavis predict --stdout jsonl` prints of it."""
@@ -162,6 +201,24 @@ class Looker:
 
     def _floor(self, ask: Ask) -> float:
         return min(ask.threshold, self.covering) if ask.redact else ask.threshold
+
+
+def _decoded(data: bytes, max_pixels: int) -> Picture:
+    """In a worker: the picture in an image file."""
+    try:
+        return images.decode(data, max_pixels)
+    except ImageError:
+        raise
+    except Exception as error:  # any failure of a decoder concerns this frame alone
+        raise crashed("frame", error) from error
+
+
+def _analysed(analysis: Analysis, picture: Picture, faces: Faces) -> Faces:
+    """In a worker: the faces with what the analysers say of them."""
+    try:
+        return analysis(picture, faces)
+    except Exception as error:  # see above
+        raise crashed("frame", error) from error
 
 
 class _Above:

@@ -48,7 +48,7 @@ class Identity:
 
 
 NAMED = Identity("who", lambda one, other: float(one != other), 0.5)
-"""By the names that the analyser `who` gives."""
+"""By the names that the analyser `identity` gives."""
 
 
 @dataclass

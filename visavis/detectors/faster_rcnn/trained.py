@@ -8,6 +8,7 @@ all of every picture would cost two and a half times as much.
 Nothing here needs torch, so that a detector in another back end starts without it.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -93,6 +94,13 @@ class TrainedDetector:
     def once(self) -> "TrainedDetector":
         """The same detector with a single look, for the pieces of a picture."""
         once = self.sizing.once()
+        return TrainedDetector(self.network, once, self.threshold, self.calibration, self.sure, self.covering)
+
+    def quick(self, shorter: int) -> "TrainedDetector":
+        """The same detector with a single look at a picture whose shorter side has `shorter` pixels in the network, or
+        as many as now if these are fewer."""
+        sizing = self.sizing.resized(min(shorter, self.sizing.shorter)).once()
+        once = replace(sizing, enlarge=self.sizing.enlarge)
         return TrainedDetector(self.network, once, self.threshold, self.calibration, self.sure, self.covering)
 
     @property

@@ -74,7 +74,9 @@ export class Camera {
   ask() {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     const { threshold, covering, analyse, redacts } = this.settings;
-    this.socket.send(JSON.stringify({ threshold: String(redacts ? Math.min(threshold, covering) : threshold), analyse }));
+    // What is redacted has a thorough look at every frame: a quick one may miss a small face.
+    const words = { threshold: String(redacts ? Math.min(threshold, covering) : threshold), analyse, quick: String(!redacts) };
+    this.socket.send(JSON.stringify(words));
   }
 
   watch() {

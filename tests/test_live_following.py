@@ -1,0 +1,72 @@
+"""Live frames: a quick look at most of them, and what only a thorough one finds is shown on."""
+
+import numpy as np
+import skimage.data
+
+from visavis import Faces, images, load_detector
+from visavis.boxes import iou
+from visavis.live.following import EVERY, Following
+from visavis.live.looking import QUICK, Quick
+
+LARGE, TINY = [200.0, 100, 300, 220], [20.0, 20, 44, 48]
+
+
+class Says:
+    """A detector that says what it is told, and counts how often it is asked."""
+
+    threshold = 0.1
+
+    def __init__(self, *boxes: list[float]) -> None:
+        self.boxes, self.looks = list(boxes), 0
+
+    def detect(self, pictures: list[np.ndarray]) -> list[Faces]:
+        self.looks += len(pictures)
+        return [Faces(self.boxes, np.linspace(0.9, 0.8, len(self.boxes))) for _ in pictures]
+
+
+def scene(seed: int = 0) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
+    return images.resize(coarse, (480, 640))
+
+
+def test_a_thorough_look_comes_first_and_each_second_and_in_another_scene():
+    thorough, quick = Says(LARGE), Says(LARGE)
+    following = Following(thorough, quick, QUICK)
+    looks = []
+    for frame in range(22):
+        following.find(scene(), frame / 10)
+        looks.append((thorough.looks, quick.looks))
+    assert looks[0] == (1, 0) and looks[9] == (1, 9) and looks[10] == (2, 9) and looks[21] == (3, 19)
+    following.find(scene(1), 2.2)
+    assert thorough.looks == 4  # a cut
+    following.find(scene(1)[:240], 2.3)
+    assert thorough.looks == 5  # another size
+    following.find(scene(1)[:240], 2.4, may_be_quick=False)
+    assert thorough.looks == 6
+    alone = Following(thorough, None, QUICK)
+    for frame in range(3):
+        alone.find(scene(), frame / 100)
+    assert thorough.looks == 9 and EVERY == 1
+
+
+def test_what_the_quick_look_misses_stays_while_it_is_small_or_does_not_move():
+    thorough, quick = Says(LARGE, TINY), Says()
+    following = Following(thorough, quick, QUICK)
+    following.find(scene(), 0)
+    assert following.find(scene(), 0.1).boxes.tolist() == [LARGE, TINY]
+    moved = scene().copy()
+    moved[100:220, 200:300] = 255 - moved[100:220, 200:300]
+    assert following.find(moved, 0.2).boxes.tolist() == [TINY]
+    quick.boxes = [[205.0, 100, 305, 220]]
+    found = following.find(moved, 0.3)
+    assert found.boxes.tolist() == [[205, 100, 305, 220], TINY]  # it was found again: its old place goes
+    assert np.asarray(found.scores).tolist() == sorted(np.asarray(found.scores).tolist(), reverse=True)
+
+
+def test_the_shipped_detector_finds_a_face_in_a_quick_look_where_it_is():
+    detector = load_detector(device="cpu").detector
+    assert isinstance(detector, Quick)
+    photo = np.full((480, 640, 3), 90, np.uint8)
+    photo[:, :512] = skimage.data.astronaut()[:480]
+    (found,) = detector.quick(QUICK).detect([photo])
+    assert len(found) == 1 and iou(found.boxes, np.float32([[179, 62, 270, 178]]))[0, 0] > 0.7
