@@ -27,7 +27,7 @@ MAY: dict[str, set[str]] = {
 
 # Inside visavis, from the top down: a module may import its own storey and those below.
 STOREYS = [
-    {"visavis", "__main__", "commands", "export", "slim"},  # __init__ itself gathers the public names
+    {"visavis", "__main__", "commands", "export", "slim", "cascade"},  # __init__ itself gathers the public names
     {"library"},
     {"live"},
     {"people"},

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "people": ("visavis.commands.people:people", "group the faces of an album by person"),
     "evaluate": ("visavis.commands.evaluate:evaluate", "score detectors on labelled photos"),
     "export": ("visavis.commands.export:export", "write a detector as an ONNX file"),
+    "cascade": ("visavis.commands.cascade:cascade", "learn a cascade of Viola and Jones"),
     "slim": ("visavis.commands.slim:slim", "make a smaller network from a trained one"),
 }
 """Name -> `module:function`, and a line for the list of commands. The module has a class `Options`, and may have a

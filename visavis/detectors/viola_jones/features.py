@@ -58,10 +58,10 @@ def corners(rectangles: NDArray[Any], width: int = SIDE, height: int = SIDE) -> 
     A corner that rectangles share is there once, so that two rectangles side by side need 6 numbers, and not 8.
     """
     x, y, wide, high, weight = np.moveaxis(np.asarray(rectangles, np.float32), -1, 0)
-    feature = np.broadcast_to(np.arange(len(x))[:, None], x.shape)
+    feature = np.broadcast_to(np.arange(len(x), dtype=np.int32)[:, None], x.shape)
     at = [(y, x, weight), (y, x + wide, -weight), (y + high, x, -weight), (y + high, x + wide, weight)]
     rows = np.concatenate([feature.ravel()] * 4)
-    columns = np.concatenate([(down * (width + 1) + right).ravel() for down, right, _ in at]).astype(np.int64)
+    columns = np.concatenate([(down * (width + 1) + right).ravel() for down, right, _ in at]).astype(np.int32)
     counts = np.concatenate([count.ravel() for _, _, count in at])
     matrix = csr_array((counts, (rows, columns)), (len(x), (width + 1) * (height + 1)), dtype=np.float32)
     matrix.sum_duplicates()
