@@ -172,6 +172,10 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, again: Path):
         people.people(people.Options((str(again / "album"),)))
     with pytest.raises(InputError, match="give photos"):
         people.people(people.Options(out=tmp_path / "out"))
+    (tmp_path / "predicted").mkdir()
+    (tmp_path / "predicted/faces.csv").write_text("path,face\n")
+    with pytest.raises(InputError, match="holds results of visavis predict"):
+        run(again / "album", tmp_path / "predicted")
     (again / "found/people.csv").write_text("path,face\n")
     with pytest.raises(InputError, match="has no column photo, "):
         run(again / "album", again / "found")

@@ -31,6 +31,7 @@ from visavis.people.album import Encoded, encoder, searched
 from visavis.people.run import arrange
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.records import Record
+from visavis.prediction.results import FACES
 from visavis.sources import Input
 from visavis.workers import Workers
 
@@ -84,9 +85,12 @@ def people(options: Options) -> int:
         raise InputError(f"--out {options.out} is a file; give a folder")
     if options.forget:
         return _forget([options.out, *([options.people] if options.people else [])])
+    if (options.out / FACES).exists():
+        raise InputError(f"--out {options.out} holds results of visavis predict; give another folder")
     if not options.photos:
         raise InputError("give photos, or folders of them")
     inputs = sources.listed(options.photos, options.recurse, options.out)
+    name = _settings(options)
     apart = options.people is not None and not _same(options.people, options.out)
     gallery = read_gallery(options.people, encoder()) if apart and options.people is not None else None
     for note in gallery.notes if gallery is not None else ():
@@ -102,7 +106,6 @@ def people(options: Options) -> int:
         sweep(options.out)
         count = cores() if options.workers == "auto" else options.workers
         with Workers(count, TIMEOUT, ["visavis.prediction.pipeline", "visavis.people.run"]) as workers:
-            name = _settings(options)
             album = searched(inputs, options.out, name, lambda some: _search(options, some, name, workers))
             arrange(album, options.out, name, gallery, options.tolerance, workers)
     return 3 if any(one.status == "unreadable" for one in album.outcomes) else 0

@@ -33,16 +33,16 @@ def following(people: Iterable[str]) -> int:
 
 
 class Folders:
-    """The crops in a folder of results. places: where each face's crop lies, `person/name.jpg`. people: all folders,
-    those without a crop too. notes: what a user should know, a sentence each."""
+    """The crops in a folder of results. places: where each face's crop lies, `person/name.jpg`. notes: what a user
+    should know, a sentence each."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
+        self._names: dict[str, str] = {}
         self.places: dict[str, PurePosixPath] = {}
-        self.people: list[str] = []
         self.notes: list[str] = []
         for folder in sorted(path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            self.people.append(folder.name)
+            self._names[unicodedata.normalize("NFC", folder.name)] = folder.name
             for path in sorted(folder.rglob("*")):
                 found = _CROP.search(path.name)
                 if found is None or path.suffix.lower() not in SUFFIXES:
@@ -52,6 +52,11 @@ class Folders:
                     self.notes.append(f"{place} and {self.places[face]} show the same face; the second is used: remove "
                                       "the one that is wrong")  # fmt: skip
                 self.places.setdefault(face, place)
+
+    @property
+    def people(self) -> list[str]:
+        """The names of all folders, those without a crop too."""
+        return [*self._names]
 
     def person(self, face: str) -> str | None:
         """The name of the folder in which the face's crop lies; None where there is none."""
@@ -77,4 +82,4 @@ class Folders:
 
     def _own(self, person: str) -> str:
         """The folder's name as the file system has it, which may take letters and accents apart."""
-        return next((name for name in self.people if unicodedata.normalize("NFC", name) == person), person)
+        return self._names.get(person, person)
