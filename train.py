@@ -131,6 +131,8 @@ def train(options: Options) -> int:
                 subject = learnt(options)
                 if world.first and why:
                     say(why)
+                if isinstance(subject, subjects.Grown):
+                    return _grow(options, subject)
                 data = fingerprint(options.data, subject.photos, subject.held_out)
                 if options.resume:
                     config.check_data(options.out, data, options.data)
@@ -166,14 +168,29 @@ def learnt(options: Options) -> subjects.Subject:
         config.check_new(options.out)
     photos, held_out = (Photos.load(options.data, split, options.shares) for split in ("train", "val"))
     made = subjects.of(str(options.arch))(options.data, photos, held_out)
+    given = config.plain(options)
     for name, value in made.only.items():
-        if getattr(options, name) != value:
-            raise InputError(f"`{name}` means nothing to {options.arch}, which is no detector; leave it out")
+        if given[name] != value:
+            raise InputError(f"`{name}` means nothing to {options.arch}; leave it out")
     if options.limit is not None:  # only now: photos without usable labels do not count
         made.photos = made.photos.sample(options.limit, options.seed)
         made.held_out = made.held_out.sample(math.ceil(options.limit / 10), options.seed)
     made.check()
     return made
+
+
+def _grow(options: Options, subject: subjects.Grown) -> int:
+    """Train what learns in one go, and write its record. Returns the exit status. Raises InputError."""
+    data, asked = fingerprint(options.data, subject.photos, subject.held_out), config.plain(options)
+    config.write(options.out, {"options": asked, "data": data} | config.surroundings())
+    names = {name: getattr(options, name).name for name in ("data", "out")}  # checkpoints are passed on
+    metadata = {"kind": kinds.of_arch(str(options.arch))[0], "arch": options.arch, "options": asked | names}
+    design = {name: value for name in DESIGN if (value := getattr(options, name)) is not None}
+    outcome, weights = subject.grow(options.out, metadata, options.seed, **design), options.out / "best.safetensors"
+    say(
+        f"{outcome.sentence()}: {weights}; find the faces in your photos: python predict.py PHOTOS --detector {weights}"
+    )
+    return 0
 
 
 def _settled(options: Options, world: "World") -> tuple[Options, str]:

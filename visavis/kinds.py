@@ -14,6 +14,7 @@ KINDS: dict[str, str] = {
     "viola_jones": "visavis.detectors.viola_jones.kind",
     "single_face": "visavis.detectors.single_face.kind",
     "window_cnn": "visavis.detectors.sliding_window.kind",
+    "window_trees": "visavis.detectors.sliding_window.trees_kind",
     "face_attributes": "visavis.analysers.attributes.kind",
     "face_points": "visavis.analysers.points.kind",
 }

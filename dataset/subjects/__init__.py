@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dataset.photos import Photo, Photos
 from visavis import kinds
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SUBJECTS = {
     "faces": "dataset.subjects.faces:Faces",
     "windows": "dataset.subjects.windows:Windows",
+    "window_trees": "dataset.subjects.window_trees:WindowTrees",
     "attributes": "dataset.subjects.attributes:Attributes",
     "points": "dataset.subjects.points:Points",
 }
@@ -68,6 +69,19 @@ class Subject(Protocol):
 
     def set_aside(self, folder: Path, items: Items, names: Sequence[str], losses: dict[str, float]) -> None:
         """Put a batch of a loss that is not finite into a folder."""
+        ...
+
+
+@runtime_checkable
+class Grown(Protocol):
+    """A subject that is learnt in one go, and not step by step."""
+
+    photos: Photos
+    held_out: Photos
+
+    def grow(self, out: Path, metadata: dict[str, Any], seed: int, **design: Any) -> Outcome:
+        """Learn it, and write best.safetensors with `metadata` and a record into `out`. design: options of train.py
+        that the kind's DESIGN names. Returns what was learnt of it, by the photos held out."""
         ...
 
 

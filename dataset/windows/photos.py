@@ -1,5 +1,7 @@
 """WindowDataset hands windows over photos to torch, those of a photo together, exactly as use will cut them."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from dataset.samplers import Key, seed_of
 from dataset.transforms import check as check_transforms
 from visavis.boxes import Boxes, as_boxes, covered, iou, scale
 from visavis.detectors.sliding_window.design import Design
-from visavis.detectors.sliding_window.windows import SIDE
+from visavis.detectors.sliding_window.windows import SIDE, Layer
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture, fit, read_reduced
 from visavis.messages import say
@@ -27,6 +29,7 @@ NEAR = 0.1
 FACES, OTHERS = 16, 48
 """Windows of a photo that an epoch shows, at most: with a face, and without, half of these near one. Each epoch draws
 anew, for a photo has thousands, and neighbours are much alike."""
+_NONE = np.zeros((0, SIDE, SIDE, 3), np.uint8)
 
 
 class WindowDataset:
@@ -61,13 +64,16 @@ class WindowDataset:
         epoch, place, number = (0, key, key) if isinstance(key, int) else key
         dice = np.random.default_rng(seed_of(self.seed, epoch, place))
         for turn in range(len(self)):
-            read = self._read((number + turn) % len(self))
+            read = self.read((number + turn) % len(self))
             if read is None:
                 continue
             picture, faces, ignored = read
             if self.transforms == "light":
                 picture, faces, ignored = cropped(picture, faces, ignored, dice)
-            windows, labels = self._drawn(picture, faces, ignored, dice)
+            parts = list(self.drawn(picture, faces, ignored, dice))
+            windows = np.concatenate([_NONE, *(layer.views(picture)[np.unravel_index(numbers, layer.shape)]
+                                               for layer, numbers, _ in parts)])  # fmt: skip
+            labels = np.concatenate([np.zeros(0, bool), *(given for _, _, given in parts)])
             if self.transforms == "light" and len(windows):
                 if dice.random() < 0.5:
                     windows = windows[:, :, ::-1]
@@ -80,7 +86,8 @@ class WindowDataset:
             return torch.from_numpy(np.ascontiguousarray(windows.transpose(0, 3, 1, 2))), target
         raise InputError(f"none of {len(self)} photos can be read; run `python -m clean`")
 
-    def _read(self, number: int) -> tuple[Picture, Boxes, Boxes] | None:
+    def read(self, number: int) -> tuple[Picture, Boxes, Boxes] | None:
+        """A photo at the size of use, its faces and what to ignore; None, which is said, if it cannot be decoded."""
         photo, longest = self.photos[number], self.design.longest
         shorter = round(longest * min(photo.size) / max(photo.size)) if min(photo.size) else None
         try:
@@ -93,29 +100,26 @@ class WindowDataset:
         faces, ignored = labels_within(photo, (read.shape[0] * times, read.shape[1] * times))
         return picture, scale(faces.boxes, factor / times), scale(ignored, factor / times)
 
-    def _drawn(
+    def drawn(
         self, picture: Picture, faces: Boxes, ignored: Boxes, dice: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """(K, SIDE, SIDE, 3) windows, and (K,) whether each is a face."""
+    ) -> Iterator[tuple[Layer, NDArray[np.int64], NDArray[np.bool_]]]:
+        """Windows to be shown, those of a size together: the layer, the numbers of its windows, and whether each is a
+        face."""
         layers = self.design.layers((picture.shape[0], picture.shape[1]))
-        boxes = [layer.boxes() for layer in layers]
-        every = np.concatenate([as_boxes([]), *boxes])
+        every = np.concatenate([as_boxes([]), *(layer.boxes() for layer in layers)])
         unknown = (covered(every, ignored) >= COVERED).any(axis=1)
         overlap = np.where(unknown, np.nan, iou(every, faces).max(axis=1, initial=0))
-        chosen = np.concatenate(
-            [
-                some(np.flatnonzero(overlap >= FACE), FACES, dice),
-                some(np.flatnonzero((overlap >= NEAR) & (overlap < FACE)), OTHERS // 2, dice),
-                some(np.flatnonzero(overlap < NEAR), OTHERS // 2, dice),
-            ]
-        )
-        cut, first = [np.zeros((0, SIDE, SIDE, 3), np.uint8)], 0
-        for layer, own in zip(layers, boxes, strict=True):
-            numbers = chosen[(chosen >= first) & (chosen < first + len(own))] - first
-            if len(numbers):
-                cut.append(layer.views(picture)[np.unravel_index(numbers, layer.shape)])
-            first += len(own)
-        return np.concatenate(cut), overlap[np.sort(chosen)] >= FACE
+        chosen = [
+            some(np.flatnonzero(overlap >= FACE), FACES, dice),
+            some(np.flatnonzero((overlap >= NEAR) & (overlap < FACE)), OTHERS // 2, dice),
+            some(np.flatnonzero(overlap < NEAR), OTHERS // 2, dice),
+        ]
+        numbers, first = np.sort(np.concatenate(chosen)), 0
+        for layer in layers:
+            last = first + math.prod(layer.shape)
+            own = numbers[(numbers >= first) & (numbers < last)]
+            yield layer, own - first, overlap[own] >= FACE
+            first = last
 
 
 def some(numbers: NDArray[np.int64], most: int, dice: np.random.Generator) -> NDArray[np.int64]:

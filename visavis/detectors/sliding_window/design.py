@@ -41,4 +41,8 @@ class Design:
         return layers(size, sizes_of(self.sizes), step_of(self.stride))
 
 
-DESIGNS = {"window_cnn": Design(), "window_cnn_small": Design(stride=12.5, dense=4)}
+DESIGNS = {
+    "window_cnn": Design(),
+    "window_cnn_small": Design(stride=12.5, dense=4),
+    "window_trees": Design(stride=25, dense=8),
+}

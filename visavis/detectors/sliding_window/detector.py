@@ -16,7 +16,7 @@ from visavis.faces import Faces
 from visavis.images import Picture, fit, resize
 from visavis.reduced_photos import UsefulSize
 
-LIKELY = 0.5
+LIKELY = 0.8
 """The lowest score of a window that takes part, whatever the threshold of faces."""
 AT_ONCE = 512
 """Windows that are judged together."""

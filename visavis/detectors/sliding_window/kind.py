@@ -6,7 +6,6 @@ Torch is imported only in the functions that need it.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visavis.detectors.sliding_window.design import DESIGNS
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from visavis.detectors.sliding_window.network import WindowNetwork
     from visavis.training.draws import Draws
 
-ARCHS = tuple(DESIGNS)
+ARCHS = ("window_cnn", "window_cnn_small")
 LIGHT = ("window_cnn_small",)
 DESIGN = dict.fromkeys(ARCHS, ("alpha", "sizes", "stride"))
 GOAL = "F1"

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis import onnx_files
-from visavis.checkpoint import SHIPPED as FASTER_RCNN
+from visavis import checkpoint, onnx_files
 from visavis.cores import cores
+from visavis.detectors.only_way import none_of
 from visavis.detectors.sliding_window.design import Design
 from visavis.detectors.sliding_window.detector import SlidingWindow
 from visavis.device import only_cpu
-from visavis.errors import InputError
 
-SHIPPED = FASTER_RCNN.with_name("window_cnn_small.safetensors")
+SHIPPED = checkpoint.SHIPPED.with_name("window_cnn_small.safetensors")
 """The checkpoint that comes with visavis."""
 
 
@@ -25,7 +24,8 @@ def load(
     to windows."""
     from visavis.detectors.sliding_window.exported import write
 
-    refuse(path, options)
+    backend = {"backend": "auto"} if options.get("backend") == "onnxruntime" else {}
+    none_of(options | backend, "a detector by windows")
     only_cpu(str(path), device)
     session = onnx_files.session(onnx_files.file(path, write), max(1, cores() // options.get("at_once", 1)))
 
@@ -36,8 +36,6 @@ def load(
     return SlidingWindow(judge, Design.of(metadata["windows"]), used, "ONNX Runtime on cpu")
 
 
-def refuse(path: Path, options: dict[str, Any]) -> None:
-    """Raise InputError for options that mean nothing to windows."""
-    for name, usual in (("backend", ("auto", "onnxruntime")), ("precision", ("fp32",)), ("size", (None,))):
-        if options.get(name, usual[0]) not in usual:
-            raise InputError(f"`{name}` {options[name]}: {path} judges windows, in one way only; leave `{name}` out")
+def shipped(device: str = "auto", threshold: float | None = None) -> SlidingWindow:
+    """The detector that comes with visavis; its default threshold is that of the best F1 on validation photos."""
+    return load(SHIPPED, checkpoint.metadata(SHIPPED), device, threshold)

@@ -1,0 +1,75 @@
+"""Boosted trees that judge windows: what they measure, how train.py grows them, and their checkpoint as a detector."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data as pictures
+from skimage.feature import hog
+from training import make_folder, options
+
+import train
+from visavis import checkpoint, load_detector
+from visavis.checkpoint import save_arrays
+from visavis.detectors.sliding_window.trees import measured
+from visavis.errors import InputError
+from visavis.images import grey
+
+SIZES = "108x84,60x40"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folder(tmp_path_factory.mktemp("trees"), people=8, side=192)
+
+
+def asked(folder: Path, out: Path, **more: Any) -> train.Options:
+    plain = {"batch_size": 16, "epochs": 12, "workers": "auto", "device": "auto"}
+    return options(folder, out, **{"arch": "window_trees", "sizes": SIZES} | plain | more)
+
+
+@pytest.fixture(scope="module")
+def grown(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "trees"
+    assert train.train(asked(folder, out)) == 0
+    return out
+
+
+def test_what_is_measured_in_a_window_lies_in_the_pictures_own_cells() -> None:
+    picture = pictures.astronaut()[:64, :80]
+    seen = measured(picture)
+    assert seen.shape == (5, 7, 3 * 3 * 2 * 2 * 9 + 8 * 8)
+    whole = hog(grey(picture), 9, (8, 8), (2, 2), feature_vector=False)
+    corner = seen[2, 3, : 3 * 3 * 2 * 2 * 9].reshape(2, 2, 9, 3, 3)
+    np.testing.assert_allclose(corner, whole[2:5, 3:6].transpose(2, 3, 4, 0, 1), rtol=1e-5)
+    mean = grey(picture)[16:20, 24:28].mean()
+    np.testing.assert_allclose(seen[2, 3, 3 * 3 * 2 * 2 * 9], mean, rtol=1e-6)
+
+
+def test_trees_are_grown_and_find_faces(folder: Path, grown: Path) -> None:
+    assert {path.name for path in grown.iterdir()} >= {"config.json", "metrics.jsonl", "best.safetensors", "pr.png"}
+    metadata = checkpoint.metadata(grown / "best.safetensors")
+    assert (metadata["kind"], metadata["arch"]) == ("window_trees", "window_trees")
+    assert metadata["windows"] == {"sizes": SIZES, "stride": 25.0, "alpha": 0.35, "dense": 8, "longest": 450}
+    (line,) = [json.loads(line) for line in (grown / "metrics.jsonl").read_text().splitlines()]
+    assert line["best_f1"] >= 0.66 and line["faces"] == 2
+    detector = load_detector(grown / "best.safetensors")
+    assert detector.about.runs == "LightGBM on cpu"
+    assert detector.detect([]) == []
+
+
+def test_damaged_trees_are_named(grown: Path, tmp_path: Path) -> None:
+    path = tmp_path / "broken.safetensors"
+    text = np.frombuffer(b"tree\nversion=nothing", np.uint8)
+    save_arrays(path, {"trees": text}, checkpoint.metadata(grown / "best.safetensors"))
+    with pytest.raises(InputError, match="no trees that LightGBM can read"):
+        load_detector(path)
+
+
+@pytest.mark.parametrize("more", [{"epochs": 3}, {"lr": 0.1}, {"stride": 30.0}, {"transforms": "light"}])
+def test_options_of_networks_are_refused(folder: Path, tmp_path: Path, more: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="means nothing to window_trees"):
+        train.train(asked(folder, tmp_path / "out", **more))
+    assert not (tmp_path / "out").exists()
