@@ -8,7 +8,7 @@ the same amount. The order of the finds stays the same, and so does AP.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,16 @@ def reliability(scores: NDArray[Any], right: NDArray[np.bool_], bins: int = BINS
 @dataclass(frozen=True)
 class Calibration:
     """What becomes of a score: the logit is divided by `temperature` (above 1 it moves towards 0.5, below 1 away from
-    it), and `shift` is added. The default leaves scores bit for bit."""
+    it), and `shift` is added. The default leaves scores bit for bit.
+
+    company: by how much the logit of the network's own score rises for each e-fold of 1 + the number of other sure
+    faces in the photo. Where there are many faces, a doubtful detection is more likely to be one, too, than in a
+    landscape (contextual rescoring: Felzenszwalb et al., "Object Detection with Discriminatively Trained Part-Based
+    Models", 2010). `apply` is of a detection alone; `in_company` adds what the others say."""
 
     temperature: float = 1.0
     shift: float = 0.0
+    company: float = 0.0
 
     def apply(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The network's scores, 0..1, of any shape and float type, as they should be believed."""
@@ -77,14 +83,23 @@ class Calibration:
         """From what `apply` gave to the network's scores."""
         return _of_logits(scores, lambda logits: (logits - self.shift) * self.temperature) if self else scores
 
+    def in_company(self, scores: NDArray[Any], others: NDArray[np.int64]) -> NDArray[Any]:
+        """Calibrated scores, (N,), of detections with so many `others`, (N,), sure faces in the photo."""
+        gain = self.company / self.temperature * np.log1p(others)
+        return _of_logits(scores, lambda logits: logits + gain) if self.company else scores
+
+    def alone(self, scores: NDArray[Any], others: NDArray[np.int64]) -> NDArray[Any]:
+        """From what `in_company` gave to the calibrated scores of detections alone."""
+        return replace(self, company=-self.company).in_company(scores, others)
+
     def __bool__(self) -> bool:
-        """Whether it changes anything."""
-        return self != Calibration()
+        """Whether it changes the score of a detection alone."""
+        return (self.temperature, self.shift) != (1.0, 0.0)
 
 
 def of_checkpoint(metadata: dict[str, Any]) -> Calibration:
     """What a checkpoint's metadata say; none where they say nothing."""
-    return Calibration(metadata.get("temperature", 1.0), metadata.get("shift", 0.0))
+    return Calibration(metadata.get("temperature", 1.0), metadata.get("shift", 0.0), metadata.get("company", 0.0))
 
 
 def trusted(finds: NDArray[np.bool_], fitted: Calibration) -> str | None:
@@ -143,7 +158,7 @@ def store(
 ) -> float:
     """Write a calibration into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
 
-    calibration: of the network's own scores. The thresholds that the checkpoint holds, which are of the scores as
+    calibration: of the network's own scores; without a `company`, that of the checkpoint stays. The thresholds that the checkpoint holds, which are of the scores as
     they were, move along, so that they choose the same finds. record: what else to remember of the fit. threshold: a
     new one in place of the detector's, of the scores as they were. covering: likewise, the score from which on
     redaction covers a find.
@@ -165,7 +180,8 @@ def store(
     for name in ("best_threshold", "best_f2_threshold"):
         if name in metadata.get("validation", {}):
             metadata["validation"][name] = moved(metadata["validation"][name])
-    checkpoint.relabel(path, metadata | asdict(calibration) | {"calibration": record})
+    kept = calibration if calibration.company else replace(calibration, company=before.company)
+    checkpoint.relabel(path, metadata | asdict(kept) | {"calibration": record})
     return metadata["threshold"]
 
 

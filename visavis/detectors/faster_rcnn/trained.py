@@ -28,8 +28,10 @@ SMALL = 28
 AROUND = 4.0
 """The closer look covers so many times the width and the height of each small face: there are often others nearby,
 which the first look may have missed."""
-UNSURE = 0.1
-"""The lowest score of a small detection that counts for the area of the closer look."""
+LIKELY, UNSURE = 0.5, 0.35
+"""The network's lowest score of a small detection that causes a closer look, and of one that counts for its area."""
+MANY = 100
+"""So many sure faces raise the score of another one as far as more of them would."""
 DETAIL = 1.6
 """The closer look enlarges what was decoded: so many times the pixels a side of the first look. With more, every large
 photo would take twice as long to decode, for the few in which faces are that small."""
@@ -60,8 +62,9 @@ class Network(Protocol):
 class TrainedDetector:
     """A network as a `visavis.detectors.Detector`.
 
-    threshold: of the scores after calibration. calibration: of the network's scores. sure: the lowest score, whatever
-    the threshold, of a small face that causes a closer look. covering: see visavis.detectors.protocol.About.
+    threshold: of the scores after calibration. calibration: of the network's scores. sure: the lowest score of a
+    detection alone, whatever the threshold, that is company for others (visavis.calibration.Calibration). covering: see
+    visavis.detectors.protocol.About.
     """
 
     def __init__(
@@ -84,11 +87,11 @@ class TrainedDetector:
         """Faces of each (height, width, 3) uint8 RGB picture, highest score first. All pictures are one batch."""
         seen = [_resized(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
-            found = self._look(seen, self.threshold, self.sizing)
+            found = self._look(seen, self._lowest, self.sizing)
         else:
-            first = self._look(seen, min(self.threshold, self.sure, UNSURE), self.sizing)
-            found = [self._closer(*each).above(self.threshold) for each in zip(seen, first, strict=True)]
-        found = self._coarse(seen, found)
+            first = self._look(seen, min(self._lowest, self.sure, self._calibrated(UNSURE)), self.sizing)
+            found = [self._closer(*each).above(self._lowest) for each in zip(seen, first, strict=True)]
+        found = [self._in_company(faces).above(self.threshold) for faces in self._coarse(seen, found)]
         return [_back(*each) for each in zip(found, seen, images, strict=True)]
 
     def once(self) -> "TrainedDetector":
@@ -117,6 +120,21 @@ class TrainedDetector:
             covering=self.covering,
         )
 
+    def _calibrated(self, score: float) -> float:
+        return float(self.calibration.apply(np.array(score)))
+
+    @property
+    def _lowest(self) -> float:
+        """The lowest score of a detection alone that the company of others can raise to the threshold."""
+        return float(self.calibration.alone(np.array(self.threshold), np.array(MANY)))
+
+    def _in_company(self, faces: Faces) -> Faces:
+        """The faces with scores that take each other into account, highest score first."""
+        scores = np.asarray(faces.scores)
+        sure = scores >= self.sure
+        together = self.calibration.in_company(scores, np.minimum(sure.sum() - sure, MANY))
+        return replace(faces, scores=together)[np.argsort(-together, kind="stable")]
+
     def _look(self, pictures: list[Picture], threshold: float, sizing: Sizing) -> list[Faces]:
         fitted = [_resized(picture, sizing.size(*picture.shape[:2])) for picture in pictures]
         found = self.network.find(fitted, threshold) if fitted else []
@@ -127,7 +145,7 @@ class TrainedDetector:
         coarse, shorter = self.sizing.coarse, [min(self.sizing.size(*one.shape[:2])) for one in pictures]
         # A picture that was hardly larger in the first look would show nothing new.
         again = [number for number, side in enumerate(shorter) if coarse and side >= 2 * coarse]
-        seen = self._look([pictures[number] for number in again], self.threshold, self.sizing.coarsely())
+        seen = self._look([pictures[number] for number in again], self._lowest, self.sizing.coarsely())
         merging = list(found)
         for number, faces in zip(again, seen, strict=True):
             sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1)
@@ -142,14 +160,14 @@ class TrainedDetector:
         Faces of medium size are in both looks, and are merged.
         """
         sides, scores = self._sides(picture, first), np.asarray(first.scores)
-        if not (sides[scores >= self.sure] < SMALL).any():
+        if not (sides[scores >= self._calibrated(LIKELY)] < SMALL).any():
             return first
-        place = _around(first.boxes[(sides < SMALL) & (scores >= UNSURE)], picture)
+        place = _around(first.boxes[(sides < SMALL) & (scores >= self._calibrated(UNSURE))], picture)
         x1, y1, x2, y2 = place
         part = np.ascontiguousarray(picture[y1:y2, x1:x2])
         factor = self.sizing.closely().size(*picture.shape[:2])[0] / picture.shape[0]
         fitted = _resized(part, (round(part.shape[0] * factor), round(part.shape[1] * factor)))
-        found = _back(self.network.find([fitted], self.threshold)[0], fitted, part)
+        found = _back(self.network.find([fitted], self._lowest)[0], fitted, part)
         second, cut = placed(found, place, picture.shape[:2], EDGE / factor)
         kept = (sides >= SMALL) | (covered(first.boxes, as_boxes([place])) < 0.5)[:, 0]
         return merged([first[kept], second[~cut & (self._sides(picture, second) < LARGE)]])
