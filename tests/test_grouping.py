@@ -5,7 +5,7 @@ import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
-from visavis.analysers.identity.grouping import NOBODY, alike, apart, grouped
+from visavis.analysers.identity.grouping import NOBODY, alike, apart, grouped, tolerance_for
 from visavis.analysers.identity.neighbours import links, nearest_stranger
 from visavis.errors import InputError
 from visavis.evaluation import pairs
@@ -47,6 +47,11 @@ def test_the_groups_are_those_of_average_linkage_on_the_whole_matrix(tolerance: 
     encodings, _ = people(30, 6, 0.05)
     whole = fcluster(linkage(pdist(encodings, "sqeuclidean"), "average"), tolerance**2, "distance")
     assert same_groups(grouped(encodings, tolerance), whole)
+
+
+def test_the_tolerance_falls_with_the_number_of_faces():
+    assert [round(tolerance_for(faces), 3) for faces in (0, 10, 100, 1000, 10_000, 50_000)] == [
+        0.58, 0.58, 0.572, 0.543, 0.514, 0.494]  # fmt: skip
 
 
 def test_people_are_told_apart():
