@@ -85,6 +85,12 @@ def test_captions_say_less_where_there_is_less_room():
     assert captions(FACE) == [("0.99",)] and captions(Faces()) == []
 
 
+def test_a_name_and_how_probable_it_is_stand_in_place_of_the_score():
+    told = {"age": np.array([31.0, 40.0]), "who": np.array(["Ann", ""]), "who_score": np.array([0.9999, 0.9])}
+    faces = Faces([[0, 0, 9, 9]] * 2, [0.9, 0.8], attributes=told)
+    assert captions(faces) == [("Ann 99 % age 31", "Ann 99 %"), ("0.80 age 40", "0.80")]
+
+
 def test_a_box_has_the_colour_of_the_mask_and_captions_leave_out_how_sure_it_is():
     told = {"mask": np.array(["worn", "none", "wrong", ""]), "mask_score": np.array([0.9, 0.8, 0.7, np.nan])}
     faces = Faces([[20 + 120 * n, 100, 100 + 120 * n, 200] for n in range(4)], [0.9] * 4, attributes=told)

@@ -320,7 +320,7 @@ def test_an_album_by_person(people: Path, tmp_path: Path):
     with (out / "faces.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sorted(row["who"] for row in rows) == ["", "", "Barack 🙂"]
-    assert all(float(row["who_score"]) > 0.9 for row in rows)
+    assert all(float(row["who_score"]) > 0.6 for row in rows)
     crops = sorted(str(path.relative_to(out / "crops")) for path in (out / "crops").rglob("*.jpg"))
     number = next(row["face"] for row in rows if row["who"])
     other = 1 - int(number)
@@ -354,8 +354,8 @@ def test_names_are_steady_over_looks():
     assert look("Bob", 0.8, 0.3, 6) == ("Ann", 0.45)
     assert look("Ann", np.nan, 0.4, 6) == ("Ann", 0.45)  # nothing could be said
     assert look("Bob", 0.8, 0.5, 300) == ("Bob", 0.8)  # another face
-    assert look("Bob", 0.8, 2.0, 6) == ("Bob", 0.8)  # long after
-    assert len(names.of_faces(Faces(), 2.1)) == 0
+    assert look("Bob", 0.8, 10.6, 6) == ("Bob", 0.8)  # long after
+    assert len(names.of_faces(Faces(), 10.7)) == 0
     row = {"x1": 306.0, "y1": 310.0, "x2": 360.0, "y2": 360.0, "who": "", "who_score": None}
     assert SteadyNames().of_rows([row], 0.0) == [row]
     assert SteadyNames().of_rows([{"x1": 1.0}], 0.0) == [{"x1": 1.0}]

@@ -209,7 +209,7 @@ def test_the_live_page_knows_people_and_a_look_that_is_in_doubt_does_not_change_
             socket.send(data)
             said.append(json.loads(socket.recv(60))["faces"][0])
     assert [face["who"] for face in said] == ["Eileen 🙂"] * 3
-    assert said[0]["who_score"] > 0.9 > 0.7 > said[2]["who_score"] > 0.5
+    assert said[0]["who_score"] > 0.9 > 0.7 > said[2]["who_score"] > 0.4
 
 
 def test_hostile_messages_are_answered_or_end_their_own_connection(server: Served, photo: bytes) -> None:

@@ -1,8 +1,11 @@
 """The analysers of a run, by name and loaded once in each process, and how their answers are shown on drawn copies."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from visavis import checkpoint
 from visavis.analysers import Analyser, AnalyserOptions, load_with
@@ -84,15 +87,20 @@ def colours(faces: Faces) -> list[Colour | None]:
 
 
 def captions(faces: Faces) -> list[tuple[str, ...]]:
-    """The texts to write at each face, longest first: its score and all attributes, then fewer and fewer of them. The
-    name of a person comes first, and stays longest."""
+    """The texts to write at each face, longest first: its score and all attributes, then fewer and fewer of them. Where
+    a face has a person's name, that and how probable it is stand in place of the score."""
     scores = [f"{score:.2f}" for score in faces.scores] if faces.scores is not None else []
     if not faces.attributes:
         return [(score,) for score in scores]
     shown = {name: values for name, values in faces.attributes.items() if not name.endswith(LEFT_OUT)}
     columns = {name: [_text(name, value) for value in values.tolist()] for name, values in shown.items()}
     names = columns.pop(WHO, [""] * len(faces))
-    words_of = [list(filter(None, words)) for words in zip(names, scores, *columns.values(), strict=True)]
+    sure = faces.attributes.get(f"{WHO}_score", np.ones(len(faces))).tolist()
+    first = [
+        f"{name} {math.floor(100 * chance)} %" if name else score
+        for name, chance, score in zip(names, sure, scores, strict=True)
+    ]
+    words_of = [list(filter(None, words)) for words in zip(first, *columns.values(), strict=True)]
     return [tuple(" ".join(words[:count]) for count in range(len(words), 0, -1)) for words in words_of]
 
 

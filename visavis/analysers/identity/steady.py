@@ -16,8 +16,8 @@ LOOKS = 15
 """The last looks at a face that have a say."""
 SAME = 0.3
 """IoU of boxes in two looks from which on they are of one face."""
-FORGOTTEN = 1.0
-"""Seconds after which a face that is not seen any more is a new one."""
+FORGOTTEN = 10.0
+"""Seconds after which a face that is not seen any more is a new one: a slow machine looks every few seconds only."""
 
 
 @dataclass

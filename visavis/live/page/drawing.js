@@ -11,7 +11,7 @@ const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
 // What is said of a face, as the drawn copies have it.
 export function caption(face) {
-  const words = [face.who, face.score.toFixed(2)].filter(Boolean);
+  const words = [face.who ? `${face.who} ${Math.floor(100 * face.who_score)} %` : face.score.toFixed(2)];
   for (const [name, value] of Object.entries(face)) {
     if (["x1", "y1", "x2", "y2", "score", "keypoints", "errors", "who"].includes(name) || about.untold.some(end => name.endsWith(end))) continue;
     if (value === null || value === "") continue;
