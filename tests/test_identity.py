@@ -18,11 +18,11 @@ from visavis import load_analyser
 from visavis.analysers.alignment import fitted_frame
 from visavis.analysers.identity import gallery
 from visavis.analysers.identity.cache import FILE, Cache, cached, forget
-from visavis.analysers.identity.calibration import posterior
+from visavis.analysers.identity.calibration import Calibration, posterior
 from visavis.analysers.identity.encoders import load_encoder
 from visavis.analysers.identity.encoding import distances
 from visavis.analysers.identity.face_recognition import ALIGNED, TEMPLATE, FaceRecognition
-from visavis.analysers.identity.gallery import read_gallery, to_person
+from visavis.analysers.identity.gallery import read_gallery
 from visavis.analysers.identity.steady import SteadyNames
 from visavis.errors import InputError
 from visavis.faces import Faces
@@ -212,11 +212,16 @@ def test_the_same_distance_says_less_in_a_larger_gallery():
     assert posterior(np.zeros((2, 0))).shape == (2, 0)
 
 
-def test_several_photos_count_by_the_nearer_half():
-    apart = np.array([[0.3, 0.9, 0.4, 0.8], [0.6, 0.6, 0.6, 0.6]], np.float32)
-    assert to_person(apart).round(5).tolist() == [0.35355, 0.6]
-    assert to_person(apart[:, :1]).round(5).tolist() == [0.3, 0.6]
-    assert to_person(apart[:, :3]).round(5).tolist() == [0.35355, 0.6]
+def test_the_mean_of_several_photos_is_nearer_by_what_they_differ():
+    """Of somebody whose faces have a spread of 0.08, a face is as far from nine photos as from one."""
+    rng = np.random.default_rng(0)
+    calibration = Calibration(middle=0.6, steepness=20.0, spread=0.08)
+    faces = rng.normal(0, np.sqrt(0.08 / 128), (1000, 10, 128))
+    for count in (1, 3, 9):
+        apart = np.linalg.norm(faces[:, 9] - faces[:, :count].mean(axis=1), axis=1)
+        assert calibration.to_person(apart, np.array(count)).mean() == pytest.approx(np.sqrt(2 * 0.08), abs=0.003)
+    assert calibration.to_person(np.array([0.3]), np.array([1])).tolist() == [0.3]
+    assert calibration.log_odds(np.array([0.5, 0.6])).round(6).tolist() == [2, 0]
 
 
 # The folder of people -------------------------------------------------------------------------------------------------

@@ -225,8 +225,13 @@ def _wide_font(size: int) -> ImageFont.FreeTypeFont:
 @cache
 def _has(letter: str) -> bool:
     """Whether the wide font has it, and does not draw what it draws for a letter that there is not."""
-    font = _wide_font(20)
-    return bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffd"))
+    return _drawn(letter) != _drawn("\U0010fffd")
+
+
+def _drawn(letter: str) -> bytes:
+    canvas = Image.new("L", (48, 48))
+    ImageDraw.Draw(canvas).text((8, 8), letter, 255, _wide_font(20))
+    return canvas.tobytes()
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -13,17 +13,27 @@ from numpy.typing import NDArray
 @dataclass(frozen=True)
 class Calibration:
     """Of an encoder: the log of the odds that two faces are of one person falls by `steepness` a unit of distance, and
-    is 0 at `middle`."""
+    is 0 at `middle`. spread: half of the mean squared distance of two faces of one person."""
 
     middle: float
     steepness: float
+    spread: float
 
     def log_odds(self, distances: NDArray[np.floating]) -> NDArray[np.float64]:
         """That faces so far apart are of one person, where that was as likely as not before they were compared."""
         return self.steepness * (self.middle - np.asarray(distances, np.float64))
 
+    def to_person(self, distances: NDArray[np.floating], photos: NDArray[np.integer]) -> NDArray[np.float64]:
+        """(N, P) how far faces are from people, by their (N, P) distances from the mean of each one's encodings, of so
+        many (P,) photos, as if there was one photo of each.
 
-CALIBRATIONS: dict[str, Calibration] = {"face_recognition": Calibration(middle=0.6, steepness=25.0)}
+        The mean of k faces is nearer to all others of the person: of the squared distance it lacks the spread, times
+        1 - 1/k. On Labeled Faces in the Wild, five photos count for much more so than by the nearest of them.
+        """
+        return np.sqrt(np.asarray(distances, np.float64) ** 2 + self.spread * (1 - 1 / np.asarray(photos)))
+
+
+CALIBRATIONS: dict[str, Calibration] = {"face_recognition": Calibration(middle=0.6, steepness=25.0, spread=0.084)}
 """Name of an encoder -> what its distances say."""
 
 

@@ -33,7 +33,7 @@ side: detectors miss faces that fill a picture."""
 
 @dataclass(frozen=True)
 class Gallery:
-    """The encodings of people. Several photos of a person count by those that are most like a face.
+    """The encodings of people. Several photos of a person count by the mean of their encodings.
 
     people: their names. encodings: (M, size), none of them NaN. owners: (M,) whose each is, a number in `people`.
     encoder: the name of what made them. notes: what the user should know of the photos, a sentence each.
@@ -68,16 +68,11 @@ class Gallery:
     def log_odds(self, encodings: Encodings) -> NDArray[np.float64]:
         """(N, P): for each face and each of the people, how the comparison changes the log of the odds that the face is
         that person's."""
-        apart = distances(encodings, self.encodings)
-        odds = [self.calibration.log_odds(to_person(apart[:, self.owners == one])) for one in range(len(self.people))]
-        return np.stack(odds, axis=1) if odds else np.zeros((len(encodings), 0))
-
-
-def to_person(apart: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,) how far faces are from a person, by their (N, K) distances to the person's K faces: the root mean square of
-    those to the nearer half. The other half may be of another age, or turned away."""
-    nearest = np.sort(apart, axis=1)[:, : (apart.shape[1] + 1) // 2]
-    return np.sqrt((nearest.astype(np.float64) ** 2).mean(axis=1))
+        people = range(len(self.people))
+        means = [self.encodings[self.owners == one].mean(axis=0) for one in people]
+        apart = distances(encodings, np.reshape(means, (len(people), encodings.shape[1])))
+        counts = np.bincount(self.owners, minlength=len(people))
+        return self.calibration.log_odds(self.calibration.to_person(apart, counts))
 
 
 def read_gallery(folder: Path, encoder: Encoder) -> Gallery:
@@ -171,16 +166,16 @@ class _Reader:
     def _chosen(
         self, person: str, single: list[_Face], path: Path, photo: bytes, boxes: Boxes, encodings: Encodings
     ) -> _Face:
-        """Of several faces in a photo, the one most like those that are alone in theirs; without such, the largest."""
+        """Of several faces in a photo, the one most like those that are alone in theirs; where none is, the largest."""
+        face, why = int((boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax()), "largest"
         if single:
-            apart = to_person(distances(encodings, np.array([face.encoding for face in single])))
-            face, why = int(apart.argmin()), "most like the person's other photos"
-            clear = bool((self._calibration.log_odds(apart) > 0).sum() == 1)
-        else:
-            face, why = int((boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax()), "largest"
-            clear = False
-        if clear:
-            return _Face(person, path, photo, encodings[face])
+            mean = np.mean([other.encoding for other in single], axis=0, keepdims=True)
+            apart = self._calibration.to_person(distances(encodings, mean)[:, 0], np.array(len(single)))
+            like = self._calibration.log_odds(apart) > 0
+            if like.any():
+                face, why = int(apart.argmin()), "most like the person's other photos"
+            if like.sum() == 1:
+                return _Face(person, path, photo, encodings[face])
         x, y = ((boxes[face, :2] + boxes[face, 2:]) / 2).round().astype(int)
         self.notes.append(f"{path} has {len(boxes)} faces; the one at {x}, {y}, the {why}, is taken for {person}")
         return _Face(person, path, photo, encodings[face])
@@ -250,14 +245,15 @@ def reviewed(gallery: Gallery, paths: Sequence[Path]) -> Gallery:
 def _odds_without_itself(gallery: Gallery) -> NDArray[np.float64]:
     """(M, P) `Gallery.log_odds` of the gallery's own faces, each compared with all others; NaN where its person has no
     other."""
-    odds = np.empty((len(gallery.encodings), len(gallery.people)))
+    odds = gallery.log_odds(gallery.encodings)
     for person in range(len(gallery.people)):
         theirs = np.flatnonzero(gallery.owners == person)
-        apart = distances(gallery.encodings, gallery.encodings[theirs])
-        odds[:, person] = gallery.calibration.log_odds(to_person(apart))
+        others, sums = len(theirs) - 1, gallery.encodings[theirs].sum(axis=0)
         for face in theirs:
-            others = np.delete(apart[face], theirs == face)[None]
-            odds[face, person] = gallery.calibration.log_odds(to_person(others))[0] if others.size else np.nan
+            means = (sums - gallery.encodings[face]) / max(1, others)
+            apart = distances(gallery.encodings[face][None], means[None])
+            compared = gallery.calibration.to_person(apart, np.array(max(1, others)))
+            odds[face, person] = gallery.calibration.log_odds(compared)[0, 0] if others else np.nan
     return odds
 
 
