@@ -34,3 +34,21 @@ def test_a_loss_that_is_not_finite_changes_nothing():
     with pytest.raises(NotFinite):
         one.step([torch.zeros(3, 2, 2)], [{"draw": 0}])
     assert one.model.weight[0].tolist() == [0, 0, 0, 0] and one.done == 0
+
+
+def test_what_is_saved_during_a_step_is_the_state_before_it():
+    """As by the thread that saves where a step does not end: a batch norm has its pictures in its mean by then."""
+    one, during = learner(1.0), {}
+    norm = torch.nn.BatchNorm1d(1)
+    one.model.norm = norm
+
+    def called(images, targets):
+        norm(torch.tensor([[2.0], [4.0]]))
+        during.update(one.state()["model"])
+        return {"loss": one.model.weight.sum()}
+
+    one.called = called
+    one.step([torch.zeros(3, 2, 2)], [{"draw": 0}])
+    assert during["norm.running_mean"].item() == 0 and during["norm.num_batches_tracked"].item() == 0
+    after = one.state()["model"]
+    assert after["norm.running_mean"].item() == pytest.approx(0.3) and after["norm.num_batches_tracked"].item() == 1

@@ -85,6 +85,7 @@ class Learner:
         self.scaler = torch.amp.GradScaler(self.on.type, enabled=self.precision == "fp16")
         self.rate: float = self.optimiser.param_groups[0]["initial_lr"]
         self.learning = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        self._before: dict[str, Tensor] = {}
 
     @property
     def kept(self) -> FasterRCNN:
@@ -98,6 +99,7 @@ class Learner:
         Raises NotFinite in all processes if the loss is not finite in one of them, and PeerLost.
         """
         self.model.train()
+        self._before = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self.optimiser.zero_grad(set_to_none=True)
         sums: list[dict[str, Tensor]] = []
         for last, share, some, theirs in self._parts(images, targets):
@@ -121,6 +123,7 @@ class Learner:
                 self.averaged.update_parameters(self.model)
             self.schedule.step()
             self.done += 1
+            self._before = {}
         return {name: torch.stack([part[name] for part in sums]).sum() for name in sums[0]}, stop
 
     def losses(self, share: dict[str, Tensor]) -> dict[str, float]:
@@ -129,10 +132,13 @@ class Learner:
         return dict(zip(share, (values / self.world.size).tolist(), strict=True))
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on except the photos."""
+        """Everything that the next step depends on except the photos. During a step, that is the state before it: batch
+        norms have seen its pictures already, and would see them twice."""
+        weights = self.model.state_dict()
+        weights.update({name: buffer for name, buffer in self._before.items() if name in weights})
         return {
             "done": self.done,
-            "model": self.model.state_dict(),
+            "model": weights,
             "averaged": self.averaged.state_dict() if self.averaged is not None else None,
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
