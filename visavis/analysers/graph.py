@@ -1,14 +1,16 @@
-"""A network that is shown squares around faces, as an ONNX file: for all analysers that are trained."""
+"""A network that is shown squares around faces, as an ONNX file and loaded: for all analysers that are trained."""
 
-import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from visavis import checkpoint, onnx_files
 
 if TYPE_CHECKING:
     import torch
+
+Loaded = TypeVar("Loaded")
 
 
 def write(
@@ -32,12 +34,22 @@ def write(
     onnx_files.save(path, out, lambda metadata: _whole(model, outputs(model), metadata), said)
 
 
+def loaded(network: Callable[[Path], Loaded], path: Path) -> Loaded:
+    """`network(path)`: one for all analysers of a checkpoint, as long as that does not change."""
+    return _loaded(network, path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _loaded(network: Callable[[Path], Loaded], path: Path, changed: int) -> Loaded:
+    return network(path)
+
+
 def _whole(model: Any, names: Sequence[str], metadata: dict[str, str]) -> bytes:
     import torch
     from torch.export import Dim
 
     from visavis.detectors.faster_rcnn.folding import folded
-    from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, finished
+    from visavis.detectors.faster_rcnn.onnx_file import exported, finished
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:
@@ -48,19 +60,6 @@ def _whole(model: Any, names: Sequence[str], metadata: dict[str, str]) -> bytes:
             given = self.model(faces.permute(0, 3, 1, 2))
             return tuple(given.values() if isinstance(given, dict) else given)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        program = torch.onnx.export(
-            Network().eval(),
-            (torch.zeros(2, model.side, model.side, 3, dtype=torch.uint8),),
-            input_names=["faces"],
-            output_names=list(names),
-            dynamic_shapes=({0: Dim.DYNAMIC},),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    assert program is not None  # it is None where a file is written
-    file = program.model_proto
-    file.ir_version = IR
-    del file.graph.value_info[:]
+    faces = torch.zeros(2, model.side, model.side, 3, dtype=torch.uint8)
+    file = exported(Network(), (faces,), ["faces"], list(names), ({0: Dim.DYNAMIC},))
     return finished(file, metadata)

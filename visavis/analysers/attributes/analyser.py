@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import checkpoint, onnx_files
+from visavis.analysers import graph
 from visavis.analysers.attributes.designs import DESIGNS
 from visavis.analysers.crops import cut, square
 from visavis.data.attributes import CLASSES
@@ -45,11 +45,11 @@ class FaceAttributes:
     keypoints: tuple[str, ...] = ()
 
     def __init__(self, heads: Sequence[str] = (), path: Path = SHIPPED) -> None:
-        self._network = _network(path)
+        self._network = graph.loaded(Network, path)
         self.heads, self.path = tuple(dict.fromkeys(heads)) or self._network.heads, path
         for name in self.heads:
             if name not in self._network.heads:
-                raise InputError(f"{path} tells {' and '.join(self._network.heads)}, and no {name}")
+                raise InputError(f"{path} predicts {' and '.join(self._network.heads)}, and no {name}")
         self.attributes = tuple(name for head in self.heads for name in HEADS[head])
 
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
@@ -136,7 +136,7 @@ class Network:
         known = checkpoint.metadata(path)
         if known.get("kind") != "face_attributes":
             raise InputError(
-                f"{path} holds a {known.get('arch')}, which tells no attributes of faces; give weights that "
+                f"{path} holds a {known.get('arch')}, which predicts no attributes of faces; give weights that "
                 f"train.py --arch {' or '.join(DESIGNS)} wrote"
             )
         self.heads = tuple(known["heads"])
@@ -164,13 +164,3 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float | None) ->
     log = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
     power = np.exp(log - log.max(axis=1, keepdims=True, initial=-np.inf))
     return (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _network(path: Path) -> Network:
-    return _loaded(path, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
-@cache
-def _loaded(path: Path, changed: int) -> Network:
-    """One for all analysers of a checkpoint, as long as that does not change."""
-    return Network(path)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import checkpoint, onnx_files
+from visavis.analysers import graph
 from visavis.analysers.crops import Frame
 from visavis.errors import InputError
 from visavis.faces import Faces
@@ -42,7 +42,7 @@ class FacePoints:
 
     def __init__(self, path: Path = SHIPPED) -> None:
         self.path = path
-        self._network = _network(path)
+        self._network = graph.loaded(Network, path)
         self.keypoints: tuple[str, ...] = LAYOUTS[self._network.count].names
         self.attributes: tuple[str, ...] = ("points_error",) if self._network.tells_spreads else ()
 
@@ -135,13 +135,3 @@ class Network:
                 if "spreads" in given:
                     spreads[face] = given["spreads"][number][order] * DISTANCE * 2 * frames[face].half
         return points, spreads
-
-
-def _network(path: Path) -> Network:
-    return _loaded(path, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
-@cache
-def _loaded(path: Path, changed: int) -> Network:
-    """One for all analysers of a checkpoint, as long as that does not change."""
-    return Network(path)

@@ -19,6 +19,7 @@ import torch
 from onnx import compose, inliner, numpy_helper
 from onnxscript import FLOAT, INT64, UINT8, script
 from onnxscript import opset18 as op
+from torch import nn
 from torch.export import Dim
 from torchvision.models.detection import FasterRCNN
 
@@ -147,6 +148,32 @@ def whole(model: FasterRCNN, calibration: Calibration, metadata: dict[str, str])
     return finished(file, metadata)
 
 
+def exported(
+    network: nn.Module, example: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str], dynamic_shapes: Any
+) -> onnx.ModelProto:
+    """The graph of a network, whose activations no longer work in place: torch would decompose each of those with
+    symbolic shapes, which takes as long as all the rest. dynamic_shapes: as torch.onnx.export has them."""
+    for module in network.eval().modules():
+        if isinstance(module, nn.Hardtanh | nn.ReLU | nn.Hardswish | nn.Hardsigmoid):
+            module.inplace = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torchvision registers the shape of nms by an old name
+        program = torch.onnx.export(
+            network,
+            example,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=dynamic_shapes,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None  # it is None where a file is written
+    file = program.model_proto
+    file.ir_version = IR
+    del file.graph.value_info[:]  # some are of tensors without a type
+    return file
+
+
 def finished(file: onnx.ModelProto, metadata: dict[str, str]) -> bytes:
     """The contents of the file of a network: checked, as small as it can be, and with nothing of this machine."""
     file.graph.name = "visavis"
@@ -168,22 +195,13 @@ def _forget_origins(graph: onnx.GraphProto) -> None:
 def _network(model: FasterRCNN) -> onnx.ModelProto:
     """The graph of the network. Batch norms stay: to fold them is the runtimes' first step, and without it the weights
     are those of the checkpoint, bit for bit."""
-    graph = Graph(settle(model)).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torchvision's shape of nms goes by a name of before
-        program = torch.onnx.export(
-            graph,
-            (torch.rand(1, 3, 256, 384), torch.tensor([250.0, 380.0])),
-            input_names=["picture", "seen"],
-            output_names=["found", "raw"],
-            dynamic_shapes=({2: Dim.DYNAMIC, 3: Dim.DYNAMIC}, None),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    assert program is not None  # it is None where a file is written
-    network = program.model_proto
-    network.ir_version = IR
-    del network.graph.value_info[:]  # some are of tensors without a type
+    network = exported(
+        Graph(settle(model)),
+        (torch.rand(1, 3, 256, 384), torch.tensor([250.0, 380.0])),
+        ["picture", "seen"],
+        ["found", "raw"],
+        ({2: Dim.DYNAMIC, 3: Dim.DYNAMIC}, None),
+    )
     # Of the candidates, most only fill their place: with a least score, they are not held against each other at all.
     proposals = next(node for node in network.graph.node if node.op_type == "NonMaxSuppression")
     network.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "least"))
