@@ -13,14 +13,14 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from dataset.face_reader import read_around
 from dataset.faces import Unreadable
 from dataset.photos import Photos
 from dataset.samplers import Key, seed_of
 from visavis.analysers.crops import GREY, cut, square
 from visavis.data.attributes import GENDERS, MASKS, KnownAttributes
-from visavis.errors import ImageError, InputError
-from visavis.images import Picture, read_reduced
-from visavis.messages import say
+from visavis.errors import InputError
+from visavis.images import Picture
 
 TRANSFORMS = ("none", "light", "full", "affine")
 SMALLEST = 12
@@ -97,16 +97,11 @@ class CropDataset:
     def _read(self, face: int) -> tuple[Picture, tuple[float, float, float, float]] | None:
         """The picture, no larger than this face needs, and the square around the face there. None, with a message, if
         it cannot be decoded."""
-        photo, box = self.photos[int(self.numbers[face])], self.boxes[face]
-        longest = float(max(box[2] - box[0], box[3] - box[1], 1))
-        shorter = min(photo.size)
-        needed = math.ceil(shorter * min(1.0, 2 * self.side / longest)) if shorter else None
-        try:
-            picture, times = read_reduced(photo.path, needed, photo.max_pixels)
-        except ImageError as error:
-            self.failed.add()
-            say(f"left out: {photo.path}: {error}")
+        box = self.boxes[face]
+        read = read_around(self.photos[int(self.numbers[face])], box, 2 * self.side, self.failed)
+        if read is None:
             return None
+        picture, times = read
         return picture, square(box / times, self.margin)
 
     def _target(self, face: int) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset.faces import Unreadable
-from dataset.photos import Photos
+from dataset.photos import Photo, Photos
 from visavis.analysers.crops import Frame
 from visavis.errors import ImageError
 from visavis.images import Picture, decode, encode, read_reduced
@@ -34,6 +34,22 @@ class Around:
     def inside(self, points: Points) -> Points:
         """(..., 2) points of the photo as those of the part. Boxes may be given as two points."""
         return ((points - np.array(self.corner)) / self.times).astype(np.float32)
+
+
+def read_around(
+    photo: Photo, box: NDArray[np.float32], pixels: float, failed: Unreadable
+) -> tuple[Picture, int] | None:
+    """The photo, reduced as far as the longer side of the box (4,) keeps `pixels`, and how many times. None if it
+    cannot be decoded, which is said on stderr and counted in `failed`."""
+    longest = float(max(box[2] - box[0], box[3] - box[1], 1))
+    shorter = min(photo.size)
+    needed = math.ceil(shorter * min(1.0, pixels / longest)) if shorter else None
+    try:
+        return read_reduced(photo.path, needed, photo.max_pixels)
+    except ImageError as error:
+        failed.add()
+        say(f"left out: {photo.path}: {error}")
+        return None
 
 
 class FaceReader:
@@ -69,16 +85,11 @@ class FaceReader:
         return Around(decode(data), corner, times)
 
     def _read(self, face: int, side: int) -> Around | None:
-        photo, box = self.photos[int(self.numbers[face])], self.boxes[face]
-        longest = float(max(box[2] - box[0], box[3] - box[1], 1))
-        shorter = min(photo.size)
-        needed = math.ceil(shorter * min(1.0, SPARE * side / longest)) if shorter else None
-        try:
-            picture, reduced = read_reduced(photo.path, needed, photo.max_pixels)
-        except ImageError as error:
-            self.failed.add()
-            say(f"left out: {photo.path}: {error}")
+        box = self.boxes[face]
+        read = read_around(self.photos[int(self.numbers[face])], box, SPARE * side, self.failed)
+        if read is None:
             return None
+        picture, reduced = read
         frame = Frame.around(box / reduced, REACH)
         pixels = math.ceil(min(2 * frame.half, REACH * SPARE * side))
         corner = (frame.x - frame.half) * reduced, (frame.y - frame.half) * reduced

@@ -4,26 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 
 from dataset.crops import CropDataset, summary
 from dataset.photos import Photo, Photos
+from dataset.subjects.answering import answers
 from visavis.calibration import Calibration
 from visavis.data import attributes
 from visavis.data.attributes import GENDERS, MASKS
 from visavis.drawing import contact_sheet
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.training.attributes import Answers
+from visavis.training.attributes import Predictions
 from visavis.training.pictures import Items, as_picture, write, written_aside
 
 if TYPE_CHECKING:
     from visavis.training.distributed import World
     from visavis.training.learner import Learner
     from visavis.training.stopping import Stop
-
-AT_ONCE = 64
-"""Faces that go through the network together when it is judged."""
 
 
 class Attributes:
@@ -51,7 +50,7 @@ class Attributes:
             crops = CropDataset(some, self.known, 1, 1.0)
             if not len(crops):
                 raise InputError(
-                    f"{self.folder}/attributes.csv tells no {' or '.join(self.heads)} of a face in the split "
+                    f"{self.folder}/attributes.csv has no {' or '.join(self.heads)} of a face in the split "
                     f"{split!r}; add some with `python -m dataset import utkface`, `fairface` or `masks`, or change "
                     "`val` and `test`"
                 )
@@ -71,36 +70,18 @@ class Attributes:
 
     def judged(
         self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
-    ) -> Answers | None:
+    ) -> Predictions | None:
         """By its answers on the faces whose photos can be read."""
-        from dataset.samplers import Share
-
         crops = CropDataset(self.held_out, self.known, model.side, model.margin)
-        numbers = list(Share(len(crops), world.rank, world.size))
-        training = model.training
-        model.eval()
-        rows: list[torch.Tensor] = []
-        with torch.inference_mode():
-            for first in range(0, len(numbers), AT_ONCE):
-                if stop.wanted:
-                    break
-                seen = {number: crops.plain(number) for number in numbers[first : first + AT_ONCE]}
-                shown = {number: image for number, image in seen.items() if image is not None}
-                if shown:
-                    given = model(torch.stack(list(shown.values())).to(on)).values()
-                    rows.append(torch.cat([torch.tensor(list(shown))[:, None], *(one.cpu() for one in given)], dim=1))
-        model.train(training)
-        gathered = world.gather((torch.cat(rows) if rows else None, stop.wanted))
-        if any(stopped for _, stopped in gathered):
+
+        def ask(images: list[torch.Tensor]) -> Any:
+            return torch.cat([one.cpu() for one in model(torch.stack(images).to(on)).values()], dim=1).numpy()
+
+        told = answers(model, crops, len(crops), ask, world, stop)
+        if told is None:
             return None
-        parts = [part for part, _ in gathered if part is not None]
-        if not parts:
-            raise InputError(
-                f"none of the photos of {len(crops)} faces for validation can be read; run `python -m clean`"
-            )
-        together = torch.cat(parts).numpy()
-        together = together[together[:, 0].argsort()]
-        return Answers.of(together[:, 1:], model.tells, crops.labels[together[:, 0].astype(int)])
+        numbers, rows = zip(*told, strict=True)
+        return Predictions.of(np.stack(rows), model.tells, crops.labels[list(numbers)])
 
     def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
         """With what is known of each."""

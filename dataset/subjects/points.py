@@ -1,6 +1,6 @@
 """Where the points of faces are: what networks of the kind face_points learn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,6 +9,8 @@ import torch
 
 from dataset.photos import Photo, Photos
 from dataset.point_crops import PointDataset, slots
+from dataset.subjects.answering import answers
+from visavis.analysers.crops import Frame
 from visavis.calibration import Calibration
 from visavis.data import points
 from visavis.drawing import contact_sheet, points_on
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from visavis.training.distributed import World
     from visavis.training.learner import Learner
     from visavis.training.stopping import Stop
-
-AT_ONCE = 64
-"""Faces that go through the network together when it is judged."""
 
 
 class Points:
@@ -66,40 +65,23 @@ class Points:
         self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
     ) -> Located | None:
         """By the points that it finds in the boxes of the faces whose photos can be read."""
-        from dataset.samplers import Share
-
         crops = PointDataset(self.held_out, self.labelled, model.count, model.side, model.margin)
-        numbers = list(Share(len(crops.points), world.rank, world.size))
-        training = model.training
-        model.eval()
-        rows: list[tuple[int, Any, float, Any]] = []
-        with torch.inference_mode():
-            for first in range(0, len(numbers), AT_ONCE):
-                if stop.wanted:
-                    break
-                seen = {number: crops.plain(number) for number in numbers[first : first + AT_ONCE]}
-                shown = {number: one for number, one in seen.items() if one is not None}
-                if shown:
-                    given = model(torch.stack([image for image, _ in shown.values()]).to(on))
-                    places = given["points"].cpu().numpy()
-                    spreads = given["spreads"].cpu().numpy() if "spreads" in given else [None] * len(places)
-                    for number, (_, frame), place, spread in zip(shown, shown.values(), places, spreads, strict=True):
-                        wide = 2 * frame.half
-                        row = number, frame.outside(place), wide, None if spread is None else spread * wide
-                        rows.append(row)
-        model.train(training)
-        gathered = world.gather((rows, stop.wanted))
-        if any(stopped for _, stopped in gathered):
+
+        def ask(shown: list[tuple[torch.Tensor, Frame]]) -> Iterator[tuple[Any, float, Any]]:
+            given = model(torch.stack([image for image, _ in shown]).to(on))
+            places = given["points"].cpu().numpy()
+            spreads = given["spreads"].cpu().numpy() if "spreads" in given else [None] * len(places)
+            for (_, frame), place, spread in zip(shown, places, spreads, strict=True):
+                wide = 2 * frame.half
+                yield frame.outside(place), wide, None if spread is None else spread * wide
+
+        told = answers(model, crops, len(crops.points), ask, world, stop)
+        if told is None:
             return None
-        together = sorted((row for part, _ in gathered for row in part), key=lambda row: row[0])
-        if not together:
-            raise InputError(
-                f"none of the photos of {len(crops.points)} faces for validation can be read; run `python -m clean`"
-            )
-        order, found, wide, spreads = zip(*together, strict=True)
-        pixel = np.array(wide) / model.side
+        numbers, rows = zip(*told, strict=True)
+        found, wide, spreads = zip(*rows, strict=True)
         said = None if spreads[0] is None else np.stack(spreads)
-        return Located(np.stack(found), crops.points[list(order)], pixel, said)
+        return Located(np.stack(found), crops.points[list(numbers)], np.array(wide) / model.side, said)
 
     def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
         """With their points."""

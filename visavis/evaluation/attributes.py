@@ -10,19 +10,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from visavis import calibration
 from visavis.analysers.protocol import Analyser
 from visavis.boxes import as_boxes
 from visavis.data.attributes import CLASSES, KnownAttributes
 from visavis.data.photos import Photo
-from visavis.errors import ImageError
 from visavis.evaluation import bootstrap
+from visavis.evaluation.readable import readable
 from visavis.evaluation.scoreboard import cell
 from visavis.faces import Faces
-from visavis.images import read
-from visavis.messages import say
 
 AGES = ((0, 3), (3, 13), (13, 20), (20, 30), (30, 45), (45, 60), (60, 121))
 """From the first year up to the second: children apart, whom many networks take for adults."""
@@ -56,26 +53,13 @@ class Answers:
 def ask(analyser: Analyser, photos: Sequence[Photo], labelled: dict[str, list[KnownAttributes]]) -> Answers:
     """Run the analyser on every face that `labelled` has, in its labelled box. labelled: faces by image_id."""
     answers = Answers()
-    for photo, known in tqdm(list(_with_labels(photos, labelled)), unit="photo", disable=None):
-        try:
-            picture = read(photo.path, photo.max_pixels)
-        except ImageError as error:
-            say(f"left out: {photo.path}: {error}")
-            answers.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
-            continue
+    for photo, picture in readable([one for one in photos if one.image_id in labelled], answers.unreadable):
+        known = labelled[photo.image_id]
         given = analyser.analyse(picture, Faces(as_boxes([one.box for one in known]))).attributes
         answers.known += known
         for name in analyser.attributes:
             answers.columns.setdefault(name, []).append(given[name])
     return answers
-
-
-def _with_labels(
-    photos: Sequence[Photo], labelled: dict[str, list[KnownAttributes]]
-) -> Iterator[tuple[Photo, list[KnownAttributes]]]:
-    for photo in photos:
-        if photo.image_id in labelled:
-            yield photo, labelled[photo.image_id]
 
 
 def figures(answers: Answers) -> dict[str, Any]:

@@ -17,14 +17,14 @@ DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Draws:
+class Resamples:
     """AP, at the IoU of the judging, and best F1 of each draw: (S,); NaN for a draw without a face."""
 
     ap: NDArray[np.float64]
     f1: NDArray[np.float64]
 
 
-def draw(judged: Judged, truth: Sequence[Faces], draws: int = DRAWS, seed: int = 0) -> Draws:
+def draw(judged: Judged, truth: Sequence[Faces], draws: int = DRAWS, seed: int = 0) -> Resamples:
     """Score `draws` sets of photos drawn from those of `judged`. The same seed draws the same photos.
 
     judged: from `metrics.judge`. truth: its labels, one entry per photo.
@@ -45,7 +45,7 @@ def draw(judged: Judged, truth: Sequence[Faces], draws: int = DRAWS, seed: int =
         # No threshold lies between detections of equal score, so the F1 there does not count.
         last = np.flatnonzero(np.diff(judged.scores, append=np.float32(-np.inf)))
         f1[number] = (2 * right[last] / (finds[last] + truths)).max(initial=0)
-    return Draws(ap, f1)
+    return Resamples(ap, f1)
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:

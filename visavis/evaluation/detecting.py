@@ -3,20 +3,17 @@
 import time
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
 from visavis.data.photos import Photo, labels_within
-from visavis.errors import ImageError
 from visavis.evaluation.contest import Contestant, LabelledPhotos, aligned
-from visavis.images import Picture, read
-from visavis.messages import say
+from visavis.evaluation.readable import readable
+from visavis.images import Picture
 
 
 def detect_all(contestants: list[Contestant], photos: list[Photo], batch_size: int) -> LabelledPhotos:
     """Decode each photo once and run every detector on it, which fills their `found`, `aligned` and `milliseconds`."""
     labelled = LabelledPhotos()
     warm = False
-    for batch in _batches(_readable(photos, labelled), batch_size):
+    for batch in _batches(_pictures(photos, labelled), batch_size):
         for contestant in contestants:
             if not warm:
                 contestant.detector.detect(batch)  # the first call includes one-off costs, which are not measured
@@ -30,15 +27,9 @@ def detect_all(contestants: list[Contestant], photos: list[Photo], batch_size: i
     return labelled
 
 
-def _readable(photos: list[Photo], labelled: LabelledPhotos) -> Iterator[Picture]:
+def _pictures(photos: list[Photo], labelled: LabelledPhotos) -> Iterator[Picture]:
     """The pictures of the photos that can be decoded; fills `labelled` with the labels of each."""
-    for photo in tqdm(photos, unit="photo", disable=None):
-        try:
-            picture = read(photo.path, photo.max_pixels)
-        except ImageError as error:
-            say(f"left out: {photo.path}: {error}")
-            labelled.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
-            continue
+    for photo, picture in readable(photos, labelled.unreadable):
         size = (picture.shape[0], picture.shape[1])
         truth, ignore = labels_within(photo, size)
         labelled.ids.append(photo.image_id)

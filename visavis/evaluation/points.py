@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from visavis.analysers.points.analyser import roll
 from visavis.analysers.protocol import Analyser
@@ -20,13 +19,12 @@ from visavis.boxes import as_boxes, iou
 from visavis.data.photos import Photo
 from visavis.data.points import Pointed
 from visavis.detectors.protocol import Detector
-from visavis.errors import ImageError
 from visavis.evaluation import bootstrap
+from visavis.evaluation.readable import readable
 from visavis.evaluation.scoreboard import cell
 from visavis.faces import Faces
-from visavis.images import Picture, read
+from visavis.images import Picture
 from visavis.keypoints import PARTS, SIXTY_EIGHT, Points, converted
-from visavis.messages import say
 from visavis.training.points import FAILED, area, between_corners, by_corners, by_diagonal
 
 SAME = 0.3
@@ -69,13 +67,7 @@ def look(
 ) -> Seen:
     """Find the faces of each photo once, and ask every contender for the points of those that are labelled."""
     seen = Seen()
-    for photo in tqdm(photos, unit="photo", disable=None):
-        try:
-            picture = read(photo.path, photo.max_pixels)
-        except ImageError as error:
-            say(f"left out: {photo.path}: {error}")
-            seen.unreadable.append({"image_id": photo.image_id, "reason": error.reason})
-            continue
+    for photo, picture in readable(photos, seen.unreadable):
         known = labelled[photo.image_id]
         picture, truth = change(picture, np.stack([one.points for one in known]))
         seen.image_ids += [photo.image_id] * len(known)
