@@ -23,7 +23,7 @@ help: ## Say what there is to make
 
 setup: $(READY) ## Make .venv with all that is needed (once, and when the requirements change)
 
-demo: $(READY) ## Walk the whole road on a small set of photos, in a few minutes
+demo: $(READY) ## Run every step on a small set of photos, in a few minutes
 	$(PY) -m demo
 
 test: lint ## Lint, format, types and tests

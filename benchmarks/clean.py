@@ -1,7 +1,7 @@
-"""python -m benchmarks.clean: how well, how fast and in how much memory `python -m clean` judges.
+"""python -m benchmarks.clean: how well `python -m clean` judges photos, how fast, and with how much memory.
 
 Faults are planted on real photos of a labelled data folder, which is not changed: everything is made in a temporary
-folder. The validation part is used, for the shipped detector has learnt from the rest.
+folder. The validation split is used, since the shipped detector was trained on the rest.
 """
 
 import json
@@ -50,7 +50,7 @@ class Options:
     data: Path
     """A data folder of labelled photos, some with several faces and some without any."""
     out: Path = Path("benchmarks/results/clean.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
     each: int = 30
     """Photos for each fault."""
     good: int = 200
@@ -61,13 +61,13 @@ class Options:
     """A faces.csv whose `ignore` rows are faces that nobody labelled, by a detector that is not measured here
     (`python -m benchmarks.set_aside`): a find there is neither right nor wrong."""
     timed: int = 1200
-    """Photos for the speed."""
+    """Photos for measuring the speed."""
     large: int = 200
-    """Photos for the speed that are enlarged three times first, to the size that photos have on today's web."""
+    """Photos for measuring the speed that are first enlarged three times, to the usual size on today's web."""
     finders: tuple[str, ...] = ("face_recognition",)
     """Settings whose speed is measured; those with `shipped` take ten times as long."""
     rows: int = 100_000
-    """Rows for the memory; compared with 1,000."""
+    """Rows for measuring the memory; compared with 1,000."""
     seed: int = 0
     """Seed of the random choice of photos and faults."""
     only: Literal["faults", "headers", "other faces", "cost", "speed", "memory"] | None = None
@@ -102,7 +102,7 @@ def run(options: Options) -> int:
 
 
 def faults(photos: Sequence[ListedPhoto], place: Path, options: Options) -> dict[str, Any]:
-    """Per setting of finders and fault: the share that was dropped, and for what; and of the good photos."""
+    """For each set of finders and each fault, and for good photos: the share that was dropped, and the reasons."""
     random.seed(options.seed)
     folder = Folder(place)
     bases = base_photos(photos, random.Random(options.seed))
@@ -123,7 +123,7 @@ def _judged(folder: "Folder", arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def tally(reasons: dict[str, str]) -> dict[str, Any]:
-    """Per planted fault the share dropped, and for what; and the precision of the reasons. reasons: by image_id."""
+    """For each planted fault the share dropped, and the reasons; and the precision of the reasons, by image_id."""
     figures: dict[str, Any] = {}
     for fault in ("good", *FAULTS):
         some = [image_id for image_id in reasons if image_id.startswith(fault + "/")]
@@ -133,7 +133,7 @@ def tally(reasons: dict[str, str]) -> dict[str, Any]:
             original = "good/" + image_id.split("/", 1)[1]
             if fault == "good" and reason == "duplicate":
                 reason = ""  # for a copy that is kept in its place
-            elif fault in COPIES:  # found where not both are kept
+            elif fault in COPIES:  # found if they are not both kept
                 reason = reason or reasons[original]
             if reason:
                 dropped[reason] = dropped.get(reason, 0) + 1
@@ -158,7 +158,7 @@ def tally(reasons: dict[str, str]) -> dict[str, Any]:
 
 
 def headers(photos: Sequence[ListedPhoto], seed: int) -> dict[str, Any]:
-    """Each photo as it is, and with one byte before its first scan inverted: what tells, without its sha256."""
+    """Each photo as it is, and with a byte before its first scan inverted: which checks notice, without sha256."""
     chance = random.Random(seed)
     figures: dict[str, Any] = {"photos": len(photos), "good photos called corrupt": 0, "inverted": Counter()}
     for photo in photos:
@@ -172,7 +172,7 @@ def headers(photos: Sequence[ListedPhoto], seed: int) -> dict[str, Any]:
 
 
 def _told(data: bytes) -> str:
-    """What tells that a photo is corrupt."""
+    """What shows that a photo is corrupt."""
     try:
         picture = images.decode(data)
     except ImageError:
@@ -187,7 +187,7 @@ def _told(data: bytes) -> str:
 
 
 def other_faces(photos: Sequence[ListedPhoto], place: Path, options: Options) -> dict[str, Any]:
-    """Hide all labels but the largest; per setting: precision and recall of `train`, recall of train or ignore.
+    """Hide all labels but the largest. For each set of finders: precision and recall of `train`, recall of either use.
 
     A find where no label is counts as wrong in the one precision, and not at all in the other where `aside` has it.
     """
@@ -237,14 +237,14 @@ def _set_aside(path: Path) -> dict[str, list[Any]]:
 
 
 def _at(finds: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, M) whether each find is each label's face."""
+    """(N, M): whether each detection is of each label's face."""
     near = [[bool(meets(find[None], label)[0]) for label in labels] for find in finds]
     return np.asarray((iou(finds, labels) >= 0.3) | np.array(near, bool).reshape(len(finds), len(labels)))
 
 
 def cost(photos: Sequence[ListedPhoto], count: int) -> dict[str, Any]:
-    """CPU seconds a photo in one process, which other work on the machine changes little: a plain loop over
-    face_recognition, and clean's look at a photo, hashes and all."""
+    """CPU seconds for a photo in one process, which other work on the machine changes little: of a plain loop over
+    face_recognition, and of clean's inspection with its hashes."""
     from clean import finders
     from clean.inspection import Task, inspect
 
@@ -284,7 +284,7 @@ def both_speeds(photos: Sequence[ListedPhoto], place: Path, options: Options) ->
 
 
 def speed(some: Sequence[ListedPhoto], place: Path, times: int, asked: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Photos a second: a plain loop over face_recognition, and clean with two workers, start-up and report included."""
+    """Photos per second: of a plain loop over face_recognition, and of clean with two workers, from start to end."""
     folder = Folder(place)
     for photo in some:
         data, label = photo.path.read_bytes(), photo.boxes[0]
@@ -319,7 +319,7 @@ def speed(some: Sequence[ListedPhoto], place: Path, times: int, asked: Mapping[s
 
 
 def memory(photo: Path, place: Path, rows: int) -> dict[str, Any]:
-    """The largest resident size of clean's own process, MiB, for 1,000 rows and for many, all judged before."""
+    """Peak resident memory of clean's main process, in MiB, for 1,000 rows and for many, all judged before."""
     figures: dict[str, Any] = {}
     for count in (1000, rows):
         known_folder(place / str(count), photo, count)
@@ -371,7 +371,7 @@ def known_folder(place: Path, photo: Path, count: int) -> None:
 
 
 def _clean(folder: Path, *arguments: str, apart: bool = False) -> None:
-    """Run clean on a folder: as a command of its own where its start counts."""
+    """Run clean on a folder, in a process of its own where its start counts."""
     words = [sys.executable, "-m", "clean", "--data", str(folder), *arguments]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode not in (0, 3):

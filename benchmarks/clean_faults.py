@@ -30,7 +30,7 @@ CORRUPT = (
 
 
 COPIES = ("same", "saved", "halved", "cropped", "mirrored")
-"""The faults that make a photo come twice; either of the two may be the one that is kept."""
+"""The faults by which a photo is there twice; either of the two may be the one that is kept."""
 
 
 class Folder:
@@ -69,7 +69,7 @@ class Good:
 
 
 def base_photos(photos: Sequence[ListedPhoto], chance: random.Random) -> list[ListedPhoto]:
-    """Those with exactly one label, in a random order, no two of the same look."""
+    """Those with exactly one label, in a random order, no two alike."""
     from clean import likeness
 
     single = [one for one in photos if len(one.boxes) == 1]
@@ -95,9 +95,9 @@ def _truncated(
 def _header(
     folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
 ) -> None:
-    """One byte before the first scan inverted. Where the very same picture still comes out there is no fault.
+    """One byte before the first scan inverted. If the decoded picture is still exactly the same, it is no fault.
 
-    Half of them come with the sha256 of what was downloaded, half without, as damage before the download does.
+    Half of them have the sha256 of what was downloaded, half have none, as if damaged before the download.
     """
     for number, photo in enumerate(_taken(bases, 2 * each)):
         whole = photo.path.read_bytes()
@@ -116,7 +116,7 @@ def _header(
 
 
 def same(data: bytes, before: Picture) -> bool:
-    """Whether the bytes still decode to that very picture."""
+    """Whether the bytes still decode to exactly that picture."""
     try:
         return np.array_equal(images.decode(data), before)
     except ImageError:
@@ -144,7 +144,7 @@ def _scene(
 def _swapped(
     folder: Folder, good: list[Good], bases: list[ListedPhoto], scenes: list[ListedPhoto], each: int, chance
 ) -> None:
-    """Somebody else's photo. Where that person's face lies at the label by chance no finder can tell: counted apart."""
+    """Somebody else's photo. If that person's face is at the label by chance, no finder can notice: counted apart."""
     some = _taken(bases, each)
     for photo, other in zip(some, some[1:] + some[:1], strict=True):
         label = _within(photo.boxes[0], images.read(other.path).shape)

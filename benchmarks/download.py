@@ -1,12 +1,12 @@
-"""`download images` beside img2dataset and beside a plain loop that checks nothing: speed, and what each makes of a
-hostile mix.
+"""`download images`, img2dataset and a plain loop that checks nothing: their speed, and what each does with hostile
+addresses.
 
 python -m benchmarks.download --photos FOLDER --img2dataset ENV/bin/python --out benchmarks/results/download.json
 
-nginx serves the photos on eight loopback addresses, which are eight hosts, so that four connections a host make 32;
-all three get 32, and run in turn. Images a second are counted by the server's log, from the first request for a photo
-to the last; start and end of the programs are in `seconds`. Memory is that of the largest process. img2dataset
-needs an environment of its own: `pip install img2dataset "setuptools<82"`.
+nginx serves the photos on eight loopback addresses, which are eight hosts, so that four connections for each make 32;
+all three downloaders get 32, and run in turn. Images a second are counted by the server's log, from the first request
+for a photo to the last; start and end of the programs are in `seconds`. Memory is that of the largest process.
+img2dataset needs an environment of its own: `pip install img2dataset "setuptools<82"`.
 """
 
 import csv
@@ -46,13 +46,13 @@ class Options:
     photos: Path
     """A folder with photos."""
     img2dataset: Path | None = None
-    """The Python of an environment with img2dataset; without one it is left out, and said so."""
+    """The Python of an environment with img2dataset; without it, img2dataset is left out, with a message."""
     count: int = 10_000
-    """How many photos to fetch; they are taken again and again."""
+    """How many photos to fetch; those of the folder are repeated."""
     rounds: int = 3
     """How often each downloader runs."""
     out: Path | None = None
-    """Where to keep the figures, as JSON."""
+    """File for the figures, as JSON."""
 
 
 def run(options: Options) -> int:
@@ -66,7 +66,7 @@ def run(options: Options) -> int:
     photos = sorted(path.relative_to(options.photos).as_posix() for path in images.find(options.photos))
     figures: dict[str, Any] = {"photos": options.count, "cores": cores(), "load_before": os.getloadavg()[0]}
     rounds: dict[str, list[dict[str, float]]] = {}
-    # In memory where there is such a place: deleting what one fetched keeps a disk busy while the next is measured.
+    # In memory if possible: deleting the photos of one downloader keeps a disk busy while the next is measured.
     place = MEMORY if os.path.isdir(MEMORY) else None
     with tempfile.TemporaryDirectory(dir=place) as folder, served(options.photos, Path(folder)) as log:
         os.chmod(folder, 0o755)

@@ -3,7 +3,7 @@
     python -m benchmarks.fifteen_points --data data3 --epochs 20
 
 Each is `train.py --arch keypoints_cnn`. The constant answer is the mean place of each point over the training faces: on
-faces that are all in the middle of their crop, its error looks small, and a network has to be held against it.
+faces that are all in the middle of their crop, its error looks small, and a network must be compared with it.
 """
 
 import json
@@ -36,7 +36,7 @@ class Options:
     """Folder for the six runs and fifteen.json."""
     epochs: Count = 20
     dropout: Annotated[float, Range(0, 1, without=(1,))] = 0.3
-    """Of those that have dropout."""
+    """Dropout rate of the designs that have dropout."""
     batch_size: Count = 32
     lr: float = 1e-3
     shares: Shares = Shares()
@@ -44,7 +44,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Train, and print a line a design. Returns the exit status."""
+    """Train, and print a line for each design. Returns the exit status."""
     constant = baseline(options.data, options.shares)
     rows: list[dict[str, Any]] = [{"design": "constant mean"} | constant.figures()]
     _print(rows[0])
@@ -69,7 +69,7 @@ def run(options: Options) -> int:
 
 
 def baseline(data: Path, shares: Shares) -> Located:
-    """What always the same answer is worth: the mean place of each point in the crops of the training faces."""
+    """The error of a constant answer: the mean place of each point in the crops of the training faces."""
     labelled = points.read(data)
     parts = []
     for split in ("train", "val"):

@@ -1,6 +1,6 @@
-"""A small mix of good and hostile addresses, and what each downloader makes of it.
+"""A small mix of good and hostile addresses, and what each downloader does with it.
 
-A verdict is wrong where something is kept that is no whole photo, or a whole photo is not kept.
+A verdict is wrong if something is kept that is not a whole photo, or a whole photo is not kept.
 """
 
 import io
@@ -26,7 +26,7 @@ _OPEN = [ipaddress.ip_network("127.0.0.2/32")]  # stands for the open internet; 
 
 
 def verdicts(img2dataset: Path | None) -> dict[str, dict[str, Any]]:
-    """Downloader -> how many cases, which came out wrong, and how often it connected to a forbidden address."""
+    """Downloader -> the number of cases, the wrong verdicts, and how often it connected to a forbidden address."""
     found = {}
     for name in ("visavis", "plain loop", "img2dataset"):
         if name == "img2dataset" and img2dataset is None:
@@ -87,7 +87,7 @@ def _routes(site: Site, inside: Site) -> dict[str, bool]:
 
 
 def _for_a_while(route: Any) -> Any:
-    """Not for ever, for the sake of those that have no limit: 60 MB."""
+    """60 MB: an end, for the sake of downloaders that have no limit."""
 
     class Counted:
         def __init__(self, connection: Any) -> None:

@@ -1,10 +1,10 @@
-"""What it is worth to know of faces that nobody labelled: `python -m benchmarks.incomplete_labels --source webfaces`.
+"""The gain from knowing of faces that nobody labelled: `python -m benchmarks.incomplete_labels --source webfaces`.
 
 Of fully labelled photos all labels but one a photo are hidden, as in a list that names one person each. Then the same
 photos train the same network four times: (a) as they are; (b) with the faces that `python -m clean` finds left out of
-the loss; (c) with them learnt from or left out, as clean decides; (d) with all labels. What each is worth is measured
-on photos of the validation part, with all their labels. Prints AP by variant and seed, and how much of the way from
-(a) to (d) is won back; the figures go to benchmarks/results/incomplete_labels.json.
+the loss; (c) with them learnt from or left out, as clean decides; (d) with all labels. Each is scored on photos of the
+validation split, with all their labels. Prints AP by variant and seed, and which share of the difference from (a) to
+(d) is gained back; the figures go to benchmarks/results/incomplete_labels.json.
 """
 
 import json
@@ -42,18 +42,18 @@ VARIANTS = {
 
 @dataclass
 class Options:
-    """Measure what ignoring, or learning from, faces without a label is worth."""
+    """Measure the gain from ignoring faces without a label, or from learning them."""
 
     source: Path = Path("webfaces")
     """Folder with images/ and boxes.csv (image,x1,y1,x2,y2): every face labelled."""
     limit: int | None = None
-    """Use this many photos, chosen by chance; by default all."""
+    """Use this many photos, chosen at random; by default all."""
     several: bool = False
-    """Use only photos with more than one face: what is measured shows sooner, and is larger than it is in the wild."""
+    """Use only photos with more than one face, on which the differences are larger than on others."""
     arch: str = "mobilenet_v2_fpnlite"
     """As train.py's."""
     init: str = "imagenet"
-    """As train.py's. Not the detector that comes with the project: it has seen such photos with all their labels."""
+    """As train.py's. Not the shipped detector: it was trained on such photos with all their labels."""
     epochs: int = 12
     """As train.py's."""
     batch_size: int = 8
@@ -71,7 +71,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Prepare the photos, train every variant with every seed, tell what came out."""
+    """Prepare the photos, train every variant with every seed, and print the results."""
     if not (options.source / "boxes.csv").is_file():
         raise InputError(f"{options.source / 'boxes.csv'} is not there; give --source")
     with tempfile.TemporaryDirectory(prefix="incomplete-labels-") as name:
@@ -98,8 +98,12 @@ def run(options: Options) -> int:
     whole = mean["d"] - mean["a"]
     back = {key: (mean[key] - mean["a"]) / whole if whole > 0 else None for key in ("b", "c")}
     for key, share in back.items():
-        told = f"{share:.0%} of the way from (a) to (d)" if share is not None else "nothing: (d) is no better than (a)"
-        print(f"({key}) wins back {told}")
+        told = (
+            f"{share:.0%} of the difference from (a) to (d)"
+            if share is not None
+            else "nothing: (d) is no better than (a)"
+        )
+        print(f"({key}) gains {told}")
     settings = config.plain(options) | {"source": options.source.name, "init": Path(options.init).name, "results": ""}
     record = {"settings": settings, "photos": len(variants["a"]), "held_out": len(held_out), "faces": counts}
     options.results.mkdir(parents=True, exist_ok=True)
@@ -109,7 +113,7 @@ def run(options: Options) -> int:
 
 
 def prepare(options: Options, folder: Path) -> tuple[dict[str, list[Photo]], list[Photo]]:
-    """The training photos of each variant, which differ in their labels alone, and those for validation."""
+    """The training photos of each variant, which differ only in their labels, and those for validation."""
     rows = defaultdict(list)
     for row in tables.rows(options.source / "boxes.csv", ("image", "x1", "y1", "x2", "y2")):
         rows[row["image"]].append(row)
@@ -158,7 +162,7 @@ def _import(folder: Path, source: Path, rows: list[dict[str, str]]) -> None:
 
 
 def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: int, out: Path) -> dict[str, Any]:
-    """The figures of the last epoch: choosing the best one would favour who has more luck on these photos."""
+    """The figures of the last epoch: choosing the best epoch would favour luck on these photos."""
     from visavis.training.distributed import World
     from visavis.training.stopping import Stop
 
@@ -169,8 +173,8 @@ def _train(options: Options, photos: list[Photo], held_out: list[Photo], seed: i
     with Stop(session.save) as stop:
         if status := session.go(stop):
             sys.exit(status)
-    assert session.record is not None
-    return {name: value for name, value in session.record.lines[-1].items() if isinstance(value, int | float)}
+    assert session.history is not None
+    return {name: value for name, value in session.history.lines[-1].items() if isinstance(value, int | float)}
 
 
 if __name__ == "__main__":

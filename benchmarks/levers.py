@@ -1,9 +1,10 @@
 """What a small head and few regions cost and save: `python -m benchmarks.levers --data DATA`.
 
-The same MobileNetV2 is trained twice, for as many steps, on the same photos in the same order: as `mobilenet_v2_fpn`,
-and as torchvision's FasterRCNN comes by default: 2,000 proposals, of which 512 are learnt from, 256 channels in the
-pyramid, three shapes of anchors, 1,024 values in the box head. Photos a second, loading included, the share of the time
-that is spent waiting for photos, memory, and the AP of both; figures: benchmarks/results/levers.json.
+The same MobileNetV2 is trained twice, for the same number of steps, on the same photos in the same order: as
+`mobilenet_v2_fpn`, and as torchvision's FasterRCNN comes by default: 2,000 proposals, of which 512 are learnt from,
+256 channels in the pyramid, three shapes of anchors, 1,024 values in the box head. Photos a second, loading included,
+the share of the time that is spent waiting for photos, memory, and the AP of both; figures:
+benchmarks/results/levers.json.
 """
 
 import json
@@ -29,18 +30,18 @@ OURS, PLAIN = "mobilenet_v2_fpn", "mobilenet_v2_by_default"
 
 @dataclass
 class Options:
-    """Train our light network and torchvision's defaults for as many steps, and compare."""
+    """Train our light network and torchvision's defaults for the same number of steps, and compare."""
 
     data: Path = Path("data")
     """Data folder, as for train.py."""
     init: str = "imagenet"
     """Weights to start from: imagenet, or a file with those of MobileNetV2."""
     steps: int = 100
-    """Steps of each."""
+    """Steps of each training."""
     batch_size: int = 4
-    """Photos a step."""
+    """Photos in a step."""
     lr: float = 5e-4
-    """Peak learning rate: high, for there are few steps."""
+    """Peak learning rate: high, since there are few steps."""
     size: int = 320
     """Shorter side of the photos in training, pixels."""
     held_out: int = 100
@@ -99,7 +100,7 @@ def _measure(options: Options, arch: str, answer: Any) -> None:
         session = train.begin(asked, World(), subjects.of(arch)(options.data, photos, held_out))
         with Stop(session.save) as stop:
             status = session.go(stop)
-        lines = session.record.lines if session.record and not status else []
+        lines = session.history.lines if session.history and not status else []
     steps = [line for line in lines if "loss" in line]
     figures = {name: steps[-1][name] for name in ("step", "photos_per_second", "waiting_for_photos")}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -1,12 +1,12 @@
-"""The list parser and the downloader at the size of the whole VGG Face list: seconds, and memory at its highest.
+"""The list parser and the downloader at the size of the whole VGG Face list: seconds and peak memory.
 
 python -m benchmarks.lists --source vgg_face_lists_202.tar.gz --out benchmarks/results/lists.json
 
 Makes a list of 2,622 identities and 2,604,849 lines from the lines of a real part of it, in a folder of its own, and
-parses it. Then `images` works on all of labels.csv: once from nothing, interrupted when a megabyte of rows is there;
+parses it. Then `images` works on all of labels.csv: once from the start, interrupted when there is a megabyte of rows;
 once with a downloads.csv that has all rows but one in twenty, to the end. The addresses are moved to the private range
-10.0.0.0/8, one network address for each host of the list, where they are refused without a connection: measured is
-what grows with the rows, not the network.
+10.0.0.0/8, one network address for each host of the list, where they are refused without a connection: what is
+measured grows with the rows, and does not depend on the network.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Options:
     source: Path
     """An archive of real lists."""
     out: Path | None = None
-    """Where to keep the figures, as JSON."""
+    """File for the figures, as JSON."""
     lines: int = LINES
     """How many lines to make."""
 
@@ -66,9 +66,9 @@ def run(options: Options) -> int:
 
 
 def measured(*words: object, interrupt_at: Path | None = None) -> dict[str, Any]:
-    """Seconds, CPU seconds and the most memory (MB, 10**6 bytes) of `python -m download WORDS`.
+    """Seconds, CPU seconds and peak memory (MB, 10**6 bytes) of `python -m download WORDS`.
 
-    interrupt_at: a table; when it has grown to a megabyte, the command is told to stop.
+    interrupt_at: a table; when it has grown to a megabyte, the command is interrupted.
     """
     say(f"python -m download {words[0]} ...")
     began = time.monotonic()
@@ -102,7 +102,7 @@ def _real(source: Path) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def _make(real: list[bytes], lines: int, path: Path) -> None:
-    """An archive in the layout of the official one: the real lines again and again, hosts and ids made different."""
+    """An archive in the layout of the official one: the real lines repeated, with other hosts and ids."""
     each = -(-lines // IDENTITIES)
     made = 0
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
@@ -122,7 +122,7 @@ def _make(real: list[bytes], lines: int, path: Path) -> None:
 
 
 def _move_inside(labels: Path) -> None:
-    """Give each host of labels.csv an address of 10.0.0.0/8 of its own; the path stays."""
+    """Replace each host of labels.csv by an address of its own in 10.0.0.0/8; the path stays."""
 
     def moved() -> Iterator[tables.Row]:
         for row in tables.rows(labels):
@@ -134,7 +134,7 @@ def _move_inside(labels: Path) -> None:
 
 
 def _nearly_done(data: Path) -> int:
-    """A downloads.csv that has a row for all images but each twentieth; how many."""
+    """Write a downloads.csv with a row for all images but each twentieth; returns their number."""
     count = 0
 
     def rows() -> Iterator[dict[str, Any]]:

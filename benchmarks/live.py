@@ -1,8 +1,8 @@
-"""How fast the live page is: `python -m benchmarks.live PHOTO`, beside what other face pages do, on the same pictures.
+"""How fast the live page is, compared with a usual face page on the same pictures: `python -m benchmarks.live PHOTO`.
 
-`visavis serve` and a headless Chromium with a made camera of 640 x 480 pixels: answers a second, and milliseconds from
-taking a frame to drawing what was found in it, as the page counts them. Then a plain loop as in Flask pages: a Haar
-cascade, one MobileNetV2 call a face, boxes drawn, the picture encoded as JPEG. The figures are in
+`visavis serve` and a headless Chromium with a simulated camera of 640 x 480 pixels: answers per second, and
+milliseconds from taking a frame to drawing the faces in it, as the page counts them. Then a plain loop as in Flask
+pages: a Haar cascade, one MobileNetV2 call for each face, boxes drawn, the picture encoded as JPEG. The figures are in
 benchmarks/results/live.json.
 """
 
@@ -39,17 +39,17 @@ class Options:
     """Measure the live page in a browser, and a plain loop beside it."""
 
     photo: tyro.conf.Positional[Path]
-    """A photo with one face or more, which the made camera moves over."""
+    """A photo with at least one face, over which the simulated camera moves."""
     analyse: str = ""
-    """What the page asks of each face, with commas between."""
+    """The analysers that the page asks for, separated by commas."""
     detail: Literal["640", "480", "320"] = "640"
     """Pixels of a frame's longer side, as the page sends it."""
     seconds: Duration = 20.0
     """How long each of the two is measured."""
     chromium: str = "chromium"
-    """The browser: a name on the path, or a path."""
+    """The browser: a command or a path."""
     out: Path = Path("benchmarks/results/live.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
 
 
 def measure(options: Options) -> int:
@@ -85,7 +85,7 @@ def moving(photo: Picture) -> list[Picture]:
 
 
 def made_camera(path: Path, pictures: list[Picture]) -> Path:
-    """A file that Chromium takes for a camera of 30 frames a second."""
+    """A file that Chromium uses as a camera of 30 frames per second."""
     import av
 
     with path.open("wb") as file:
@@ -159,7 +159,7 @@ def _plain_loop(pictures: list[Picture], seconds: float) -> dict[str, Any]:
     from torchvision.models import mobilenet_v2
 
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
-    network = mobilenet_v2(weights=None).eval()  # what it weighs, not what it says, takes the time
+    network = mobilenet_v2(weights=None).eval()  # its time depends on its size, and not on its weights
     frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in pictures]
     done = found = 0
     began = time.perf_counter()

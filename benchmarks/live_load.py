@@ -1,4 +1,4 @@
-"""What the server of `visavis serve` bears: `python -m benchmarks.live_load PHOTO`.
+"""How the server of `visavis serve` behaves under load: `python -m benchmarks.live_load PHOTO`.
 
 Twenty clients at once send photos of 12 megapixels, small ones and broken files, and twenty others open sockets and
 leave their requests unfinished. All must be answered, with 200 or a status of 4xx, and memory must not grow.
@@ -29,20 +29,20 @@ SMALL, LARGE = (480, 640), (3000, 4000)
 
 @dataclass
 class Options:
-    """Load the server, and say what became of each request and of its memory."""
+    """Put the server under load, and report the answers and the memory."""
 
     photo: tyro.conf.Positional[Path]
     """A photo with a face."""
     seconds: Duration = 60.0
-    """How long."""
+    """How long the load lasts."""
     clients: int = 20
-    """At once, besides those that say nothing."""
+    """Clients that send photos at the same time; as many others leave their requests unfinished."""
     out: Path = Path("benchmarks/results/live_load.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
 
 
 def load(options: Options) -> int:
-    """Load it. Exit status 3 where a request was answered with anything but 2xx and 4xx, or not at all."""
+    """Returns exit status 3 if a request was answered with anything but 2xx and 4xx, or not at all."""
     import requests
 
     picture = images.read(options.photo)
@@ -65,7 +65,7 @@ def load(options: Options) -> int:
                 except requests.RequestException as error:
                     status = type(error).__name__
                 statuses[f"{name}: {status}"] += 1
-                longest[0] = max(longest[0], time.monotonic() - began)  # with the second that it was asked to wait
+                longest[0] = max(longest[0], time.monotonic() - began)  # including the wait that the server asked for
 
         def silent() -> None:
             place: Any = urlsplit(url)

@@ -1,6 +1,6 @@
-"""How fast photos are loaded, and what a loading process holds: `python -m benchmarks.loading`.
+"""How fast photos are loaded, and the memory of a loading process: `python -m benchmarks.loading`.
 
-FaceDataset, as train.py has it, against a plain dataset (PIL.Image.open().convert() and a resize), both to the same
+FaceDataset, as in train.py, compared with a plain dataset (PIL.Image.open().convert() and a resize), both to the same
 size and to floats in the end, by the number of loading processes, on photos of 2,000 pixels and on small ones. Then the
 memory that a process comes to own while it goes through a table of a million rows, as arrays and as a list of objects.
 Figures: benchmarks/results/loading.json.
@@ -29,7 +29,7 @@ from visavis.cores import cores
 from visavis.messages import say
 
 SECONDS = 4.0
-"""That each is watched for, three times."""
+"""Seconds for which each is measured, three times."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Options:
     longest: tuple[int, ...] = (2000, 400)
     """Longer side of the photos of each set, pixels."""
     count: int = 200
-    """Photos a set."""
+    """Photos in each set."""
     size: int = 320
     """Shorter side that training needs, pixels."""
     workers: tuple[int, ...] = (0, 1, 2)
@@ -49,7 +49,7 @@ class Options:
     rows: int = 1_000_000
     """Rows of the table whose memory is measured; 0 leaves it out."""
     out: Path = Path("benchmarks/results/loading.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
 
 
 def measure(options: Options) -> int:
@@ -78,7 +78,7 @@ def measure(options: Options) -> int:
 
 
 class Plain:
-    """What one writes first: open, convert, resize, to a tensor; boxes as large as the picture."""
+    """The obvious dataset: open, convert, resize, make a tensor; the boxes are as large as the picture."""
 
     def __init__(self, photos: Sequence[Photo], size: int) -> None:
         self.photos, self.size = list(photos), size
@@ -98,7 +98,7 @@ class Plain:
 
 
 def _made(options: Options, longest: int, folder: Path) -> list[Photo]:
-    """So many JPEGs of that size, of real photos, cropped each a little differently."""
+    """`count` JPEGs of that size, made of real photos, each cropped a little differently."""
     from visavis.images import find, read
 
     if options.source is not None:
@@ -124,7 +124,7 @@ def _made(options: Options, longest: int, folder: Path) -> list[Photo]:
 
 
 def _speeds(photos: list[Photo], size: int, workers: int) -> dict[str, float]:
-    """Images a second of both, the best of three rounds in turn: other work on the machine disturbs both alike."""
+    """Images per second of both, the best of three rounds in turn, so that other work on the machine affects both."""
     from dataset.faces import FaceDataset
     from dataset.transforms import preset
 
@@ -142,7 +142,7 @@ def _speed(dataset: Any, workers: int) -> float:
 
     from dataset.loader import collate
 
-    torch.set_num_threads(1)  # in training it is the device that makes floats; here, more threads only stand in the way
+    torch.set_num_threads(1)  # in training the device converts to floats; here, more threads would only compete
     again: Any = cycle(range(len(dataset)))
     loader = DataLoader(dataset, 8, sampler=again, num_workers=workers, collate_fn=collate)
     batches = islice(loader, len(dataset) // 8, None)  # once through: processes run, modules and pages are loaded

@@ -1,6 +1,6 @@
 """How large a page of many photos is, and how fast it opens: `python -m benchmarks.looking PHOTOS`.
 
-The photos of a folder, over and over until there are enough, each with two labels and two finds, on one page; then a
+The photos of a folder, repeated until there are enough, each with two labels and two detections, on one page; then a
 headless Chromium opens it, five times. Figures go to benchmarks/results/looking.json.
 """
 
@@ -35,7 +35,7 @@ class Options:
     count: int = 10_000
     """Photos on the page."""
     out: Path = Path("benchmarks/results/looking.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
 
 
 def measure(options: Options) -> int:

@@ -1,4 +1,4 @@
-"""What benchmarks.predict holds predict.py against: torchvision's eager model, photo by photo, in one process.
+"""What benchmarks.predict compares predict.py with: torchvision's eager model, photo by photo, in one process.
 
 `python -m benchmarks.plain_loop CHECKPOINT PHOTOS OUT` reads each photo with Pillow, runs the network as torchvision
 has it, draws the boxes with Pillow, and writes faces.csv.
@@ -19,10 +19,10 @@ from visavis.detectors.faster_rcnn.graph import LIKELY
 
 
 def run(source: Path, photos: Path, out: Path) -> None:
-    """Look at all photos of a folder, which is not searched through."""
+    """Find the faces in all photos of a folder, without its subfolders."""
     weights, metadata = checkpoint.load(source)
     model = faster_rcnn.of_checkpoint(weights, metadata, str(source))
-    model.rpn.score_thresh = LIKELY  # torchvision's own option, as everything that runs our networks has it
+    model.rpn.score_thresh = LIKELY  # the option of torchvision that all back ends of our networks use
     calibration, threshold = of_checkpoint(metadata), metadata.get("threshold", 0.5)
     out.mkdir(parents=True)
     with (out / "faces.csv").open("w", newline="") as file, torch.inference_mode():

@@ -1,9 +1,9 @@
-"""Points of faces in harder photos than those labelled, and on a still face: what turning, hiding and noise do to them.
+"""Points of faces in photos that are made harder, and on a still face: the effect of turning, hiding and noise.
 
     python -m benchmarks.points --data data2 --analyse points,dlib_points
 
-The labelled faces of a split as they are, turned, partly hidden, and small, each behind the shipped detector; then a
-camera that looks at a still face: the same photo with new noise, light and compression in each frame, and how far the
+The labelled faces of a split as they are, turned, partly hidden, and small, each found by the shipped detector; then a
+camera that films a still face: the same photo with new noise, light and compression in each frame, and how far the
 points jump, before and after they are steadied.
 """
 
@@ -38,11 +38,11 @@ from visavis.options import Count
 from visavis.video.steadying import Steadier
 
 SMALL = 40
-"""Pixels of the longer side of small faces."""
+"""The longer side of small faces, in pixels."""
 FRAMES, RATE = 60, 30
-"""Of the camera: frames, and how many a second."""
+"""Frames of the camera, and frames per second."""
 NOISE, FLICKER, QUALITY = 4.0, 0.02, (70, 85)
-"""Of its frames: standard deviation of the noise, in levels of 255, and of the light, as a share; JPEG's quality."""
+"""Standard deviations of the frames' noise, in levels of 255, and of their light, as a share; and JPEG quality."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Options:
     count: Count = 200
     """Photos at most, chosen by a seed."""
     still: Count = 20
-    """Photos of the camera."""
+    """Photos that the camera films."""
     out: Path = Path("points.json")
     """File for the figures."""
 
@@ -99,7 +99,7 @@ CHANGES: dict[str, Change] = {
 
 
 def run(options: Options) -> int:
-    """Print a table a condition, and one of the still face. Returns the exit status."""
+    """Print a table for each condition, and one of the still face. Returns the exit status."""
     labelled = points.read(options.data)
     photos = [one for one in load_photos(options.data, options.split, options.shares) if one.image_id in labelled]
     if not photos:

@@ -1,8 +1,8 @@
 """How fast predict.py is: `python -m benchmarks.predict PHOTOS --deface PATH --face-detection PATH`.
 
-End to end, each program in a process of its own that is started anew, on the same folder and the same cores, until it
-has ended: files in, tables and pictures out. Then the detectors alone, on photos of one size. Rivals whose command is
-not given are left out. It means something on a machine that does nothing else.
+End to end: each program in a new process, on the same folder and the same cores, from start to exit, files in, tables
+and pictures out. Then the detectors alone, on photos of one size. Other programs whose command is not given are left
+out. The figures are only valid on a machine that does nothing else.
 """
 
 import csv
@@ -46,15 +46,15 @@ class Options:
     photos: tyro.conf.Positional[Path]
     """Folder of photos."""
     count: int = 200
-    """Photos that all look at."""
+    """Photos for all programs."""
     large_count: int = 8
-    """Photos for resnet50_fpn, which takes seconds a photo. 0: none."""
+    """Photos for resnet50_fpn, which takes seconds for each. 0: none."""
     large_weights: Path | None = None
-    """A checkpoint of resnet50_fpn; without one its weights are random, and nothing says that it finds the same."""
+    """A checkpoint of resnet50_fpn; without one its weights are random, and whether both find the same is unchecked."""
     sizes: tuple[int, ...] = ()
     """Time predict.py's default with --size of these, too: fewer pixels are faster and find less."""
     rounds: int = 1
-    """Turns of each program; the median counts."""
+    """How often each program runs; the median counts."""
     width: int | None = None
     """Bring all photos to this width and --height first; by default they stay as they are."""
     height: int | None = None
@@ -66,7 +66,7 @@ class Options:
     alone: bool = True
     """Time the detectors alone, too, on photos of 600 x 400."""
     out: Path = Path("benchmarks/results/predict.json")
-    """What is measured is written here as well."""
+    """File for the figures, as JSON."""
 
 
 def measure(options: Options) -> int:
@@ -101,7 +101,7 @@ def measure(options: Options) -> int:
 
 
 PLAIN = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-"""Endings of photos that every program here reads."""
+"""Extensions of photos that every program here reads."""
 
 
 def _copies(paths: list[Path], folder: Path, options: Options) -> Path:
@@ -120,8 +120,8 @@ def _copies(paths: list[Path], folder: Path, options: Options) -> Path:
 
 
 def _end_to_end(photos: Path, place: Path, options: Options) -> Iterator[dict[str, Any]]:
-    """All programs take turns, so that what else the machine does falls on all alike; the median of their turns."""
-    few = sorted(photos.iterdir())[:2]  # for a run before: what OpenVINO keeps of a network is there from the second on
+    """All programs take turns, so that other work on the machine affects all alike; the median of their turns."""
+    few = sorted(photos.iterdir())[:2]  # a run that does not count: from the second on, OpenVINO's cache is filled
     ways = {f"predict.py, shipped, {backend}, {precision}": (backend, precision) for backend, precision in WAYS}
     for backend, precision in ways.values():
         _predict(few, place / f"first-{backend}-{precision}", backend, precision)
@@ -158,7 +158,7 @@ def _predict(photos: list[Path], out: Path, backend: str, precision: str, *more:
 
 
 def _large(photos: Path, place: Path, weights: Path | None) -> Iterator[dict[str, Any]]:
-    """resnet50_fpn; random weights find nothing that is sure enough to draw."""
+    """The same for resnet50_fpn; with random weights, no score is high enough to be drawn."""
     path = place / "resnet50_fpn.safetensors"
     if weights is not None:
         shutil.copyfile(weights, path)

@@ -1,9 +1,9 @@
 """Memory of predict.py and all its workers over many photos: `python -m benchmarks.predict_memory`.
 
-A few photos of 12 megapixels under many names go through the command as a user types it; the proportional set size of
-the command and its processes is read twice a second, and its maximum printed for each stretch of the photos. The files
-may lie in memory themselves (TMPDIR=/dev/shm): nobody maps them, so they do not count. Drawn copies, which would fill a
-disk, go once they are written.
+A few photos of 12 megapixels under many names are given to the command; the proportional set size of the command and
+its processes is read twice a second, and its maximum printed for each part of the photos. The files may lie in memory
+themselves (TMPDIR=/dev/shm): no process maps them, so they do not count. Drawn copies, which would fill a disk, are
+removed once they are written.
 """
 
 import json
@@ -34,23 +34,23 @@ class Options:
     """Watch the memory of predict.py."""
 
     photos: int = 300
-    """How many."""
+    """Number of photos."""
     distinct: int = 8
-    """Different ones among them; the others are links."""
+    """Different photos among them; the others are links."""
     height: int = 3000
     """Pixels."""
     width: int = 4000
     """Pixels."""
     draw: bool = True
-    """Drawn copies, too."""
+    """Write drawn copies, too."""
     backend: str = "auto"
-    """What runs the network."""
+    """The back end."""
     out: Path = Path("benchmarks/results/predict_memory.json")
-    """JSON of the figures; an entry for each set of options."""
+    """File for the figures, as JSON, with an entry for each set of options."""
 
 
 def measure(options: Options) -> int:
-    """Run, print the maximum of each stretch, and write the JSON."""
+    """Run, print the maximum of each part, and write the JSON."""
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place) / "photos", Path(place) / "out"
         _photos(folder, options)
@@ -97,7 +97,7 @@ def _photos(folder: Path, options: Options) -> None:
 
 
 def _removed(drawn: Path, age: float = WRITTEN) -> int:
-    """Remove the copies that are older, in seconds. Returns how many."""
+    """Remove the copies that are older than so many seconds. Returns their number."""
     before = time.time() - age
     old = [path for path in drawn.rglob("*.jpg") if path.stat().st_mtime <= before]
     for path in old:
@@ -106,7 +106,7 @@ def _removed(drawn: Path, age: float = WRITTEN) -> int:
 
 
 def _rows(table: Path) -> int:
-    """Rows of a table that grows."""
+    """The number of rows of a table that grows."""
     if not table.exists():
         return 0
     with table.open("rb") as file:
@@ -114,7 +114,7 @@ def _rows(table: Path) -> int:
 
 
 def _megabytes(process: int) -> tuple[float, float]:
-    """Proportional set size of a process and its children; of it alone."""
+    """Proportional set size of a process with its children, and of the process alone."""
     own, total, waiting = 0, 0, [process]
     while waiting:
         number = waiting.pop()

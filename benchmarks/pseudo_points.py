@@ -1,10 +1,10 @@
-"""Points for faces that have boxes alone: those of dlib, where two looks of it agree.
+"""Points for faces that only have boxes: those of dlib, where two of its answers agree.
 
     python -m benchmarks.pseudo_points --data data/web --count 2500
 
 A points.csv in the data folder, for `python train.py --arch face_points`: dlib's predictor is given each labelled box
-in two sizes, and where the two answers differ little, their mean is taken for true. What it finds easy is what is kept,
-so that such faces may only join those which somebody labelled.
+in two sizes, and where the two answers differ little, their mean is taken as the truth. Only faces that are easy for
+dlib are kept, so that they should only be added to faces which somebody labelled.
 """
 
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ from visavis.training.points import by_corners
 
 @dataclass
 class Options:
-    """Write points.csv for the labelled boxes of a data folder, by dlib's predictor where two looks of it agree."""
+    """Write points.csv for the labelled boxes of a data folder, by dlib's predictor, where two of its answers agree."""
 
     data: DataFolder = Path("data")
     count: Count = 2500
-    """Photos to look at, at most, chosen by the seed."""
+    """Photos at most, chosen by the seed."""
     smallest: Count = 48
-    """Pixels of a face's longer side, at least."""
+    """The longer side of a face at least, in pixels."""
     apart: Annotated[float, Range(0, 1)] = 0.035
     """How far apart the two answers may be in the mean, as a share of the distance between the eyes' outer corners."""
     seed: int = 0

@@ -1,7 +1,7 @@
-"""Whether a run that is killed again and again ends as one that is not: `python -m benchmarks.resume --data DATA`.
+"""Whether a training that is often killed ends as an undisturbed one: `python -m benchmarks.resume --data DATA`.
 
-One run is left alone. Others, of the same options, are killed with SIGKILL at random moments, every second time while
-they save, and resumed, until they end; then another begins, until there were `--kills` of them. After each kill the
+One run is not disturbed. Others, with the same options, are killed with SIGKILL at random moments, every second time
+while they save, and resumed, until they end; then another begins, until there were `--kills` kills. After each kill the
 checkpoint must load; after each end the weights must be those of the first run, bit for bit. Exit status 1 if not.
 """
 
@@ -31,21 +31,21 @@ class Options:
     data: Path = Path("data")
     """Data folder, as for train.py."""
     kills: int = 100
-    """How often to kill."""
+    """Number of kills."""
     limit: int = 32
     """Photos to train on."""
     epochs: int = 3
-    """Of each run."""
+    """Epochs of each run."""
     batch_size: int = 4
-    """Photos a step."""
+    """Photos in a step."""
     mosaic: int = 64
     """Side of the training pictures, pixels."""
     workers: int = 1
     """Processes that load photos."""
     seed: int = 0
-    """Of the moments, and of the training."""
+    """Seed of the moments, and of the training."""
     add: bool = False
-    """Add to the figures that are there, of another seed, instead of beginning anew."""
+    """Add to the figures of another seed that are in the folder, instead of replacing them."""
     results: Path = Path("benchmarks/results")
     """Folder for the JSON."""
 
@@ -112,7 +112,7 @@ def run(options: Options) -> int:
 
 
 def _wait(process: Any, out: Path, for_a_save: bool, seconds: float) -> bool:
-    """Wait that long, and then for the next save if asked; False where the process ended meanwhile."""
+    """Wait that long, and then for the next save if asked to; False if the process ended meanwhile."""
     until = time.monotonic() + seconds
     while process.is_alive():
         if time.monotonic() > until and (not for_a_save or any(out.glob(".visavis-*.tmp"))):

@@ -1,4 +1,4 @@
-"""The downloaders that ours is measured beside, as programs of their own."""
+"""The downloaders that ours is compared with, as programs of their own."""
 
 PLAIN = """
 import sys, requests

@@ -2,8 +2,8 @@
 
     python -m benchmarks.set_aside --data DATA --out DATA2 --detector centerface
 
-What the detector finds where no label is goes into faces.csv as `ignore`. To measure with, it should be one that is
-neither measured nor trained with the result: who marks its own finds so judges itself. Photos without any label stay
+What the detector finds where there is no label goes into faces.csv as `ignore`. For an evaluation, it should be a
+detector that is neither evaluated nor trained with the result, or it would judge itself. Photos without any label stay
 as they are.
 
     python -m benchmarks.set_aside --data DATA --out DATA3 --detector centerface --threshold 0.35 --agreeing shipped
@@ -35,9 +35,9 @@ from visavis.images import read
 from visavis.messages import say
 
 NEAR = 0.3
-"""A find that overlaps a label by this IoU is the labelled face."""
+"""A detection that overlaps a label by this IoU is the labelled face."""
 SAME, SURE = 0.4, 0.5
-"""Finds of two detectors are one face from this IoU on, and one to learn where both are at least so sure."""
+"""Detections of two detectors with at least this IoU are one face, which is learnt if both scores are this high."""
 
 
 @dataclass
@@ -47,19 +47,19 @@ class Options:
     data: Path
     """The data folder to start from; it stays as it is, and its photos are linked to."""
     out: Path
-    """The new one."""
+    """The new data folder."""
     detector: str = "centerface"
-    """Who looks for faces, by name or path."""
+    """The detector that looks for faces, by name or path."""
     split: Literal["all", "train", "val", "test"] = "all"
-    """Only the photos of this part, by the usual shares."""
+    """Only the photos of this split, by the usual shares."""
     agreeing: str | None = None
-    """Another one, by name or path: what both find is learnt."""
+    """Another detector, by name or path: faces that both find are learnt."""
     threshold: float = 0.3
-    """Lowest score of a find that counts as a face."""
+    """The lowest score of a detection that counts as a face."""
 
 
 def run(options: Options) -> int:
-    """Look at the photos that have a label, and write the new one."""
+    """Search the photos that have a label, and write the new folder."""
     if options.out.exists():
         raise InputError(f"{options.out} is there already; give another --out")
     photos = load_photos(options.data, options.split)
@@ -80,7 +80,7 @@ def run(options: Options) -> int:
 
 
 def _found(name: str, threshold: float, photos: list[Photo]) -> list[Faces]:
-    """What a detector finds in labelled photos, boxes as the labels would have them."""
+    """What a detector finds in labelled photos, its boxes moved to the labels' convention."""
     detector = visavis.load_detector(name, threshold=threshold)
     found = [detector.detect([read(photo.path)])[0] for photo in tqdm(photos, unit="photo", disable=None)]
     shift = conventions.estimate((faces.boxes, photo.boxes) for faces, photo in zip(found, photos, strict=True))

@@ -1,8 +1,8 @@
 """How fast train.py trains here: `python -m benchmarks.train --data DATA`.
 
 Photos from disk through loading, augmentation, forward, backward and step; for each arch, precision, layout and batch,
-in a process of its own. What is not asked for is what the device is for (`USUAL`): a minute on a CPU, a quarter of an
-hour on a GPU. Weights are at random and learn nothing, but what fine-tuning freezes is frozen. Prints a table; the
+in a process of its own. The defaults depend on the device (`USUAL`): they take a minute on a CPU, a quarter of an hour
+on a GPU. The weights are random and learn nothing, but those that fine-tuning freezes are frozen. Prints a table; the
 figures go to benchmarks/results/train-DEVICE.json.
 """
 
@@ -40,11 +40,11 @@ class Options:
     precision: tuple[Literal["auto", "fp32", "bf16", "fp16"], ...] = ()
     """Precisions."""
     compile: tuple[Literal["no", "yes"], ...] = ()
-    """With the backbone compiled or not."""
+    """Whether the backbone is compiled."""
     channels_last: tuple[Literal["no", "yes"], ...] = ()
-    """With colours last in memory or not."""
+    """Whether the memory layout is channels last."""
     batch_size: tuple[int, ...] = ()
-    """Photos a step."""
+    """Photos in a step."""
     trainable_layers: int = 3
     """As train.py's."""
     size: int | None = None
@@ -58,9 +58,9 @@ class Options:
     device: str = "auto"
     """As train.py's."""
     warm_up: int = 5
-    """Steps that are not counted."""
+    """Steps at the start that are not measured."""
     steps: int = 20
-    """Steps that are."""
+    """Steps that are measured."""
     results: Path = Path("benchmarks/results")
     """Folder for the JSON."""
 
@@ -81,11 +81,11 @@ USUAL: dict[str, dict[str, tuple[Any, ...]]] = {
         "batch_size": (16, 32),
     },
 }
-"""What is measured where nothing else is asked for."""
+"""What is measured by default."""
 
 
 def run(options: Options) -> int:
-    """Measure every combination; return 0, or 3 where some could not be run."""
+    """Measure every combination; return 0, or 3 if some could not be run."""
     if options.steps < 1 or options.warm_up < 0:
         raise InputError("--steps must be at least 1, and --warm-up at least 0")
     on = device.choose(options.device)[0].type
@@ -192,7 +192,7 @@ def measure(options: Options, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _epochs(session: Run) -> Iterator[Any]:
-    """Batches without end."""
+    """Batches, repeated without end."""
     for epoch in itertools.count(1):
         session.batches.start(epoch, 0)
         yield from session.loader

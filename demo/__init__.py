@@ -1,1 +1,1 @@
-"""The road on a small set of real photos: `python -m demo`. Its photos, its web site, and the walk itself."""
+"""All steps on a small set of real photos: `python -m demo`. The photos, their web site, and the steps."""

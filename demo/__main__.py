@@ -1,7 +1,7 @@
-"""python -m demo: walk the whole road on a small set of real photos, with the commands that a user types.
+"""python -m demo: all steps on a small set of real photos, with the commands that a user types.
 
-It makes the photos, serves them on loopback from a site that misbehaves as the web does, and runs each
-command as a process of its own. All that it makes lies in demo-out/, and is made anew each time.
+It makes the photos, serves them on loopback from a site with the faults of the web, and runs each command as a process
+of its own. Everything goes into demo-out/, which is replaced each time.
 """
 
 import json
@@ -23,21 +23,21 @@ from visavis.messages import say
 OUT = Path("demo-out")
 WEIGHTS = "shipped"
 HELD_OUT = ("Joe_Biden_far", "Joe_Biden_newspaper")
-"""Identities of the test part: neither trained on nor validated on."""
+"""Identities of the test split: neither trained on nor validated on."""
 
 
 @dataclass
 class Options:
-    """Walk the whole road on a small set: download, clean, evaluate, train, evaluate, predict. Makes demo-out/."""
+    """Do all steps on a small set of photos: download, clean, evaluate, train, evaluate, predict. Writes demo-out/."""
 
     epochs: int = 3
-    """Of the fine-tuning; one takes about 20 seconds on two cores."""
+    """Epochs of the fine-tuning; one takes about 20 seconds on two cores."""
     seed: int = 0
-    """Of the photos that are made, of the faults of the site, and of the training."""
+    """Seed of the photos that are made, of the faults of the site, and of the training."""
 
 
 class Stopped(RuntimeError):
-    """A command ended with a status that was not expected."""
+    """A command ended with an unexpected exit status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"exit status {status}")
@@ -45,7 +45,7 @@ class Stopped(RuntimeError):
 
 
 def run(options: Options) -> int:
-    """Walk the road, then say what came of it and where the pictures are."""
+    """Do all steps, then print the results and where the pictures are."""
     began = time.monotonic()
     for made in ("photos", "data", "run", "before", "after", "boxed"):
         shutil.rmtree(OUT / made, ignore_errors=True)
@@ -66,7 +66,7 @@ def run(options: Options) -> int:
 def _download_and_clean(site: Site) -> None:
     data = str(OUT / "data")
     _command("-m", "download", "lists", site.archive_address, "--data", data)
-    # 3: done, but some images failed. The truncated ones will.
+    # 3: done, but some images failed, as the truncated ones do.
     _command("-m", "download", "images", "--data", data, "--allow-private", expected=(0, 3))
     _command("-m", "clean", "--data", data)
     _command("-m", "dataset", "summary", "--data", data)
@@ -76,7 +76,7 @@ def _download_and_clean(site: Site) -> None:
 def _train_and_predict(options: Options) -> None:
     data, best = str(OUT / "data"), str(OUT / "run" / "best.safetensors")
     _command("evaluate.py", "--detector", WEIGHTS, "--data", data, "--out", str(OUT / "before"))
-    # A learning rate that suits a few dozen photos of three people: enough to see the loss fall, and no more.
+    # A learning rate for a few dozen photos of three people: high enough to see the loss fall.
     training = [
         "--arch",
         "mobilenet_v2_slim_fpnlite",
@@ -89,7 +89,7 @@ def _train_and_predict(options: Options) -> None:
     ]
     training += ["--batch-size", "4", "--workers", "1", "--seed", str(options.seed)]
     _command("train.py", "--data", data, "--out", str(OUT / "run"), *training)
-    # An ONNX file, as the shipped detector has one: then the times before and after are of the same program.
+    # The shipped detector has an ONNX file; with one, the times before and after are of the same back end.
     _command("-m", "visavis.export", best)
     _command("evaluate.py", "--detector", best, "--data", data, "--out", str(OUT / "after"))
     looked_at = [str(OUT / "data" / "images" / identity) for identity in HELD_OUT] + [str(OUT / "photos" / "scenes")]
@@ -118,13 +118,13 @@ def _report(site: Site, seconds: float) -> None:
         figures = json.loads((OUT / folder / "evaluation.json").read_text())
         scores = figures["detectors"][0]
         say(f"{title} training: AP {scores['ap']:.3f}, AP50 {scores['ap50']:.3f} on {figures['photos']} photos (val)")
-    say("These few photos show the road; how good the detector is, on many people, is in visavis/weights/README.md.")
+    say("These few photos only show the steps; figures from many people are in visavis/weights/README.md.")
     say(f"\nDone in {seconds / 60:.1f} minutes. Look at")
     pictures = {
         "labels.jpg": "the labels: a contact sheet",
         "run/curves.png": "the loss and the validation figures",
-        "run/predictions.png": "finds on the validation photos",
-        "boxed/drawn": "finds on photos of a person never trained on, and on scenes without a face",
+        "run/predictions.png": "detections on the validation photos",
+        "boxed/drawn": "detections on photos of a person never trained on, and on scenes without a face",
     }
     for path, what in pictures.items():
         if not (OUT / path).exists():
@@ -133,7 +133,7 @@ def _report(site: Site, seconds: float) -> None:
 
 
 def outcomes(data: Path) -> dict[str, str]:
-    """image_id -> what the road made of it: `kept`, or the reason of downloads.csv or clean.csv."""
+    """image_id -> what became of it: `kept`, or the reason of downloads.csv or clean.csv."""
     ends = {}
     for row in tables.rows(data / "downloads.csv"):
         ends[row["image_id"]] = "kept" if row["status"] == "ok" else row["reason"]

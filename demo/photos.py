@@ -1,8 +1,8 @@
 """A few dozen photos with face boxes, made from the few real ones that packages on the registry ship.
 
 Five portraits of three people are cropped, mirrored, scaled, tinted and pasted into pictures without a
-face. The boxes are placed by hand, from hairline to chin, and move with the pixels. Made for showing the
-road and for tests: three people teach a detector nothing about faces at large.
+face. The boxes are placed by hand, from hairline to chin, and move with the pixels. They are for demonstration and for
+tests: three people teach a detector nothing about faces in general.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from visavis.boxes import Boxes, as_boxes
 from visavis.images import Picture
 
 COLUMNS = ("image", "identity", "width", "height", "x1", "y1", "x2", "y2")
-"""Of boxes.csv; a row a face."""
+"""Columns of boxes.csv, which has a row for each face."""
 
 SOURCES: dict[str, tuple[float, float, float, float]] = {
     "astronaut.png": (180, 68, 272, 186),
@@ -36,10 +36,10 @@ SCENES = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "cam
 """Pictures in scikit-image's wheel without a human face (camera.png's photographer shows a tiny one, cut off here)."""
 
 EACH = 5
-"""Photos an identity."""
+"""Photos of each identity."""
 
 LONGEST = 480
-"""Pixels of the longer side, at most."""
+"""The longer side of a photo at most, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LabelledPicture:
         return LabelledPicture(images.resize(self.picture, size), arithmetic.scale(self.boxes, exact))
 
     def mirrored(self) -> "LabelledPicture":
-        """Left is right."""
+        """Mirrored left to right."""
         right = np.float32(self.picture.shape[1])
         boxes = self.boxes.copy()
         boxes[:, [0, 2]] = right - self.boxes[:, [2, 0]]
@@ -78,7 +78,7 @@ class LabelledPicture:
 
 @dataclass(frozen=True)
 class Originals:
-    """What everything is made of: name -> each of `SOURCES` with its face, and the pictures without one."""
+    """What the photos are made of. portraits: name -> each of `SOURCES` with its face. scenes: pictures without one."""
 
     portraits: dict[str, LabelledPicture]
     scenes: dict[str, Picture]
@@ -173,7 +173,7 @@ def _tinted(originals: Originals, rng: Generator, style: Style, colours: bool = 
 
 
 def _around(photo: LabelledPicture, rng: Generator, least: float, most: float) -> LabelledPicture:
-    """A crop with the whole face in it, and a margin of so many face widths on each side."""
+    """A crop of the whole face, with a margin of `least` to `most` face widths on each side."""
     height, width = photo.picture.shape[:2]
     x1, y1, x2, y2 = photo.boxes[0].tolist()
     left, up, right, down = rng.uniform(least, most, 4) * (x2 - x1)

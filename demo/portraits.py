@@ -14,7 +14,7 @@ from visavis.errors import InputError
 from visavis.messages import say
 
 CACHE = Path(__file__).resolve().parents[1] / "demo-out" / "portraits"
-"""Ignored by git; what lies here is not fetched again."""
+"""Ignored by git; files that are here are not fetched again."""
 
 NAMES = ("biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg")
 
@@ -23,7 +23,7 @@ FOLDER = "face_recognition-1.3.0/tests/test_images"
 
 
 def fetch(cache: Path = CACHE) -> dict[str, bytes]:
-    """Name -> bytes of each portrait, from `cache` or else from the registry. Raises InputError where it fails."""
+    """Name -> bytes of each portrait, from `cache` or else from the registry. Raises InputError if that fails."""
     if not all((cache / name).is_file() for name in NAMES):
         say(f"fetching the demo's portraits (the source archive {ARCHIVE}, 3 MB) with pip")
         cache.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,8 @@
 
     python -m demo.site FOLDER --faults
 
-It is a real HTTP server, for showing and measuring the road without the internet. With faults it
-behaves as the web does, and knows which photo it has spoilt how, so that one can check what became of it.
+It is a real HTTP server, to show and measure downloads without the internet. With faults it behaves as the web does,
+and knows which photo has which fault, so that one can check what became of it.
 """
 
 import io
@@ -43,7 +43,7 @@ FAULTS: dict[str, str] = {
 """Each fault, and what the site does."""
 
 SHARE = 30
-"""Photos to one that gets each fault; at least one gets it."""
+"""One photo in so many gets each fault, and at least one photo."""
 
 
 @dataclass
@@ -57,13 +57,13 @@ class Options:
     faults: bool = False
     """Misbehave as the web does: 404, HTML, truncated, slow, replaced and repeated photos."""
     delay: Seconds = 2.0
-    """How late a slow photo is."""
+    """How long a slow photo is delayed."""
     seed: int = 0
     """Seed of the random choice of the photos that get a fault."""
 
 
 @dataclass(frozen=True)
-class Label:
+class ListedFace:
     """A photo, by its name in boxes.csv, and its largest face. box: x1 y1 x2 y2, pixels."""
 
     identity: str
@@ -75,8 +75,8 @@ class Label:
 class Site:
     """The server; use as a context manager, it answers inside the block.
 
-    faults: image_id (as download gives it) -> the fault of `FAULTS` planted there. For `twice` that is the
-    second line of the list; `first_of` gives the first one for it.
+    faults: image_id (as download assigns it) -> its fault, one of `FAULTS`. For `twice` the image_id is that of the
+    second line of the list; `first_of` gives that of the first one.
     Raises InputError for a folder without a usable boxes.csv, and for a port that is taken.
     """
 
@@ -104,7 +104,7 @@ class Site:
         self._server.shutdown()
         self._server.server_close()
 
-    def _publish(self, labels: list[Label], spoilt: dict[int, str], delay: float) -> dict[str, list[str]]:
+    def _publish(self, labels: list[ListedFace], spoilt: dict[int, str], delay: float) -> dict[str, list[str]]:
         """Give each photo an address and an answer; return identity -> the lines of its list."""
         lines: dict[str, list[str]] = defaultdict(list)
         again = []
@@ -121,7 +121,7 @@ class Site:
             self.first_of[second] = first
         return lines
 
-    def _list(self, lines: dict[str, list[str]], label: Label, place: str, answer: "Answer") -> str:
+    def _list(self, lines: dict[str, list[str]], label: ListedFace, place: str, answer: "Answer") -> str:
         path = f"/{place}/{quote(label.name)}"
         self._server.answers[path] = answer
         number = f"{len(lines[label.identity]) + 1:08d}"
@@ -130,7 +130,7 @@ class Site:
         return f"{label.identity}/{number}"
 
 
-def read_labels(folder: Path) -> list[Label]:
+def read_labels(folder: Path) -> list[ListedFace]:
     """Each photo of FOLDER/boxes.csv once, with its largest face, in the table's order.
 
     A photo without an identity is its own, named after the file. Raises InputError.
@@ -150,7 +150,7 @@ def read_labels(folder: Path) -> list[Label]:
     for name, boxes in faces.items():
         if not (place / name).is_file():
             raise InputError(f"{table} names {name}, which is not in {place}; drop its rows or add the photo")
-        labels.append(Label(identities[name], name, place / name, boxes[int(np.argmax(area(as_boxes(boxes))))]))
+        labels.append(ListedFace(identities[name], name, place / name, boxes[int(np.argmax(area(as_boxes(boxes))))]))
     return labels
 
 
@@ -168,7 +168,7 @@ def run(options: Options) -> int:
 
 
 Answer = Callable[[], tuple[int, str, bytes]]
-"""Makes the status, the content type and the body of a page when it is asked for."""
+"""Makes the status, the content type and the body of a page when it is requested."""
 
 
 def _ok(body: bytes, kind: str = "image/jpeg") -> tuple[int, str, bytes]:
@@ -198,7 +198,7 @@ def _answer(photo: Path, fault: str, delay: float) -> Answer:
 
 
 def _choose(count: int, seed: int) -> dict[int, str]:
-    """Position of a photo -> its fault; each fault to one photo in `SHARE`, no photo two. Raises InputError."""
+    """Position of a photo -> its fault. One photo in `SHARE` gets each fault, and none gets two. Raises InputError."""
     if count < len(FAULTS):
         raise InputError(f"{count} photos are too few for {len(FAULTS)} faults; add photos or leave --faults out")
     each = max(1, count // SHARE)
@@ -231,7 +231,7 @@ _NOT_FOUND = (404, "text/plain", b"there is nothing here\n")
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128  # the standard five refuses a downloader that opens many connections at once
+    request_queue_size = 128  # the default of 5 refuses a downloader that opens many connections at once
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -259,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing: thousands of photos are asked for."""
+        """Log nothing: thousands of photos are requested."""
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Lookup = Callable[[str, int], list[str]]
 
-ANYWHERE: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+ANYWHERE: tuple[IPNetwork, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 """For `allow`: every address, private ones included."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
@@ -52,7 +52,7 @@ def is_public(address: str) -> bool:
 
 
 async def check(
-    host: str, port: int, timeout: float, allow: Iterable[Network] = (), lookup: Lookup = lookup
+    host: str, port: int, timeout: float, allow: Iterable[IPNetwork] = (), lookup: Lookup = lookup
 ) -> list[str]:
     """The addresses of `host` that are public or in one of the networks of `allow`; at least one.
 
@@ -65,7 +65,7 @@ async def check(
     return permitted
 
 
-def may_connect(address: str, allow: Iterable[Network] = ()) -> bool:
+def may_connect(address: str, allow: Iterable[IPNetwork] = ()) -> bool:
     """Whether an IP address is public or in one of the networks of `allow`."""
     return is_public(address) or _inside(address, allow)
 
@@ -79,7 +79,7 @@ def numeric(host: str) -> bool:
     return True
 
 
-def _inside(address: str, networks: Iterable[Network]) -> bool:
+def _inside(address: str, networks: Iterable[IPNetwork]) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     return any(ip in network for network in networks)
 

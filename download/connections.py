@@ -37,7 +37,7 @@ class Connections:
     def __init__(
         self,
         timeout: float,
-        allow: Sequence[address.Network],
+        allow: Sequence[address.IPNetwork],
         lookup: address.Lookup,
         proxies: Mapping[str, str],
         insecure: bool,
@@ -81,7 +81,7 @@ class Connections:
             parsed = parsed._replace(host=judged[0] if ":" not in judged[0] else f"[{judged[0]}]")
         return await self._straight.get(_address_of(parsed), headers=headers, allow_redirects=False)
 
-    def _session(self, allow: Sequence[address.Network], lookup: address.Lookup) -> aiohttp.ClientSession:
+    def _session(self, allow: Sequence[address.IPNetwork], lookup: address.Lookup) -> aiohttp.ClientSession:
         def opened(found: Any) -> socket.socket:
             """The last check: aiohttp opens every socket here, also those to literal addresses."""
             family, kind, protocol, _, where = found
@@ -171,7 +171,7 @@ class _Lenient(ResponseHandler):
 class _Judged(AbstractResolver):
     """Resolves names, for aiohttp, to addresses that may be connected to."""
 
-    def __init__(self, timeout: float, allow: Sequence[address.Network], lookup: address.Lookup) -> None:
+    def __init__(self, timeout: float, allow: Sequence[address.IPNetwork], lookup: address.Lookup) -> None:
         self._timeout, self._allow, self._lookup = timeout, allow, lookup
 
     async def resolve(

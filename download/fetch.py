@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset import tables
-from download.http import Client, Outcome
+from download.http import Client, Fetched
 from download.judge import Judgement, Judges
 from download.photos import Photos
 from download.plan import Plan
@@ -23,7 +23,7 @@ LONGEST_PAUSE = 600.0
 """Seconds. A host that asks for a longer pause (Retry-After) is left alone for the rest of the run."""
 
 Rows = list[dict[str, Any]]
-Record = Callable[[Rows, str], None]
+Recorder = Callable[[Rows, str], None]
 """Called with the rows of one address, and its host."""
 
 
@@ -42,7 +42,7 @@ class Manners:
 
 
 async def fetch_all(
-    plan: Plan, client: Client, judges: Judges, photos: Photos, manners: Manners, record: Record
+    plan: Plan, client: Client, judges: Judges, photos: Photos, manners: Manners, record: Recorder
 ) -> None:
     """Work through the plan. Raises OSError if a photo cannot be written, and then drops what is under way."""
     for answer, image_ids in plan.answered:
@@ -87,38 +87,38 @@ async def _attempt(
     """The rows of the job's images; none if it is to be tried again. Reports to the schedule."""
     kept = photos.kept(job.image_ids)
     judgement = await judges.judge(kept, job.image_ids) if kept else Judgement("empty")
-    outcome = Outcome(judgement.reason, http_status=200)
-    if outcome.status != "ok" and job.given_up:
-        outcome = Outcome(job.given_up)
-    elif outcome.status != "ok":
+    fetched = Fetched(judgement.reason, http_status=200)
+    if fetched.status != "ok" and job.given_up:
+        fetched = Fetched(job.given_up)
+    elif fetched.status != "ok":
         began = time.monotonic()
-        outcome = await client.get(job.url)
-        if outcome.status == "ok":
-            judgement = await judges.judge(outcome.body, job.image_ids)
-            outcome = Outcome(judgement.reason, http_status=outcome.http_status)
+        fetched = await client.get(job.url)
+        if fetched.status == "ok":
+            judgement = await judges.judge(fetched.body, job.image_ids)
+            fetched = Fetched(judgement.reason, http_status=fetched.http_status)
         job.attempts += 1
         job.seconds += time.monotonic() - began
-        delay = _delay(outcome, job, schedule, manners)
+        delay = _delay(fetched, job, schedule, manners)
         if delay is not None:
             schedule.again(job, delay)
             return []
-        if outcome.retry_after and outcome.retry_after > LONGEST_PAUSE and outcome.status == "failed":
-            outcome = Outcome("retry_later", http_status=outcome.http_status)
+        if fetched.retry_after and fetched.retry_after > LONGEST_PAUSE and fetched.status == "failed":
+            fetched = Fetched("retry_later", http_status=fetched.http_status)
     schedule.finish(job)
-    return [_row(image_id, job, outcome, judgement) for image_id in job.image_ids]
+    return [_row(image_id, job, fetched, judgement) for image_id in job.image_ids]
 
 
-def _delay(outcome: Outcome, job: Job, schedule: Schedule, manners: Manners) -> float | None:
-    """Seconds until the job is to be tried again; None if its outcome stands. Reports the host to the schedule."""
-    if not outcome.whole_host:
+def _delay(fetched: Fetched, job: Job, schedule: Schedule, manners: Manners) -> float | None:
+    """Seconds until the job is to be tried again; None if what was fetched stands. Reports the host to the schedule."""
+    if not fetched.whole_host:
         schedule.reached(job.host)
-    if outcome.status != "failed":
+    if fetched.status != "failed":
         return None
-    asked = outcome.retry_after or 0.0
+    asked = fetched.retry_after or 0.0
     if asked > LONGEST_PAUSE:
         schedule.give_up(job.host, "retry_later")
         return None
-    follows = schedule.unreachable(job.host, outcome.reason) if outcome.whole_host else "counted"
+    follows = schedule.unreachable(job.host, fetched.reason) if fetched.whole_host else "counted"
     if asked:
         schedule.pause(job.host, asked)
     if follows == "aside":
@@ -128,17 +128,17 @@ def _delay(outcome: Outcome, job: Job, schedule: Schedule, manners: Manners) -> 
     return max(asked, manners.backoff * 2 ** (job.attempts - 1) * random.uniform(0.5, 1.5))
 
 
-def _row(image_id: str, job: Job, outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
+def _row(image_id: str, job: Job, fetched: Fetched, judgement: Judgement) -> dict[str, Any]:
     """The image's row in downloads.csv."""
     row: dict[str, Any] = {
         "image_id": image_id,
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "http_status": outcome.http_status or "",
+        "status": fetched.status,
+        "reason": fetched.reason,
+        "http_status": fetched.http_status or "",
         "attempts": job.attempts,
         "seconds": f"{job.seconds:.3f}",
     }
-    if outcome.status == "ok":
+    if fetched.status == "ok":
         row |= judgement.columns | {"path": judgement.paths[job.image_ids.index(image_id)]}
     return row
 

@@ -1,4 +1,4 @@
-"""One safe, polite GET: address check, robots, limits, redirects → an Outcome, never an exception.
+"""One safe, polite GET: address check, robots, limits, redirects → a Fetched, never an exception.
 
 It fetches bytes and reports the outcome. `judge.py` decides whether the bytes are a photo, `fetch.py` when to try again
 and where to save it.
@@ -29,7 +29,7 @@ _PIECE = 65536
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Fetched:
     """The outcome of a GET: `reason` is empty if the whole body is there, otherwise a key of `REASONS`."""
 
     reason: str = ""
@@ -61,7 +61,7 @@ class Client:
         deadline: float = 30.0,
         max_bytes: int = 20_000_000,
         per_host: int = 4,
-        allow: Sequence[address.Network] = (),
+        allow: Sequence[address.IPNetwork] = (),
         lookup: address.Lookup = address.lookup,
         user_agent: str = USER_AGENT,
         obey_robots: bool = False,
@@ -81,7 +81,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._connections.close()
 
-    async def get(self, url: str) -> Outcome:
+    async def get(self, url: str) -> Fetched:
         """Fetch the whole body of an http(s) address."""
         http_status = None
         try:
@@ -89,13 +89,13 @@ class Client:
                 http_status = response.status
                 reason = reason_of(response.status)
                 if reason:
-                    return Outcome(reason, b"", http_status, _retry_after(response.headers.get("Retry-After")))
+                    return Fetched(reason, b"", http_status, _retry_after(response.headers.get("Retry-After")))
                 if self._robots and robots.forbids_ai(response.headers.getall("X-Robots-Tag", [])):
                     raise Failure("robots", "X-Robots-Tag")
                 body = await self._body(response)
-            return Outcome("", body, http_status)
+            return Fetched("", body, http_status)
         except Failure as failure:
-            return Outcome(failure.reason, b"", http_status, failure.retry_after, failure.whole_host)
+            return Fetched(failure.reason, b"", http_status, failure.retry_after, failure.whole_host)
 
     @contextlib.asynccontextmanager
     async def open(

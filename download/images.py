@@ -77,7 +77,7 @@ class Options:
     """Also fetch from loopback, private and reserved addresses (for a server of your own)."""
 
 
-def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequence[address.Network] = ()) -> int:
+def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequence[address.IPNetwork] = ()) -> int:
     """Fetch what is missing. Returns the exit status: 3 if images failed that may be tried again.
 
     lookup: resolves names. allow: networks that may be reached although they are not public.
@@ -129,7 +129,7 @@ def _fits_a_header(text: str) -> bool:
 
 
 def _client(
-    options: Options, proxies: dict[str, str], lookup: address.Lookup, allow: Sequence[address.Network]
+    options: Options, proxies: dict[str, str], lookup: address.Lookup, allow: Sequence[address.IPNetwork]
 ) -> Client:
     return Client(
         timeout=options.timeout,

@@ -154,7 +154,7 @@ async def _fetch_rest(client: Client, url: str, partial: Path) -> None:
                 bar.update(len(piece))
 
 
-def _networks_of(url: str) -> list[address.Network]:
+def _networks_of(url: str) -> list[address.IPNetwork]:
     """The addresses of the host in `url`, as networks of one."""
     try:
         parsed = parse_url(url)

@@ -23,7 +23,7 @@ from typed import ROOT, started
 
 from dataset import tables
 from download import images
-from download.http import Outcome
+from download.http import Fetched
 from download.limits import Limits, strictest
 from download.reasons import REASONS
 from visavis.data.missing import HELPS
@@ -451,5 +451,5 @@ def test_a_torn_last_row_is_done_again(tmp_path, site):
 
 
 def test_an_outcome_has_its_reasons_status():
-    assert Outcome().status == "ok"
-    assert {Outcome(reason).status for reason in REASONS} == {"failed", "refused"}
+    assert Fetched().status == "ok"
+    assert {Fetched(reason).status for reason in REASONS} == {"failed", "refused"}

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
-from download.http import Client, Outcome
+from download.http import Client, Fetched
 
 
 class Waiting:
@@ -26,7 +26,7 @@ class Waiting:
         self._thread.join()
         self._loop.close()
 
-    def get(self, url: str) -> Outcome:
+    def get(self, url: str) -> Fetched:
         return self._wait(self.client.get(url))
 
     def _wait(self, what: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Parts of a face as masks, from its 68 points: eyes, mouth or the face, for effects that change a part alone."""
+"""Masks of an eye, the mouth or the whole face, from its 68 points: for effects that change only that part."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from visavis.faces import Faces
 from visavis.keypoints import PARTS, SIXTY_EIGHT
 
 FINER = 3
-"""Pixels that are drawn along each side of one of the mask's, for smooth edges."""
+"""The mask is drawn this many times larger and then reduced, for smooth edges."""
 NAMES = ("eyes", "mouth", "face")
 
 
@@ -33,8 +33,9 @@ def outline(points: NDArray[np.floating], part: str) -> Path:
 
 
 def mask(size: tuple[int, int], faces: Faces, part: str) -> NDArray[np.float32]:
-    """(height, width) 0..1: how far each pixel of a picture of `size` belongs to a part of any of the faces: one of
-    `NAMES`. Faces whose points are NaN have none. Raises ValueError for another name and for faces without 68 points.
+    """(height, width) 0..1: how much of each pixel of a picture of `size` is covered by a part, one of `NAMES`, of any
+    of the faces. Faces whose points are NaN are skipped. Raises ValueError for another name and for faces without 68
+    points.
     """
     if part not in NAMES:
         raise ValueError(f"there is no part {part!r} of a face; there are {', '.join(NAMES)}")

@@ -1,7 +1,7 @@
 """Glasses, moustaches, hats, ears and noses on faces: vector shapes of our own, placed, turned and scaled by points.
 
-They need the 68 points of visavis.keypoints. What is on a face that stands behind another goes behind that: the larger
-face of two is taken for the one in front.
+They need the 68 points of visavis.keypoints. Where two faces overlap, the larger one is taken to be in front, and what
+is drawn on the other one goes behind it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from visavis.images import Picture
 from visavis.keypoints import PARTS, SIXTY_EIGHT, Points, converted
 
 SMALLEST = 6.0
-"""Pixels between the eyes; on smaller faces nothing is drawn."""
+"""The least distance between the eyes, in pixels; nothing is drawn on smaller faces."""
 BLACK: Colour = (24, 22, 26)
 BROWN: Colour = (62, 38, 22)
 
@@ -32,7 +32,7 @@ class Head:
     def of(cls, points: Points) -> "Head":
         """From (68, 2) points, pixels. The y axis follows the face's length where it is foreshortened."""
         eyes = converted(points, 5)[:2].astype(np.float64)
-        # A head that looks aside has its eyes closer together than its height would have them: the longer one counts.
+        # A turned head has its eyes closer together than its height suggests: the larger of the two units counts.
         across = eyes[1] - eyes[0]
         mouth = converted(points, 5)[3:].mean(axis=0) - eyes.mean(axis=0)
         unit = max(float(np.hypot(*across)), float(np.hypot(*mouth)) * 0.88)
@@ -182,8 +182,8 @@ def _crown(head: Head) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Filters:
-    """Draws several of `FILTERS` on faces: `filters(image, faces)` is a copy of the image. Raises ValueError for a name
-    that is none of them, and for faces without the 68 points."""
+    """Draws several of `FILTERS` on faces: `filters(image, faces)` is a copy of the image. Raises ValueError for an
+    unknown name, and for faces without the 68 points."""
 
     names: tuple[str, ...]
 

@@ -1,16 +1,16 @@
 """Faces made unrecognisable: blurred, pixelated or covered. The files around the pixels: visavis.rewriting.repainting.
 
 What is left of a face: its region (the box, grown by `grow` at each side) is averaged to at most `CELLS` cells along
-its longer side, and every effect draws from those averages alone: `pixelate` shows them as squares, `blur` and
-`oval-blur` pass smoothly from one to the next. Whatever one knows of the method, there is nothing finer to bring back,
-as there would be after a light blur, which can be inverted. They are counted by the face, so that one of 3000 pixels is
-left with no more than one of 60. With `grow` 0.2 the face itself covers hardly more than 2 x 2 cells. With 4 along a
-region our detector, which has learnt to find blurred faces, found one in 100 again; people recognise those they know
-at 7 x 10 (Sinha et al., "Face Recognition by Humans: Nineteen Results", 2006, result 1).
+its longer side, and every effect draws from those averages alone: `pixelate` shows them as squares, `blur` and `oval-
+blur` pass smoothly from one to the next. Even somebody who knows the method cannot recover anything finer, as from a
+light blur, which can be inverted. The number of cells does not depend on the size of a face: one of 3000 pixels is
+left with no more detail than one of 60. With `grow` 0.2 the face itself covers hardly more than 2 x 2 cells. With 4
+cells along a region, our detector, which has learnt to find blurred faces, found one in 100 again; people recognise
+those they know at 7 x 10 (Sinha et al., "Face Recognition by Humans: Nineteen Results", 2006, result 1).
 
-The averages still tell something: hair, skin and clothes by their colour, and a network that was trained on pixelated
-photos of a few known people may tell those few apart (McPherson et al., "Defeating Image Obfuscation with Deep
-Learning", 2016). `fill` leaves nothing at all.
+The averages still reveal the colours of hair, skin and clothes, and a network that was trained on pixelated photos of
+a few known people may distinguish them (McPherson et al., "Defeating Image Obfuscation with Deep Learning", 2016).
+`fill` leaves nothing at all.
 """
 
 import math
@@ -26,15 +26,15 @@ from visavis.faces import Faces
 from visavis.images import Picture
 
 CELLS = 3
-"""Averages along the longer side of a region: so many at most, whatever the photo's size."""
+"""The largest number of averages along the longer side of a region, whatever the photo's size."""
 
 SMALLEST_CELL = 4
-"""Pixels along a cell's side at least: what is smaller than a few cells is averaged to fewer of them."""
+"""The smallest side of a cell, in pixels: small regions are averaged to fewer cells."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """How a region is shown. It is given nothing of it but averages, so that no effect can leave more.
+    """How a region is shown. It receives only the region's averages, so that no effect can leave more than those.
 
     show: an image of the averages, and (width, height) of the region -> an image of that size. oval: only the ellipse
     in the face's grown box is changed, not the rectangle.
@@ -59,7 +59,7 @@ EFFECTS: dict[str, Effect] = {
 
 @dataclass(frozen=True)
 class Redaction:
-    """Faces -> faces that nobody recognises: `redaction(image, faces)` is a copy of the image.
+    """Makes faces unrecognisable: `redaction(image, faces)` is a copy of the image.
 
     effect: `blur` and `pixelate` (rectangles), `oval-blur` (the ellipse in the rectangle), `fill` (black rectangles).
     grow: share of a face's width and height by which its region reaches out at each side; a box ends at brow and

@@ -20,14 +20,14 @@ Part = tuple[slice, slice]
 Draw = Callable[[ImageDraw.ImageDraw, list[tuple[float, float]]], None]
 
 FINER = 3
-"""Pixels that are drawn along each side of one of the picture's, for smooth edges."""
+"""Shapes are drawn this many times larger and then reduced, for smooth edges."""
 MOST = 2048
-"""Pixels of a side of what is drawn at most: larger faces get coarser edges, which nobody sees."""
+"""The largest side of what is drawn, in pixels: larger faces get coarser edges, too fine to be seen."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a face is: the origin of its coordinates and its x axis (whose length is that of 1), pixels.
+    """Where a face is: the origin of its coordinates, and its x axis, as long as their unit; pixels.
 
     mirrored axes do not occur: y is x turned by 90 degrees clockwise as one looks at the picture.
     """
@@ -37,7 +37,7 @@ class Place:
 
     @property
     def unit(self) -> float:
-        """Pixels of 1."""
+        """The length of the unit, in pixels."""
         return float(np.hypot(*self.across))
 
     def outside(self, path: ArrayLike) -> Path:
@@ -52,7 +52,7 @@ class Place:
 
 
 def curve(points: ArrayLike, closed: bool = True, steps: int = 12) -> Path:
-    """A smooth curve through (N, 2) points (Catmull and Rom, centripetal enough for shapes without sharp turns)."""
+    """A smooth curve through (N, 2) points (Catmull and Rom's spline, which suits shapes without sharp turns)."""
     through = np.asarray(points, np.float64)
     count = len(through)
     ends = np.arange(count if closed else count - 1)

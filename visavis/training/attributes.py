@@ -1,4 +1,4 @@
-"""What a network that tells attributes is worth on labelled faces: the outcome of a validation in training."""
+"""How good the predicted attributes of labelled faces are: the outcome of a validation in training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CLOSE = 5
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a network said of faces, and what is known of them; arrays with a row a face.
 
     given: of each attribute that it tells, (N, classes) or (N, years) probabilities, or (N, 1) years. labels: (N, 4)
@@ -27,7 +27,7 @@ class Answers:
     labels: NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows: NDArray[np.float32], tells: dict[str, int], labels: NDArray[np.float32]) -> "Answers":
+    def of(cls, rows: NDArray[np.float32], tells: dict[str, int], labels: NDArray[np.float32]) -> "Predictions":
         """From what all heads gave, side by side; tells: how many numbers each gives."""
         parts = np.split(rows, np.cumsum(list(tells.values()))[:-1], axis=1)
         return cls(dict(zip(tells, parts, strict=True)), labels)

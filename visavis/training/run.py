@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from visavis import kinds
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.training.history import History
 from visavis.training.pace import Pace
 from visavis.training.pictures import SHOWN, Items
-from visavis.training.record import Record
 from visavis.training.validation import Outcome
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Run:
         self.pace = Pace(save_every)
         self.steps = epochs * batches.steps
         self.first = learner.world.first
-        self.record: Record | None = None
+        self.history: History | None = None
         self.evaluated, self.worse, self.best, self.threshold = 0, 0, -1.0, threshold
 
     def go(self, stop: "Stop") -> int:
@@ -94,11 +94,11 @@ class Run:
         self.learner.guard = stop.guard
         if self.learner.world.size > 1:
             kinds.of(self.metadata).spread(self.learner.model, self.learner.on)
-        self.record = Record(self.out, self.learner.done, self.evaluated) if self.first else None
-        if self.record and self.record.events is None:
+        self.history = History(self.out, self.learner.done, self.evaluated) if self.first else None
+        if self.history and self.history.events is None:
             say("TensorBoard is not installed; metrics.jsonl and curves.png have the figures that it would show")
-        if self.record and 0 < self.learner.done < self.steps:
-            self.record.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
+        if self.history and 0 < self.learner.done < self.steps:
+            self.history.add({"epoch": self.evaluated + 1, "step": self.learner.done, "resumed": True} | self.described)
         while self.evaluated < self.epochs and not self.enough:
             self.batches.start(self.evaluated + 1, self.learner.done - self.evaluated * self.batches.steps)
             if not (self._learn(stop) and self._validate(stop)):
@@ -213,8 +213,8 @@ class Run:
                     rate = self.learner.schedule.get_last_lr()[0]
                     line = {"epoch": epoch, "step": step, "loss": sum(losses.values())} | losses
                     bar.set_postfix(loss=f"{line['loss']:.3f}", refresh=False)
-                    if self.record:
-                        self.record.add(line | {"lr": rate} | self.pace.figures())
+                    if self.history:
+                        self.history.add(line | {"lr": rate} | self.pace.figures())
                 if timed:
                     self.tell(self.pace.estimate(self.steps - step, self.epochs - self.evaluated))
                 if stopped:
@@ -234,12 +234,12 @@ class Run:
         better = outcome.value > self.best
         with self.learner.guard:
             self.worse = 0 if better else self.worse + 1
-            if self.record:
-                self.record.add({"epoch": epoch, "step": self.learner.done} | outcome.figures())
+            if self.history:
+                self.history.add({"epoch": epoch, "step": self.learner.done} | outcome.figures())
                 if better:
                     self.keep("best.safetensors", outcome)
                     outcome.show(self.out, self.subject.held_out, threshold)
-                self.record.chart()
+                self.history.chart()
             if better:
                 self.best, self.threshold = outcome.value, threshold
             self.evaluated = epoch

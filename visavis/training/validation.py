@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from visavis import metrics
 from visavis.faces import Faces
 from visavis.metrics import FEW, Judged, Scores, or_none
+from visavis.training.history import draw_precision_recall
 from visavis.training.pictures import draw_finds
-from visavis.training.record import draw_precision_recall
 
 
 class Outcome(Protocol):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ARCHS = tuple(DESIGNS)
 LIGHT = ARCHS
 GOAL = "share of right answers"
-USE = "see what the faces in your photos tell: python predict.py PHOTOS --analyse {weights} --out told"
+USE = "see these attributes of the faces in your photos: python predict.py PHOTOS --analyse {weights} --out analysed"
 ALL_STAGES = 5
 NO_USE = "it gives no right answer yet: train for more epochs, or start from trained weights"
 
@@ -36,7 +36,7 @@ def learns(arch: str) -> tuple[str, dict[str, Any]]:
 
 def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | None, **options: Any) -> Any:
     """It finds no faces: always raises InputError."""
-    raise InputError(f"{path} tells attributes of faces, and finds none; give it as an analyser, not as a detector")
+    raise InputError(f"{path} predicts attributes of faces and detects none; give it as an analyser, not as a detector")
 
 
 def analyser(path: Path) -> "Analyser":

@@ -18,7 +18,7 @@ ARCHS = ("face_points", "keypoints_cnn")
 LIGHT = ARCHS
 DESIGN = {"keypoints_cnn": ("blocks", "dropout")}
 GOAL = "area under the curve of errors up to 8 %"
-USE = "see the points of the faces in your photos: python predict.py PHOTOS --analyse {weights} --out told"
+USE = "see the points of the faces in your photos: python predict.py PHOTOS --analyse {weights} --out analysed"
 NO_USE = "all errors are above 8 % yet: train for more epochs, or start from trained weights"
 
 

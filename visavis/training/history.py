@@ -25,7 +25,7 @@ SHARES = {
 """What is drawn of a validation, all from 0 to 1."""
 
 
-class Record:
+class History:
     """metrics.jsonl of a run, a line every few steps (`loss`) and one for each epoch's validation, and its charts.
 
     A file that is there already is continued. Lines after step `done`, validations after epoch `evaluated` and a torn
