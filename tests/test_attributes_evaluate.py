@@ -14,14 +14,14 @@ from skimage import data
 from dataset import tables
 from visavis import checkpoint
 from visavis.analysers.attributes import calibrating, network
-from visavis.analysers.attributes.analyser import answers, calibrated
+from visavis.analysers.attributes.analyser import SHIPPED, answers, calibrated
 from visavis.commands.evaluate import Options, evaluate
 from visavis.commands.network import Network
 from visavis.data.attributes import KnownAttributes
 from visavis.data.split import Shares
 from visavis.errors import InputError
 from visavis.evaluation.attributes import Answers, of_ages, of_classes, report
-from visavis.training.attributes import Answers as Outcome
+from visavis.training.attributes import Predictions
 
 BOX = (178, 60, 271, 181)
 
@@ -62,7 +62,7 @@ def test_training_counts_ages_of_a_group_as_evaluation_does() -> None:
     labels = np.array([[-1, 20, 29, -1]] * 3, np.float32)
     mask, gender = np.zeros((3, 3), np.float32), np.zeros((3, 2), np.float32)
     given = {"mask": mask, "age": years, "gender": gender}
-    assert Outcome(given, labels).figures()["age_in_group"] == pytest.approx(1 / 3)
+    assert Predictions(given, labels).figures()["age_in_group"] == pytest.approx(1 / 3)
 
 
 def test_without_a_label_there_are_no_figures() -> None:
@@ -122,41 +122,54 @@ def test_temperatures() -> None:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A data folder with one labelled face, and a network that has learnt nothing."""
+    """A data folder with one labelled face, and a copy of the shipped network with its ONNX file."""
     folder = tmp_path_factory.mktemp("people")
     (folder / "images").mkdir()
     Image.fromarray(data.astronaut()).save(folder / "images/a.png")
     box = dict(zip(("x1", "y1", "x2", "y2"), BOX, strict=True))
     tables.write(folder / "labels.csv", [{"image_id": "a"} | box])
     tables.write(folder / "attributes.csv", [{"image_id": "a", "mask": "none", "age": 41, "gender": "female"} | box])
-    torch.manual_seed(0)
-    model = network.build("face_attributes", "none")
-    metadata = {"kind": "face_attributes", "arch": "face_attributes", "heads": model.tells, "side": 96, "margin": 1.05}
-    metadata |= {"norms": True}
-    checkpoint.save(folder / "network.safetensors", model.state_dict(), metadata)
-    return folder, folder / "network.safetensors"
+    for file in (SHIPPED, SHIPPED.with_suffix(".onnx")):
+        shutil.copy(file, folder)
+    return folder, folder / SHIPPED.name
 
 
-def test_the_command(
-    people: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_the_command(people: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, path = people
-    given = Options(analyse=str(path), data=folder, split="all", out=tmp_path / "out", calibrate=True, groups=True)
-    assert evaluate(given) == 0
+    assert evaluate(Options(analyse=str(path), data=folder, split="all", out=tmp_path / "out", groups=True)) == 0
     said = capsys.readouterr()
-    assert "mask: 1 faces, of " in said.out and "age: 1 faces of a known age" in said.out
-    assert "gender: too few labelled faces to calibrate it; it is unchanged" in said.err
+    assert "mask: 1 faces, of 100.0% something is said" in said.out and "age: 1 faces of a known age" in said.out
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
-    assert checkpoint.metadata(path)["limits"] == {"mask": 0.6, "gender": 0.6, "age": 45}
 
 
-def test_photos_that_cannot_be_read_calibrate_nothing(
-    people: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("shared_cache")
+def test_the_command_calibrates(people: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A small network that has learnt nothing, since a network whose calibration changed is exported again."""
+    torch.manual_seed(0)
+    model = network.build("gender_cnn", "none")
+    path, metadata = tmp_path / "network.safetensors", {"kind": "face_attributes", "arch": "gender_cnn"}
+    metadata |= {"heads": model.tells, "side": model.side, "margin": model.margin, "norms": True}
+    checkpoint.save(path, model.state_dict(), metadata)
+    given = Options(analyse=str(path), data=people[0], split="all", out=tmp_path / "out", calibrate=True)
+    assert evaluate(given) == 0
+    assert "gender: too few labelled faces to calibrate it; it is unchanged" in capsys.readouterr().err
+    assert checkpoint.metadata(path)["limits"] == {"gender": 0.6}
+
+
+def test_a_calibration_is_stored_with_the_limits_of_what_the_network_tells(
+    people: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = shutil.copy(people[1], tmp_path / "copy.safetensors")
+    before = checkpoint.metadata(path)["temperatures"]
+    calibrating.store(path, {"mask": 1.23456}, {"on": "here"})
+    metadata = checkpoint.metadata(path)
+    assert metadata["limits"] == {"mask": 0.6, "gender": 0.6, "age": 45}
+    assert metadata["temperatures"] == before | {"mask": 1.2346} and metadata["calibrated"] == {"on": "here"}
+
+
+def test_photos_that_cannot_be_read_calibrate_nothing(people: tuple[Path, Path], tmp_path: Path) -> None:
     torn = shutil.copytree(people[0], tmp_path / "torn")
     (torn / "images/a.png").write_bytes(b"torn")
     given = Options(analyse=str(people[1]), data=torn, split="all", out=tmp_path / "out", calibrate=True)

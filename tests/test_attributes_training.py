@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training import FACES, RECORD, make_folder, options, same, weights
+from training import FACES, RECORD, interrupt, learn, make_folder, options, same, weights
 
 import train
 from dataset import tables
-from dataset.checks import fingerprint
 from dataset.crops import CropDataset
 from dataset.photos import Photos
 from dataset.subjects.attributes import Attributes
@@ -77,24 +76,10 @@ def test_a_run_leaves_what_those_of_detectors_leave(trained: Path) -> None:
 
 
 def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Path, tmp_path: Path) -> None:
-    out = tmp_path / "broken"
-    given = asked(folder, out, epochs=2)
-    subject = train.learnt(given)
-    run = train.begin(given, World(), subject)
-    run.batches.start(1)
-    for images, targets in run.loader:
-        run.learner.step(images, targets)
-        if run.learner.done == 2:  # in the middle of the first epoch
-            break
-    out.mkdir()
-    train.config.write(
-        out,
-        {"options": train.config.plain(given), "data": fingerprint(folder, subject.photos, subject.held_out)}
-        | run.described,
-    )
-    run.save()
-    assert train.train(asked(folder, out, epochs=2, resume=True)) == 0
-    assert same(weights(out), weights(trained))
+    given = asked(folder, tmp_path / "broken", epochs=2)
+    interrupt(given, 2)  # in the middle of the first epoch
+    assert learn(train.Options(out=given.out, resume=True)) == 0
+    assert same(weights(given.out), weights(trained))
 
 
 def test_options_of_detectors_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -106,7 +91,7 @@ def test_a_part_of_which_nothing_is_told_is_refused(folder: Path, tmp_path: Path
     few = make_folder(tmp_path / "few", people=12, side=SIDE)
     rows = [row for row in tables.rows(folder / "attributes.csv") if row["image_id"] == "P1/1"]
     tables.write(few / "attributes.csv", rows)
-    with pytest.raises(InputError, match=r"attributes.csv tells no mask or age or gender of a face in the split 'val'"):
+    with pytest.raises(InputError, match=r"attributes.csv has no mask or age or gender of a face in the split 'val'"):
         train.train(asked(few, tmp_path / "run"))
 
 
@@ -181,14 +166,12 @@ RECIPES = {
 }
 
 
+@pytest.mark.usefixtures("shared_cache")
 @pytest.mark.parametrize("arch", RECIPES)
-def test_other_systems_recipes_learn_and_tell_their_one_thing(
-    arch: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_other_systems_recipes_learn_and_tell_their_one_thing(arch: str, folder: Path, tmp_path: Path) -> None:
     heads, attributes, side, transforms = RECIPES[arch]
     out = tmp_path / "run"
-    assert train.train(asked(folder, out, arch=arch)) == 0
+    assert learn(asked(folder, out, arch=arch)) == 0
     path = out / "best.safetensors"
     metadata = checkpoint.metadata(path)
     assert (metadata["heads"], metadata["side"], metadata["options"]["transforms"]) == (heads, side, transforms)
@@ -213,7 +196,7 @@ def test_other_systems_recipes_learn_and_tell_their_one_thing(
     assert evaluate.evaluate(asking) == 0
     written = json.loads((tmp_path / "evaluation/evaluation.json").read_text())
     assert {"mask", "age", "gender"} & written.keys() == {name}
-    with pytest.raises(InputError, match=f"tells {name}, and no "):
+    with pytest.raises(InputError, match=f"predicts {name}, and no "):
         FaceAttributes([next(other for other in HEADS if other != name)], path)
 
 
@@ -224,7 +207,7 @@ def test_a_recipe_learns_from_faces_that_have_its_label_alone(folder: Path, tmp_
     rows = [row | {"age": "", "age_low": "", "age_high": ""} for row in tables.rows(folder / "attributes.csv")]
     ageless = shutil.copytree(folder, tmp_path / "ageless")
     tables.write(ageless / "attributes.csv", rows)
-    with pytest.raises(InputError, match=r"attributes.csv tells no age of a face in the split 'train'"):
+    with pytest.raises(InputError, match=r"attributes.csv has no age of a face in the split 'train'"):
         train.learnt(asked(ageless, tmp_path / "run", arch="age_cnn"))
 
 
@@ -282,10 +265,8 @@ def test_an_item_is_the_same_however_often_it_is_asked_for(folder: Path) -> None
     assert int(target["mask"]) == 0 and int(target["gender"]) == -1 and float(target["age_low"]) == -1
 
 
-def test_what_was_trained_is_an_analyser_that_says_what_the_network_says(
-    folder: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@pytest.mark.usefixtures("shared_cache")
+def test_what_was_trained_is_an_analyser_that_says_what_the_network_says(folder: Path, trained: Path) -> None:
     path = trained / "best.safetensors"
     picture = read(folder / "images/P3/1.png")
     found = Faces([[30, 20, 72, 74], [-9, -9, 30, 40], [40, 40, 46, 46]])
@@ -301,10 +282,8 @@ def test_what_was_trained_is_an_analyser_that_says_what_the_network_says(
     assert told["mask"][2] == told["gender"][2] == "" and np.isnan(told["age"][2])  # of 6 pixels nothing is said
 
 
-def test_one_look_gives_all_that_is_asked(
-    folder: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@pytest.mark.usefixtures("shared_cache")
+def test_one_look_gives_all_that_is_asked(folder: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = trained / "best.safetensors"
     several = Analysers([FaceAttributes([name], path) for name in ("gender", "mask", "age")])
     assert several.attributes == ("gender", "gender_score", "mask", "mask_score", "age", "age_low", "age_high")
@@ -319,7 +298,7 @@ def test_one_look_gives_all_that_is_asked(
 
 
 def test_weights_of_the_other_kind_are_refused(trained: Path) -> None:
-    with pytest.raises(InputError, match="tells attributes of faces, and finds none; give it as an analyser"):
+    with pytest.raises(InputError, match="predicts attributes of faces and detects none; give it as an analyser"):
         load_detector(str(trained / "best.safetensors"))
     with pytest.raises(InputError, match="is a detector; give it as one, not as an analyser"):
         load_analyser(str(checkpoint.SHIPPED))

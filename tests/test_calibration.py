@@ -20,6 +20,7 @@ from visavis.commands.network import Network
 from visavis.detectors.faster_rcnn.architectures import build, norm_eps
 from visavis.detectors.faster_rcnn.eager import of_model
 from visavis.errors import InputError
+from visavis.evaluation import memory
 
 
 def test_reliability_by_hand():
@@ -184,6 +185,13 @@ def test_a_calibration_of_few_finds_or_at_its_limit_is_not_trusted():
     assert apart is not None and "ended at its limit" in (calibration.trusted(right, apart) or "")
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is not measured, which takes a process that loads torch: tests/test_evaluate.py does that."""
+    monkeypatch.setattr(memory, "measure", lambda *_: memory.Peak(1.0, 1.0, None))
+
+
+@pytest.mark.usefixtures("unmeasured")
 def test_evaluate_keeps_what_a_checkpoint_has_where_there_are_few_finds(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
@@ -222,6 +230,7 @@ def calibrated_on_four(folder: Path, **more: bool) -> Path:
     return copy
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_evaluate_fits_and_stores_a_calibration(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training import RECORD, make_folder, options, same, weights
+from training import RECORD, interrupt, learn, make_folder, options, same, weights
 
 import train
 from benchmarks.fifteen_points import baseline
 from dataset import tables
-from dataset.checks import fingerprint
 from dataset.photos import Photos
 from dataset.point_crops import AT_MOST, PointDataset, slots
 from dataset.split import Shares
@@ -74,26 +73,14 @@ def test_a_run_leaves_what_those_of_detectors_leave(trained: Path) -> None:
 
 
 def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Path, tmp_path: Path) -> None:
-    out = tmp_path / "broken"
-    given = asked(folder, out, epochs=2)
-    subject = train.learnt(given)
-    run = train.begin(given, World(), subject)
-    run.batches.start(1)
-    for images, targets in run.loader:
-        run.learner.step(images, targets)
-        break  # in the middle of the first epoch
-    out.mkdir()
-    data = fingerprint(folder, subject.photos, subject.held_out)
-    train.config.write(out, {"options": train.config.plain(given), "data": data} | run.described)
-    run.save()
-    assert train.train(asked(folder, out, epochs=2, resume=True)) == 0
-    assert same(weights(out), weights(trained))
+    given = asked(folder, tmp_path / "broken", epochs=2)
+    interrupt(given, 1)  # in the middle of the first epoch
+    assert learn(train.Options(out=given.out, resume=True)) == 0
+    assert same(weights(given.out), weights(trained))
 
 
-def test_the_exported_network_finds_what_the_network_finds(
-    folder: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@pytest.mark.usefixtures("shared_cache")
+def test_the_exported_network_finds_what_the_network_finds(folder: Path, trained: Path) -> None:
     path = trained / "last.safetensors"
     analyser = load_analyser(str(path))
     assert analyser.keypoints == SIXTY_EIGHT.names and analyser.attributes == ("points_error",)
@@ -222,17 +209,15 @@ def fifteen(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on the 15 points that can be had from the 68 of the same faces."""
     out = tmp_path_factory.mktemp("runs") / "fifteen"
     given = asked(folder, out, arch="keypoints_cnn", blocks=1, dropout=0.0, lr=1e-3)
-    assert train.train(given) == 0
+    assert learn(given) == 0
     return out
 
 
-def test_the_small_network_learns_fifteen_points(
-    fifteen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("shared_cache")
+def test_the_small_network_learns_fifteen_points(fifteen: Path) -> None:
     metadata = checkpoint.metadata(fifteen / "last.safetensors")
     assert (metadata["arch"], metadata["count"], metadata["side"]) == ("keypoints_cnn", 15, 96)
     assert metadata["design"] == {"blocks": 1, "dropout": 0.0}
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     analyser = load_analyser(str(fifteen / "last.safetensors"))
     assert len(analyser.keypoints) == 15 and analyser.attributes == ()
     found = analyser.analyse(np.zeros((90, 90, 3), np.uint8), Faces(np.array([[10, 10, 80, 80]], np.float32)))

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from PIL import Image
-from training import make_folder, options
+from training import learn, make_folder, options
 
 import train
 from dataset import subjects, tables
@@ -15,7 +15,7 @@ from visavis.errors import InputError
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("data"), side=240)
+    return make_folder(tmp_path_factory.mktemp("data"))
 
 
 def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys):
@@ -39,7 +39,7 @@ def test_a_run_leaves_its_record_and_weights_that_load(folder, tmp_path, capsys)
 def test_a_running_mean_of_the_weights_is_what_is_kept(folder, tmp_path):
     steps = {"limit": 4, "epochs": 2, "mosaic": 64, "lr": 1e-3}
     for name, ema in (("plain", 0.0), ("mean", 0.9)):
-        train.train(options(folder, tmp_path / name, ema=ema, **steps))
+        learn(options(folder, tmp_path / name, ema=ema, **steps))
     plain, mean = (checkpoint.load(tmp_path / name / "last.safetensors")[0] for name in ("plain", "mean"))
     torch.manual_seed(0)
     start = train_weights("none")
@@ -54,7 +54,7 @@ def test_a_step_changes_what_should_learn_and_nothing_else(folder, tmp_path):
     start = str(tmp_path / "backbone.pth")
     torch.manual_seed(0)
     before = train_weights(start)
-    train.train(options(folder, tmp_path / "run", init=start, trainable_layers=1, limit=2, transforms="none"))
+    learn(options(folder, tmp_path / "run", init=start, trainable_layers=1, limit=2, transforms="none"))
     after, _ = checkpoint.load(tmp_path / "run" / "last.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[name])}
     frozen = {name for name in after if name.startswith("backbone.body.") and int(name.split(".")[2]) < 14}
@@ -110,7 +110,7 @@ def test_what_cannot_work_is_refused_and_nothing_written(folder, tmp_path, wrong
 def test_a_loss_that_is_not_finite_stops_the_run_and_puts_the_photos_aside(folder, tmp_path):
     out = tmp_path / "run"
     with pytest.raises(InputError, match=r"the loss is (nan|inf).*P\d/1"):
-        train.train(options(folder, out, lr=1e30, epochs=4, limit=4, workers=1, size=64))
+        train.train(options(folder, out, lr=1e30, epochs=4, limit=4, workers=1))
     aside = json.loads((out / "not_finite" / "batch.json").read_text())
     assert len(aside["photos"]) == 2 and any(value in ("nan", "inf") for value in aside["losses"].values())
     for photo in aside["photos"]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
-from training import make_folder, options, same, weights
+from training import learn, make_folder, options, same, weights
 
 import train
 from dataset import subjects, tables
@@ -87,18 +87,8 @@ def test_freeze(begun, what, still):
 
 def test_a_batch_in_parts_teaches_the_same_as_whole(folder, begun, tmp_path):
     for parts in (1, 2):
-        train.train(
-            options(
-                folder,
-                tmp_path / str(parts),
-                init=begun,
-                accumulate=parts,
-                batch_size=4,
-                optimiser="sgd",
-                lr=1e-3,
-                **QUICK,
-            )
-        )
+        more = {"accumulate": parts, "batch_size": 4, "optimiser": "sgd", "lr": 1e-3}
+        learn(options(folder, tmp_path / str(parts), init=begun, **more, **QUICK))
     whole, parted = weights(tmp_path / "1"), weights(tmp_path / "2")
     start = checkpoint.load(Path(begun))[0]
     name = "roi_heads.box_predictor.cls_score.weight"
@@ -107,7 +97,7 @@ def test_a_batch_in_parts_teaches_the_same_as_whole(folder, begun, tmp_path):
 
 def test_patience_ends_a_run_that_gets_no_better(folder, begun, tmp_path, capsys):
     out = tmp_path / "run"
-    assert train.train(options(folder, out, init=begun, lr=0.0, epochs=9, patience=1, **QUICK)) == 0
+    assert learn(options(folder, out, init=begun, lr=0.0, epochs=9, patience=1, **QUICK)) == 0
     assert "AP has not improved in 1 epochs" in capsys.readouterr().err
     assert checkpoint.load(out / "last.safetensors")[1]["epoch"] == 2
     assert train.train(train.Options(out=out, resume=True)) == 0  # it stays ended
@@ -203,7 +193,7 @@ def test_deterministic_holds_while_training_and_no_longer(folder, begun, tmp_pat
         assert torch.are_deterministic_algorithms_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
     for name in ("a", "b"):
-        train.train(options(folder, tmp_path / name, init=begun, deterministic=True, channels_last=False, **QUICK))
+        learn(options(folder, tmp_path / name, init=begun, deterministic=True, channels_last=False, **QUICK))
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
 
 
@@ -221,7 +211,7 @@ def test_photos_that_are_hard_one_a_batch(begun, tmp_path, capsys):
         rows.append({"image_id": f"N{number}/1", "status": "ok", "path": f"images/N{number}/1.png"})
     tables.write(own / "downloads.csv", rows)
     out = tmp_path / "run"
-    assert train.train(options(own, out, init=begun, batch_size=1, size=64)) == 0
+    assert learn(options(own, out, init=begun, batch_size=1)) == 0
     said = capsys.readouterr().err
     assert "left out" in said and "could not be read in this epoch" in said
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -257,14 +247,14 @@ def test_it_learns_two_photos_by_heart(tmp_path):
     run.learner.model.transform.in_use = run.learner.kept.transform.in_use = 160  # as large as in training
     with Stop(run.save) as stop:
         assert run.go(stop) == 0
-    assert max(line["ap50"] for line in run.record.lines if "ap" in line) == 1.0
+    assert max(line["ap50"] for line in run.history.lines if "ap" in line) == 1.0
 
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_path):
     begun = start_of(arch, tmp_path / "start.safetensors")
     photos, out = load_photos(folder)[:2], tmp_path / "run"
-    more = {"size": 64, "transforms": "none", "trainable_layers": 1, "ema": 0.0, "optimiser": "sgd"}
+    more = {"transforms": "none", "trainable_layers": 1, "ema": 0.0, "optimiser": "sgd"}
     subject = subjects.of(arch)(folder, photos, photos)
     run = train.begin(options(folder, out, arch=arch, init=begun, **more), World(), subject)
     losses, _ = run.learner.step(*collate([run.loader.dataset[key] for key in next(iter(run.batches))]))

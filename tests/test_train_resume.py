@@ -7,13 +7,13 @@ import time
 
 import pytest
 import torch
-from training import make_folder, options, same, start, weights
+from training import learn, make_folder, options, same, start, weights
 
 import train
 from visavis import checkpoint
 from visavis.errors import InputError
 from visavis.training import config, state
-from visavis.training.record import Record
+from visavis.training.history import History
 
 RUN = {"epochs": 2, "limit": 7, "mosaic": 64, "ema": 0.9, "lr": 1e-3}
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 def undisturbed(folder, tmp_path_factory):
     """The folder of a run that nothing disturbs: eight steps, two epochs."""
     out = tmp_path_factory.mktemp("undisturbed") / "run"
-    assert train.train(options(folder, out, **RUN)) == 0
+    assert learn(options(folder, out, **RUN)) == 0
     return out
 
 
@@ -35,6 +35,7 @@ def when(moment, process, seconds=600):
     """Wait until `moment()`, which is something other than an end of the process."""
     until = time.monotonic() + seconds
     while not moment():
+        process.join(0.001)  # rather than to take a core from it
         assert process.is_alive() and time.monotonic() < until, f"exit status {process.exitcode}"
 
 
@@ -81,7 +82,7 @@ def test_killed_at_random_steps_and_during_a_save_it_ends_with_the_same_weights(
     assert same(ours["model"], theirs["model"])
     assert torch.equal(ours["random"]["torch"], theirs["random"]["torch"])
     assert not list(out.glob(".visavis-*.tmp"))
-    epochs = [line["epoch"] for line in Record(out, 8, 2).lines if "ap" in line]
+    epochs = [line["epoch"] for line in History(out, 8, 2).lines if "ap" in line]
     assert epochs == [1, 2]
 
 
@@ -94,7 +95,7 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_from_there(folder, undistur
     assert ends(process) == status, said.read_text()
     assert "--resume" in said.read_text()
     begun = torch.load(out / state.NAME, weights_only=True)["done"]
-    assert train.train(train.Options(out=out, resume=True)) == 0
+    assert learn(train.Options(out=out, resume=True)) == 0
     assert 0 <= begun < 8
     assert same(weights(out), weights(undisturbed))
 
@@ -117,7 +118,7 @@ def test_a_step_that_does_not_end_is_left_for_the_save(folder, tmp_path, monkeyp
 
 def test_workers_and_parts_of_an_epoch_do_not_matter(folder, undisturbed, tmp_path):
     out = tmp_path / "run"
-    train.train(options(folder, out, workers=2, **RUN))
+    learn(options(folder, out, workers=2, **RUN))
     assert same(weights(out), weights(undisturbed))
 
 
@@ -137,7 +138,7 @@ def test_what_cannot_be_resumed_is_refused(folder, tmp_path):
         train.train(train.Options(out=tmp_path, resume=True))
     own = make_folder(tmp_path / "data")
     out = tmp_path / "run"
-    train.train(options(own, out, limit=2))
+    learn(options(own, out, limit=2))
     good = (out / state.NAME).read_bytes()
     (out / state.NAME).write_bytes(good[: len(good) // 2])
     with pytest.raises(InputError, match=r"state.pt is not a training state"):
@@ -165,5 +166,5 @@ def test_a_run_killed_before_its_first_save_begins_anew(folder, undisturbed, tmp
     given = config.plain(options(folder, out, **RUN))
     out.mkdir()
     config.write(out, {"options": given, "data": config.read(undisturbed)["data"]})
-    assert train.train(train.Options(out=out, resume=True)) == 0
+    assert learn(train.Options(out=out, resume=True)) == 0
     assert same(weights(out), weights(undisturbed))

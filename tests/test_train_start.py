@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from training import make_folder, options
+from training import learn, make_folder, options
 
 import train
 from dataset import checks, subjects, tables
@@ -56,7 +56,7 @@ def test_architecture_and_weights_that_are_not_given(arch, init, gpu, settled):
 def test_without_arch_a_cpu_trains_the_shipped_light_network_and_keeps_its_threshold(folder, tmp_path, capsys):
     out = tmp_path / "run"
     given = options(folder, out, arch=None, init=None, mosaic=64, transforms="none", lr=0.0, ema=0.0)
-    assert train.train(given) == 0
+    assert learn(given) == 0
     said = capsys.readouterr().err
     assert "no --arch was given: on a CPU, that is mobilenet_v2_slim_fpnlite, from shipped" in said
     metadata, shipped = checkpoint.metadata(out / "best.safetensors"), checkpoint.metadata(SHIPPED)
@@ -72,9 +72,7 @@ def test_without_arch_a_cpu_trains_the_shipped_light_network_and_keeps_its_thres
     scores = [load_detector(path, "cpu", 0.05, backend="torch").detect(picture)[0].scores
               for path in (SHIPPED, out / "best.safetensors")]  # fmt: skip
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
-    assert (
-        train.train(config.renewed(train.Options(), {"out": out, "resume": True, "epochs": 1})) == 0
-    )  # the architecture is the run's
+    assert train.train(train.Options(out=out, resume=True)) == 0  # the architecture is the run's
 
 
 def test_a_heavy_network_on_a_cpu_says_what_a_step_takes(capsys, monkeypatch):

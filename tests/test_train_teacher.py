@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from skimage import data
-from training import make_folder, options, same, weights
+from training import learn, make_folder, options, same, weights
 
 import train
 from visavis import checkpoint
@@ -59,15 +59,15 @@ def test_a_run_with_a_teacher_comes_nearer_to_it_and_does_so_again_to_the_bit(tm
     folder = make_folder(tmp_path / "data")
     path = saved(tmp_path / "t.safetensors")
     more = {"teacher": path, "init": str(saved(tmp_path / "i.safetensors", seed=1)), "epochs": 3, "lr": 1e-3}
-    more |= {"trainable_layers": 5, "size": 96}
-    train.train(options(folder, tmp_path / "whole", **more))
+    more |= {"trainable_layers": 5}
+    learn(options(folder, tmp_path / "whole", **more))
     lines = [json.loads(line) for line in (tmp_path / "whole/metrics.jsonl").read_text().splitlines()]
     told = [line[Teacher.LOSS] for line in lines if Teacher.LOSS in line]
     assert len(told) > 2 and told[-1] < 0.7 * told[0]
     known = checkpoint.load(tmp_path / "whole/last.safetensors")[1]
     assert known["options"]["teacher"] == "t.safetensors"
 
-    train.train(options(folder, tmp_path / "again", **more))
+    learn(options(folder, tmp_path / "again", **more))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "again"))
 
     again = train.Options(out=tmp_path / "again", resume=True)

@@ -8,9 +8,11 @@ import multiprocessing
 import os
 import signal
 import sys
-from contextlib import redirect_stderr
+from contextlib import ExitStack, redirect_stderr
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from PIL import Image
@@ -18,8 +20,14 @@ from skimage import data
 
 import train
 from dataset import tables
+from dataset.checks import fingerprint
 from visavis import checkpoint
+from visavis.detectors.faster_rcnn.kind import ARCHS
 from visavis.training import config
+from visavis.training.distributed import World
+from visavis.training.history import History
+from visavis.training.run import Run
+from visavis.training.validation import Validation
 
 FACES = ((75, 50, 180, 185), (80, 45, 170, 180))
 
@@ -51,8 +59,8 @@ def make_folder(folder: Path, people: int = 10, side: int = 96) -> Path:
 
 
 def options(folder: Path, out: Path, **more: Any) -> train.Options:
-    """Options of a run of seconds on the CPU: seven photos to train on, three for validation."""
-    common = {
+    """Options of a run of a second on the CPU: seven photos to train on, three for validation."""
+    common: dict[str, Any] = {
         "arch": "mobilenet_v2_fpnlite",
         "init": "none",
         "epochs": 1,
@@ -60,7 +68,31 @@ def options(folder: Path, out: Path, **more: Any) -> train.Options:
         "workers": 0,
         "device": "cpu",
     }
+    if more.get("arch", common["arch"]) in ARCHS:
+        common["size"] = 64
     return config.renewed(train.Options(), {"data": folder, "out": out, "val": 0.3, "test": 0.0} | common | more)
+
+
+def learn(given: train.Options) -> int:
+    """`train.train(given)` without its pictures, which take longer than so few steps: for tests that look at none."""
+    drawing = ((Run, "draw_first"), (History, "chart"), (Validation, "show"))
+    with ExitStack() as stack:
+        for owner, name in drawing:
+            stack.enter_context(mock.patch.object(owner, name))
+        return train.train(given)
+
+
+def interrupt(given: train.Options, steps: int) -> None:
+    """Do the first steps of a run and save, as a signal has it: what is left is to be resumed."""
+    subject = train.learnt(given)
+    run = train.begin(given, World(), subject)
+    run.batches.start(1)
+    for images, targets in islice(run.loader, steps):
+        run.learner.step(images, targets)
+    given.out.mkdir()
+    data = fingerprint(given.data, subject.photos, subject.held_out)
+    config.write(given.out, {"options": config.plain(given), "data": data} | run.described)
+    run.save()
 
 
 def weights(out: Path, name: str = "last.safetensors") -> dict[str, torch.Tensor]:
