@@ -158,10 +158,10 @@ def store(
 ) -> float:
     """Write a calibration into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
 
-    calibration: of the network's own scores; without a `company`, that of the checkpoint stays. The thresholds that the
-    checkpoint holds, which are of the scores as they were, move along, so that they choose the same finds. record: what else to remember of the fit. threshold: a
-    new one in place of the detector's, of the scores as they were. covering: likewise, the score from which on
-    redaction covers a find.
+    calibration: of the network's own scores; without a `company`, that of the checkpoint stays. The thresholds that
+    the checkpoint holds, which are of the scores as they were, move along, so that they choose the same finds. record:
+    what else to remember of the fit. threshold: a new one in place of the detector's, of the scores as they were.
+    covering: likewise, the score from which on redaction covers a find.
     Returns the threshold that it has now. Raises InputError where the file is no checkpoint.
     """
     if not calibration.temperature > 0:
