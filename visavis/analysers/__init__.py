@@ -37,13 +37,14 @@ def named(text: str) -> list[str]:
     return names
 
 
-def load_analyser(name: str, **options: Any) -> Analyser:
+def load_analyser(name: str | Path, **options: Any) -> Analyser:
     """An analyser of `ANALYSERS`, by its name, or the path of a checkpoint that train.py wrote, which says all that it
     can.
 
     options: those of `AnalyserOptions` that it takes, such as `people` of `identity`. Raises InputError where there is
     none of that name, its package or weights are not installed, or it takes other options.
     """
+    name = str(name)
     takes = _parameters(name)
     for option in options.keys() - takes.keys():
         raise InputError(f"{name} takes no `{option}`; leave that out")
