@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
 from visavis.detectors.viola_jones.integral import Grey, integral, squares
 
-EARLY = 40
+EARLY = 100
 """A stage that has more features than this, with all stages before it, sees copies of windows."""
 AT_ONCE = 1 << 16
 """Windows that the first stages see together: what is known of them stays in the processor's cache."""
@@ -85,7 +85,7 @@ class Windows:
 
 
 def scaled_features(
-    cascade: Cascade, picture: Grey, step: float = 1.25, stride: float = 1.0, smallest: float = 1.0
+    cascade: Cascade, picture: Grey, step: float = 1.25, stride: float = 1.5, smallest: float = 1.0
 ) -> Iterator[Layer]:
     """Windows of one size after the other, each `step` times as large as the one before (section 5 of the paper).
 
