@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from visavis.boxes import iou
 from visavis.detectors import load_detector
 from visavis.detectors.viola_jones import features, integral, opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
@@ -125,3 +126,14 @@ def test_windows_around_a_face_become_one():
     boxes, strengths = grouped(np.array(near, np.float32), np.array([1, 3, 2, 1.5], np.float32))
     assert boxes.tolist() == [[3, 0, 23, 20], [100, 100, 140, 140]]
     assert strengths.tolist() == [4, 2]
+
+
+def test_the_cascade_that_comes_with_visavis_finds_the_astronaut():
+    detector = load_detector("viola_jones")
+    whole, blank, tiny = detector.detect([PORTRAIT, np.zeros((60, 80, 3), np.uint8), PORTRAIT[:5, :5]])
+    assert iou(whole.boxes[:1], np.float32([[70, 48, 162, 166]]))[0, 0] > 0.5
+    assert len(blank) == len(tiny) == 0 and (whole.scores >= detector.threshold).all()
+    weights = Path(opencv_xml.__file__).parents[2] / "weights/viola_jones.safetensors"
+    assert weights.stat().st_size < 100_000
+    cascade = detector.detector.cascade
+    assert (len(cascade.stages), cascade.features, len(cascade.stages[0])) == (16, 805, 11)

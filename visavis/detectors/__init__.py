@@ -25,6 +25,7 @@ DETECTORS: dict[str, str] = {
     "dlib_cnn": "visavis.detectors.dlib_face_recognition:cnn",
     "mtcnn": "visavis.detectors.mtcnn:load",
     "centerface": "visavis.detectors.centerface:load",
+    "viola_jones": "visavis.detectors.viola_jones.detector:load",
 }
 """Name -> `module:function`, which takes (device: str, threshold: float | None) and returns a Detector. The shipped one
 is a checkpoint of `train.py`, from which `visavis.kinds` makes a detector."""
