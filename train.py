@@ -241,7 +241,7 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
         cost.say_what_a_step_takes(model, kind.draws, arch, batches.sizes, options.mosaic is not None)
     dataset = subject.dataset(model, transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
-    scoring, threshold = start.scoring(init)
+    scoring, threshold = start.scoring(init, named)
     # Checkpoints are passed on: they hold names, not the folders of the machine that made them.
     paths = {name: getattr(options, name) for name in ("data", "out", "init", "teacher")}
     names = {name: path and Path(path).name for name, path in paths.items()}

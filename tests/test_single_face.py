@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from training import RECORD, make_folder, options, same, weights
 
@@ -14,6 +15,7 @@ import train
 from dataset.checks import fingerprint
 from dataset.photos import Photos
 from visavis import checkpoint, load_analyser, load_detector
+from visavis.boxes import as_boxes, iou
 from visavis.commands.export import Options as ExportOptions
 from visavis.commands.export import export
 from visavis.detectors.protocol import about
@@ -137,7 +139,10 @@ def fitted(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_learns_where_the_face_is(folder: Path, fitted: Path) -> None:
-    assert checkpoint.metadata(fitted)["validation"]["ap50"] == 1.0
+    metadata = checkpoint.metadata(fitted)
+    assert metadata["validation"]["ap50"] == 1.0
+    # The shipped detector's calibration and threshold (0.7545) are of its own scores, not of those of these heads.
+    assert metadata["threshold"] == 0.5 and not {"temperature", "shift"} & metadata.keys()
     detector = load_detector(fitted, "cpu", 0.5, backend="torch")
     assert detector.detect([]) == []
     (photo, *_) = Photos.load(folder)
@@ -179,6 +184,14 @@ def test_the_exported_file_finds_the_same_without_torch(
     assert np.abs(boxes - torchs[0].boxes).max() < 0.01 and scores == pytest.approx(torchs[0].scores, abs=1e-4)
     boxes, _ = session.run(["boxes", "scores"], {"photo": pictures[0], "threshold": np.float32(1.0)})
     assert boxes.shape == (0, 4)
+
+
+def test_the_shipped_weights_find_a_face(folder: Path) -> None:
+    picture = skimage.data.astronaut()[:300, 60:400]
+    detector = load_detector("single_face", "cpu")
+    (found,) = detector.detect([picture])
+    assert len(found) == 1
+    assert iou(found.boxes, as_boxes([[120, 68, 212, 186]]))[0, 0] > 0.5
 
 
 @pytest.mark.parametrize(

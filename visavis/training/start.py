@@ -30,11 +30,15 @@ def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
     return FULL if gpu or init == "coco" else LIGHT, init
 
 
-def scoring(init: str) -> tuple[Calibration, float]:
-    """The calibration and the threshold of the initial weights; no calibration and `THRESHOLD` if they have none."""
+def scoring(init: str, kind: str) -> tuple[Calibration, float]:
+    """The calibration and the threshold of the initial weights; no calibration and `THRESHOLD` if they have none, or
+    are of another kind than `kind`: of such weights the backbone alone is taken, and what follows it gives the scores.
+    """
     if (path := _checkpoint(init)) is None:
         return Calibration(), THRESHOLD
     metadata = checkpoint.metadata(path)
+    if metadata.get("kind", "faster_rcnn") != kind:
+        return Calibration(), THRESHOLD
     return calibration.of_checkpoint(metadata), float(metadata.get("threshold", THRESHOLD))
 
 

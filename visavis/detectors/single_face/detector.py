@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from visavis import device as devices
-from visavis import onnx_files
+from visavis import checkpoint, onnx_files
 from visavis.boxes import clip, scale
 from visavis.calibration import Calibration, of_checkpoint
 from visavis.cores import threads
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from visavis.detectors.single_face.network import SingleFace
 
 BACKENDS = ("auto", "torch", "onnxruntime")
+WEIGHTS = checkpoint.SHIPPED.with_name("single_face_mobilenet_v2_slim.safetensors")
+"""Those that come with visavis."""
 
 
 class Network(Protocol):
@@ -116,6 +118,11 @@ class OnnxNetwork:
         return [Faces(*self._session.run(None, {"photo": square, "threshold": least})) for square in squares]
 
 
+def shipped(device: str = "auto", threshold: float | None = None) -> SingleFaceDetector:
+    """The detector of the weights that come with visavis."""
+    return load(WEIGHTS, checkpoint.metadata(WEIGHTS), device, threshold)
+
+
 def load(
     path: Path,
     metadata: dict[str, Any],
@@ -160,7 +167,6 @@ def _network(
         needed("onnxruntime", "`backend` onnxruntime", "pip install onnxruntime")
         return OnnxNetwork(onnx_files.file(path, exported.write, otherwise=", or give `backend` torch"), at_once)
     needed("torch", str(path), "pip install 'visavis[train]'")
-    from visavis import checkpoint
     from visavis.detectors.single_face.network import of_checkpoint as restored
 
     model = restored(checkpoint.load(path)[0], metadata, str(path))
