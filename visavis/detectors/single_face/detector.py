@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from visavis import device as devices
 from visavis import checkpoint, onnx_files
+from visavis import device as devices
 from visavis.boxes import clip, scale
 from visavis.calibration import Calibration, of_checkpoint
 from visavis.cores import threads
