@@ -61,7 +61,7 @@ def evaluate(
             say(f"left out: {photo.path}: {error}")
             continue
         found = detector.detect([picture])[0]
-        found = replace(found, scores=scoring.apply(np.asarray(found.scores)))
+        found = replace(found, scores=scoring.in_company(scoring.apply(np.asarray(found.scores))))
         seen[photo.image_id] = (found, *labels_within(photo, picture.shape[:2]))
     gathered = world.gather((seen, stop is not None and stop.wanted))
     if any(stopped for _, stopped in gathered):

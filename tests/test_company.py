@@ -1,6 +1,7 @@
 """A doubtful detection among sure faces is more likely to be a face than one that is alone."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,19 +32,30 @@ class Scores:
 
 
 def found(*scores, company=1.0, threshold=0.5):
-    detector = TrainedDetector(Scores(*scores), Sizing(512, 1280), threshold, Calibration(company=company), sure=0.5)
+    calibration = Calibration(company=company, sure=0.5)
+    detector = TrainedDetector(Scores(*scores), Sizing(512, 1280), threshold, calibration)
     (faces,) = detector.detect([np.zeros((512, 640, 3), np.uint8)])
     return pytest.approx(np.asarray(faces.scores).tolist(), abs=1e-4)
 
 
 def test_by_hand():
-    company = Calibration(company=1.0)
-    even = np.full(3, 0.5)
-    assert company.in_company(even, np.array([0, 1, 3])) == pytest.approx([1 / 2, 2 / 3, 4 / 5])
-    assert Calibration(2.0, 0.7, 1.0).in_company(even[:1], np.array([3])) == pytest.approx([2 / 3])
-    assert company.alone(np.array([1 / 2, 2 / 3, 4 / 5]), np.array([0, 1, 3])) == pytest.approx(even)
-    assert Calibration().in_company(even, np.array([0, 1, 3])) is even
-    assert company.in_company(np.zeros(0), np.zeros(0, np.int64)).shape == (0,)
+    company = Calibration(company=1.0, sure=0.9)
+    assert company.in_company(np.array([0.5, 0.95])) == pytest.approx([2 / 3, 0.95])
+    assert company.in_company(np.array([0.5, 0.95, 0.9, 0.9])) == pytest.approx([4 / 5, 57 / 58, 27 / 28, 27 / 28])
+    # The network's 0.9 is, halved and shifted, a score of 0.75 / (0.75 + 0.25 / 2.0) here.
+    other = Calibration(2.0, float(np.log(2)), 1.0, 0.9)
+    assert other.apply(np.array(0.9)) == pytest.approx(6 / 7)
+    assert other.in_company(np.array([0.5, 0.85])) == pytest.approx([0.5, 0.85])
+    assert other.in_company(np.array([0.5, 0.86, 0.86, 0.86])) == pytest.approx([2 / 3] + [0.914095] * 3, abs=1e-5)
+    unchanged = np.array([0.5, 0.95])
+    assert Calibration().in_company(unchanged) is unchanged
+    assert company.in_company(np.zeros(0)).shape == (0,)
+
+
+def test_the_lowest_score_that_company_can_raise_to_a_threshold():
+    assert Calibration().lowest(0.5) == 0.5
+    assert Calibration(company=1.0).lowest(0.5) == pytest.approx(1 / 102)
+    assert Calibration(2.0, company=2.0).lowest(0.5) == pytest.approx(1 / 102)
 
 
 def test_a_doubtful_detection_counts_among_sure_faces_only():
@@ -63,9 +75,9 @@ def test_a_new_calibration_leaves_the_company(tmp_path):
     path = tmp_path / SHIPPED.name
     shutil.copy(SHIPPED, path)
     calibration.store(path, Calibration(1.25, -1.0), {})
-    assert calibration.of_checkpoint(checkpoint.metadata(path)) == Calibration(
-        1.25, -1.0, checkpoint.metadata(SHIPPED)["company"]
-    )
+    shipped = calibration.of_checkpoint(checkpoint.metadata(SHIPPED))
+    assert calibration.of_checkpoint(checkpoint.metadata(path)) == replace(shipped, temperature=1.25, shift=-1.0)
+    assert shipped.company > 0
 
 
 def test_the_shipped_detector_believes_a_blurred_face_more_in_a_group():

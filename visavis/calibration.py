@@ -25,6 +25,9 @@ FEWEST = 20
 """Right finds, and false ones, that a calibration is fitted to at least: fewer are parted by their scores too easily,
 and then every score is taken for certain."""
 
+MANY = 100
+"""So many sure faces raise the score of another one as far as more of them would."""
+
 STEEPNESS, SHIFT = (0.05, 20.0), 20.0
 """Least and greatest 1 / temperature, and the greatest shift up or down, that a fit may come to."""
 
@@ -67,13 +70,15 @@ class Calibration:
     it), and `shift` is added. The default leaves scores bit for bit.
 
     company: by how much the logit of the network's own score rises for each e-fold of 1 + the number of other sure
-    faces in the photo. Where there are many faces, a doubtful detection is more likely to be one, too, than in a
-    landscape (contextual rescoring: Felzenszwalb et al., "Object Detection with Discriminatively Trained Part-Based
-    Models", 2010). `apply` is of a detection alone; `in_company` adds what the others say."""
+    faces in the photo, up to `MANY`. Where there are many faces, a doubtful detection is more likely to be one, too,
+    than in a landscape (contextual rescoring: Felzenszwalb et al., "Object Detection with Discriminatively Trained
+    Part-Based Models", 2010). sure: the network's own score from which on a face counts for that. `apply` is of a
+    detection alone; `in_company` adds what the others say."""
 
     temperature: float = 1.0
     shift: float = 0.0
     company: float = 0.0
+    sure: float = 0.96
 
     def apply(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The network's scores, 0..1, of any shape and float type, as they should be believed."""
@@ -83,14 +88,22 @@ class Calibration:
         """From what `apply` gave to the network's scores."""
         return _of_logits(scores, lambda logits: (logits - self.shift) * self.temperature) if self else scores
 
-    def in_company(self, scores: NDArray[Any], others: NDArray[np.int64]) -> NDArray[Any]:
-        """Calibrated scores, (N,), of detections with so many `others`, (N,), sure faces in the photo."""
-        gain = self.company / self.temperature * np.log1p(others)
-        return _of_logits(scores, lambda logits: logits + gain) if self.company else scores
+    def in_company(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """The calibrated scores, (N,), of all detections of one photo, as they should be believed beside each other."""
+        if not self.company:
+            return scores
+        sure = scores >= self.apply(np.array(self.sure))
+        others = np.minimum(sure.sum() - sure, MANY)
+        return _of_logits(scores, lambda logits: logits + self._gain(others))
 
-    def alone(self, scores: NDArray[Any], others: NDArray[np.int64]) -> NDArray[Any]:
-        """From what `in_company` gave to the calibrated scores of detections alone."""
-        return replace(self, company=-self.company).in_company(scores, others)
+    def lowest(self, threshold: float) -> float:
+        """The lowest score of a detection alone that the others of a photo can raise to `threshold`."""
+        if not self.company:
+            return threshold
+        return float(_of_logits(np.array(threshold), lambda logits: logits - self._gain(np.array(MANY))))
+
+    def _gain(self, others: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.company / self.temperature * np.log1p(others)
 
     def __bool__(self) -> bool:
         """Whether it changes the score of a detection alone."""
@@ -99,7 +112,8 @@ class Calibration:
 
 def of_checkpoint(metadata: dict[str, Any]) -> Calibration:
     """What a checkpoint's metadata say; none where they say nothing."""
-    return Calibration(metadata.get("temperature", 1.0), metadata.get("shift", 0.0), metadata.get("company", 0.0))
+    default = asdict(Calibration())
+    return Calibration(**{name: metadata.get(name, value) for name, value in default.items()})
 
 
 def trusted(finds: NDArray[np.bool_], fitted: Calibration) -> str | None:
@@ -158,10 +172,10 @@ def store(
 ) -> float:
     """Write a calibration into the checkpoint at `path`, in place of what it had; its weights stay bit for bit.
 
-    calibration: of the network's own scores; without a `company`, that of the checkpoint stays. The thresholds that
-    the checkpoint holds, which are of the scores as they were, move along, so that they choose the same finds. record:
-    what else to remember of the fit. threshold: a new one in place of the detector's, of the scores as they were.
-    covering: likewise, the score from which on redaction covers a find.
+    calibration: of the network's own scores; without a `company`, that of the checkpoint stays. The thresholds that the
+    checkpoint holds, which are of the scores as they were, move along, so that they choose the same finds. record: what
+    else to remember of the fit. threshold: a new one in place of the detector's, of the scores as they were. covering:
+    likewise, the score from which on redaction covers a find.
     Returns the threshold that it has now. Raises InputError where the file is no checkpoint.
     """
     if not calibration.temperature > 0:
@@ -180,7 +194,7 @@ def store(
     for name in ("best_threshold", "best_f2_threshold"):
         if name in metadata.get("validation", {}):
             metadata["validation"][name] = moved(metadata["validation"][name])
-    kept = calibration if calibration.company else replace(calibration, company=before.company)
+    kept = calibration if calibration.company else replace(calibration, company=before.company, sure=before.sure)
     checkpoint.relabel(path, metadata | asdict(kept) | {"calibration": record})
     return metadata["threshold"]
 

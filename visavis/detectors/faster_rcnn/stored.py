@@ -32,4 +32,4 @@ def load(
     if size is not None:
         sizing = sizing.resized(size)
     used, covering = own if threshold is None else threshold, metadata.get("covering_threshold")
-    return TrainedDetector(network, sizing, used, of_checkpoint(metadata), own, covering)
+    return TrainedDetector(network, sizing, used, of_checkpoint(metadata), covering)

@@ -30,8 +30,6 @@ AROUND = 4.0
 which the first look may have missed."""
 LIKELY, UNSURE = 0.5, 0.35
 """The network's lowest score of a small detection that causes a closer look, and of one that counts for its area."""
-MANY = 100
-"""So many sure faces raise the score of another one as far as more of them would."""
 DETAIL = 1.6
 """The closer look enlarges what was decoded: so many times the pixels a side of the first look. With more, every large
 photo would take twice as long to decode, for the few in which faces are that small."""
@@ -62,8 +60,7 @@ class Network(Protocol):
 class TrainedDetector:
     """A network as a `visavis.detectors.Detector`.
 
-    threshold: of the scores after calibration. calibration: of the network's scores. sure: the lowest score of a
-    detection alone, whatever the threshold, that is company for others (visavis.calibration.Calibration). covering: see
+    threshold: of the scores after calibration. calibration: of the network's scores. covering: see
     visavis.detectors.protocol.About.
     """
 
@@ -73,14 +70,12 @@ class TrainedDetector:
         sizing: Sizing,
         threshold: float,
         calibration: Calibration = Calibration(),
-        sure: float = 0.5,
         covering: float | None = None,
     ) -> None:
         self.network = network
         self.sizing = sizing
         self.threshold = threshold
         self.calibration = calibration
-        self.sure = sure
         self.covering = covering
 
     def detect(self, images: list[Picture]) -> list[Faces]:
@@ -89,7 +84,7 @@ class TrainedDetector:
         if self.sizing.closer == 1:
             found = self._look(seen, self._lowest, self.sizing)
         else:
-            first = self._look(seen, min(self._lowest, self.sure, self._calibrated(UNSURE)), self.sizing)
+            first = self._look(seen, min(self._lowest, self._calibrated(UNSURE)), self.sizing)
             found = [self._closer(*each).above(self._lowest) for each in zip(seen, first, strict=True)]
         found = [self._in_company(faces).above(self.threshold) for faces in self._coarse(seen, found)]
         return [_back(*each) for each in zip(found, seen, images, strict=True)]
@@ -97,14 +92,14 @@ class TrainedDetector:
     def once(self) -> "TrainedDetector":
         """The same detector with a single look, for the pieces of a picture."""
         once = self.sizing.once()
-        return TrainedDetector(self.network, once, self.threshold, self.calibration, self.sure, self.covering)
+        return TrainedDetector(self.network, once, self.threshold, self.calibration, self.covering)
 
     def quick(self, shorter: int) -> "TrainedDetector":
         """The same detector with a single look at a picture whose shorter side has `shorter` pixels in the network, or
         as many as now if these are fewer."""
         sizing = self.sizing.resized(min(shorter, self.sizing.shorter)).once()
         once = replace(sizing, enlarge=self.sizing.enlarge)
-        return TrainedDetector(self.network, once, self.threshold, self.calibration, self.sure, self.covering)
+        return TrainedDetector(self.network, once, self.threshold, self.calibration, self.covering)
 
     @property
     def about(self) -> About:
@@ -125,15 +120,12 @@ class TrainedDetector:
 
     @property
     def _lowest(self) -> float:
-        """The lowest score of a detection alone that the company of others can raise to the threshold."""
-        return float(self.calibration.alone(np.array(self.threshold), np.array(MANY)))
+        return self.calibration.lowest(self.threshold)
 
     def _in_company(self, faces: Faces) -> Faces:
         """The faces with scores that take each other into account, highest score first."""
-        scores = np.asarray(faces.scores)
-        sure = scores >= self.sure
-        together = self.calibration.in_company(scores, np.minimum(sure.sum() - sure, MANY))
-        return replace(faces, scores=together)[np.argsort(-together, kind="stable")]
+        scores = self.calibration.in_company(np.asarray(faces.scores))
+        return replace(faces, scores=scores)[np.argsort(-scores, kind="stable")]
 
     def _look(self, pictures: list[Picture], threshold: float, sizing: Sizing) -> list[Faces]:
         fitted = [_resized(picture, sizing.size(*picture.shape[:2])) for picture in pictures]
