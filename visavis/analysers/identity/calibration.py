@@ -1,7 +1,7 @@
 """How likely it is that two faces are of one person, by how far their encodings are apart.
 
-The constants are in one place, here, and are fitted to pairs of Labeled Faces in the Wild (Huang et al. 2007), half of
-which are of one person, by logistic regression: `MIDDLE` is where both are equally likely.
+The constants are in one place, here. They are fitted by logistic regression to pairs of 700 photos of 122 people of
+Labeled Faces in the Wild (Huang et al. 2007), in which those of one person and those of two weigh the same.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,9 @@ class Calibration:
         return np.sqrt(np.asarray(distances, np.float64) ** 2 + self.spread * (1 - 1 / np.asarray(photos)))
 
 
-CALIBRATIONS: dict[str, Calibration] = {"face_recognition": Calibration(middle=0.6, steepness=25.0, spread=0.084)}
-"""Name of an encoder -> what its distances say."""
+CALIBRATIONS: dict[str, Calibration] = {"face_recognition": Calibration(middle=0.61, steepness=40.0, spread=0.094)}
+"""Name of an encoder -> what its distances say. The fit gives 0.611 and 47, and on halves of the people 0.610 (standard
+deviation 0.004) and 51 (11); the steepness is rounded down, so that probabilities claim less than it may."""
 
 
 def calibration_of(encoder: str) -> Calibration:
