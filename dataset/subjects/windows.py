@@ -30,8 +30,8 @@ class Windows(Faces):
 
     only: ClassVar[dict[str, Any]] = {"mosaic": None, "size": None, "teacher": None}
 
-    def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> WindowDataset:
-        """Windows over photos, those of a photo together. Raises InputError for unknown `transforms`."""
+    def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> Any:
+        """A WindowDataset. Raises InputError for unknown `transforms`."""
         return WindowDataset(self.photos, model.design, transforms, seed)
 
     def ratios(self, mosaic: int | None) -> Any:

@@ -83,7 +83,8 @@ def candidates(faces: Boxes) -> list[Size]:
     """The sizes among which better ones are sought for (N, 4) faces."""
     sides = faces[:, 2:] - faces[:, :2]
     shapes = np.percentile(sides[:, 0] / sides[:, 1], SHAPES)
-    heights = np.geomspace(*np.percentile(sides[:, 1], ENDS), HEIGHTS)
+    lowest, highest = np.percentile(sides[:, 1], ENDS)
+    heights = np.geomspace(lowest, highest, HEIGHTS)
     return [(round(height), max(1, round(height * shape))) for height in heights for shape in shapes]
 
 

@@ -21,6 +21,7 @@ __all__ = ["DETECTORS", "Detector", "LoadedDetector", "load_detector"]
 DETECTORS: dict[str, str] = {
     "shipped": "visavis.checkpoint:SHIPPED",
     "single_face": "visavis.detectors.single_face.detector:shipped",
+    "window_cnn": "visavis.detectors.sliding_window.stored:shipped",
     "opencv_haar": "visavis.detectors.opencv_haar:load",
     "dlib_hog": "visavis.detectors.dlib_face_recognition:hog",
     "dlib_cnn": "visavis.detectors.dlib_face_recognition:cnn",

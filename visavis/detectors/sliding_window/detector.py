@@ -54,7 +54,7 @@ class SlidingWindow:
         """The same boxes with the scores that they have as windows, highest first."""
         if not len(found):
             return found
-        crops = np.stack([cut(picture, tuple(map(float, box)), SIDE) for box in found.boxes])
+        crops = np.stack([cut(picture, (x1, y1, x2, y2), SIDE) for x1, y1, x2, y2 in found.boxes.tolist()])
         scores = self.judge(crops)[:, 0, 0]
         return Faces(found.boxes, scores)[np.argsort(-scores, kind="stable")]
 
