@@ -42,7 +42,8 @@ _ARCH = (
     "still and that of the shipped weights. single_face (VGG16) and its variants find one face a photo at most, by "
     "regression. face_attributes learns mask, age and gender from attributes.csv in --data; "
     "age_cnn, gender_cnn and mask_mobilenet_v2 learn one of these, as other systems do. face_points learns 68 points "
-    "of a face and keypoints_cnn 15, from points.csv. By default that of the initial weights; without --init, "
+    "of a face and keypoints_cnn 15, from points.csv. window_cnn, window_cnn_small "
+    "and window_trees judge sliding windows. By default that of the initial weights; without --init, "
     "resnet50_fpn on a GPU and mobilenet_v2_slim_fpnlite on a CPU."
 )
 

@@ -62,7 +62,8 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Pa
     assert same(weights(out), weights(trained))
 
 
-def test_the_onnx_file_finds_what_torch_finds(trained: Path) -> None:
+def test_the_onnx_file_finds_what_torch_finds(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     path = trained / "last.safetensors"
     network = of_checkpoint(*checkpoint.load(path), str(path))
     eager = of_model(network, 0.0, torch.device("cpu"))
