@@ -87,9 +87,12 @@ def test_results_are_a_zip_of_tables_and_copies_under_plain_names(server: Served
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
         assert sorted(packed.namelist()) == [
-            "drawn/Ada.jpg", "drawn/ada-2.jpg", "drawn/clip.mp4", "faces.csv", "faces.json", "files.csv",
-            "redacted/Ada.jpg", "redacted/ada-2.jpg", "redacted/clip.mp4",
+            "drawn/Ada.jpg", "drawn/ada-2.jpg", "drawn/clip.mp4", "faces.csv", "faces.json", "files.csv", "look.html",
+            "redacted/Ada.jpg", "redacted/ada-2.jpg", "redacted/clip.mp4", "tracks.csv",
         ]  # fmt: skip
+        page = packed.read("look.html").decode()
+        assert page.count('"n":"Ada.jpg"') == 1 and '"n":"clip.mp4","p":1' in page and '"n":"clip.mp4 0.0 s"' in page
+        assert "/0.jpg" not in page and "visavis-serve" not in page  # names of ours stay here
         rows = packed.read("files.csv").decode().splitlines()
     assert [row.split(",")[:3] for row in rows[1:]] == [
         ["Ada.jpg", "ok", ""], ["ada.jpg", "ok", ""], ["clip.mp4", "ok", ""], ["text.jpg", "unreadable", "not_image"],

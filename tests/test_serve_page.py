@@ -183,6 +183,27 @@ def test_a_dropped_photo_comes_back_redacted_and_all_as_a_zip(seen: Opened, tmp_
     assert page.locator("article").count() == 0
 
 
+def test_what_stands_before_the_camera_is_said_with_five_bars(browser: Any, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    models = pytest.importorskip("torchvision.models")
+    weights = tmp_path / "any.pth"  # what is said means nothing, and is what torchvision's classes are called
+    torch.save(models.mobilenet_v2(weights=None).state_dict(), weights)
+    words = "--workers", "1", "--classifier", "mobilenet_v2", "--classifier-weights", str(weights)
+    with served(*words) as server:
+        page = opened(browser, server.url)
+        page.page.check("#scene")
+        page.page.click("#start")
+        until(page.page, "document.querySelectorAll('#classes li').length === 5")
+        shares = page.page.eval_on_selector_all("#classes meter", "all => all.map(one => one.value)")
+        assert shares == sorted(shares, reverse=True) and 0 < shares[0] <= 1
+        assert page.page.is_hidden("#scene-says") and page.errors == []
+        page.page.close()
+
+
+def test_what_stands_there_is_off_without_a_classifier_and_says_what_to_do(seen: Opened) -> None:
+    assert seen.page.is_hidden("#of-scene") and "--classifier mobilenet_v2" in seen.page.text_content("#scene-says")
+
+
 def test_a_narrow_screen_has_all_of_it_within_its_width(server: Served, browser: Any) -> None:
     phone = opened(browser, server.url, viewport={"width": 360, "height": 740}, color_scheme="dark")
     for tab in ("#tab-live", "#tab-files"):

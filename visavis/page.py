@@ -79,12 +79,13 @@ def look(
     iou: float = 0.5,
     largest: int = LARGEST,
     strips: Sequence[Strip] = (),
+    linked: bool = True,
 ) -> Path:
     """Write a page of `entries` to `out`, replacing what is there, and return its path.
 
     threshold: detections with lower scores are left out. iou: the overlap that makes a detection correct. largest:
     limit of the page in bytes; thumbnails are as large as that allows, 640 pixels at most. strips: the people of
-    videos, above the photos; the page has the first `STRIPS`. A photo that cannot be read
+    videos, above the photos; the page has the first `STRIPS`. linked: to the photos' files. A photo that cannot be read
     is shown with its reason. Raises InputError if the data alone are too large for the page, or `out` is a folder.
     """
     out = Path(out)
@@ -109,7 +110,7 @@ def look(
         raise InputError(f"{len(rows)} photos are too many for a page of {largest:,} bytes; show fewer")
     for row, entry, place in zip(rows, entries, places, strict=True):
         _add_picture(row, entry.picture if place is None else place, share * 3 // 4, entry.max_pixels)
-        if place is not None:  # a link to follow, from the page's folder; never fetched by itself
+        if place is not None and linked:  # a link to follow, from the page's folder; never fetched by itself
             row["f"] = quote(os.fsencode(Path(os.path.relpath(place, out.parent)).as_posix()))
     with replaced(out) as file:
         before, after = page.split("{{photos}}")

@@ -60,6 +60,11 @@ class Options:
         ),
     ] = None
     analysers: AnalyserOptions = AnalyserOptions()
+    classifier: str | None = None
+    """Say what stands before the camera: the ImageNet classes of one of torchvision's classifiers, such as mobilenet_v2
+    or vgg16. Without --classifier-weights, torchvision fetches its weights once."""
+    classifier_weights: Path | None = None
+    """With --classifier: a file with its weights, as torchvision publishes them."""
     camera: str | None = None
     """A camera of this machine that the page shows, too: its number, an address rtsp://..., or a video file."""
     network: Network = Network()
@@ -84,11 +89,14 @@ def serve(options: Options) -> int:
     for package in ("starlette", "uvicorn", "websockets", "python_multipart"):
         needed(package, "the page", INSTALL)
     from visavis.live import app, camera, serving
+    from visavis.live.classifier import Classifier
     from visavis.live.looking import Looker
     from visavis.live.scratch import Scratch
 
     if options.tls_key is not None and options.tls_cert is None:
         raise InputError("--tls-key is the key of --tls-cert; give that, too")
+    if options.classifier_weights is not None and options.classifier is None:
+        raise InputError("--classifier-weights are those of --classifier; give that, too")
     analysers = _analysers(options.analyse, options.analysers)
     local = options.host in serving.LOOPBACK
     token = None if local else secrets.token_urlsafe(24)
@@ -101,7 +109,11 @@ def serve(options: Options) -> int:
         workers.start()  # while the network is loaded
         how: dict[str, Any] = asdict(options.network) | {"at_once": AT_ONCE}
         detector = visavis.load_detector(options.detector, threshold=options.threshold, **how)
-        looker = Looker(detector, workers, analysers, options.analysers, options.max_pixels, options.timeout)
+        classifier = None
+        if options.classifier is not None:
+            classifier = Classifier(options.classifier, options.classifier_weights)
+        limits = options.max_pixels, options.timeout
+        looker = Looker(detector, workers, analysers, options.analysers, *limits, classifier=classifier)
         stack.callback(looker.stop)
         shown = camera.Camera(opened, looker) if opened is not None else None
         scratch = stack.enter_context(Scratch())

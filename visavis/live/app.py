@@ -95,6 +95,7 @@ class Service:
                 "colours": {"boxes": APART, "mask": MASKS},
                 "untold": LEFT_OUT,
                 "camera": self.camera is not None,
+                "classifier": self.looker.classifier.name if self.looker.classifier is not None else None,
             }
         )
 

@@ -51,7 +51,7 @@ class _Talk:
 
     def __init__(self, socket: WebSocket, looker: Looker, turns: Turns) -> None:
         self._socket, self._looker, self._turns = socket, looker, turns
-        self._ask, self._following = looker.ask({}), looker.following()
+        self._ask, self._watching = looker.ask({}), looker.watching()
         self._names = SteadyNames()
         self._newest: tuple[int, bytes] | None = None
         self._came = asyncio.Event()
@@ -106,10 +106,12 @@ class _Talk:
                 assert self._newest is not None
                 number, data = self._newest
                 began = time.perf_counter()
-                record = await run_in_threadpool(self._looker.frame, data, self._ask, self._following)
+                record = await run_in_threadpool(self._looker.frame, data, self._ask, self._watching)
             if record.status == "ok":
                 faces = self._names.of_rows(record.faces, began)
                 answer = {"width": record.width, "height": record.height, "faces": faces}
+                if self._watching.classes:
+                    answer["scene"] = self._watching.classes
             else:
                 answer = {"error": f"the frame cannot be read: {record.reason}"}
             seconds = round(time.perf_counter() - began, 4)

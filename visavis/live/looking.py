@@ -1,13 +1,14 @@
 """Photos and videos that clients sent, looked at as `visavis predict` does it, by one detector for all of them."""
 
 import math
+import shutil
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from visavis import images
 from visavis.analysers import AnalyserOptions
@@ -18,11 +19,14 @@ from visavis.effects.redaction import EFFECTS, Redaction
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import SUFFIXES, Picture
+from visavis.live.classifier import Classifier, Scene
 from visavis.live.following import Following
+from visavis.prediction import pages, strips, tracks
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.call_threads import CallThreads
 from visavis.prediction.copies import Copies
 from visavis.prediction.formats import load_format
+from visavis.prediction.frames import FRAMES
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.records import Record, crashed, face_rows, reported, unreadable
 from visavis.prediction.results import FaceFields, Tables
@@ -53,7 +57,8 @@ class Ask:
 
     threshold: score from which on a find is reported. min_size: pixels of a face's shorter side. analyse: analysers.
     draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none. quick: whether a
-    live frame may have a quick look only (visavis.live.following).
+    live frame may have a quick look only (visavis.live.following). scene: whether what stands before the camera is
+    asked for, too.
     """
 
     threshold: float
@@ -62,6 +67,7 @@ class Ask:
     draw: bool = False
     redact: str = ""
     quick: bool = True
+    scene: bool = False
 
     @classmethod
     def of(cls, words: Mapping[str, str], threshold: float, analysers: Sequence[str]) -> "Ask":
@@ -81,6 +87,7 @@ class Ask:
             words.get("draw", "") == "true",
             redact,
             words.get("quick", "") != "false",
+            words.get("scene", "") == "true",
         )
 
 
@@ -92,11 +99,22 @@ class Sent:
     name: str
 
 
+@dataclass
+class Watching:
+    """A camera whose frames come one after another. classes: of the last frame, the likeliest classes of what stands
+    before it, and how likely they are."""
+
+    following: Following
+    scene: Scene | None
+    classes: list[tuple[str, float]] = field(default_factory=list)
+
+
 class Looker:
     """A detector at work for many clients, from several threads.
 
     workers: processes that decode and draw. analysers: those that may be asked for; options: theirs. seconds: longest
     that a photo, or a step of a video, may take. every: frames of a video from one look to the next.
+    classifier: what says what stands before a camera, if anything does.
     """
 
     def __init__(
@@ -108,7 +126,9 @@ class Looker:
         max_pixels: int = 50_000_000,
         seconds: float = 120,
         every: int = EVERY,
+        classifier: Classifier | None = None,
     ) -> None:
+        self.classifier = classifier
         self.threshold = max(LEAST, detector.threshold)
         self.analysers, self._options = tuple(analysers), options
         self.covering = min(self.threshold, max(LEAST, detector.about.covering or self.threshold))
@@ -134,16 +154,21 @@ class Looker:
         found: Faces = self._network.call(_Above(self._detector, floor).detect, [picture])[0]
         return self._analysis(ask)(picture, found)
 
-    def following(self) -> Following:
-        """What finds the faces of a camera's frames in turn."""
-        return Following(self._detector, self._quick, QUICK)
+    def watching(self) -> "Watching":
+        """What is known of a camera that begins now."""
+        scene = Scene(self.classifier) if self.classifier is not None else None
+        return Watching(Following(self._detector, self._quick, QUICK), scene)
 
-    def frame(self, data: bytes, ask: Ask, following: Following) -> Record:
-        """The record of a camera's next frame, an image file. A worker decodes it and analyses its faces."""
+    def frame(self, data: bytes, ask: Ask, watching: "Watching") -> Record:
+        """The record of a camera's next frame, an image file. A worker decodes it and analyses its faces.
+        If it is asked for, `watching.classes` then has what stands before the camera."""
         try:
             picture = self._workers.submit(_decoded, data, self._max_pixels).result()
             seconds = time.monotonic()
-            found: Faces = self._network.call(following.find, picture, seconds, ask.quick)
+            found: Faces = self._network.call(watching.following.find, picture, seconds, ask.quick)
+            watching.classes = []
+            if ask.scene and watching.scene is not None:
+                watching.classes = self._network.call(watching.scene.look, picture, seconds)
             found = found[reported(found, ask.min_size, self._floor(ask))]
             if ask.analyse:
                 found = self._workers.submit(_analysed, self._analysis(ask), picture, found).result()
@@ -164,14 +189,20 @@ class Looker:
         return record, made[0] if made and record.status == "ok" else None
 
     def results(self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress = lambda *_: None) -> Path:
-        """A ZIP of what `visavis predict` leaves in the folder `out`: tables, and copies under the clients' names."""
-        inputs, records = _inputs(sent), self._records(sent, ask, out, progress)
+        """A ZIP of what `visavis predict` leaves in the folder `out`: tables, the page, and copies under the clients'
+        names."""
+        inputs, records = _inputs(sent), self._records(sent, ask, out, progress, page=True)
         out.mkdir(exist_ok=True)
         fields = FaceFields.of(self._detector, self._analysis(ask))
         with closing(Tables(out, fields, videos=any(one.is_video for one in inputs))) as tables:
             for record in records:
                 tables.add(record)
         load_format("json").write(out, lambda: zip(inputs, records, strict=True))
+        if any(one.is_video for one in inputs):
+            tracks.write(out, lambda: zip(inputs, records, strict=True))
+        pages.write_page(out, lambda: zip(inputs, records, strict=True), linked=False)
+        for kept in (FRAMES, strips.STRIPS):  # what only the page needs
+            shutil.rmtree(out / kept, ignore_errors=True)
         names = _apart([one.name for one in sent])
         archive = out.with_suffix(".zip")
         with zipfile.ZipFile(archive, "w") as packed:
@@ -180,13 +211,16 @@ class Looker:
                 if len(place.parts) == 2:  # a folder of copies, which are called after their number
                     number, _, ending = place.name.partition(".")
                     place = place.with_name(f"{Path(names[int(number)]).stem}.{ending}")
-                pictures = path.suffix not in (".csv", ".json")
+                pictures = path.suffix not in (".csv", ".json", ".html")
                 packed.write(path, place, zipfile.ZIP_STORED if pictures else zipfile.ZIP_DEFLATED)
         return archive
 
-    def _records(self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress) -> list[Record]:
+    def _records(
+        self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress, page: bool = False
+    ) -> list[Record]:
         redaction = Redaction(ask.redact) if ask.redact else None
-        copies = Copies(out, ask.draw, redaction, analysis=self._analysis(ask))
+        pictures: dict[str, Any] = {"strips": True, "frames": "some"} if page else {}
+        copies = Copies(out, ask.draw, redaction, analysis=self._analysis(ask), **pictures)
         task = Task(1, ask.min_size, self._max_pixels, copies, self._every, self._seconds, ask.threshold)
         detector = _Above(self._thorough if redaction else self._detector, self._floor(ask))
         pipeline = Pipeline(detector, self._workers, task, progress, self._network)

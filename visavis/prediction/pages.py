@@ -18,9 +18,10 @@ PAGE_PHOTOS = 5000
 """The most photos on one page, so that their thumbnails have a good size."""
 
 
-def write_page(out: Path, records: Records) -> None:
+def write_page(out: Path, records: Records, linked: bool = True) -> None:
     """Write look.html, which shows all photos with the faces found in them, and of videos a strip of pictures of each
-    person and some frames with faces; look-2.html has the photos after the first `PAGE_PHOTOS`, and so on."""
+    person and some frames with faces; look-2.html has the photos after the first `PAGE_PHOTOS`, and so on.
+    linked: to the photos' files."""
     shown = _strips(records, out)
     entries = map(_entry, _on_page(records, out))
     for number in count(1):
@@ -28,7 +29,7 @@ def write_page(out: Path, records: Records) -> None:
         if number > 1 and not some:
             break
         path = out / (PAGE if number == 1 else f"look-{number}.html")
-        look(some, path, "faces found", strips=shown if number == 1 else ())
+        look(some, path, "faces found", strips=shown if number == 1 else (), linked=linked)
     for old in count(number):  # of an earlier run that had more photos
         if not (out / f"look-{old}.html").exists():
             break

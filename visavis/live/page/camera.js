@@ -7,7 +7,7 @@ const QUALITY = 0.8;
 const AGAIN = 1000;  // milliseconds until a lost connection is tried again
 
 export class Camera {
-  // settings: {threshold, covering, analyse, effect, redacts, mirror, detail}, read when they are needed; detail: pixels of
+  // settings: {threshold, covering, analyse, effect, redacts, scene, mirror, detail}, read when they are needed; detail: pixels of
   // a frame's longer side on its way to the server. said: called with what to show.
   constructor(video, canvas, settings, said) {
     Object.assign(this, { video, canvas, settings, said });
@@ -73,9 +73,9 @@ export class Camera {
   // Tell the server what is asked of each face; after every change of a setting.
   ask() {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
-    const { threshold, covering, analyse, redacts } = this.settings;
+    const { threshold, covering, analyse, redacts, scene } = this.settings;
     // What is redacted has a thorough look at every frame: a quick one may miss a small face.
-    const words = { threshold: String(redacts ? Math.min(threshold, covering) : threshold), analyse, quick: String(!redacts) };
+    const words = { threshold: String(redacts ? Math.min(threshold, covering) : threshold), analyse, quick: String(!redacts), scene: String(scene) };
     this.socket.send(JSON.stringify(words));
   }
 
@@ -124,7 +124,7 @@ export class Camera {
     this.times = [...this.times.filter(time => time > now - 2000), now];
     const rate = this.times.length > 1 ? (this.times.length - 1) / (now - this.times[0]) * 1000 : 0;
     const sure = answer.faces.filter(face => face.score >= this.settings.threshold);
-    this.said({ faces: sure.length, rate, delay: now - began, network: Math.max(0, came - sent - 1000 * answer.seconds) });
+    this.said({ faces: sure.length, scene: answer.scene, rate, delay: now - began, network: Math.max(0, came - sent - 1000 * answer.seconds) });
   }
 
   draw(answer, picture) {

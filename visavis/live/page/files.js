@@ -190,11 +190,16 @@ async function post(path, words, body, said, over) {
 
 function once(address, body, said, over, key) {
   const request = new XMLHttpRequest();  // fetch does not tell how much was sent
-  let asking = 0;
+  let asking = 0, first = null;
   const ask = async () => {
     if (over()) return request.abort();
     const seen = await fetch(`/v1/progress/${key}`).then(answer => answer.json()).catch(() => ({}));
-    if (seen.done && request.readyState < 4) said(texts.progress(seen.done, seen.expected), Math.min(0.99, seen.done / (seen.expected || Infinity)));
+    if (!seen.done || request.readyState === 4) return;
+    const now = performance.now();
+    first ??= { done: seen.done, now };
+    const pace = (seen.done - first.done) / (now - first.now);
+    const left = seen.expected && pace > 0 ? texts.left((seen.expected - seen.done) / pace / 1000) : "";
+    said(texts.progress(seen.done, seen.expected) + left, Math.min(0.99, seen.done / (seen.expected || Infinity)));
   };
   request.upload.addEventListener("progress", event => said(texts.TEXTS.sending, event.loaded / event.total / 10));
   request.upload.addEventListener("load", () => {

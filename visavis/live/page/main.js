@@ -18,6 +18,7 @@ const settings = {
   get effect() { return $("effects").querySelector(":checked").value; },
   get redacts() { return this.effect !== "boxes"; },
   get detail() { return Number($("detail").value); },
+  get scene() { return $("scene").checked; },
   get mirror() { return $("mirror").checked; },
 };
 
@@ -34,6 +35,8 @@ for (const name of about.analysers) choice($("analysers"), "checkbox", "analyser
 $("of-analysers").hidden = !about.analysers.length;
 Object.assign($("threshold"), { min: about.least, value: about.threshold });
 $("start-server").hidden = !about.camera;
+$("of-scene").hidden = !about.classifier;
+$("scene-says").hidden = Boolean(about.classifier);
 
 const files = new Files($("cards"), settings, count => { $("all").hidden = !count; });
 const camera = new Camera($("video"), $("canvas"), settings, said);
@@ -54,11 +57,12 @@ function changed() {
 document.querySelector("aside").addEventListener("input", event => event.target.closest("#mirror, #detail, #of-cameras") ? show() : changed());
 
 // Cameras -------------------------------------------------------------------------------------------------------------
-function said({ problem, stopped, faces, rate, delay, network }) {
+function said({ problem, stopped, faces, scene, rate, delay, network }) {
   if (problem !== undefined) $("problem").textContent = problem;
   if (stopped) onStage(null);
   if (faces === undefined) return;
   $("count").textContent = texts.faces(faces);
+  showClasses(scene);
   $("rate").textContent = texts.rate(rate);
   $("delay").textContent = texts.delay(delay);
   $("network").textContent = texts.network(network);
@@ -67,12 +71,24 @@ function said({ problem, stopped, faces, rate, delay, network }) {
   document.documentElement.dataset.answers = Number(document.documentElement.dataset.answers ?? 0) + 1;
 }
 
+// The likeliest classes of what stands there, a bar each.
+function showClasses(classes = []) {
+  $("classes").hidden = !classes.length;
+  $("classes").replaceChildren(...classes.map(([name, share]) => {
+    const line = document.createElement("li"), bar = document.createElement("meter");
+    Object.assign(bar, { value: share, max: 1 });
+    line.append(`${name} `, Object.assign(document.createElement("span"), { textContent: texts.percent(share) }), bar);
+    return line;
+  }));
+}
+
 function onStage(shown) {
   for (const id of ["video", "picture", "canvas"]) $(id).hidden = true;
   for (const id of shown ?? []) $(id).hidden = false;
   $("welcome").hidden = shown !== null;
   $("tools").hidden = shown === null;
   $("stats").hidden = true;
+  showClasses();
   if (!shown) fit();
   show();
 }

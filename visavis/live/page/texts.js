@@ -19,6 +19,9 @@ export const TEXTS = {
   threshold: "Threshold",
   thresholdSays: "The score from which on a find counts as a face. When redacting, less certain finds are covered, too.",
   analyse: "Say of each face",
+  scene: "What stands there",
+  sceneAsk: "Say it of the live picture",
+  sceneOff: "Off: start the server with --classifier mobilenet_v2, and --classifier-weights FILE where it cannot fetch them.",
   camera: "Camera",
   mirror: "Mirror my camera",
   detail: "Detail",
@@ -82,6 +85,8 @@ export const reason = name => REASONS[name] ?? `The file cannot be read: ${name}
 export const cameraProblem = (name, message) => CAMERA[name] ?? `The camera does not start: ${message}`;
 export const faces = count => (count === 1 ? "1 face" : `${count} faces`);
 export const progress = (done, expected) => (expected ? `${done} of about ${expected}` : `${done}`);
+export const percent = share => `${Math.round(100 * share)} %`;
+export const left = seconds => ` · ${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")} left`;
 export const rate = value => `${value.toFixed(0)} a second`;
 export const delay = value => `${value.toFixed(0)} ms delay`;
 export const network = value => `${value.toFixed(0)} ms network`;
