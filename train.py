@@ -78,7 +78,7 @@ class Options:
     0.35."""
     sizes: str | None = None
     """Sizes of windows, HEIGHTxWIDTH in pixels, such as 100x85,200x170, for photos of at most 450 pixels a side (larger
-    ones are reduced to that); by default those that `python -m dataset windows search` found for photos of groups."""
+    ones are reduced to that); by default six from 40x28 to 330x231. `python -m dataset windows search` finds others."""
     stride: Annotated[float | None, Range(1, 100)] = None
     """Percent of a window's height and width from one window to the next; by default 30 for window_cnn and 12.5 for
     window_cnn_small."""

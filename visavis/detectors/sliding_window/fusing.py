@@ -1,7 +1,5 @@
 """Many windows lie on each face: makes one detection of them, by their mean or by the best of them."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from visavis.boxes import as_boxes, iou, nms
@@ -29,6 +27,3 @@ def by_mean(windows: Faces) -> Faces:
 def by_nms(windows: Faces) -> Faces:
     """The windows that no surer one overlaps."""
     return windows[nms(windows.boxes, np.asarray(windows.scores), SAME)]
-
-
-FUSIONS: dict[str, Callable[[Faces], Faces]] = {"mean": by_mean, "nms": by_nms}
