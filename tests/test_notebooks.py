@@ -13,7 +13,7 @@ from dataset import tables
 from demo import photos
 
 NAMES = ("01_the_data", "02_batches", "03_training", "04_predictions", "05_what_a_face_tells", "06_points",
-         "07_who_is_who", "09_from_one_box_to_many")  # fmt: skip
+         "07_who_is_who", "08_viola_jones", "09_from_one_box_to_many")  # fmt: skip
 LARGEST = 1_500_000
 
 

@@ -34,6 +34,7 @@ class Layer:
     pixels of the picture, from the window's corner, its own pixels begin, and the last one ends: 0, 1 .. 24, or larger
     numbers where features are scaled. starts: (W,) index of each window's corner in `sums`, as one row of numbers.
     scale: what pixels of this picture are in pixels of the photo. size: width and height of a window in the photo.
+    photo: width and height of that; a window that rounding moves over its edge ends there.
     """
 
     sums: NDArray[np.int32]
@@ -43,6 +44,7 @@ class Layer:
     starts: NDArray[np.int64]
     scale: float
     size: tuple[int, int]
+    photo: tuple[int, int]
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
@@ -60,7 +62,9 @@ class Layer:
         """(W, 4) x1 y1 x2 y2 of windows in pixels of the photo."""
         y, x = np.divmod(starts, self.sums.shape[1])
         corner = np.rint(np.stack([x, y], axis=1).astype(np.float32) * np.float32(self.scale))
-        return np.hstack([corner, corner + np.array(self.size, np.float32)])
+        return np.hstack(
+            [corner, np.minimum(corner + np.array(self.size, np.float32), np.array(self.photo, np.float32))]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,7 @@ def scaled_features(
         if columns[-1] > picture.shape[1] or rows[-1] > picture.shape[0]:
             return
         starts = grid(sums, columns, rows, max(1, round(stride * scale))).ravel()
-        yield Layer(sums, squared, columns, rows, starts, 1.0, (int(columns[-1]), int(rows[-1])))
+        yield Layer(sums, squared, columns, rows, starts, 1.0, (int(columns[-1]), int(rows[-1])), picture.shape[::-1])
         scale *= step
 
 

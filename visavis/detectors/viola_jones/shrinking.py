@@ -22,15 +22,21 @@ def shrunken_pictures(
     """
     height, width = picture.shape
     rows, columns = np.arange(cascade.height + 1), np.arange(cascade.width + 1)
-    factor = 1.0
+    factor, parts = 1.0, 0
     while (wide := round(cascade.width * factor)) <= width and (high := round(cascade.height * factor)) <= height:
         scale = np.float32(factor)
         if wide >= smallest[0] and high >= smallest[1]:
             small = shrunk(picture, round(float(np.float32(height) / scale)), round(float(np.float32(width) / scale)))
             sums, squared = integral(small), squares(small)
-            starts = grid(sums, columns, rows, 1 if scale >= 2 else 2)[:-1, :-1]
-            layer = Layer(sums, squared, columns, rows, starts.ravel(), float(scale), (wide, high))
-            layer = Layer(sums, squared, columns, rows, _seen(cascade, layer, starts), float(scale), (wide, high))
+            apart = 1 if scale >= 2 else 2
+            # OpenCV parts the rows among its threads, and leaves out the last one where that does not come out even.
+            parts = parts or -(-(small.shape[1] + 1 - cascade.width) // 32)
+            seen = parts * max(((small.shape[0] + 1 - cascade.height) // apart + parts - 1) // parts, 1)
+            starts = grid(sums, columns, rows, apart)[:seen]
+            layer = Layer(sums, squared, columns, rows, starts.ravel(), float(scale), (wide, high), (width, height))
+            layer = Layer(
+                sums, squared, columns, rows, _seen(cascade, layer, starts), float(scale), (wide, high), (width, height)
+            )
             yield layer
         factor *= step
 
