@@ -6,8 +6,8 @@ from typing import Any, Self
 from visavis.detectors.sliding_window.windows import Layer, Size, layers, sizes_of, step_of, text_of
 
 SIZES = "40x28,61x43,93x65,142x99,216x151,330x231"
-"""A ladder of half octaves. Of the faces of 800 photos of at most 450 pixels a side, 99 % have a window of IoU 0.5 or more
-at strides of 25 % (`python -m dataset windows search`)."""
+"""A ladder of half octaves. Of the faces of 800 photos of at most 450 pixels a side, 99 % have a window of IoU 0.5 or
+more at strides of 25 % (`python -m dataset windows search`)."""
 
 
 @dataclass(frozen=True)
