@@ -73,7 +73,7 @@ class Scene:
             step = max(0.0, seconds - self._seconds)
             share = 1.0 if self._shares is None else 1 - np.exp(-step / STEADY)
             before = now if self._shares is None else self._shares
-            self._shares, self._seconds = before + np.float32(share) * (now - before), seconds
+            self._shares, self._seconds = (before + share * (now - before)).astype(np.float32), seconds
         best = np.argsort(-self._shares, kind="stable")[:TOP]
         return [(self._classifier.classes[one], round(float(self._shares[one]), 3)) for one in best]
 

@@ -109,7 +109,7 @@ class _Talk:
                 record = await run_in_threadpool(self._looker.frame, data, self._ask, self._watching)
             if record.status == "ok":
                 faces = self._names.of_rows(record.faces, began)
-                answer = {"width": record.width, "height": record.height, "faces": faces}
+                answer: dict[str, Any] = {"width": record.width, "height": record.height, "faces": faces}
                 if self._watching.classes:
                     answer["scene"] = self._watching.classes
             else:
