@@ -170,7 +170,7 @@ def test_the_reader_of_imports_reads_names_in_registries() -> None:
 
 def test_the_library_does_not_know_the_command_line() -> None:
     inside = [(name, imported) for name, imported in arrows() if name.startswith("visavis.")]
-    known = {"visavis.commands", "visavis.__main__", "visavis.export", "visavis.slim"}
+    known = {"visavis.commands", "visavis.__main__", "visavis.export", "visavis.slim", "visavis.cascade"}
     wrong = [
         f"{name} imports {imported}"
         for name, imported in inside
