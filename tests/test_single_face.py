@@ -180,9 +180,9 @@ def test_the_exported_file_finds_the_same_without_torch(
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file)
-    boxes, scores = session.run(["boxes", "scores"], {"photo": pictures[0], "threshold": np.float32(0.0)})
+    boxes, scores = session.run(["boxes", "scores"], {"photo": pictures[0], "threshold": np.array(0.0, np.float32)})
     assert np.abs(boxes - torchs[0].boxes).max() < 0.01 and scores == pytest.approx(torchs[0].scores, abs=1e-4)
-    boxes, _ = session.run(["boxes", "scores"], {"photo": pictures[0], "threshold": np.float32(1.0)})
+    boxes, _ = session.run(["boxes", "scores"], {"photo": pictures[0], "threshold": np.array(1.0, np.float32)})
     assert boxes.shape == (0, 4)
 
 
