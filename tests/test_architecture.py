@@ -114,7 +114,7 @@ def test_the_page_shows_sorts_and_filters_it(out: Path):
         labels = page.eval_on_selector_all(
             "#attributes label", "all => all.map(one => one.firstChild.textContent.trim())"
         )
-        assert labels == ["brightness", "light", "sharpness"]
+        assert labels == ["brightness", "light", "sharpness", "track"]
         page.select_option("#attributes select", "dark")
         page.locator(".photo[title*='a.png']").wait_for(state="detached")
         assert page.locator(".photo").count() == 1

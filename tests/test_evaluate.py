@@ -331,7 +331,7 @@ def test_photos_without_any_face_give_no_ap_but_a_result(folder: Path, tmp_path:
         ({"detector": (__file__,)}, "is not a checkpoint"),
         ({"detector": ("shipped", "shipped")}, "is given twice"),
         ({"detector": ()}, "at least one"),
-        ({"detector": ("haar",)}, "no detector 'haar'; give one of shipped, opencv_haar"),
+        ({"detector": ("haar",)}, "no detector 'haar'; give one of shipped, single_face"),
         ({"protocol": "wider"}, "--split: --protocol wider determines the photos"),
         ({"protocol": "wider", "split": "val"}, "WIDER_val.zip"),
         ({"protocol": "fddb", "split": "val"}, "FDDB-folds"),

@@ -345,7 +345,7 @@ def test_fddb_lists_that_are_not_as_published(text: str, message: str, fddb_fold
 
 def test_every_protocol_has_its_place_in_the_options():
     choices = evaluate.Options.__annotations__["protocol"].__args__
-    assert choices == ("labels", *PROTOCOLS)
+    assert choices == ("labels", *PROTOCOLS, "lfw")
 
 
 def test_boxes_of_no_ellipse():

@@ -85,5 +85,5 @@ def test_another_device_is_not_dropped_in_silence(capsys: pytest.CaptureFixture)
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(InputError, match="no detector 'retina'; give one of shipped, opencv_haar"):
+    with pytest.raises(InputError, match="no detector 'retina'; give one of shipped, single_face"):
         load_detector("retina")
