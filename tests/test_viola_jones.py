@@ -1,5 +1,6 @@
 """The cascade of Viola and Jones: sums, features, OpenCV's cascades, and windows that become faces."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,27 @@ def test_what_is_no_cascade_with_stumps_is_refused(tmp_path: Path):
             opencv_xml.read(path)
     with pytest.raises(InputError, match=r"`size` 640: .*default.xml runs in one way only"):
         load_detector(XML, size=640)
+
+
+def test_a_damaged_cascade_of_opencv_is_refused_before_it_is_used(tmp_path: Path):
+    """Each of these used to end in a traceback, or to find other faces without a word."""
+    whole, path = XML.read_text(), tmp_path / "damaged.xml"
+    for pattern, instead, why in (
+        (r"(?s)<stages>.*</stages>", "<stages></stages>", "it has no stages"),
+        (r"<width>24<", "<width>0<", "its window has 0 x 24 pixels"),
+        (r"6 4 12 9 -1\.", "20 4 12 9 -1.", r"\[20.0, 4.0, 12.0, 9.0, -1.0\] is not a rectangle in a window of 24 x 24"),
+        (r"6 4 12 9 -1\.", "6 4 0 9 -1.", "is not a rectangle in a window"),
+        (r"6 4 12 9 -1\.", "6 4 12 9", "not enough values"),
+        (r"0 -1 0 ", "0 -1 -2 ", "2913 features, numbered from 0, and its stages use -2 to 8"),
+        (r"0 -1 0 ", "0 -1 9999 ", "numbered from 0, and its stages use 1 to 9999"),
+        (r"<stageThreshold>[^<]*<", "<stageThreshold>nan<", "nan are not finite numbers"),
+        (r"<leafValues>\s*\S+", "<leafValues>inf", "not finite numbers"),
+    ):
+        changed, count = re.subn(pattern, instead, whole, count=1)
+        assert count == 1, pattern
+        path.write_text(changed)
+        with pytest.raises(InputError, match=f"damaged.xml is not a cascade of upright features.*{why}"):
+            opencv_xml.read(path)
 
 
 def test_windows_around_a_face_become_one():
