@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from visavis.calibration import Calibration
 from visavis.detectors.faster_rcnn.onnx_file import (
     BOXES,
-    IR,
-    OPSET,
     PHOTO,
     SCORES,
     bound,
+    exported,
     finished,
     resized,
 )
@@ -65,18 +64,8 @@ def whole(model: SingleFace, calibration: Calibration, metadata: dict[str, str])
         std=np.array(DEVIATION, np.float32).reshape(3, 1, 1),
     )
     end = bound(after, temperature=np.float32(calibration.temperature), shift=np.float32(calibration.shift))
-    program = torch.onnx.export(
-        _Answers(model).eval(),
-        (torch.zeros(1, 3, model.side, model.side),),
-        input_names=["square"],
-        output_names=["shares", "logits"],
-        opset_version=OPSET,
-        verbose=False,
-    )
-    assert program is not None  # it is None where a file is written
-    network = program.model_proto
-    network.ir_version = IR
-    del network.graph.value_info[:]
+    square = torch.zeros(1, 3, model.side, model.side)
+    network = exported(_Answers(model), (square,), ["square"], ["shares", "logits"], None)
     network = compose.add_prefix(network, "network/", rename_inputs=False, rename_outputs=False)
     file = compose.merge_models(beginning, network, [("square", "square")], outputs=["shares", "logits", "back"])
     file = compose.merge_models(file, end, [(name, name) for name in ("shares", "logits", "back")])

@@ -5,7 +5,6 @@ more. Output: `scores` (N, rows, columns) float32. The metadata under the key `v
 it is shown.
 """
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def _whole(model: Any, metadata: dict[str, str]) -> bytes:
     from torch.export import Dim
 
     from visavis.detectors.faster_rcnn.folding import folded
-    from visavis.detectors.faster_rcnn.onnx_file import IR, OPSET, finished
+    from visavis.detectors.faster_rcnn.onnx_file import exported, finished
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:
@@ -44,19 +43,6 @@ def _whole(model: Any, metadata: dict[str, str]) -> bytes:
 
     larger = {1: Dim.DYNAMIC, 2: Dim.DYNAMIC} if model.design.dense else {}
     side = (SIDE + 16, SIDE + 24) if larger else (SIDE, SIDE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        program = torch.onnx.export(
-            Network().eval(),
-            (torch.zeros(2, *side, 3, dtype=torch.uint8),),
-            input_names=["windows"],
-            output_names=["scores"],
-            dynamic_shapes=({0: Dim.DYNAMIC} | larger,),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    assert program is not None  # it is None where a file is written
-    file = program.model_proto
-    file.ir_version = IR
-    del file.graph.value_info[:]
+    windows = torch.zeros(2, *side, 3, dtype=torch.uint8)
+    file = exported(Network(), (windows,), ["windows"], ["scores"], ({0: Dim.DYNAMIC} | larger,))
     return finished(file, metadata)
