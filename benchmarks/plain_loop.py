@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from visavis import checkpoint
-from visavis.calibration import of_checkpoint
+from visavis.calibration import scoring
 from visavis.detectors.faster_rcnn import architectures as faster_rcnn
 from visavis.detectors.faster_rcnn.graph import LIKELY
 
@@ -23,7 +23,7 @@ def run(source: Path, photos: Path, out: Path) -> None:
     weights, metadata = checkpoint.load(source)
     model = faster_rcnn.of_checkpoint(weights, metadata, str(source))
     model.rpn.score_thresh = LIKELY  # the option of torchvision that all back ends of our networks use
-    calibration, threshold = of_checkpoint(metadata), metadata.get("threshold", 0.5)
+    threshold, calibration, _ = scoring(metadata)
     out.mkdir(parents=True)
     with (out / "faces.csv").open("w", newline="") as file, torch.inference_mode():
         rows = csv.writer(file)

@@ -11,7 +11,8 @@ from skimage import data as pictures
 from training import RECORD, make_folder, options, same, weights
 
 import train
-from visavis import checkpoint, load_analyser, load_detector
+from visavis import calibration, checkpoint, load_analyser, load_detector
+from visavis.calibration import Calibration
 from visavis.detectors.sliding_window.design import DESIGNS
 from visavis.detectors.sliding_window.eager import of_model
 from visavis.detectors.sliding_window.network import build, of_checkpoint
@@ -64,7 +65,9 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Pa
 
 def test_the_onnx_file_finds_what_torch_finds(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    path = trained / "last.safetensors"
+    path = tmp_path / "last.safetensors"
+    path.write_bytes((trained / path.name).read_bytes())
+    assert calibration.store(path, Calibration(2.0, -0.4), {}, covering=0.0) == pytest.approx(0.4013, abs=1e-4)
     network = of_checkpoint(*checkpoint.load(path), str(path))
     eager = of_model(network, 0.0, torch.device("cpu"))
     stored = load_detector(path, threshold=0.0)
@@ -73,6 +76,8 @@ def test_the_onnx_file_finds_what_torch_finds(trained: Path, tmp_path: Path, mon
         np.testing.assert_allclose(eager._scores(layer, picture), stored.detector._scores(layer, picture), atol=1e-5)
     (first,), (second,) = eager.detect([picture]), stored.detect([picture])
     np.testing.assert_allclose(first.boxes, second.boxes, atol=1e-2)
+    np.testing.assert_allclose(Calibration(2.0, -0.4).apply(first.scores), second.scores, atol=1e-4)
+    assert stored.about.calibration == Calibration(2.0, -0.4)
     with pytest.raises(InputError, match="not as an analyser"):
         load_analyser(path)
     with pytest.raises(InputError, match="in one way only"):

@@ -11,7 +11,8 @@ from skimage.feature import hog
 from training import make_folder, options
 
 import train
-from visavis import checkpoint, load_detector
+from visavis import calibration, checkpoint, load_detector
+from visavis.calibration import Calibration
 from visavis.checkpoint import save_arrays
 from visavis.detectors.sliding_window.trees import measured
 from visavis.errors import InputError
@@ -58,6 +59,24 @@ def test_trees_are_grown_and_find_faces(folder: Path, grown: Path) -> None:
     detector = load_detector(grown / "best.safetensors")
     assert detector.about.runs == "LightGBM on cpu"
     assert detector.detect([]) == []
+
+
+def test_a_calibration_in_the_checkpoint_changes_scores_and_keeps_what_is_found(grown: Path, tmp_path: Path) -> None:
+    path = tmp_path / "calibrated.safetensors"
+    path.write_bytes((grown / "best.safetensors").read_bytes())
+    picture = pictures.astronaut()[:300, 100:400]
+    detector = load_detector(path, threshold=0.0)
+    before = np.asarray(detector.detect(picture).scores)
+    assert len(before) >= 1
+    threshold = 0.9 * float(before[-1])
+    checkpoint.relabel(path, checkpoint.metadata(path) | {"threshold": threshold})
+    calibration.store(path, Calibration(2.0, -0.4), {}, covering=threshold / 2)
+    calibrated = load_detector(path)
+    assert calibrated.threshold == pytest.approx(float(Calibration(2.0, -0.4).apply(np.array(threshold))))
+    found = np.asarray(calibrated.detect(picture).scores)
+    assert found == pytest.approx(Calibration(2.0, -0.4).apply(before))
+    assert calibrated.about.calibration == Calibration(2.0, -0.4)
+    assert calibrated.about.covering < calibrated.threshold
 
 
 def test_damaged_trees_are_named(grown: Path, tmp_path: Path) -> None:

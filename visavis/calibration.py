@@ -31,6 +31,9 @@ MANY = 100
 STEEPNESS, SHIFT = (0.05, 20.0), 20.0
 """Least and greatest 1 / temperature, and the greatest shift up or down, that a fit may come to."""
 
+THRESHOLD = 0.5
+"""The lowest score of a face that is returned, if a checkpoint has no threshold."""
+
 SURE = 1e-7
 """How near to 0 and 1 a score may come in fitting: a float32 of exactly 1 that is wrong would decide alone."""
 
@@ -116,6 +119,13 @@ def of_checkpoint(metadata: dict[str, Any]) -> Calibration:
     return Calibration(**{name: metadata.get(name, value) for name, value in default.items()})
 
 
+def scoring(metadata: dict[str, Any], threshold: float | None = None) -> tuple[float, Calibration, float | None]:
+    """What a checkpoint's metadata say of its detector's scores: the threshold, or the one that is given; the
+    calibration; and the lowest score of what redaction covers, if it has one."""
+    own = metadata.get("threshold", THRESHOLD)
+    return own if threshold is None else threshold, of_checkpoint(metadata), metadata.get("covering_threshold")
+
+
 def trusted(finds: NDArray[np.bool_], fitted: Calibration) -> str | None:
     """Why the calibration that was fitted to finds, (K,) right or not, should not be stored; None if it can be."""
     for what, count in (("right", int(finds.sum())), ("false", int((~finds).sum()))):
@@ -181,14 +191,14 @@ def store(
     if not calibration.temperature > 0:
         raise InputError(f"a temperature of {calibration.temperature:g}: give a number above 0")
     metadata = checkpoint.metadata(path)
-    before = of_checkpoint(metadata)
+    own, before, kept_covering = scoring(metadata, threshold)
 
     def moved(threshold: float) -> float:
         return float(calibration.apply(before.undo(np.array(threshold))))
 
-    metadata["threshold"] = moved(metadata.get("threshold", 0.5) if threshold is None else threshold)
+    metadata["threshold"] = moved(own)
     if covering is None:
-        covering = metadata.get("covering_threshold")
+        covering = kept_covering
     if covering is not None:
         metadata["covering_threshold"] = min(moved(covering), metadata["threshold"])
     for name in ("best_threshold", "best_f2_threshold"):

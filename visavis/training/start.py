@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from visavis import calibration, checkpoint, kinds
-from visavis.calibration import Calibration
+from visavis import checkpoint, kinds
+from visavis.calibration import THRESHOLD, Calibration
+from visavis.calibration import scoring as scoring_of
 
 FULL = "resnet50_fpn"
 """The architecture for a GPU."""
 LIGHT = "mobilenet_v2_fpnlite"
 """The architecture for a CPU, if the initial weights are not ours."""
-THRESHOLD = 0.5
-"""The lowest score at which a detection counts, if the initial weights come without a threshold."""
 
 
 def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
@@ -39,7 +38,8 @@ def scoring(init: str, kind: str) -> tuple[Calibration, float]:
     metadata = checkpoint.metadata(path)
     if metadata.get("kind", "faster_rcnn") != kind:
         return Calibration(), THRESHOLD
-    return calibration.of_checkpoint(metadata), float(metadata.get("threshold", THRESHOLD))
+    threshold, calibration, _ = scoring_of(metadata)
+    return calibration, float(threshold)
 
 
 def weights(init: str, out: Path, resume: bool) -> str:

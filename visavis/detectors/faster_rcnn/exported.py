@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from visavis import checkpoint, onnx_files
-from visavis.calibration import of_checkpoint
+from visavis.calibration import scoring
 from visavis.detectors.faster_rcnn.sizing import COARSE, Sizing
 
 
@@ -26,10 +26,11 @@ def write(path: Path, out: Path) -> None:
 
     weights, known = checkpoint.load(path)
     model = faster_rcnn.of_checkpoint(weights, known, str(path))
+    threshold, calibration, _ = scoring(known)
     size: Sizing = model.transform.sizing
     description = {
         "arch": known["arch"],
-        "threshold": known.get("threshold", 0.5),
+        "threshold": threshold,
         "shorter": size.shorter,
         "longest": size.longest,
         "enlarge": None if size.enlarge == math.inf else size.enlarge,
@@ -37,4 +38,4 @@ def write(path: Path, out: Path) -> None:
         "closer": size.closer,
         "coarse": size.coarse,
     }
-    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, of_checkpoint(known), metadata), description)
+    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, calibration, metadata), description)

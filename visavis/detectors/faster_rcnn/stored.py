@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from visavis import checkpoint
-from visavis.calibration import of_checkpoint
+from visavis.calibration import scoring
 from visavis.detectors.faster_rcnn import backends
 from visavis.detectors.faster_rcnn.trained import TrainedDetector
 from visavis.errors import InputError
@@ -28,8 +28,6 @@ def load(
         raise InputError(f"`size` {size}: give {SMALLEST} pixels or more")
     metadata = checkpoint.metadata(path)
     network, sizing = backends.network(path, metadata, device, backend, precision, at_once)
-    own = metadata.get("threshold", 0.5)
     if size is not None:
         sizing = sizing.resized(size)
-    used, covering = own if threshold is None else threshold, metadata.get("covering_threshold")
-    return TrainedDetector(network, sizing, used, of_checkpoint(metadata), covering)
+    return TrainedDetector(network, sizing, *scoring(metadata, threshold))

@@ -8,7 +8,7 @@ import numpy as np
 from visavis import checkpoint, onnx_files
 from visavis import device as devices
 from visavis.boxes import clip, scale
-from visavis.calibration import Calibration, of_checkpoint
+from visavis.calibration import Calibration, scoring
 from visavis.cores import threads
 from visavis.detectors.protocol import About
 from visavis.detectors.single_face import exported
@@ -145,9 +145,9 @@ def load(
             f"`size` {size}: a network for one face sees pictures at the size of its training, {metadata['side']} "
             "pixels a side; leave it out"
         )
-    scoring, own = of_checkpoint(metadata), metadata.get("threshold", 0.5)
-    used, covering = own if threshold is None else threshold, metadata.get("covering_threshold")
-    return SingleFaceDetector(_network(path, metadata, device, backend, scoring, at_once), used, scoring, covering)
+    used, calibration, covering = scoring(metadata, threshold)
+    network = _network(path, metadata, device, backend, calibration, at_once)
+    return SingleFaceDetector(network, used, calibration, covering)
 
 
 def of_model(model: "SingleFace", threshold: float, on: "torch.device") -> SingleFaceDetector:

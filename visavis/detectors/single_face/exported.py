@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visavis import checkpoint, onnx_files
-from visavis.calibration import of_checkpoint
+from visavis.calibration import scoring
 
 if TYPE_CHECKING:
     from visavis.detectors.single_face.network import SingleFace
@@ -23,5 +23,6 @@ def write(path: Path, out: Path) -> None:
 
     weights, known = checkpoint.load(path)
     model: SingleFace = network.of_checkpoint(weights, known, str(path))
-    told: dict[str, Any] = {"arch": known["arch"], "threshold": known.get("threshold", 0.5), "side": model.side}
-    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, of_checkpoint(known), metadata), told)
+    threshold, calibration, _ = scoring(known)
+    told: dict[str, Any] = {"arch": known["arch"], "threshold": threshold, "side": model.side}
+    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, calibration, metadata), told)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from visavis.analysers.crops import cut
 from visavis.boxes import clip, scale
+from visavis.calibration import Calibration
 from visavis.detectors.merging import together
 from visavis.detectors.protocol import About
 from visavis.detectors.sliding_window.design import Design
@@ -17,7 +18,7 @@ from visavis.images import Picture, fit, resize
 from visavis.reduced_photos import UsefulSize
 
 LIKELY = 0.8
-"""The lowest score of a window that takes part, whatever the threshold of faces."""
+"""The judge's lowest score of a window that takes part, whatever the threshold and the calibration of faces."""
 AT_ONCE = 512
 """Windows that are judged together."""
 
@@ -27,7 +28,8 @@ Judge = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class SlidingWindow:
-    """See visavis.detectors.protocol.Detector. runs: what the judge is run by, for people.
+    """See visavis.detectors.protocol.Detector. threshold: of the scores after calibration. calibration, covering: see
+    visavis.detectors.protocol.About. runs: what the judge is run by, for people.
     fused: what makes detections of windows; these are scored again."""
 
     def __init__(
@@ -35,11 +37,14 @@ class SlidingWindow:
         judge: Judge,
         design: Design,
         threshold: float,
+        calibration: Calibration = Calibration(),
+        covering: float | None = None,
         runs: str = "",
         fused: Callable[[Faces], Faces] = by_mean,
     ) -> None:
         self.judge, self.design, self.threshold, self.fused = judge, design, threshold, fused
-        self.about = About(runs, useful_size=UsefulSize(longest=design.longest))
+        useful = UsefulSize(longest=design.longest)
+        self.about = About(runs, useful_size=useful, calibration=calibration, covering=covering)
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """See visavis.detectors.protocol.Detector."""
@@ -51,7 +56,7 @@ class SlidingWindow:
         return together([Faces(layer.boxes(), self._scores(layer, picture)) for layer in layers])
 
     def scored_again(self, picture: Picture, found: Faces) -> Faces:
-        """The same boxes with the scores that they have as windows, highest first."""
+        """The same boxes with the scores that they have as windows, not calibrated, highest first."""
         if not len(found):
             return found
         crops = np.stack([cut(picture, (x1, y1, x2, y2), SIDE) for x1, y1, x2, y2 in found.boxes.tolist()])
@@ -61,9 +66,9 @@ class SlidingWindow:
     def _found(self, image: Picture) -> Faces:
         picture, factor = fit(image, self.design.longest)
         fused = self.fused(self.windows(picture).above(LIKELY))
-        found = self.scored_again(picture, fused).above(self.threshold)
+        found = self.scored_again(picture, fused)
         boxes = clip(scale(found.boxes, 1 / factor), (image.shape[0], image.shape[1]))
-        return Faces(boxes, found.scores)
+        return Faces(boxes, self.about.calibration.apply(np.asarray(found.scores))).above(self.threshold)
 
     def _scores(self, layer: Layer, picture: Picture) -> NDArray[np.float32]:
         """(rows * columns,): of a network that takes whole pictures, all at once; of others, batches of windows."""

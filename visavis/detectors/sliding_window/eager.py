@@ -18,4 +18,4 @@ def of_model(model: WindowNetwork, threshold: float, on: torch.device) -> Slidin
             images = torch.tensor(pictures, device=on).permute(0, 3, 1, 2)
             return np.asarray(network(images).cpu().numpy())
 
-    return SlidingWindow(judge, model.design, threshold, f"torch on {on}")
+    return SlidingWindow(judge, model.design, threshold, runs=f"torch on {on}")

@@ -1,8 +1,8 @@
 """A network that judges windows as an ONNX file.
 
 Input: `windows` (N, height, width, 3) uint8 RGB, height and width SIDE or, where the network takes whole pictures,
-more. Output: `scores` (N, rows, columns) float32. The metadata under the key `visavis` are JSON, and say which windows
-it is shown.
+more. Output: `scores` (N, rows, columns) float32, not calibrated. The metadata under the key `visavis` are JSON, and
+say which windows it is shown, and how the scores of faces are calibrated.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from visavis import checkpoint, onnx_files
 from visavis.detectors.sliding_window.windows import SIDE
 
-TOLD = ("kind", "arch", "windows", "threshold")
+TOLD = ("kind", "arch", "windows", "threshold", "temperature", "shift")
 """What the checkpoint's metadata say that its ONNX file says too."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import checkpoint, onnx_files
+from visavis.calibration import scoring
 from visavis.cores import cores
 from visavis.detectors.only_way import none_of
 from visavis.detectors.sliding_window.design import Design
@@ -32,8 +33,8 @@ def load(
     def judge(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(session.run(["scores"], {"windows": np.ascontiguousarray(pictures)})[0])
 
-    used = metadata.get("threshold", 0.5) if threshold is None else threshold
-    return SlidingWindow(judge, Design.of(metadata["windows"]), used, "ONNX Runtime on cpu")
+    design = Design.of(metadata["windows"])
+    return SlidingWindow(judge, design, *scoring(metadata, threshold), runs="ONNX Runtime on cpu")
 
 
 def shipped(device: str = "auto", threshold: float | None = None) -> SlidingWindow:

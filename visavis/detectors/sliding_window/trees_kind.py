@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from visavis.calibration import scoring
 from visavis.detectors.only_way import none_of
 from visavis.detectors.sliding_window.detector import SlidingWindow
 from visavis.detectors.sliding_window.trees import Trees, of_checkpoint
@@ -29,8 +30,7 @@ def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | N
     them."""
     none_of(options, "a detector by trees")
     only_cpu(str(path), device)
-    used = metadata["threshold"] if threshold is None else threshold
-    return detector(of_checkpoint(path, metadata), used, None)
+    return _detector(of_checkpoint(path, metadata), *scoring(metadata, threshold))
 
 
 def analyser(path: Path) -> Any:
@@ -45,4 +45,8 @@ def export(path: Path, out: Path) -> None:
 
 def detector(trees: Trees, threshold: float, on: Any) -> SlidingWindow:
     """The detector of trees, for validation too."""
-    return SlidingWindow(trees.judge, trees.design, threshold, "LightGBM on cpu")
+    return _detector(trees, threshold)
+
+
+def _detector(trees: Trees, *scoring: Any) -> SlidingWindow:
+    return SlidingWindow(trees.judge, trees.design, *scoring, runs="LightGBM on cpu")

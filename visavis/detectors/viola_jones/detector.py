@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from visavis import calibration, checkpoint
+from visavis import checkpoint
 from visavis.boxes import Boxes, as_boxes
-from visavis.calibration import Calibration
+from visavis.calibration import Calibration, scoring
 from visavis.detectors.protocol import About
 from visavis.detectors.viola_jones import opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, of_arrays
@@ -92,10 +92,8 @@ def of_checkpoint(
     """The detector of a cascade that visavis learnt."""
     only_cpu("viola_jones", device)
     cascade = of_arrays(checkpoint.arrays(path), contrast=metadata["contrast"])
-    own = metadata["threshold"] if threshold is None else threshold
-    return ViolaJones(
-        cascade, own, scaled_features, Framing(**metadata["framing"]), calibration.of_checkpoint(metadata)
-    )
+    used, calibration, _ = scoring(metadata, threshold)
+    return ViolaJones(cascade, used, scaled_features, Framing(**metadata["framing"]), calibration)
 
 
 def of_opencv(path: Path, device: str = "auto", threshold: float | None = None) -> ViolaJones:
