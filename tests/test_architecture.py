@@ -22,8 +22,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of visavis to which all that the page says was added, and nothing else."""
+    """A copy of visavis to which all that the page says was added, and nothing else; and two photos and a video."""
     place = tmp_path_factory.mktemp("house")
+    photos = place / "photos"
+    photos.mkdir()
+    Image.fromarray(data.astronaut()).save(photos / "a.png")
+    Image.fromarray(data.astronaut() // 4).save(photos / "b.png")
+    clip(photos / "c.mp4", sound=None)
     shutil.copytree(ROOT / "visavis", place / "visavis", ignore=shutil.ignore_patterns("__pycache__"))
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     files = re.findall(r"^`(visavis/\S+\.py)`:\n\n```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
@@ -43,12 +48,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def out(house: Path) -> Path:
-    """What a run with all of it leaves, of two photos and a video."""
-    photos = house / "photos"
-    photos.mkdir()
-    Image.fromarray(data.astronaut()).save(photos / "a.png")
-    Image.fromarray(data.astronaut() // 4).save(photos / "b.png")
-    clip(photos / "c.mp4", sound=None)
+    """What a run with all of it leaves, of the photos and the video."""
     words = ["photos", "--analyse", "brightness,sharpness", "--format", "csv,json,jsonl,coco,voc,counts", "--crops"]
     done = run(house, "predict", *words, "--redact", "white", "--look", "--sheet", "--out", "out", "--threshold", "0.5")
     assert done.returncode == 0, done.stderr
@@ -128,12 +128,17 @@ def test_the_page_shows_sorts_and_filters_it(out: Path):
         assert seen.errors == [] and not [one for one in seen.requests if one.startswith("http")]
 
 
-def test_a_run_goes_on_with_it(house: Path, out: Path):
-    copy = house / "again"
+def test_a_run_goes_on_with_it(house: Path):
     words = ["predict", "photos", "--analyse", "brightness", "--out", "again", "--no-draw"]
     assert run(house, *words).returncode == 0
-    before = (copy / "faces.csv").read_text()
+    before = (house / "again/faces.csv").read_text()
     assert "brightness" in before.splitlines()[0]
+    done = run(house, *words, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert (house / "again/faces.csv").read_text() == before
+
+
+def test_a_name_that_nobody_added_is_refused(house: Path):
     refused = run(house, "predict", "photos", "--analyse", "mood", "--out", "new")
     assert refused.returncode == 2 and "no analyser 'mood'; there are" in refused.stderr
 
