@@ -1,9 +1,19 @@
-"""The options that say how a detector runs, for every command that has a detector."""
+"""The options that say which detector finds the faces and how it runs, for every command that has a detector."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 from visavis.commands.commandline import Device
+from visavis.detectors import DETECTORS
 from visavis.options import Backend, Count, Precision
+
+DetectorName = Annotated[
+    str,
+    tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
+]
+"""A detector to find faces with."""
 
 
 @dataclass(frozen=True)

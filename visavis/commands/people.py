@@ -18,9 +18,8 @@ import visavis
 from visavis import checkpoint, sources
 from visavis.analysers.identity import cache
 from visavis.analysers.identity.gallery import read_gallery
-from visavis.commands.network import Network
+from visavis.commands.network import DetectorName, Network
 from visavis.cores import cores
-from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import about
 from visavis.errors import InputError
 from visavis.files import sweep
@@ -61,10 +60,7 @@ class Options:
     faces (docs/identity.md); a smaller value makes fewer mistakes and more groups."""
     recurse: bool = True
     """Search subfolders, too."""
-    detector: Annotated[
-        str,
-        tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
-    ] = "shipped"
+    detector: DetectorName = "shipped"
     threshold: float | None = None
     """Lowest score of a face, 0 to 1. The default is the detector's own."""
     min_size: Amount = 32

@@ -9,8 +9,7 @@ import tyro
 from visavis.analysers import ANALYSERS, AnalyserOptions, named
 from visavis.analysers import check as check_analysers
 from visavis.commands.commandline import Duration
-from visavis.commands.network import Network
-from visavis.detectors import DETECTORS
+from visavis.commands.network import DetectorName, Network
 from visavis.effects.filters import FILTERS, Filters
 from visavis.effects.redaction import EFFECTS, Redaction
 from visavis.errors import InputError
@@ -47,10 +46,7 @@ class Options:
     """The number of a camera to watch until Ctrl-C; on Windows, its name."""
     recurse: bool = True
     """Search subfolders, too."""
-    detector: Annotated[
-        str,
-        tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
-    ] = "shipped"
+    detector: DetectorName = "shipped"
     weights: Path | None = None
     """The path of a checkpoint, as for --detector."""
     threshold: float | None = None

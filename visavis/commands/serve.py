@@ -15,9 +15,8 @@ import tyro
 import visavis
 from visavis.analysers import ANALYSERS, AnalyserOptions, check, load_with, options_of
 from visavis.commands.commandline import Duration
-from visavis.commands.network import Network
+from visavis.commands.network import DetectorName, Network
 from visavis.cores import cores
-from visavis.detectors import DETECTORS
 from visavis.errors import InputError
 from visavis.extras import needed
 from visavis.images import MAX_PIXELS
@@ -46,10 +45,7 @@ class Options:
     """The port to listen at; 0 for any that is free."""
     browser: bool = True
     """Open the page in the browser, where there is a screen."""
-    detector: Annotated[
-        str,
-        tyro.conf.arg(help=f"One of {', '.join(DETECTORS)}, or the path of a checkpoint that train.py wrote."),
-    ] = "shipped"
+    detector: DetectorName = "shipped"
     threshold: Annotated[float | None, Range(0.1, 1)] = None
     """Lowest score of a face, 0.1 to 1, where a client asks for no other; by default the detector's own."""
     analyse: Annotated[
