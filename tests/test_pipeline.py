@@ -13,11 +13,11 @@ import skimage.data
 from PIL import Image
 
 from visavis import Faces
+from visavis.boxes import SIDES
 from visavis.detectors.protocol import About
 from visavis.prediction.copies import Copies
 from visavis.prediction.formats import load_format
 from visavis.prediction.pipeline import Pipeline, Task
-from visavis.prediction.records import SIDES
 from visavis.prediction.results import FaceFields, Tables
 from visavis.reduced_photos import UsefulSize
 from visavis.sources import listed

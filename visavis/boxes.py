@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Boxes = NDArray[np.float32]  # (N, 4) float32, x1 y1 x2 y2, pixels
+SIDES = ("x1", "y1", "x2", "y2")
+"""What tables and records call them."""
 
 
 def as_boxes(values: ArrayLike) -> Boxes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visavis import images
+from visavis.errors import ImageError
 from visavis.images import Picture
 
 SPARE = 1.75
@@ -57,6 +58,15 @@ class ReducedPhoto:
 def digest(data: bytes) -> bytes:
     """A hash of a file's bytes. Size and time would not do: a copy of an older photo keeps the time of that."""
     return hashlib.sha256(data).digest()
+
+
+def read_unchanged(path: str | Path, expected: bytes) -> bytes:
+    """The bytes of a file that was read before, when they had this digest. Raises ImageError where they have another
+    one now."""
+    data = images.read_bytes(path)
+    if digest(data) != expected:
+        raise ImageError("changed", "the file changed during the run")
+    return data
 
 
 def read_reduced_photo(

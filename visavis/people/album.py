@@ -18,7 +18,7 @@ from visavis.errors import ImageError
 from visavis.faces import Faces
 from visavis.prediction.copies import Copies
 from visavis.prediction.records import Record, unreadable
-from visavis.reduced_photos import digest
+from visavis.reduced_photos import digest, read_unchanged
 from visavis.sources import Input, shown
 
 
@@ -63,9 +63,7 @@ class Encoded(Copies):
 
     def write(self, path: str, place: str, faces: Faces, expected: bytes, max_pixels: int, unreported: Faces) -> Faces:
         """See visavis.prediction.copies.Copies."""
-        data = images.read_bytes(path)
-        if digest(data) != expected:
-            raise ImageError("changed", "the file changed during the run")
+        data = read_unchanged(path, expected)
         encodings = encoder().encode(images.decode(data, max_pixels), faces) if len(faces) else None
         with Cache(self.out / FILE, encoder().name) as kept:
             if encodings is not None:

@@ -24,7 +24,7 @@ from visavis.people.sorting import Sorted, corrected, recognised, sort
 from visavis.people.table import Face
 from visavis.prediction.crops import Crops
 from visavis.prediction.results import counted
-from visavis.reduced_photos import digest
+from visavis.reduced_photos import read_unchanged
 from visavis.workers import WorkerDied, Workers
 
 FILES = "files.csv"
@@ -102,10 +102,7 @@ def _put(faces: Sequence[Face], before: Sequence[Face], folders: Folders, album:
 
 def _cut(path: str, expected: bytes, boxes: NDArray[np.float32], files: Sequence[Path]) -> None:
     """In a worker: write a JPEG file of each face in a photo. Raises ImageError, also where the photo has changed."""
-    data = images.read_bytes(path)
-    if digest(data) != expected:
-        raise ImageError("changed", "the file changed during the run")
-    picture = images.decode(data, ALREADY_READ)
+    picture = images.decode(read_unchanged(path, expected), ALREADY_READ)
     for box, file in zip(boxes, files, strict=True):
         small, _ = images.fit(CROPS.cut(picture, box), SIDE)
         with replaced(file, "wb", durable=False) as crop:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.analysers.identity.calibration import CALIBRATIONS, KNOWN, posterior
+from visavis.analysers.identity.calibration import KNOWN, calibration_of, posterior
+from visavis.analysers.identity.encoders import DEFAULT
 from visavis.analysers.identity.encoding import Encodings
 from visavis.analysers.identity.gallery import ALONE, Gallery
 from visavis.analysers.identity.grouping import NOBODY, alike, apart, grouped, tolerance_for
@@ -72,7 +73,7 @@ def sort(
     names of all that there are. gallery: further people. tolerance: by default `tolerance_for` so many faces.
     """
     known = [str(one.person) for one in faces if _in_folder(one)]
-    people = list(dict.fromkeys([*(gallery.people if gallery else ()), *known]))
+    people = list(dict.fromkeys([*(gallery.people if gallery is not None else ()), *known]))
     numbers = {person: number for number, person in enumerate(people)}
     before = [numbers[str(one.person)] if _in_folder(one) else NOBODY for one in faces]
     photos = np.unique([one.photo.hex() for one in faces], return_inverse=True)[1] if faces else np.zeros(0, np.int64)
@@ -87,7 +88,7 @@ def sort(
     after = grouped(rows, tolerance, groups, where)
     names = people + _new_names(after, len(people), [*folders, *people])
     away = apart(rows, after)
-    calibration = CALIBRATIONS[gallery.encoder.partition("/")[0]] if gallery else next(iter(CALIBRATIONS.values()))
+    calibration = gallery.calibration if gallery is not None else calibration_of(DEFAULT)
     chances = posterior(calibration.log_odds(away)[:, None], KNOWN / max(1, len(np.unique(after))))[:, 0]
     sorted_faces = list(faces)
     for face, group, distance, chance in zip(

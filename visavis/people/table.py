@@ -8,12 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from visavis.boxes import as_boxes
+from visavis.boxes import SIDES, as_boxes
 from visavis.errors import InputError
 from visavis.files import csv_rows, replaced
 
 PEOPLE = "people.csv"
-SIDES = ("x1", "y1", "x2", "y2")
 COLUMNS = ("face", "photo", *SIDES, "person", "placed_by", "distance", "probability", "crop", "sha256")
 
 PlacedBy = Literal["grouping", "hand"]

@@ -10,7 +10,7 @@ import numpy as np
 from visavis import images
 from visavis.drawing import APART, Colour, boxes_on, points_on
 from visavis.effects.redaction import Redaction
-from visavis.errors import ImageError, InputError
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture
@@ -20,7 +20,7 @@ from visavis.prediction.analysis import colours as own_colours
 from visavis.prediction.crops import Crops
 from visavis.prediction.filtering import Filtering
 from visavis.prediction.frames import Kept
-from visavis.reduced_photos import digest
+from visavis.reduced_photos import read_unchanged
 from visavis.rewriting.repainting import repainted
 from visavis.sources import ending
 
@@ -64,9 +64,7 @@ class Copies:
         too small, or their scores too low, to be reported. Raises ImageError if the file has changed or cannot be
         saved in its format, and InputError if a picture cannot be written.
         """
-        data = images.read_bytes(path)
-        if digest(data) != expected:
-            raise ImageError("changed", "the file changed during the run")
+        data = read_unchanged(path, expected)
         picture = images.decode(data, max_pixels)
         faces = self.analysis(picture, faces, expected)
         try:

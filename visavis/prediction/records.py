@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.boxes import SIDES
 from visavis.errors import ImageError
 from visavis.faces import Faces
 from visavis.messages import say
 from visavis.sources import Input, shown
-
-SIDES = ("x1", "y1", "x2", "y2")
 
 Face = dict[str, Any]
 """`SIDES` in pixels of the photo as displayed, rounded to 0.01; `score`, to 0.0001; `keypoints` if any are given (x and

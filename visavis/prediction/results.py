@@ -8,11 +8,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Self
 
+from visavis.boxes import SIDES
 from visavis.detectors.protocol import Detector, about
 from visavis.files import csv_rows
 from visavis.prediction import masks, tracks
 from visavis.prediction.analysis import Analysis
-from visavis.prediction.records import SIDES, Face, Record
+from visavis.prediction.records import Face, Record
 
 FILE_COLUMNS = ("path", "status", "reason", "width", "height", "faces", "left_out", "unsure", "seconds")
 FACE_COLUMNS = ("path", "face", *SIDES, "score")

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from visavis.boxes import as_boxes
+from visavis.boxes import SIDES, as_boxes
 from visavis.faces import Faces
 from visavis.prediction import frames
-from visavis.prediction.records import SIDES, Face, Record
+from visavis.prediction.records import Face, Record
 from visavis.sources import Input, ending
 
 NOT_ATTRIBUTES = {*SIDES, "score", "keypoints", "errors", "frame", "time"}

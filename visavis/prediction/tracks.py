@@ -10,16 +10,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from visavis.boxes import SIDES
 from visavis.files import csv_rows, replaced
 from visavis.prediction.formats.protocol import Records
-from visavis.prediction.records import SIDES, Face, Record
+from visavis.prediction.records import Face, Record
+from visavis.prediction.shots import NOT_ATTRIBUTES
 from visavis.video.tracking import KEPT
 
 TRACKS = "tracks.csv"
 COLUMNS = ("path", "track", "looks", "first", "last", "seconds", "frame", *SIDES, "score")
 """Besides them, a column an attribute."""
 
-_NOT_SAID = {*SIDES, "score", "keypoints", "errors", "frame", "time", "track"}
+_NOT_SAID = NOT_ATTRIBUTES | {"track"}
 
 
 @dataclass(frozen=True)
