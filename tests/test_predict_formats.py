@@ -177,7 +177,7 @@ def test_names_in_coco_are_below_one_folder_however_the_inputs_were_given(
 
 def test_many_photos_have_several_pages(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     records = [Record(**json.loads(line)) for line in (place / "out/faces.jsonl").read_text().splitlines()]
-    monkeypatch.setattr(prediction_pages, "PAGE_PHOTOS", 3)
+    monkeypatch.setattr("visavis.page.ON_A_PAGE", 3)
     for numbers, pages in (((), [0]), ((0, 1), [2]), ((0, 1, 2, 3, 4), [3, 1]), ((0, 1, 2), [3])):
         some = [(Input(records[number].path), records[number]) for number in numbers]
         folder = tmp_path / "pages"  # those of a larger run before go

@@ -8,8 +8,9 @@ import base64
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,8 @@ from visavis.images import MAX_PIXELS, Picture, fit, header, read_reduced, taken
 
 LARGEST = 29_000_000
 """The default limit of a page in bytes: a browser opens it at once, and it still fits into a mail or a chat."""
+ON_A_PAGE = 5000
+"""The most entries on one of several pages, so that their thumbnails have a good size."""
 
 NEAR = 0.1
 """A false detection with at least this IoU with a missed face is that face, badly placed."""
@@ -119,6 +122,29 @@ def look(
             file.write((",\n" if number else "") + _json(row))
         file.write(after)
     return out
+
+
+def look_at_many(
+    entries: Iterable[Entry], out: Path, title: str, strips: Sequence[Strip] = (), linked: bool = True
+) -> None:
+    """`look` on several pages, of `ON_A_PAGE` entries each: `out`, such as look.html, then look-2.html ... beside it.
+
+    The strips are on the first. Pages that an earlier call wrote are replaced, or removed where it had more.
+    """
+    entries = iter(entries)
+    for number in count(1):
+        some = list(islice(entries, ON_A_PAGE))
+        if number > 1 and not some:
+            break
+        look(some, _numbered(out, number), title, strips=strips if number == 1 else (), linked=linked)
+    for old in count(number):
+        if not _numbered(out, old).exists():
+            break
+        _numbered(out, old).unlink()
+
+
+def _numbered(out: Path, number: int) -> Path:
+    return out if number == 1 else out.with_stem(f"{out.stem}-{number}")
 
 
 def mistakes(truth: Faces, found: Faces, ignore: Boxes, iou: float = 0.5) -> tuple[list[str], list[str]]:

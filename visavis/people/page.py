@@ -2,40 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 
 from visavis.analysers.identity.gallery import ALONE
-from visavis.page import Entry, look
+from visavis.page import Entry, look_at_many
 from visavis.people.folders import Folders
 from visavis.people.table import Face
 
-PAGE_FACES = 5000
-"""The most faces on one page, so that their pictures have a good size."""
+PAGE = "people.html"
 
 
 def write(out: Path, faces: Sequence[Face], folders: Folders) -> None:
-    """Write the page: the crop of each face, person by person, those with most faces first; those seen once last.
-
-    A page of an earlier run is replaced.
-    """
+    """Write the page: the crop of each face, person by person, those with most faces first; those seen once last."""
     shown = [face for face in faces if face.person]
     sizes = Counter(face.person for face in shown)
     shown.sort(key=lambda face: (face.person == ALONE, -sizes[face.person], str(face.person), -(face.probability or 0)))
-    entries = [_entry(out, face, folders) for face in shown]
-    for number in count(1):
-        some = entries[(number - 1) * PAGE_FACES : number * PAGE_FACES]
-        if number > 1 and not some:
-            break
-        look(some, out / _name(number), "people found")
-    for old in count(number):
-        if not (out / _name(old)).exists():
-            break
-        (out / _name(old)).unlink()
-
-
-def _name(number: int) -> str:
-    return "people.html" if number == 1 else f"people-{number}.html"
+    look_at_many((_entry(out, face, folders) for face in shown), out / PAGE, "people found")
 
 
 def _entry(out: Path, face: Face, folders: Folders) -> Entry:

@@ -1,11 +1,11 @@
 """The page that shows all that a run found: look.html, and look-2.html ... if there are very many photos."""
 
 from collections.abc import Iterator
-from itertools import count, groupby, islice
+from itertools import groupby
 from pathlib import Path
 
 from visavis.images import limit_at
-from visavis.page import STRIPS, Entry, Strip, look
+from visavis.page import STRIPS, Entry, Strip, look_at_many
 from visavis.prediction import frames, strips
 from visavis.prediction.formats.protocol import Records
 from visavis.prediction.results import counted
@@ -14,26 +14,12 @@ from visavis.prediction.tracks import Person, people
 
 PAGE = "look.html"
 
-PAGE_PHOTOS = 5000
-"""The most photos on one page, so that their thumbnails have a good size."""
-
 
 def write_page(out: Path, records: Records, linked: bool = True) -> None:
     """Write look.html, which shows all photos with the faces found in them, and of videos a strip of pictures of each
-    person and some frames with faces; look-2.html has the photos after the first `PAGE_PHOTOS`, and so on.
+    person and some frames with faces; see `look_at_many` for very many.
     linked: to the photos' files."""
-    shown = _strips(records, out)
-    entries = map(_entry, _on_page(records, out))
-    for number in count(1):
-        some = list(islice(entries, PAGE_PHOTOS))
-        if number > 1 and not some:
-            break
-        path = out / (PAGE if number == 1 else f"look-{number}.html")
-        look(some, path, "faces found", strips=shown if number == 1 else (), linked=linked)
-    for old in count(number):  # of an earlier run that had more photos
-        if not (out / f"look-{old}.html").exists():
-            break
-        (out / f"look-{old}.html").unlink()
+    look_at_many(map(_entry, _on_page(records, out)), out / PAGE, "faces found", _strips(records, out), linked)
 
 
 def _on_page(records: Records, out: Path) -> Iterator[Shot]:
