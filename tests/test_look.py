@@ -18,7 +18,7 @@ import visavis
 from visavis import Faces
 from visavis.boxes import as_boxes
 from visavis.errors import InputError
-from visavis.page import Entry, mistakes
+from visavis.page import Entry, Strip, mistakes
 
 FACE = [175, 70, 280, 205]  # of skimage's astronaut
 
@@ -230,6 +230,31 @@ def test_without_labels_there_are_no_mistakes_to_ask_for(browser: Any, tmp_path:
     page = opened(browser, visavis.look([one], tmp_path / "page.html")).page
     assert page.is_visible("#of-score") and not page.is_visible("#of-mistake")
     assert "worst" not in page.eval_on_selector_all("#sort option", "all => all.map(one => one.value)")
+
+
+def test_a_strip_shows_the_frames_of_its_person_alone(browser: Any, tmp_path: Path) -> None:
+    small = skimage.data.coffee()[:40, :60]
+    videos = {"walk.mp4": [[1], [1, 2]], "walk.mp4 again.mp4": [[1]]}
+
+    def frame(video: str, number: int, tracks: list[int]) -> Entry:
+        boxes = as_boxes([[1, 1, 20, 20]] * len(tracks))
+        found = Faces(boxes, np.full(len(tracks), 0.9, np.float32), attributes={"track": np.array(tracks)})
+        return Entry(f"{video} {number}.0 s", small, found=found, video=video)
+
+    frames = [frame(video, number, tracks) for video, all in videos.items() for number, tracks in enumerate(all)]
+    strips = [Strip("walk.mp4", number, small, f"person {number}") for number in (1, 2)]
+    seen = opened(browser, visavis.look([*frames, Entry("walk.mp4 0.0 s.png", small)], tmp_path / "page.html",
+                                        strips=strips))  # fmt: skip
+    page, people = seen.page, seen.page.locator(".person")
+    assert people.all_inner_texts() == ["walk.mp4 · #1 · person 1", "walk.mp4 · #2 · person 2"]
+    for person, count in ((0, "2 of 4 photos"), (1, "1 of 4 photos"), (1, "4 photos"), (1, "1 of 4 photos")):
+        people.nth(person).click()
+        wait_for(page, count)
+    assert people.nth(1).get_attribute("aria-pressed") == "true" and names(page) == ["walk.mp4 1.0 s"]
+    page.click("#clear")
+    wait_for(page, "4 photos")
+    assert people.nth(1).get_attribute("aria-pressed") == "false"
+    assert seen.errors == [] and fetched(seen) == []
 
 
 def test_of_thousands_only_those_in_sight_are_in_the_document(browser: Any, tmp_path: Path) -> None:

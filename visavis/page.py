@@ -51,7 +51,7 @@ class Entry:
     picture: its path, a Pillow image, or (height, width, 3) uint8 RGB. truth: the labels, None if there are none.
     found: what a detector found, None if none was run: then nothing is missed or false.
     ignore: (M, 4), pixels. row: values to show, name -> text; the page can filter by `identity` and `reason`.
-    max_pixels: larger photos are not decoded.
+    max_pixels: larger photos are not decoded. video: of which it is a frame, as `Strip.name`; empty for a photo.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Entry:
     ignore: Boxes = field(default_factory=lambda: as_boxes([]))
     row: Mapping[str, str] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
+    video: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,8 @@ def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
         [*_corners(box), kind, round(float(score), 3), *([attributes] if attributes else [])]
         for box, kind, score, attributes in zip(found.boxes, finds, scores, _attributes(found), strict=True)
     ]
-    return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}}
+    video = {"v": entry.video} if entry.video else {}
+    return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}} | video
 
 
 def _strip(strip: Strip) -> dict[str, Any]:

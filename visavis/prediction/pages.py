@@ -48,6 +48,8 @@ def _facts(person: Person) -> str:
 
 def _entry(shot: Shot) -> Entry:
     row = {"faces": str(len(shot.rows)), "reason": shot.reason}
-    which = "" if shot.frame is None else f" {shot.rows[0]['time']:.1f} s"
-    shown = {key: text for key, text in row.items() if text}
-    return Entry(shot.path + which, Path(shot.file), found=shot.faces, row=shown, max_pixels=limit_at(*shot.size))
+    video, which = ("", "") if shot.frame is None else (shot.path, f" {shot.rows[0]['time']:.1f} s")
+    return Entry(
+        shot.path + which, Path(shot.file), found=shot.faces, row={key: text for key, text in row.items() if text},
+        max_pixels=limit_at(*shot.size), video=video,
+    )  # fmt: skip
