@@ -23,10 +23,11 @@ from starlette.websockets import WebSocket
 from visavis.drawing import APART
 from visavis.effects.redaction import CELLS, EFFECTS, SMALLEST_CELL, Redaction
 from visavis.errors import InputError
+from visavis.live.asking import LEAST, Ask
 from visavis.live.camera import Camera
 from visavis.live.frames import Frames
 from visavis.live.guard import BYTES_A_SECOND, PATIENCE, Guard
-from visavis.live.looking import LEAST, Ask, Looker, Sent, ending, plain
+from visavis.live.looking import Looker, Sent, ending, plain
 from visavis.live.scratch import Scratch
 from visavis.live.turns import Busy, Turns
 from visavis.prediction.analysis import LEFT_OUT, MASKS

@@ -15,7 +15,8 @@ from visavis.drawing import boxes_on
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture
-from visavis.live.looking import Ask, Looker
+from visavis.live.asking import Ask
+from visavis.live.looking import Looker
 from visavis.live.turns import Busy
 from visavis.messages import say
 from visavis.prediction.analysis import captions, colours

@@ -15,7 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from visavis.analysers.identity.steady import SteadyNames
 from visavis.errors import InputError
-from visavis.live.looking import Ask, Looker
+from visavis.live.asking import Ask
+from visavis.live.looking import Looker
 from visavis.live.turns import Turns
 
 LARGEST = 4_000_000

@@ -1,6 +1,5 @@
 """Photos and videos that clients sent, looked at as `visavis predict` does it, by one detector for all of them."""
 
-import math
 import shutil
 import time
 import zipfile
@@ -15,10 +14,11 @@ from visavis.analysers import AnalyserOptions
 from visavis.detectors.loaded import LoadedDetector
 from visavis.detectors.protocol import Detector, about
 from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
-from visavis.effects.redaction import EFFECTS, Redaction
-from visavis.errors import ImageError, InputError
+from visavis.effects.redaction import Redaction
+from visavis.errors import ImageError
 from visavis.faces import Faces
 from visavis.images import SUFFIXES, Picture
+from visavis.live.asking import LEAST, Ask
 from visavis.live.classifier import Classifier, Scene
 from visavis.live.following import Following
 from visavis.prediction import pages, strips, tracks
@@ -38,9 +38,6 @@ from visavis.workers import WorkerDied, Workers
 QUICK = 240
 """Pixels of a live frame's shorter side in the quick look: 320 x 240 of 640 x 480."""
 
-LEAST = 0.1
-"""The lowest threshold that may be asked for: what the detector finds below it is hardly ever a face."""
-
 
 @runtime_checkable
 class Quick(Protocol):
@@ -49,46 +46,6 @@ class Quick(Protocol):
     def quick(self, shorter: int) -> Detector:
         """The detector that does so; `shorter`: pixels of the picture's shorter side."""
         ...
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a client asks of a photo or a video.
-
-    threshold: score from which on a find is reported. min_size: pixels of a face's shorter side. analyse: analysers.
-    draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none. quick: whether a
-    live frame may have a quick look only (visavis.live.following). scene: whether what stands before the camera is
-    asked for, too.
-    """
-
-    threshold: float
-    min_size: float = 0
-    analyse: tuple[str, ...] = ()
-    draw: bool = False
-    redact: str = ""
-    quick: bool = True
-    scene: bool = False
-
-    @classmethod
-    def of(cls, words: Mapping[str, str], threshold: float, analysers: Sequence[str]) -> "Ask":
-        """What texts ask for, such as those of a URL; without `threshold`, `threshold`. Raises InputError."""
-        analyse = tuple(filter(None, words.get("analyse", "").split(",")))
-        for name in analyse:
-            if name not in analysers:
-                offered = ", ".join(analysers) or "none"
-                raise InputError(f"no analyser {name!r} is offered by this server; offered: {offered}")
-        redact = words.get("redact", "")
-        if redact and redact not in EFFECTS:
-            raise InputError(f"no effect {redact!r}; there are {', '.join(EFFECTS)}")
-        return cls(
-            _number(words, "threshold", threshold, LEAST, 1),
-            _number(words, "min_size", 0, 0, math.inf),
-            analyse,
-            words.get("draw", "") == "true",
-            redact,
-            words.get("quick", "") != "false",
-            words.get("scene", "") == "true",
-        )
 
 
 @dataclass(frozen=True)
@@ -295,14 +252,3 @@ def _apart(names: Sequence[str]) -> list[str]:
         taken.add(one.casefold())
         found.append(one + suffix)
     return found
-
-
-def _number(words: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
-    try:
-        value = float(words.get(name) or default)
-    except ValueError:
-        value = math.nan
-    if not (least <= value <= most and math.isfinite(value)):
-        bounds = f"between {least:g} and {most:g}" if most < math.inf else f"{least:g} or more"
-        raise InputError(f"{name} must be a number {bounds}, not {words[name]!r}")
-    return value
