@@ -9,7 +9,9 @@ import numpy as np
 import skimage.data
 
 FACE = skimage.data.astronaut()[20:270, 100:400]
-"""250 x 300 pixels; the face is at about 74, 36, 172, 162."""
+"""250 x 300 pixels, with a face."""
+BOX = np.array([74, 36, 172, 162], np.float32)
+"""About where the face is."""
 
 STEP = 4
 """Pixels that the picture moves to the right from one frame to the next."""

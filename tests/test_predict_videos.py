@@ -1,26 +1,19 @@
-"""predict.py on videos and cameras, end to end."""
+"""predict.py on videos, end to end."""
 
 import csv
-import fcntl
 import json
 import os
-import pty
-import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
-from clips import FACE, STEP, clip, sounds
+from clips import BOX, FACE, STEP, clip, sounds
 from PIL import Image
 from typed import typed
 
@@ -36,14 +29,9 @@ from visavis.prediction import frames as frames_of
 from visavis.prediction.copies import Copies
 from visavis.prediction.frames import copy_name
 from visavis.prediction.pipeline import Pipeline, Task
-from visavis.prediction.progress import Bars
-from visavis.prediction.records import Record
-from visavis.prediction.results import Report
 from visavis.sources import listed
-from visavis.video.recording import CAMERAS, Frame, Video
+from visavis.video.recording import Frame, Video
 from visavis.workers import Workers
-
-BOX = np.float32([74, 36, 172, 162])
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -241,58 +229,6 @@ def test_a_killed_run_goes_on_to_the_same_videos(holiday: Path, tmp_path: Path):
     assert trees[0] == trees[1] and "redacted/holiday/z.mp4" in trees[0]
 
 
-def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    clip(tmp_path / "camera0.mkv")
-    monkeypatch.setitem(CAMERAS, sys.platform, ("lavfi", f"movie={tmp_path}/camera{{}}.mkv"))
-    options = predict.Options((), tmp_path / "out", webcam="0", redact="fill", network=Network("cpu"), workers=1)
-    assert predict.predict(options) == 0
-    assert [row["path"] for row in rows(tmp_path / "out/files.csv")] == ["webcam:0"]
-    assert [row["frame"] for row in rows(tmp_path / "out/faces.csv")] == ["0", "5", "10", "15"]
-    assert len(frames(tmp_path / "out/redacted/webcam-0.mkv")) == 20
-
-
-CAMERA = """
-import signal, sys
-from pathlib import Path
-from visavis.commands import predict
-from visavis.commands.network import Network
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
-from visavis.video.recording import CAMERAS
-CAMERAS[sys.platform] = ("lavfi", f"movie={sys.argv[1]}:loop=0,setpts=N/25/TB,realtime")
-given = {"webcam": "0", "every": 2, "network": Network("cpu"), "workers": 1}
-sys.exit(predict.predict(predict.Options((), Path(sys.argv[2]), **given)))
-"""
-
-
-def large_copy(out: Path) -> bool:
-    """Whether a copy that is being written has some frames in it."""
-    try:
-        return any(path.stat().st_size > 20_000 for path in out.rglob("*.tmp"))
-    except FileNotFoundError:  # it has taken its name in the meantime
-        return False
-
-
-def test_ctrl_c_ends_a_camera_and_keeps_what_it_saw(tmp_path: Path):
-    source, out = clip(tmp_path / "camera.mkv"), tmp_path / "out"
-    camera = subprocess.Popen(
-        [sys.executable, "-c", CAMERA, str(source), str(out)],
-        env=os.environ | {"PYTHONPATH": "."},
-        start_new_session=True,
-    )
-    try:
-        while camera.poll() is None and not large_copy(out):
-            time.sleep(0.05)
-        os.killpg(camera.pid, signal.SIGINT)  # as a terminal does it: to the workers too
-        assert camera.wait(30) == 0
-    finally:
-        camera.kill()
-        camera.wait()
-    row = rows(out / "files.csv")[0]
-    written = len(frames(out / "drawn/webcam-0.mkv"))
-    assert row["status"] == "ok" and int(row["frames"]) > 2
-    assert 0 <= 2 * int(row["frames"]) - written <= 4 and int(row["faces"]) == len(rows(out / "faces.csv"))
-
-
 def test_another_run_leaves_no_frames_of_the_one_before(tmp_path: Path):
     film, out = clip(tmp_path / "film.mp4"), tmp_path / "out"
     for every, overwrite in ((2, False), (5, True)):
@@ -312,21 +248,6 @@ def test_the_last_look_before_a_break_is_told_of(tmp_path: Path):
         out = tmp_path / f"out{draw:d}"
         assert run(tmp_path / "cut.mkv", out, every=1, crops="by-photo", draw=draw) == 3
         assert len(list((out / "crops/cut.mkv").iterdir())) == len(rows(out / "faces.csv")) > 0
-
-
-def test_what_a_camera_cannot_do_is_told(tmp_path: Path):
-    command = [sys.executable, "predict.py", "--webcam", "77", "--out", str(tmp_path / "out"), "--device", "cpu"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "predict.py: --webcam 77: no camera at /dev/video77" in done.stderr and "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
-    for options, words in (
-        ({}, "give photos"),
-        ({"webcam": "0", "resume": True}, "--resume"),
-        ({"webcam": ""}, "number"),
-    ):
-        with pytest.raises(InputError, match=words):
-            predict.predict(predict.Options((), tmp_path / "none", **options))
 
 
 @pytest.mark.parametrize("name, sound, copy", [
@@ -363,67 +284,6 @@ def test_progress_is_told_frame_by_frame_and_counts_are_in_words(tmp_path: Path,
     assert told == [(str(tmp_path / "a.mp4"), done, 20) for done in (1, 6, 11, 16)]
     assert run(tmp_path / "a.mp4", tmp_path / "out", draw=False) == 0
     assert "1 video, 4 faces of 1 person in 4 frames searched; results in" in capfd.readouterr().err
-
-
-def test_how_many_frames_a_video_has_is_judged_by_the_time_of_those_that_came(tmp_path: Path):
-    """A Matroska file of 20 frames whose subtitle goes on for a minute, and which says 1,000 frames a second."""
-    path = tmp_path / "a.mkv"
-    with av.open(str(path), "w") as out:
-        stream, texts = out.add_stream("libx264", rate=1000), out.add_stream("subrip")
-        texts.codec_context.subtitle_header = b"[Script Info]\n\n[Events]\nFormat: Text\n"
-        stream.height, stream.width = FACE.shape[:2]
-        stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, 1000)
-        text = av.Packet(b"Good morning.")
-        text.stream, text.time_base, text.pts, text.dts, text.duration = texts, Fraction(1, 1000), 0, 0, 60_000
-        out.mux(text)
-        for number in range(20):
-            frame = av.VideoFrame.from_ndarray(FACE, format="rgb24")
-            frame.pts, frame.time_base = 40 * number, Fraction(1, 1000)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    with Video(path) as video:
-        assert video.stream.average_rate == 1000 and video.container.duration > 59_000_000
-        assert video.length == pytest.approx(0.8, abs=0.05)
-        assert [video.expected(*at) for at in ((0, 0.0), (5, 0.2), (10, 0.4), (19, 0.76))] == [None, 19, 19, 20]
-
-
-@pytest.mark.parametrize(("columns", "name", "ends"), [
-    (80, "Holiday with\u2026andmother.mp4:  30%", "| 6/20 frames, 00:14 left"),
-    (40, "Holida\u2026er.mp4:  30%", "| 00:14 left"),
-])  # fmt: skip
-def test_the_time_left_of_a_video_is_shown_however_narrow_the_terminal_and_long_the_name(
-    columns: int, name: str, ends: str, monkeypatch: pytest.MonkeyPatch
-):
-    near, far = pty.openpty()
-    fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    with os.fdopen(far, "w") as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
-        monkeypatch.setattr("tqdm.std.time", lambda: now[0])
-        now = [0.0]
-        with Bars(2, 0, True) as bars:
-            bars.frames("mine/Holiday with grandmother.mp4", 0, None)
-            now[0] = 6.0
-            bars.frames("mine/Holiday with grandmother.mp4", 6, 20)
-            written = os.read(near, 100_000).decode()
-    states = [line for line in re.split("[\r\n\x1b]+", written) if "mp4" in line]
-    assert states[0].endswith("mp4: 0 frames [00:00]")
-    assert states[-1].startswith(name) and states[-1].endswith(ends) and len(states[-1]) <= columns
-
-
-def test_a_summary_speaks_of_photos_and_videos():
-    report = Report(None)
-    assert report.summary() == "0 photos, 0 faces"
-    report.add(Record("a.jpg", "ok", faces=[{}]))
-    assert report.summary() == "1 photo, 1 face"
-    people = [{"track": track, "time": 0.0, "frame": 0} for track in (1, 2)]
-    report.add(Record("b.mp4", "ok", frames=1, every=5, faces=people))
-    assert report.summary() == "1 photo, 1 face; 1 video, 2 faces of 2 people in 1 frame searched"
-    for number in range(5):
-        report.add(Record(f"{number}.jpg", "unreadable", "truncated"))
-    assert report.summary() == (
-        "1 photo, 1 face; 1 video, 2 faces of 2 people in 1 frame searched; "
-        "5 could not be read: 0.jpg (truncated), 1.jpg (truncated), 2.jpg (truncated), ..."
-    )
 
 
 def test_a_flag_that_would_do_nothing_is_refused():

@@ -1,9 +1,9 @@
-"""Videos: every frame upright and at its time, the sound kept, faces covered between two looks as well."""
+"""Videos and their copies: every frame upright and at its time, the sound kept, nothing private left."""
 
 import os
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,55 +11,12 @@ import av
 import numpy as np
 import pytest
 from clips import FACE, STEP, clip, sounds
+from watching import frames, making, moving, redacting, watch
 
-from visavis import Faces, load_detector
-from visavis.boxes import as_boxes, covered, iou
-from visavis.effects.redaction import Redaction
+from visavis import Faces
 from visavis.errors import ImageError, InputError
 from visavis.video.copying import Copy
 from visavis.video.recording import CAMERAS, Camera, Frame, Video
-from visavis.video.searching import ROOM, OutputCopy, SearchedFrame, search_and_copy
-from visavis.video.spans import REACH, between, pairs, spanned
-
-BOX = np.float32([74, 36, 172, 162])
-
-
-def frames(path: Path) -> list[tuple[float, np.ndarray]]:
-    with Video(path) as video:
-        return [(part.seconds, part.picture) for part in video.parts() if isinstance(part, Frame)]
-
-
-def watch(path: Path, find, every: int, *makings: OutputCopy, room: int = ROOM) -> list[tuple[SearchedFrame, Faces]]:
-    """Go through a video; every look, and what `find` said of it."""
-    looks: list[tuple[SearchedFrame, Faces]] = []
-    with Video(path) as video:
-        film, faces = search_and_copy(video, every, makings, room), None
-        with suppress(StopIteration):
-            while True:
-                look = film.send(faces)
-                faces = find(look.picture) if look else None
-                if look and faces:
-                    looks.append((look, faces))
-    for making in makings:
-        making.file.close()
-    return looks
-
-
-def making(path: Path, paint, private: bool = False) -> OutputCopy:
-    return OutputCopy(path.open("wb"), path.suffix, paint, private)
-
-
-def redacting(path: Path, redaction: Redaction | None = None) -> OutputCopy:
-    redact = redaction or Redaction("fill", grow=0)
-    return making(path, lambda picture, shown, covered, _: redact(picture, Faces(covered)), private=True)
-
-
-def moving(picture: np.ndarray) -> Faces:
-    """The box of the face, wherever the picture has moved, by the picture itself."""
-    rows = FACE[10:20].astype(int)
-    shifts = [np.abs(np.roll(rows, shift, axis=1) - picture[10:20]).mean() for shift in range(300)]
-    shift = int(np.argmin(shifts))
-    return Faces([BOX + np.float32([shift, 0, shift, 0])])
 
 
 @pytest.mark.parametrize("name, codec, sound", [
@@ -245,96 +202,6 @@ def test_odd_sides_gain_a_row_of_pixels(tmp_path: Path):
     assert frames(source)[0][1].shape == (249, 299, 3) and frames(tmp_path / "b.mkv")[0][1].shape == (250, 300, 3)
 
 
-@pytest.mark.parametrize("every", [1, 4, 7, 50])
-def test_a_moving_face_is_covered_between_two_looks(every: int, tmp_path: Path):
-    source = clip(tmp_path / "a.mp4", range(0, 880, 40))
-    looks = watch(source, moving, every, redacting(tmp_path / "b.mp4"))
-    assert [look.frame.number for look, _ in looks if look.reported] == list(range(0, 22, every))
-    assert looks[-1][0].frame.number == 21  # the last is looked at, too
-    for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
-        x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
-        assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].mean() < 12, number  # black, but for the coding
-        if every < 10:
-            assert picture[y1:y2, : x1 - 2 * STEP * every - 8].mean() > 60  # and not all of it
-
-
-def test_a_look_comes_sooner_where_frames_take_too_much_memory_and_every_frame_is_covered(tmp_path: Path):
-    source = clip(tmp_path / "a.mp4", range(0, 1240, 40))
-    with Video(source) as video:
-        size = next(part for part in video.parts() if isinstance(part, Frame)).bytes
-    looks = watch(source, moving, 100_000, redacting(tmp_path / "b.mp4"), room=7 * size)
-    numbers = [look.frame.number for look, _ in looks]
-    assert np.diff(numbers).max() == 7 and [look.frame.number for look, _ in looks if look.reported] == [0]
-    for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
-        x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
-        assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].mean() < 12, number
-    assert len(watch(source, moving, 100_000, room=1)) == 1  # without a copy nothing waits
-
-
-def test_a_face_that_is_missed_or_comes_is_covered_around_it(tmp_path: Path):
-    source = clip(tmp_path / "a.mp4")
-    looks = iter([False, True, False, True, False])  # of frames 0, 4, 8, 12, 16; the last, 19, finds one
-    black = []
-    watch(source, lambda picture: moving(picture) if next(looks, True) else Faces(), 4, redacting(tmp_path / "b.mp4"))
-    for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
-        x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
-        black.append((picture[y1:y2, x1:x2].max(axis=2) < 40).mean())
-    assert min(black) > 0.75  # what one look misses, those around it cover, but for what has moved since
-
-
-def test_a_face_that_is_missed_in_several_looks_is_covered_wherever_it_was(tmp_path: Path):
-    source = clip(tmp_path / "a.mp4")
-    missed = iter([False, False, True, True, True])  # of frames 0, 2, 4, 6 and 8
-    watch(source, lambda picture: Faces() if next(missed, False) else moving(picture), 2, redacting(tmp_path / "b.mp4"))
-    copies = frames(tmp_path / "b.mp4")
-    assert len(copies) == 20
-    for number, (_, picture) in enumerate(copies):
-        x1, y1, x2, y2 = (BOX + np.float32([number * STEP, 0, number * STEP, 0])).astype(int)
-        assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].mean() < 12, number
-
-
-@pytest.mark.parametrize("comes", [False, True])
-def test_a_face_is_covered_to_its_exit_and_from_where_it_comes(comes: bool, tmp_path: Path):
-    """It moves by 8 pixels a frame, and is found as long as two thirds of it are in the picture."""
-    pictures, boxes = [], []
-    for number in range(40):
-        picture, left = np.full((250, 300, 3), 120, np.uint8), 60 + 8 * number
-        picture[:, left:] = FACE[:, : max(0, 300 - left)]
-        pictures.append(picture)
-        boxes.append(BOX + np.float32([left, 0, left, 0]))
-    if comes:
-        pictures, boxes = pictures[::-1], boxes[::-1]
-    source = clip(tmp_path / "a.mp4", range(0, 1600, 40), sound=None, pictures=pictures)
-    looks = iter(range(0, 40, 5))
-
-    def find(picture: np.ndarray) -> Faces:
-        box = boxes[next(looks, 39)]
-        inside = covered(box[None], as_boxes([[0, 0, 300, 250]]))[0, 0] > 2 / 3
-        return Faces([np.minimum(box, [300, 250, 300, 250])] if inside else [])
-
-    watch(source, find, 5, redacting(tmp_path / "b.mp4"))
-    shown = 0
-    for number, ((_, picture), box) in enumerate(zip(frames(tmp_path / "b.mp4"), boxes, strict=True)):
-        x1, y1, x2, y2 = np.minimum(box, [300, 250, 300, 250]).astype(int)
-        if x2 - x1 > 8:
-            assert picture[y1 + 3 : y2 - 3, x1 + 3 : x2].mean() < 12, number
-            shown += 1
-    assert shown >= 20
-
-
-def test_no_detector_finds_a_face_in_any_frame_again(tmp_path: Path):
-    detector = load_detector(device="cpu")
-    source = clip(tmp_path / "a.mp4")
-    found = watch(source, lambda picture: detector.detect([picture])[0], 5,
-                  redacting(tmp_path / "b.mp4", Redaction("blur")))  # fmt: skip
-    assert [len(faces) for look, faces in found if look.reported] == [1, 1, 1, 1]
-    for number, (_, picture) in enumerate(frames(tmp_path / "b.mp4")):
-        face = as_boxes([BOX + np.float32([number * STEP, 0, number * STEP, 0])])
-        for name in ("shipped", "dlib_hog"):
-            again = (detector if name == "shipped" else load_detector(name)).detect([picture])[0]
-            assert not (iou(again.boxes, face) > 0.1).any()
-
-
 def test_drawn_faces_move_with_the_picture(tmp_path: Path):
     source = clip(tmp_path / "a.mp4")
     drawn: list[np.ndarray] = []
@@ -469,61 +336,3 @@ def test_a_camera_is_read_through_its_input_format(tmp_path: Path, monkeypatch: 
 def test_no_camera_is_one_clear_line():
     with pytest.raises(InputError, match=r"`webcam` 77: no camera at /dev/video77 .*; give another number"):
         Video.camera(Camera.of("77"))
-
-
-def test_pairs_are_those_that_move_least():
-    before = as_boxes([[0, 0, 10, 10], [100, 0, 110, 10], [500, 500, 510, 510]])
-    after = as_boxes([[104, 0, 114, 10], [12, 0, 22, 10]])
-    first, second = pairs(before, after)
-    assert dict(zip(first.tolist(), second.tolist(), strict=True)) == {0: 1, 1: 0}
-    hulls = spanned(before, after)
-    assert len(hulls) == 3 and [0, 0, 22, 10] in hulls.tolist() and [500, 500, 510, 510] in hulls.tolist()
-    assert between(before, after, 0.5).tolist() == [[6, 0, 16, 10], [102, 0, 112, 10], [500, 500, 510, 510]]
-    far = as_boxes([[10 * REACH + 12, 0, 10 * REACH + 22, 10]])
-    assert len(spanned(before[:1], far)) == 2  # another face
-    none = as_boxes([])
-    assert spanned(none, none).shape == between(none, after, 0.3).shape == (0, 4)
-    assert spanned(before, none).tolist() == before.tolist() and spanned(none, after).tolist() == after.tolist()
-
-
-def test_the_span_of_a_face_that_moves_left_and_up_is_around_both_places():
-    before, after = as_boxes([[20, 30, 60, 40]]), as_boxes([[0, 5, 40, 15]])
-    assert spanned(before, after).tolist() == spanned(after, before).tolist() == [[0, 5, 60, 40]]
-
-
-def test_every_place_on_the_way_is_within_the_span():
-    rng = np.random.default_rng(0)
-    for count in (1, 2, 5, 9):
-        before = as_boxes(
-            np.hstack([corner := rng.uniform(0, 2000, (count, 2)), corner + rng.uniform(30, 90, (count, 2))])
-        )
-        after = before + rng.uniform(-25, 25, (count, 4)).astype(np.float32)
-        for share in np.linspace(0, 1, 6):
-            assert (covered(between(before, after, share), spanned(before, after)).max(axis=1) > 0.9999).all()
-
-
-def test_a_face_may_move_by_three_of_its_sides_between_two_looks():
-    before = as_boxes([[0, 0, 10, 10]])
-    for moved, same in ((29, True), (30, True), (31, False)):
-        first, second = pairs(before, as_boxes([[moved, 0, moved + 10, 10]]))
-        assert (first.tolist(), second.tolist()) == (([0], [0]) if same else ([], []))
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        ([[0, 0, 10, 40]], [[100, 0, 110, 40]], {0: 0}),  # its longer side counts: 100 of 40 pixels
-        ([[0, 0, 10, 10]], [[85, -15, 125, 25]], {0: 0}),  # and the larger of the two: 100 of 40
-        ([[0, 0, 0.5, 0.5]], [[3, 0, 3.5, 0.5]], {0: 0}),  # 1 pixel at least
-        ([[0, 0, 0.5, 0.5]], [[3.5, 0, 4, 0.5]], {}),
-        ([[0, 0, 10, 10], [40, 0, 50, 10]], [[50, 0, 60, 10], [10, 0, 20, 10]], {0: 1, 1: 0}),
-        ([[100, 0, 160, 20]], [[250, 0, 310, 20]], {0: 0}),  # a wide box far from the left edge: 150 of 60 pixels
-        # What moves by more than six of its sides counts as six, so that near ones stay together: 1 + 6 < 4 + 4.
-        ([[0, 0, 10, 10], [50, 0, 60, 10]], [[10, 0, 20, 10], [-40, 0, -30, 10]], {0: 0}),
-        # A face that is gone, and one that came far away: what they would have moved decides nothing.
-        ([[0, 0, 10, 10], [15, -5, 35, 15]], [[25, 0, 35, 10], [1000, 0, 1010, 10]], {1: 0}),
-    ],
-)
-def test_which_faces_of_two_looks_are_one(before: list, after: list, expected: dict[int, int]):
-    first, second = pairs(as_boxes(before), as_boxes(after))
-    assert dict(zip(first.tolist(), second.tolist(), strict=True)) == expected
