@@ -45,8 +45,9 @@ def run(options: Options) -> int:
     found: dict[str, list[Faces]] = {"mean, scored again": [], "mean": [], "NMS": []}
     spent = {"all windows": 0.0} | dict.fromkeys(found, 0.0)
     for photo in photos:
-        picture, factor = fit(read(photo.path, photo.max_pixels), detector.design.longest)
-        labels = labels_within(photo, photo.size)[0]
+        whole = read(photo.path, photo.max_pixels)
+        picture, factor = fit(whole, detector.design.longest)
+        labels = labels_within(photo, (whole.shape[0], whole.shape[1]))[0]
         truth.append(Faces(labels.boxes * np.float32(factor)))
         began = time.perf_counter()
         windows = detector.windows(picture).above(LIKELY)

@@ -9,7 +9,7 @@ from typing import Any
 from dataset import tables
 from dataset.photos import Photo, Photos, worthwhile
 from visavis.errors import ImageError, InputError
-from visavis.images import header, read
+from visavis.images import read
 from visavis.messages import say
 
 
@@ -50,7 +50,7 @@ def _usable(photo: Photo) -> bool:
 
 def _fault(photo: Photo) -> str | None:
     """Why nothing can be learnt from the labels of a photo; None if something can."""
-    size = photo.size if min(photo.size) > 0 else header(photo.path)
+    size = photo.known_size()
     try:
         if size is None or worthwhile(photo.boxes, size).any():
             picture = read(photo.path)  # the header alone does not show damage

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from dataset.photos import Photo, Photos, worthwhile
 from dataset.split import SPLITS
 from visavis.boxes import as_boxes
-from visavis.images import header
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def measure(photos: list[Photo]) -> Measures:
     left_out = 0
     for photo in photos:
         boxes.append(photo.boxes)
-        height, width = photo.size if min(photo.size) > 0 else (header(photo.path) or (0, 0))
+        height, width = photo.known_size() or (0, 0)
         if not height or not len(photo.boxes):
             continue
         left_out += int((~worthwhile(photo.boxes, (height, width))).sum())

@@ -86,6 +86,15 @@ def test_search_of_a_folder(tmp_path: Path) -> None:
     assert [line.split()[2] for line in table([given, sought])][1:] == ["1.000", "1.000"]
 
 
+def test_sizes_are_sought_among_those_of_the_faces_whether_or_not_a_table_says_how_large_photos_are(
+    tmp_path: Path,
+) -> None:
+    photos = Photos.load(make_folder(tmp_path / "data", people=2, side=192), "all")
+    assert photos[0].size == (0, 0) and photos[0].known_size() == (192, 192)
+    given, sought = compared(photos, [sizes_of("20x20")], [30], find=1)
+    assert (given.figures.recall, sought.figures.recall) == (0, 1)
+
+
 def test_search_from_the_command_line(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "data", people=4, side=192)
     command = [sys.executable, "-m", "dataset", "windows", "search", "--data", str(folder), "--sizes", "108x84"]

@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 
 from dataset.photos import Photo
 from visavis.errors import InputError
-from visavis.images import header
 from visavis.keypoints import Points
 from visavis.messages import say
 
@@ -199,7 +198,7 @@ def size_in(held: Mapping[str, object], where: str, height: str = "height", widt
 
 def size_of(photo: Photo) -> tuple[int, int]:
     """Height and width as displayed, from the tables or else from the file. Raises InputError if neither has them."""
-    size = photo.size if min(photo.size) > 0 else header(photo.path)
+    size = photo.known_size()
     if size is None:
         raise InputError(f"{photo.path} cannot be read, and its size is needed; run `python -m clean` first")
     return size

@@ -18,7 +18,6 @@ from visavis.boxes import Boxes, area
 from visavis.cores import cores
 from visavis.detectors.sliding_window.windows import Layer, Size, layers, step_of, text_of
 from visavis.errors import InputError
-from visavis.images import header
 from visavis.workers import Workers
 
 FOUND = 0.5
@@ -110,7 +109,7 @@ def _of_photos(
     """(strides, sizes, faces) hits, and (strides, sizes) windows."""
     hits, windows = [np.zeros((len(strides), len(sizes), 0), np.int64)], np.zeros((len(strides), len(sizes)), np.int64)
     for photo in photos:
-        size = photo.size if min(photo.size) else header(photo.path) or (1, 1)
+        size = photo.known_size() or (1, 1)
         faces = labels_within(photo, size)[0].boxes
         found = np.zeros((len(strides), len(sizes), len(faces)), np.int64)
         for row, stride in enumerate(strides):
@@ -158,7 +157,7 @@ class Row:
 
 def compared(photos: Photos, sets: Sequence[Sequence[Size]], strides: Sequence[float], find: int) -> list[Row]:
     """Every set of sizes at every stride; and the best set of `find` sizes for each stride, unless that is 0."""
-    faces = [labels_within(photo, photo.size)[0].boxes for photo in photos] if find else []
+    faces = [labels_within(photo, photo.known_size() or (1, 1))[0].boxes for photo in photos] if find else []
     tried = candidates(np.concatenate(faces)) if sum(map(len, faces)) else []
     every = [*dict.fromkeys([one for chosen in sets for one in chosen] + tried)]
     rows = []

@@ -43,6 +43,10 @@ class Photo:
     side: str = "train"  # of the split: train, val or test; none for one that would bring its like to two sides
     size: tuple[int, int] = (0, 0)  # height, width in pixels as displayed; (0, 0) where no table says
 
+    def known_size(self) -> tuple[int, int] | None:
+        """`size` where a table says it, otherwise that of the file; None if that cannot be read."""
+        return self.size if min(self.size) > 0 else header(self.path)
+
     @property
     def max_pixels(self) -> int:
         """The limit to read it under: what downloads.csv accepted is accepted here."""
