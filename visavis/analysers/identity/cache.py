@@ -106,9 +106,7 @@ class Cache:
 
     def _open(self) -> None:
         self._file = sqlite3.connect(self.path, timeout=PATIENCE)
-        self._file.execute(
-            "pragma synchronous = off"
-        )  # it outlives a killed program; a power cut is seen to in `_open`
+        self._file.execute("pragma synchronous = normal")  # off, a power cut could leave encodings that are wrong
         version: int = self._file.execute("pragma user_version").fetchone()[0]
         if version != VERSION:
             if version:
