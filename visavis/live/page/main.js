@@ -71,7 +71,7 @@ function said({ problem, stopped, faces, scene, rate, delay, network }) {
   document.documentElement.dataset.answers = Number(document.documentElement.dataset.answers ?? 0) + 1;
 }
 
-// The likeliest classes of what stands there, a bar each.
+// The likeliest classes of what is in view, a bar each.
 function showClasses(classes = []) {
   $("classes").hidden = !classes.length;
   $("classes").replaceChildren(...classes.map(([name, share]) => {
