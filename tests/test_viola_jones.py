@@ -127,7 +127,7 @@ def test_a_damaged_cascade_of_opencv_is_refused_before_it_is_used(tmp_path: Path
     for pattern, instead, why in (
         (r"(?s)<stages>.*</stages>", "<stages></stages>", "it has no stages"),
         (r"<width>24<", "<width>0<", "its window has 0 x 24 pixels"),
-        (r"6 4 12 9 -1\.", "20 4 12 9 -1.", r"\[20.0, 4.0, 12.0, 9.0, -1.0\] is not a rectangle in a window of 24 x 24"),
+        (r"6 4 12 9 -1\.", "20 4 12 9 -1.", r"\[20.0, 4.0, 12.0, 9.0, -1.0\] is not a rectangle in a window of"),
         (r"6 4 12 9 -1\.", "6 4 0 9 -1.", "is not a rectangle in a window"),
         (r"6 4 12 9 -1\.", "6 4 12 9", "not enough values"),
         (r"0 -1 0 ", "0 -1 -2 ", "2913 features, numbered from 0, and its stages use -2 to 8"),
