@@ -125,6 +125,16 @@ def test_no_face_takes_the_track_of_one_that_is_nearer_to_it():
     assert tracker.follow(two[::-1], 0.4).tolist() == [2, 1]
 
 
+def test_a_lost_face_does_not_take_the_face_of_one_that_was_seen_just_now():
+    """The longer a face is lost, the farther it may be, so that each face nearby seemed to be it."""
+    tracker = Tracker()
+    tracker.follow(Faces([[100, 100, 140, 140], [170, 100, 210, 140]]), 0.0)
+    for look in range(1, 4):
+        assert tracker.follow(face(170), look / 5).tolist() == [2]
+    assert tracker.follow(face(150), 0.8).tolist() == [2]
+    assert tracker.follow(Faces([[100, 100, 140, 140], [130, 100, 170, 140]]), 1.0).tolist() == [1, 2]
+
+
 class TwoPeople:
     """A detector that finds one face at each side of a picture, the right one sharper from frame to frame."""
 

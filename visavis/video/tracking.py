@@ -99,10 +99,12 @@ class Tracker:
         features = self._features(faces)
         waiting = list(self._tracks)
         for some in (np.flatnonzero(sure), np.flatnonzero(~sure)):
-            for track, face in self._paired(waiting, faces, some, features, seconds):
-                numbers[face] = track.number
-                _go_on(track, faces, face, features[face], seconds)
-                waiting.remove(track)
+            for seen in (True, False):  # a lost face, which may be anywhere by now, gets what the others leave
+                those, left = [one for one in waiting if (one.missed == 1) == seen], some[numbers[some] == 0]
+                for track, face in self._paired(those, faces, left, features, seconds):
+                    numbers[face] = track.number
+                    _go_on(track, faces, face, features[face], seconds)
+                    waiting.remove(track)
             waiting = [track for track in waiting if track.missed == 1]  # nothing unsure brings a lost face back
         for face in np.flatnonzero(sure & (numbers == 0)):
             numbers[face] = self._begin(faces, int(face), features[face], seconds)
