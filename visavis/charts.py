@@ -59,17 +59,18 @@ def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> N
 def curves(
     panels: Sequence[tuple[str, Sequence[Line]]], labels: tuple[str, str], path: Path, logarithmic: bool = False
 ) -> None:
-    """Several charts side by side, each with a title and lines. labels: of the x axis and of the y axis. logarithmic:
-    whether the x axis is."""
+    """Several charts side by side, each with a title and lines. The y axes of shares are all alike, those of larger
+    figures reach to the largest. labels: of the x axis and of the y axis. logarithmic: whether the x axis is."""
     figure = _figure(5 * len(panels), 4.5)
     for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for line in lines:
             axes.plot(line.across, line.up, label=line.name)
-        axes.set(xlabel=labels[0], ylabel=labels[1], title=title, ylim=(0, 1.01))
+        highest = max(np.max(line.up) for line in lines)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title, ylim=(0, 1.01 if highest <= 1 else 1.05 * highest))
         if logarithmic:
             axes.set_xscale("log")
         else:
-            axes.set_xlim(left=0)
+            axes.margins(x=0)
     _finish(figure, path)
 
 
@@ -99,7 +100,7 @@ def stacked(bars: Sequence[Bar], labels: tuple[str, str], title: str, path: Path
     axes.set(xlabel=labels[0], ylabel=labels[1], title=title, xlim=(-0.6, count - 0.4))
     axes.set_ylim(0, 1.3 * max(below.max(), 1))  # room for the legend
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # by itself it splits a single whole one
     axes.set_axisbelow(True)
     _finish(figure, path)
 
