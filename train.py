@@ -214,6 +214,7 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     from dataset.samplers import Batches
     from visavis import device
     from visavis.training import cost, precision
+    from visavis.training.draws import Draws
     from visavis.training.learner import Learner
     from visavis.training.stopping import in_worker
 
@@ -234,12 +235,13 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     model = kind.ready(model, on, options.size or options.mosaic)
     if options.channels_last:
         model.to(memory_format=torch.channels_last)
+    draws = getattr(kind, "draws", lambda _: Draws())
     steps = recipe.epochs * batches.steps
     teacher = None if options.teacher is None else Path(options.teacher)
     sizes = batches.sizes
-    learner = Learner.of(model, kind.draws, recipe, steps, sizes, on, arithmetic, world, teacher, options.compile)
+    learner = Learner.of(model, draws, recipe, steps, sizes, on, arithmetic, world, teacher, options.compile)
     if on.type == "cpu" and world.first and not options.resume and arch not in kind.LIGHT:
-        cost.say_what_a_step_takes(model, kind.draws, arch, batches.sizes, options.mosaic is not None)
+        cost.say_what_a_step_takes(model, draws, arch, batches.sizes, options.mosaic is not None)
     dataset = subject.dataset(model, transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
     scoring, threshold = start.scoring(init, named)

@@ -27,15 +27,15 @@ defaults        arch -> the initial weights and the augmentation of a training t
 learns          arch -> what such a network learns: the name of one of dataset.subjects, and arguments for it
 load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
 export          (path, out): write the checkpoint as an ONNX file
-analyser        path -> an analyser, for visavis.load_analyser
+analyser        path -> an analyser, for visavis.load_analyser; analysers only
 
 and, if it has architectures:
 
 network         (arch, init, trainable_layers, freeze, **design) -> the network that train.py trains
 DESIGN          arch -> options of train.py that say how it is built, where it has such; may be left out
 ready           (network, device, size) -> the network, ready to learn there from pictures of that size
-draws           (network) -> what the network draws in training (visavis.training.draws)
-spread          (network, device): what it needs to learn in several processes
+draws           (network) -> what the network draws in training (visavis.training.draws); left out if it draws nothing
+spread          (network, device): what it needs to learn in several processes; left out if that is nothing
 detector        (network, threshold, device) -> a detector of a network in training, for validation; detectors only
 described       (network) -> what a checkpoint's metadata say of this kind of network besides its arch
 """

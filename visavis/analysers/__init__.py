@@ -53,7 +53,10 @@ def load_analyser(name: str | Path, **options: Any) -> Analyser:
             raise InputError(f"{name} needs `{option}` (docs/{name}.md)")
     if name.endswith(".safetensors"):
         path = Path(name)
-        return kinds.of(checkpoint.metadata(path), path).analyser(path)
+        kind = kinds.of(checkpoint.metadata(path), path)
+        if not hasattr(kind, "analyser"):
+            raise InputError(f"{path} is a detector; give it as one, not as an analyser")
+        return kind.analyser(path)
     return _function(name)(**options)
 
 

@@ -92,8 +92,9 @@ class Run:
 
     def _go(self, stop: "Stop") -> int:
         self.learner.guard = stop.guard
-        if self.learner.world.size > 1:
-            kinds.of(self.metadata).spread(self.learner.model, self.learner.on)
+        kind = kinds.of(self.metadata)
+        if self.learner.world.size > 1 and hasattr(kind, "spread"):
+            kind.spread(self.learner.model, self.learner.on)
         self.history = History(self.out, self.learner.done, self.evaluated) if self.first else None
         if self.history and self.history.events is None:
             say("TensorBoard is not installed; metrics.jsonl and curves.png have the figures that it would show")
@@ -109,8 +110,7 @@ class Run:
                 )
                 return stop.status or 1
         if self.enough:
-            goal = kinds.of(self.metadata).GOAL
-            self.tell(f"stopped, because {goal} has not improved in {self.worse} epochs (--patience)")
+            self.tell(f"stopped, because {kind.GOAL} has not improved in {self.worse} epochs (--patience)")
         self._conclude()
         return 0
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from visavis.analysers.attributes.network import FaceAttributes
     from visavis.analysers.protocol import Analyser
-    from visavis.training.draws import Draws
 
 ARCHS = tuple(DESIGNS)
 LIGHT = ARCHS
@@ -64,17 +63,6 @@ def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None 
 def ready(model: "FaceAttributes", on: "torch.device", size: int | None) -> "FaceAttributes":
     """The network on the device that it learns on."""
     return model.to(on)
-
-
-def draws(model: "FaceAttributes") -> "Draws":
-    """What the network draws while it learns: nothing that depends on its pictures."""
-    from visavis.training.draws import Draws
-
-    return Draws()
-
-
-def spread(model: "FaceAttributes", on: "torch.device") -> None:
-    """Nothing is needed for several processes to learn together; batch norms go by the first one's share of a batch."""
 
 
 def described(model: "FaceAttributes") -> dict[str, Any]:

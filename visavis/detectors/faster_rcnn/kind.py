@@ -6,8 +6,6 @@ Torch is imported only in the functions that need it.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visavis.errors import InputError
-
 if TYPE_CHECKING:
     import torch
     from torchvision.models.detection import FasterRCNN
@@ -48,11 +46,6 @@ def load(
     from visavis.detectors.faster_rcnn.stored import load
 
     return load(path, device, threshold, **options)
-
-
-def analyser(path: Path) -> Any:
-    """Always raises InputError: a detector is no analyser."""
-    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
 
 
 def export(path: Path, out: Path) -> None:

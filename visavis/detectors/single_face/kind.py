@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from visavis.detectors.single_face.detector import SingleFaceDetector
     from visavis.detectors.single_face.network import SingleFace
-    from visavis.training.draws import Draws
 
 ARCHS = ("single_face", "single_face_mobilenet_v2", "single_face_mobilenet_v2_slim")
 """The names of `DESIGNS` in network.py, which needs torch."""
@@ -45,11 +44,6 @@ def load(
     return load(path, metadata, device, threshold, **options)
 
 
-def analyser(path: Path) -> Any:
-    """Always raises InputError: a detector is no analyser."""
-    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
-
-
 def export(path: Path, out: Path) -> None:
     """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError and OSError."""
     from visavis.detectors.single_face.exported import write
@@ -72,17 +66,6 @@ def ready(model: "SingleFace", on: "torch.device", size: int | None) -> "SingleF
     if size is not None:
         model.transform.in_training = size
     return model.to(on)
-
-
-def draws(model: "SingleFace") -> "Draws":
-    """The network makes no random choices."""
-    from visavis.training.draws import Draws
-
-    return Draws()
-
-
-def spread(model: "SingleFace", on: "torch.device") -> None:
-    """Nothing is needed for several processes to learn together: all pictures have one shape."""
 
 
 def detector(model: "SingleFace", threshold: float, on: "torch.device") -> "SingleFaceDetector":

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from visavis.detectors.sliding_window.detector import SlidingWindow
     from visavis.detectors.sliding_window.network import WindowNetwork
-    from visavis.training.draws import Draws
 
 ARCHS = ("window_cnn", "window_cnn_small")
 LIGHT = ("window_cnn_small",)
@@ -40,11 +39,6 @@ def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | N
     return load(path, metadata, device, threshold, **options)
 
 
-def analyser(path: Path) -> Any:
-    """Always raises InputError: a detector is no analyser."""
-    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
-
-
 def export(path: Path, out: Path) -> None:
     """Write the checkpoint at `path` as the ONNX file `out`. Raises InputError and OSError."""
     from visavis.detectors.sliding_window.exported import write
@@ -66,17 +60,6 @@ def network(
 def ready(model: "WindowNetwork", on: "torch.device", size: int | None) -> "WindowNetwork":
     """The network on the device on which it learns."""
     return model.to(on)
-
-
-def draws(model: "WindowNetwork") -> "Draws":
-    """The network's random choices: none that depend on its pictures."""
-    from visavis.training.draws import Draws
-
-    return Draws()
-
-
-def spread(model: "WindowNetwork", on: "torch.device") -> None:
-    """Nothing is needed to learn in several processes; batch norms go by the first one's share of a batch."""
 
 
 def detector(model: "WindowNetwork", threshold: float, on: "torch.device") -> "SlidingWindow":

@@ -33,11 +33,6 @@ def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | N
     return _detector(of_checkpoint(path, metadata), *scoring(metadata, threshold))
 
 
-def analyser(path: Path) -> Any:
-    """Always raises InputError: a detector is no analyser."""
-    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
-
-
 def export(path: Path, out: Path) -> None:
     """Always raises InputError: trees are no network."""
     raise InputError(f"{path} holds trees, which LightGBM runs; `visavis export` is for networks")

@@ -24,11 +24,6 @@ def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | N
     return of_checkpoint(path, metadata, device, threshold)
 
 
-def analyser(path: Path) -> Any:
-    """Always raises InputError: a detector is no analyser."""
-    raise InputError(f"{path} is a detector; give it as one, not as an analyser")
-
-
 def export(path: Path, out: Path) -> None:
     """Always raises InputError: a cascade is no network."""
     raise InputError(f"{path} is a cascade, for which ONNX has no operators; `visavis export` is for networks")
