@@ -64,6 +64,7 @@ def test_faces_that_have_a_group_keep_it_and_no_two_groups_are_joined():
     assert grouped(near, 0.5, [7, NOBODY, 3, NOBODY, NOBODY]).tolist()[::2] == [7, 3, 8]
     assert grouped(near, 0.5, [7, NOBODY, 3, NOBODY, NOBODY])[1] in (7, 3)
     assert grouped(near, 0.5, [NOBODY] * 5).tolist() == [0, 0, 0, 1, 1]
+    assert grouped(near, 0.5, [NOBODY] * 5, first=7).tolist() == [7, 7, 7, 8, 8]
 
 
 def test_nobody_is_twice_in_a_photo():

@@ -164,6 +164,28 @@ def test_forget_deletes_the_encodings_and_the_next_run_makes_them_again(photos: 
     assert persons(out)["obama3"] == "person-001" and persons(out)["biden"] == "seen-once"
 
 
+def test_strangers_get_no_name_of_people_whose_encodings_are_deleted(photos: Path, again: Path, tmp_path: Path):
+    out = again / "found"
+    (out / "person-001").rename(out / "Barack")
+    people.people(people.Options(out=out, forget=True))
+    (tmp_path / "other").mkdir()
+    with Image.open(photos / "astronaut.png") as astronaut:
+        astronaut.save(tmp_path / "other/one.jpg")
+        astronaut.rotate(5).save(tmp_path / "other/two.jpg")
+    assert run(tmp_path / "other", out) == 0
+    now = persons(out)
+    assert now["one"] == now["two"] == "person-001" and now["obama"] == now["obama2"] == "Barack"
+
+
+def test_a_photo_may_be_called_as_a_crop_is(photos: Path, tmp_path: Path):
+    (tmp_path / "album").mkdir()
+    for name in ("obama.jpg", "obama2.jpg"):
+        shutil.copy(photos / name, tmp_path / "album" / f"{name[:-4]}-0123456789ab-0.jpg")
+    for _ in range(2):
+        assert run(tmp_path / "album", tmp_path / "out") == 0
+        assert [row["person"] for row in rows(tmp_path / "out/people.csv")] == ["person-001", "person-001"]
+
+
 def test_what_cannot_be_used_is_refused(tmp_path: Path, again: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no photo to look at in"):

@@ -14,6 +14,7 @@ from visavis.sources import NAME_BYTES
 
 _NUMBERED = re.compile(r"person-(\d+)")
 _CROP = re.compile(r"-([0-9a-f]{12}-\d+)(?!\d)", re.IGNORECASE)
+"""The last one in a crop's name: the photo may itself be a crop of another album."""
 
 
 def name_of(photo: bytes, number: int) -> str:
@@ -44,10 +45,10 @@ class Folders:
         for folder in sorted(path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")):
             self._names[unicodedata.normalize("NFC", folder.name)] = folder.name
             for path in sorted(folder.rglob("*")):
-                found = _CROP.search(path.name)
-                if found is None or path.suffix.lower() not in SUFFIXES:
+                found = _CROP.findall(path.name)
+                if not found or path.suffix.lower() not in SUFFIXES:
                     continue
-                face, place = found[1].lower(), PurePosixPath(path.relative_to(out).as_posix())
+                face, place = found[-1].lower(), PurePosixPath(path.relative_to(out).as_posix())
                 if face in self.places and self.places[face].parts[0] != folder.name:
                     self.notes.append(f"{place} and {self.places[face]} show the same face; the second is used: remove "
                                       "the one that is wrong")  # fmt: skip

@@ -85,7 +85,7 @@ def sort(
         groups = np.concatenate([groups, [numbers[gallery.people[owner]] for owner in gallery.owners]])
         where = np.concatenate([where, -1 - np.arange(len(gallery.owners))])
     tolerance = tolerance_for(len(rows)) if tolerance is None else tolerance
-    after = grouped(rows, tolerance, groups, where)
+    after = grouped(rows, tolerance, groups, where, len(people))  # of some people no face may have an encoding
     names = people + _new_names(after, len(people), [*folders, *people])
     away = apart(rows, after)
     calibration = gallery.calibration if gallery is not None else calibration_of(DEFAULT)

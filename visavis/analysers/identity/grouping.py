@@ -37,9 +37,10 @@ def grouped(
     tolerance: float,
     before: Sequence[int] | NDArray[np.int64] | None = None,
     photos: Sequence[int] | NDArray[np.int64] | None = None,
+    first: int = 0,
 ) -> NDArray[np.int64]:
-    """(N,) the group of each face, `NOBODY` where its encoding is NaN. Groups that are new have the numbers after the
-    highest of those before, in the order of their first faces.
+    """(N,) the group of each face, `NOBODY` where its encoding is NaN. New groups have the numbers from `first` on, or
+    after the highest of those before if that is more, in the order of their first faces.
 
     encodings: (N, size). tolerance: Euclidean distance. before: (N,) the group that each face has already, or `NOBODY`:
     these keep it, and no two of these groups are joined. photos: (N,) in which photo each is: nobody is twice in one.
@@ -49,7 +50,7 @@ def grouped(
     known = np.flatnonzero(~np.isnan(encodings).any(axis=1))
     clusters = _Clusters(np.asarray(encodings[known], np.float32), given[known], photo[known], tolerance)
     clusters.join()
-    groups, following = given.copy(), int(given.max(initial=NOBODY)) + 1
+    groups, following = given.copy(), max(first, int(given.max(initial=NOBODY)) + 1)
     numbers: dict[int, int] = {}
     for face, cluster in zip(known.tolist(), clusters.of_faces.tolist(), strict=True):
         own = int(clusters.given[cluster])
@@ -136,7 +137,8 @@ class _Clusters:
         others = others[others != cluster]
         self._near[cluster] = others
         between = self._means[others] - self._means[cluster]
-        apart = np.einsum("nd,nd->n", between, between) + self._spreads[others] + self._spreads[cluster]
+        # Spreads are added first: so the sum is the same to the last digit from either side, and no chain is a circle.
+        apart = np.einsum("nd,nd->n", between, between) + (self._spreads[others] + self._spreads[cluster])
         for place in np.lexsort((others != first, apart)):
             if apart[place] > self._limit:
                 break
