@@ -70,7 +70,7 @@ def test_people_are_recognised_behind_a_detector_and_a_face_not_found_is_an_erro
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("one,same\n", "has no column other"),
+        ("one,same\n", "no column other"),
         ("one,other,same\n", "has no pair"),
         ("one,other,same\nJoe_Biden_0001.jpg,Joe_Biden_0001.jpg,yes\n", "row 2: same is 'yes'"),
         ("one,other,same\nJoe_Biden_0001.jpg,,1\n", "row 2: there is no photo"),

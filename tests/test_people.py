@@ -16,9 +16,11 @@ from visavis.analysers.identity.gallery import read_gallery
 from visavis.commands import people
 from visavis.commands.network import Network
 from visavis.errors import InputError
+from visavis.people import table
 from visavis.people.album import encoder
 
 NETWORK = Network("cpu")
+TABLE = "face,photo,x1,y1,x2,y2,person,placed_by,distance,probability,crop,sha256\n"
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -199,8 +201,32 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, again: Path):
     with pytest.raises(InputError, match="holds results of visavis predict"):
         run(again / "album", tmp_path / "predicted")
     (again / "found/people.csv").write_text("path,face\n")
-    with pytest.raises(InputError, match="has no column photo, "):
+    with pytest.raises(InputError, match="no column photo, "):
         run(again / "album", again / "found")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("face,photo\n", "no column x1, "),
+        (TABLE + "a-0,\xe9.jpg,1,2,3,4,Ada,grouping,,,,00\n", "is not a CSV table in UTF-8"),
+        (TABLE + "a-0,one.jpg,1,2,3\nb-0,two.jpg,1,2,3,4,Ada,grouping,,,,00\n", "row 2: 5 fields, the header has 12"),
+        (TABLE + "a-0,one.jpg,1,2,nan,4,Ada,grouping,,,,00\n", "row 2: x2 is 'nan', not a number"),
+        (TABLE + "a-0,one.jpg,1,2,3,4,Ada,grouping,,,,0x\n", "row 2 is damaged"),
+        (TABLE + "a-0,one.jpg,1,2,3,4,Ada,nobody,,,,00\n", "row 2 is damaged"),
+    ],
+)
+def test_a_damaged_table_is_refused(tmp_path: Path, text: str, match: str):
+    (tmp_path / "people.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=f"{match}.*or delete it: the faces then stay in the folders"):
+        table.read(tmp_path)
+
+
+def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path: Path):
+    text = TABLE + 'a-0,"two\nlines.jpg",1.00,2.00,3.00,4.00,\N{GRINNING FACE},hand,,,,00ff\n'
+    (tmp_path / "people.csv").write_text(text.replace("00ff\n", "00ff\r\n"), encoding="utf-8-sig", newline="")
+    (face,) = table.read(tmp_path).values()
+    assert face.paths == ["two\nlines.jpg"] and face.person == "\N{GRINNING FACE}" and face.photo == b"\x00\xff"
 
 
 def test_an_album_without_a_face(tmp_path: Path):

@@ -4,7 +4,6 @@
 face in the middle of the photo, and the photo's name says who it is: `Name_0001.jpg`.
 """
 
-import csv
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from visavis.boxes import Boxes
+from visavis.data import tables
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import pairs
 from visavis.images import SUFFIXES, Picture, read
@@ -90,12 +90,7 @@ def read_pairs(folder: Path) -> Pairs:
     path = folder / PAIRS
     if not path.is_file():
         raise InputError(f"{path} is not there; --protocol lfw needs it, with the columns one,other,same, and images/")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path} has no column {', '.join(missing)}; it needs one,other,same, and may have fold")
-        rows = list(reader)
+    rows = list(tables.rows(path, COLUMNS))
     if not rows:
         raise InputError(f"{path} has no pair; give one in each row")
     for number, row in enumerate(rows, start=2):

@@ -1,6 +1,5 @@
 """people.csv: every face that is known of an album, with its person."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from visavis.boxes import SIDES, as_boxes
+from visavis.data import tables
 from visavis.errors import InputError
 from visavis.files import csv_rows, replaced
 
@@ -43,24 +43,22 @@ def read(folder: Path) -> dict[str, Face]:
     """The faces of people.csv by name, none where there is no such file. Raises InputError for a file that is damaged
     or has other columns."""
     path = folder / PEOPLE
-    faces: dict[str, Face] = {}
     if not path.exists():
-        return faces
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            raise InputError(f"{path} has no column {', '.join(missing)}: `visavis people` did not write it; move "
-                             "it away, or give another `out`")  # fmt: skip
-        for number, row in enumerate(reader, start=2):
+        return {}
+    faces: dict[str, Face] = {}
+    try:
+        for number, row in enumerate(tables.rows(path, COLUMNS), start=2):
+            box = as_boxes([tables.box(row, path, number)])[0]
             try:
-                box = as_boxes([[float(row[side]) for side in SIDES]])[0]
-                photo = bytes.fromhex(row["sha256"])
-                by = PLACED_BY[row["placed_by"]]
-            except (ValueError, TypeError, KeyError) as error:
-                raise InputError(f"{path} row {number} is damaged ({error}); restore it, or delete the file: the faces "
-                                 "then stay in the folders in which they lie") from None  # fmt: skip
+                photo, by = bytes.fromhex(row["sha256"]), PLACED_BY[row["placed_by"]]
+            except (ValueError, KeyError) as error:
+                raise InputError(f"{path} row {number} is damaged ({error})") from None
             face = faces.setdefault(row["face"], Face(row["face"], photo, box, [], row["person"], by))
             face.paths.append(row["photo"])
+    except InputError as error:
+        raise InputError(
+            f"{error}; restore {path}, or delete it: the faces then stay in the folders in which they lie"
+        ) from None
     return faces
 
 

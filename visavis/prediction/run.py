@@ -1,12 +1,12 @@
 """A run of predict in its folder of results: it begins there, resumes after it was stopped, and writes all results."""
 
-import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from visavis.data import tables
 from visavis.errors import ImageError, InputError
 from visavis.files import sweep
 from visavis.messages import say
@@ -171,8 +171,7 @@ def _ended(out: Path) -> bool:
 
 def _failed(out: Path) -> bool:
     """Whether the run that ended could not read some input."""
-    with (out / results.FILES).open(encoding="utf-8", newline="") as file:
-        return any(row["status"] == "unreadable" for row in csv.DictReader(file))
+    return any(row["status"] == "unreadable" for row in tables.rows(out / results.FILES, ("status",)))
 
 
 def _compare(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
