@@ -66,6 +66,14 @@ def test_help_names_every_option(command: str) -> None:
         assert name in done.stdout.replace(",", " "), field
 
 
+def test_help_breaks_no_line_early_and_shows_what_may_be_left_out_as_what_it_is() -> None:
+    lines = [line.strip(" │") for line in typed("predict.py", "--help").stdout.splitlines()]
+    first = lines.index("--threshold FLOAT   Lowest score of a face, 0 to 1. The default is the")
+    assert lines[first + 1 : first + 3] == ["detector's own: for a checkpoint, that of the best F1 in", "validation."]
+    assert lines[0].endswith("predict.py [-h] [OPTIONS] [PHOTO ...]")
+    assert not [line for line in lines if "{None}" in line or "(default: None)" in line or "(default: )" in line]
+
+
 def flat(options: Any) -> Iterator[str]:
     """The names of the options, those of the dataclasses in it among them."""
     for field in fields(options):
@@ -129,6 +137,7 @@ WRONG = {
     "evaluate.py --data imported --detector gone.safetensors --split all --out new": "gone.safetensors",
     "train.py --data imported --val 0.5 --out new --arch resnet51 --init none": "resnet51",
     "train.py --data imported --val 0.5 --out new --arch mobilenet_v2_fpn --init text.safetensors": "text.safetensors",
+    "predict.py": "give photos, videos or folders",
     "predict.py gone --out new": "gone",
     "predict.py empty --out new": "empty",
     "predict.py photo.png --detector text.safetensors --out new": "text.safetensors",

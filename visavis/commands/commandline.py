@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import tyro
 
+from visavis.commands import help_texts
 from visavis.errors import InputError, StillBusy
 from visavis.options import Range, hold
 
@@ -42,7 +43,8 @@ def main(
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
     try:
-        given = tyro.cli(options, prog=prog, args=complete(sys.argv[1:]), config=(tyro.conf.OmitArgPrefixes,))
+        with help_texts.registry():
+            given = tyro.cli(options, prog=prog, args=complete(sys.argv[1:]), config=(tyro.conf.OmitArgPrefixes,))
         hold(given)
         status = run(given)
         sys.stdout.flush()  # here, where a closed pipe is handled

@@ -47,7 +47,7 @@ class Options:
     usage; 130 if interrupted (the same command continues).
     """
 
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[PHOTO ...]")] = ()
     """Photos, folders of them, patterns and lists, as for `visavis predict`. Videos are left out."""
     out: Path | None = None
     """Folder for the people; not inside a folder of photos. What an earlier run put there stays, and so does what you

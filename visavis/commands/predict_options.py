@@ -1,6 +1,7 @@
 """The options of predict, what they mean for the run, and which combinations are refused."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -37,7 +38,7 @@ class Options:
     could not be written; 2 for wrong usage; 130 if interrupted (--resume continues).
     """
 
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[PHOTO ...]")] = ()
     """Photos (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF), videos (MP4, MOV, MKV, WebM, AVI ...), folders of them,
     patterns such as 'holiday/**/*.jpg', @list.txt to read names from a file, and - to read them from standard input."""
     out: Path | None = None
@@ -171,7 +172,7 @@ def arguments(words: list[str]) -> list[str]:
     choices = (*get_args(Order), "None")
     return [
         more
-        for word, following in zip(words, [*words[1:], ""], strict=True)
+        for word, following in pairwise([*words, ""])
         for more in ((word, choices[0]) if word == "--crops" and following not in choices else (word,))
     ]
 
