@@ -1,4 +1,5 @@
-"""How windows on a face become one detection: their mean, scored again or not, beside NMS, on photos of a data folder.
+"""How windows on a face become one detection: by what they say together, by their mean, scored again or not, or by
+non-maximum suppression (NMS), on photos of a data folder.
 
     python -m benchmarks.fusions --data data --detector runs/windows/best.safetensors --split val
 
@@ -7,6 +8,7 @@ machine: of judging all windows, and of fusing them.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +17,45 @@ import numpy as np
 from dataset.photos import Photos, labels_within
 from dataset.split import Shares
 from visavis import load_detector, metrics
+from visavis.analysers.crops import cut
+from visavis.boxes import as_boxes, iou, nms
 from visavis.commands.commandline import DataFolder, main
-from visavis.detectors.sliding_window.detector import LIKELY, SlidingWindow
-from visavis.detectors.sliding_window.fusing import by_mean, by_nms
+from visavis.detectors.grouping import SAME
+from visavis.detectors.sliding_window.detector import LIKELY, SlidingWindow, by_evidence
+from visavis.detectors.sliding_window.windows import SIDE
 from visavis.errors import InputError
 from visavis.evaluation import bootstrap
 from visavis.faces import Faces
-from visavis.images import fit, read
+from visavis.images import Picture, fit, read
+
+
+def by_mean(windows: Faces) -> Faces:
+    """Groups of overlapping windows, each as its mean: box and score."""
+    boxes, scores = windows.boxes, np.asarray(windows.scores)
+    left = np.argsort(-scores, kind="stable")
+    found, values = [], []
+    while len(left):
+        near = iou(boxes[left[:1]], boxes[left])[0] >= SAME
+        near[0] = True
+        group = left[near]
+        found.append(np.average(boxes[group], axis=0, weights=scores[group]))
+        values.append(scores[group].mean())
+        left = left[~near]
+    return Faces(as_boxes(found), np.array(values, np.float32))
+
+
+def by_nms(windows: Faces) -> Faces:
+    """The windows that no surer one overlaps."""
+    return windows[nms(windows.boxes, np.asarray(windows.scores), SAME)]
+
+
+def scored_again(detector: SlidingWindow, picture: Picture, found: Faces) -> Faces:
+    """The same boxes with the scores that the detector's judge gives to each as a window of its own, highest first."""
+    if not len(found):
+        return found
+    crops = np.stack([cut(picture, (x1, y1, x2, y2), SIDE) for x1, y1, x2, y2 in found.boxes.tolist()])
+    scores = detector.judge(crops)[:, 0, 0]
+    return Faces(found.boxes, scores)[np.argsort(-scores, kind="stable")]
 
 
 @dataclass
@@ -42,7 +76,13 @@ def run(options: Options) -> int:
     if not isinstance(detector, SlidingWindow):
         raise InputError(f"{options.detector} judges no windows; give window_cnn or a checkpoint of --arch window_cnn")
     photos, truth = Photos.load(options.data, options.split, options.shares), []
-    found: dict[str, list[Faces]] = {"mean, scored again": [], "mean": [], "NMS": []}
+    ways: dict[str, Callable[[Faces, Picture], Faces]] = {
+        "evidence": lambda windows, _: by_evidence(windows),
+        "mean, scored again": lambda windows, picture: scored_again(detector, picture, by_mean(windows)),
+        "mean": lambda windows, _: by_mean(windows),
+        "NMS": lambda windows, _: by_nms(windows),
+    }
+    found: dict[str, list[Faces]] = {name: [] for name in ways}
     spent = {"all windows": 0.0} | dict.fromkeys(found, 0.0)
     for photo in photos:
         whole = read(photo.path, photo.max_pixels)
@@ -52,10 +92,9 @@ def run(options: Options) -> int:
         began = time.perf_counter()
         windows = detector.windows(picture).above(LIKELY)
         spent["all windows"] += time.perf_counter() - began
-        for name, fused in (("mean, scored again", by_mean), ("mean", by_mean), ("NMS", by_nms)):
+        for name, fused in ways.items():
             began = time.perf_counter()
-            faces = fused(windows)
-            found[name].append(detector.scored_again(picture, faces) if "again" in name else faces)
+            found[name].append(fused(windows, picture))
             spent[name] += time.perf_counter() - began
     print(f"{len(photos)} photos; all windows: {1000 * spent['all windows'] / len(photos):.0f} ms a photo")
     for name, faces in found.items():

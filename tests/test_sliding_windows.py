@@ -9,13 +9,13 @@ import pytest
 from skimage import data
 from training import make_folder
 
+from benchmarks.fusions import by_mean, by_nms
 from dataset.photos import Photos
 from dataset.windows.photos import WindowDataset, class_weights
 from dataset.windows.search import Reach, compared, finding, table
 from visavis.boxes import as_boxes, iou
 from visavis.detectors.sliding_window.design import Design
-from visavis.detectors.sliding_window.detector import SlidingWindow
-from visavis.detectors.sliding_window.fusing import by_mean, by_nms
+from visavis.detectors.sliding_window.detector import SlidingWindow, by_evidence
 from visavis.detectors.sliding_window.windows import SIDE, Layer, layers, sizes_of, step_of, strides_of
 from visavis.errors import InputError
 from visavis.faces import Faces
@@ -135,7 +135,15 @@ def test_windows_on_a_face_are_fused() -> None:
     mean = by_mean(windows)
     np.testing.assert_allclose(mean.boxes, [[1.2, 0, 11.2, 10], [100, 0, 110, 10]], atol=1e-5)
     assert by_nms(windows).boxes.tolist() == [[2, 0, 12, 10], [100, 0, 110, 10]]
-    assert len(by_mean(Faces())) == len(by_nms(Faces())) == 0
+    together = by_evidence(windows)
+    weights = np.log(np.array([0.6 / 0.4, 0.9 / 0.1]))
+    left = 2 * weights[1] / weights.sum()
+    np.testing.assert_allclose(together.boxes, [[left, 0, left + 10, 10], [100, 0, 110, 10]], rtol=1e-6)
+    odds = np.log(np.array([0.6 / 0.4 * 0.9 / 0.1, 0.7 / 0.3]))  # of two windows that agree, and of one alone
+    np.testing.assert_allclose(together.scores, odds / (1 + odds), rtol=1e-6)
+    certain = by_evidence(Faces(windows.boxes[:1], np.array([1.0], np.float32)))
+    np.testing.assert_allclose(certain.scores, [13.8155 / 14.8155], rtol=1e-4)
+    assert len(by_evidence(Faces())) == len(by_mean(Faces())) == len(by_nms(Faces())) == 0
 
 
 def bright(pictures: np.ndarray) -> np.ndarray:

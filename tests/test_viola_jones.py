@@ -9,9 +9,9 @@ from skimage import data
 
 from visavis.boxes import iou
 from visavis.detectors import load_detector
+from visavis.detectors.grouping import grouped
 from visavis.detectors.viola_jones import features, integral, opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
-from visavis.detectors.viola_jones.grouping import grouped
 from visavis.detectors.viola_jones.scanning import scaled_features, scan
 from visavis.detectors.viola_jones.shrinking import shrunk, shrunken_pictures
 from visavis.errors import InputError

@@ -1,17 +1,16 @@
-"""Finds faces by judging windows: all over a picture, then the means of those that overlap."""
+"""Finds faces by judging windows all over a picture; those that overlap make a detection together."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.analysers.crops import cut
 from visavis.boxes import clip, scale
 from visavis.calibration import Calibration
+from visavis.detectors.grouping import grouped
 from visavis.detectors.merging import together
 from visavis.detectors.protocol import About
 from visavis.detectors.sliding_window.design import Design
-from visavis.detectors.sliding_window.fusing import by_mean
 from visavis.detectors.sliding_window.windows import SIDE, Layer
 from visavis.faces import Faces
 from visavis.images import Picture, fit, resize
@@ -21,6 +20,8 @@ LIKELY = 0.8
 """The judge's lowest score of a window that takes part, whatever the threshold and the calibration of faces."""
 AT_ONCE = 512
 """Windows that are judged together."""
+SUREST = 1 - 1e-6
+"""A window's probability counts as this at most, so that its odds are finite."""
 
 Judge = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(N, height, width, 3) pictures -> (N, rows, columns) probabilities of a face in each of their windows, which are
@@ -29,8 +30,7 @@ Judge = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 class SlidingWindow:
     """See visavis.detectors.protocol.Detector. threshold: of the scores after calibration. calibration, covering: see
-    visavis.detectors.protocol.About. runs: what the judge is run by, for people.
-    fused: what makes detections of windows; these are scored again."""
+    visavis.detectors.protocol.About. runs: what the judge is run by, for people."""
 
     def __init__(
         self,
@@ -40,9 +40,8 @@ class SlidingWindow:
         calibration: Calibration = Calibration(),
         covering: float | None = None,
         runs: str = "",
-        fused: Callable[[Faces], Faces] = by_mean,
     ) -> None:
-        self.judge, self.design, self.threshold, self.fused = judge, design, threshold, fused
+        self.judge, self.design, self.threshold = judge, design, threshold
         useful = UsefulSize(longest=design.longest)
         self.about = About(runs, useful_size=useful, calibration=calibration, covering=covering)
 
@@ -55,18 +54,9 @@ class SlidingWindow:
         layers = self.design.layers((picture.shape[0], picture.shape[1]))
         return together([Faces(layer.boxes(), self._scores(layer, picture)) for layer in layers])
 
-    def scored_again(self, picture: Picture, found: Faces) -> Faces:
-        """The same boxes with the scores that they have as windows, not calibrated, highest first."""
-        if not len(found):
-            return found
-        crops = np.stack([cut(picture, (x1, y1, x2, y2), SIDE) for x1, y1, x2, y2 in found.boxes.tolist()])
-        scores = self.judge(crops)[:, 0, 0]
-        return Faces(found.boxes, scores)[np.argsort(-scores, kind="stable")]
-
     def _found(self, image: Picture) -> Faces:
         picture, factor = fit(image, self.design.longest)
-        fused = self.fused(self.windows(picture).above(LIKELY))
-        found = self.scored_again(picture, fused)
+        found = by_evidence(self.windows(picture).above(LIKELY))
         boxes = clip(scale(found.boxes, 1 / factor), (image.shape[0], image.shape[1]))
         return Faces(boxes, self.about.calibration.apply(np.asarray(found.scores))).above(self.threshold)
 
@@ -79,3 +69,14 @@ class SlidingWindow:
         windows = layer.views(picture).reshape(-1, SIDE, SIDE, 3)
         parts = [self.judge(windows[first : first + AT_ONCE]) for first in range(0, len(windows), AT_ONCE)]
         return np.concatenate(parts).ravel()
+
+
+def by_evidence(windows: Faces) -> Faces:
+    """Groups of overlapping windows, each as its mean box, with the score S / (1 + S), where S is the sum of the
+    windows' log odds: many windows lie on a face, and few on what looks like one from a single place.
+
+    windows: those with scores above 0.5.
+    """
+    scores = np.minimum(np.asarray(windows.scores, np.float64), SUREST)
+    boxes, sums = grouped(windows.boxes, np.log(scores / (1 - scores)))
+    return Faces(boxes, sums / (1 + sums))

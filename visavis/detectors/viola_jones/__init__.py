@@ -8,7 +8,7 @@ features.py    differences of such sums: the five kinds of Haar-like features, a
 cascade.py     stages of features that vote, and what stands of them in a file
 scanning.py    all windows of a picture through the cascade; faces of all sizes by scaled features
 shrinking.py   the same by shrinking the picture, as OpenCV does
-grouping.py    one face of the many windows around it
+../grouping.py one face of the many windows around it
 detector.py    all of it as a detector of visavis
 opencv_xml.py  cascades of OpenCV
 crops.py       windows with faces, to learn from

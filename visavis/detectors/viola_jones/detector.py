@@ -10,10 +10,10 @@ import numpy as np
 from visavis import checkpoint
 from visavis.boxes import Boxes, as_boxes
 from visavis.calibration import Calibration, scoring
+from visavis.detectors.grouping import grouped
 from visavis.detectors.protocol import About
 from visavis.detectors.viola_jones import opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, of_arrays
-from visavis.detectors.viola_jones.grouping import grouped
 from visavis.detectors.viola_jones.integral import Grey, grey
 from visavis.detectors.viola_jones.scanning import Layer, Windows, scaled_features, scan
 from visavis.detectors.viola_jones.shrinking import shrunken_pictures

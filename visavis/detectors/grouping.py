@@ -1,21 +1,23 @@
-"""One face of the many windows around it (section 5.6 of the paper), and a score for it."""
+"""One face of the many windows around it (Viola and Jones 2004, section 5.6), and how strong they are together."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes, covered, iou
 
-SAME = 0.4
+SAME = 0.3
 """Windows whose IoU with the best one is at least this are of the same face."""
 INSIDE = 0.7
 """A face of which this share lies in a better one, or the other way round, is a part of it, or taken for it twice."""
 
 
-def grouped(boxes: Boxes, strengths: NDArray[np.float32]) -> tuple[Boxes, NDArray[np.float32]]:
+def grouped(boxes: Boxes, strengths: NDArray[np.floating[Any]]) -> tuple[Boxes, NDArray[np.float32]]:
     """(F, 4) one box a face, the mean of its windows by their strengths, and (F,) the sum of these; the strongest
     face first.
 
-    boxes: (W, 4). strengths: (W,), above 0, how sure the cascade is of each window. The strongest window takes all
+    boxes: (W, 4). strengths: (W,), above 0, how sure the detector is of each window. The strongest window takes all
     windows that overlap it enough, then the strongest that is left does, and so on.
     """
     left = np.argsort(-strengths, kind="stable")
