@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 import visavis
 from visavis import metrics
-from visavis.boxes import Boxes, as_boxes, clip
+from visavis.boxes import Boxes, as_boxes, clip, quarter_turned
 from visavis.commands.commandline import main
 from visavis.data.photos import Photo, labels_within, load_photos
 from visavis.data.split import Shares
@@ -222,15 +222,12 @@ def _turned(photos: list[Photo], limit: int) -> Iterator[Shot]:
     count = 0
     for one in some:
         shot = _shot("turned", one)
-        width = shot.picture.shape[1]
+        height, width = shot.picture.shape[:2]
         if not len(shot.faces) or shot.faces[0, 2] - shot.faces[0, 0] < width / 8:
             continue
-        picture, boxes = shot.picture, shot.faces
         for angle in (0, 90, 180, 270):
-            if angle:
-                x1, y1, x2, y2 = boxes.T
-                boxes = np.stack([y1, picture.shape[1] - x2, y2, picture.shape[1] - x1], axis=1)
-                picture = np.ascontiguousarray(np.rot90(picture))
+            boxes = quarter_turned(shot.faces, (height, width), angle // 90)
+            picture = np.ascontiguousarray(np.rot90(shot.picture, angle // 90))
             yield Shot(f"turned {angle:03}", picture, boxes, as_boxes([]))
         count += 1
         if count >= limit:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from dataset.photos import SMALLEST, VISIBLE, Photo
-from visavis.boxes import Boxes, area, as_boxes, clip
+from visavis.boxes import Boxes, area, as_boxes, clip, quarter_turned
 from visavis.images import Picture
 
 SCALED = (1, 2, 4, 8, 16)
@@ -81,23 +81,13 @@ def turned(photo: Photo, picture: Picture, random: np.random.Generator) -> tuple
     if chance < UPRIGHT + QUARTER:
         quarters = int(random.integers(1, 4))
         size = picture.shape[:2]
-        boxes, ignore = (_quarters(boxes, size, quarters) for boxes in (photo.boxes, photo.ignore))
+        boxes, ignore = (quarter_turned(boxes, size, quarters) for boxes in (photo.boxes, photo.ignore))
         return replace(photo, boxes=boxes, ignore=ignore), np.ascontiguousarray(np.rot90(picture, quarters))
     angle = random.uniform(-TILT, TILT)
     image = Image.fromarray(picture).rotate(angle, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
     sizes = picture.shape[:2], (image.height, image.width)
     boxes, ignore = (_tilted(boxes, *sizes, angle) for boxes in (photo.boxes, photo.ignore))
     return replace(photo, boxes=boxes, ignore=ignore), np.asarray(image)
-
-
-def _quarters(boxes: Boxes, size: tuple[int, int], quarters: int) -> Boxes:
-    """Boxes in a picture of `size` (height, width) after that many anticlockwise quarter turns, as np.rot90's."""
-    height, width = size
-    for _ in range(quarters):
-        x1, y1, x2, y2 = boxes.T
-        boxes = np.stack([y1, width - x2, y2, width - x1], axis=1)
-        height, width = width, height
-    return boxes
 
 
 def _tilted(boxes: Boxes, before: tuple[int, int], after: tuple[int, int], angle: float) -> Boxes:

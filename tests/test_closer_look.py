@@ -206,18 +206,46 @@ def test_a_face_is_found_however_much_of_the_photo_it_fills(share):
     picture[100 : 100 + side, :side] = 255
     network = Within()
     (faces,) = TrainedDetector(network, COARSE, 0.5).detect([picture])
-    assert network.shown == [(682, 512), (213, 160)]
+    turned = [(160, 213), (213, 160), (160, 213)]
+    assert network.shown == [(682, 512), (213, 160), *turned]
     np.testing.assert_allclose(faces.boxes, [[0, 100, side, 100 + side]], atol=8)
 
 
 def test_the_coarse_look_is_left_out_where_it_shows_nothing_else_and_small_finds_of_it_do_not_count():
     network = Within()
     (faces,) = TrainedDetector(network, COARSE, 0.5).detect([np.zeros((200, 240, 3), np.uint8)])
-    assert network.shown == [(250, 300)] and len(faces) == 0
+    assert network.shown == [(250, 300), (192, 160), (160, 192), (192, 160)] and len(faces) == 0
     looks = Told({0.9: (0, 0, 60, 60)}, {0.8: (60, 60, 100, 100), 0.7: (100, 100, 150, 150)})
     (faces,) = TrainedDetector(looks, COARSE, 0.5).detect([np.zeros((512, 512, 3), np.uint8)])
     assert looks.shown == [(512, 512), (160, 160)]
     np.testing.assert_allclose(faces.boxes, [[0, 0, 60, 60], [320, 320, 480, 480]])
+
+
+class Upright(Squares):
+    """The same, which is sure of squares that are lightest on top, and says 0.5 of others, which it sees too small."""
+
+    def _found(self, picture):
+        boxes, scores = [], []
+        for top, left, bottom, right in self._squares(picture):
+            light = picture[top:bottom, left:right, 0].astype(int)
+            is_upright = light[:4, 8:-8].min() > light[8:].max()
+            boxes.append((left, top, right, bottom) if is_upright else (left, top, right, (top + bottom) / 2))
+            scores.append(0.95 if is_upright else 0.5)
+        return Faces(as_boxes(boxes), np.array(scores))
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_a_face_that_lies_on_its_side_is_found_by_copies_that_are_turned(quarters):
+    picture = np.zeros((400, 300, 3), np.uint8)
+    picture[50:150, 40:140] = 160
+    picture[50:62, 40:140] = 255
+    turned = np.ascontiguousarray(np.rot90(picture, quarters))
+    box = [(40, 50, 140, 150), (50, 160, 150, 260), (160, 250, 260, 350), (250, 40, 350, 140)][quarters]
+    network = Upright()
+    (faces,) = TrainedDetector(network, COARSE, 0.3).detect([turned])
+    assert faces.scores.tolist() == [np.float32(0.95)]
+    np.testing.assert_allclose(faces.boxes, [box], atol=3)
+    assert len(network.shown) == (2 if quarters == 0 else 5)  # none is looked for where one is found
 
 
 def test_one_look_for_pieces():

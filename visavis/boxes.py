@@ -48,6 +48,16 @@ def grow(boxes: Boxes, share: float) -> Boxes:
     return as_boxes(np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin]))
 
 
+def quarter_turned(boxes: Boxes, size: tuple[int, int], turns: int) -> Boxes:
+    """Boxes in a picture of `size` (height, width) after that many anticlockwise quarter turns, as np.rot90's."""
+    height, width = size
+    for _ in range(turns):
+        x1, y1, x2, y2 = boxes.T
+        boxes = np.stack([y1, width - x2, y2, width - x1], axis=1)
+        height, width = width, height
+    return boxes
+
+
 def intersection(first: Boxes, second: Boxes) -> NDArray[np.float32]:
     """Shared area of every pair, (N, M) square pixels, for boxes (N, 4) and (M, 4)."""
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])

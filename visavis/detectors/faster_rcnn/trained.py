@@ -3,7 +3,8 @@
 Every picture has a coarse look as well, at low resolution: a face that fills it is larger in the first look than any
 face in training. That costs a tenth of the first look. If faces turn out to be small, there is a closer look, too, at
 these and their surroundings. Most pictures have none that small, so that it costs little on average; a closer look at
-all of every picture would cost two and a half times as much.
+all of every picture would cost two and a half times as much. A picture in which no face is sure may lie on its side:
+turned copies of it have a coarse look.
 
 Nothing here needs torch, so that a detector in another back end starts without it.
 """
@@ -14,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import Boxes, as_boxes, clip, covered, grow, scale
+from visavis.boxes import Boxes, as_boxes, clip, covered, grow, quarter_turned, scale
 from visavis.calibration import Calibration
 from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.detectors.merging import Place, merged, placed
@@ -41,6 +42,9 @@ in training."""
 
 FILLS = 0.3
 """As a share of the picture's shorter side: smaller faces are not taken from the coarse look."""
+UPRIGHT, TURNED = 0.9, 0.7
+"""Copies of a picture that are turned by quarters are looked at if no face has a score of `UPRIGHT`; the lowest score
+of a face that is taken from such a copy."""
 
 
 class Network(Protocol):
@@ -86,8 +90,10 @@ class TrainedDetector:
         else:
             first = self._look(seen, min(self._lowest, self._calibrated(UNSURE)), self.sizing)
             found = [self._closer(*each).above(self._lowest) for each in zip(seen, first, strict=True)]
-        found = [self._in_company(faces).above(self.threshold) for faces in self._coarse(seen, found)]
-        return [_back(*each) for each in zip(found, seen, images, strict=True)]
+        found = [self._in_company(faces) for faces in self._coarse(seen, found)]
+        if self.sizing.coarse:
+            found = [self._turned(*each) for each in zip(seen, found, strict=True)]
+        return [_back(faces.above(self.threshold), *each) for faces, *each in zip(found, seen, images, strict=True)]
 
     def once(self) -> "TrainedDetector":
         """The same detector with a single look, for the pieces of a picture."""
@@ -145,6 +151,17 @@ class TrainedDetector:
             if large.any():
                 merging[number] = merged([found[number], faces[large]])
         return merging
+
+    def _turned(self, picture: Picture, found: Faces) -> Faces:
+        """The faces found so far; if none is sure, with those of the turned copy that has the surest face."""
+        if (np.asarray(found.scores) >= UPRIGHT).any():
+            return found
+        fitted = _resized(picture, self.sizing.coarsely().size(*picture.shape[:2]))
+        copies = [np.ascontiguousarray(np.rot90(fitted, turns)) for turns in (1, 2, 3)]
+        seen = [self._in_company(faces).above(TURNED) for faces in self.network.find(copies, self._lowest)]
+        turns = int(np.argmax([max(faces.scores, default=0) for faces in seen]))
+        boxes = quarter_turned(seen[turns].boxes, copies[turns].shape[:2], 3 - turns)
+        return merged([found, _back(replace(seen[turns], boxes=boxes), fitted, picture)])
 
     def _closer(self, picture: Picture, first: Faces) -> Faces:
         """The faces of the first look; if some are small, those of the closer look in their place.
