@@ -2,8 +2,10 @@
 
 import csv
 import shutil
+import sqlite3
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,9 +189,17 @@ def test_encodings_of_another_version_and_damaged_files_are_made_anew(tmp_path: 
     with Cache(path, "other/1") as cache:
         assert (cache.get(b"photo", box, 3) == 2).all()
     path.write_bytes(b"no database at all" * 100)
+    (tmp_path / f"{FILE}-journal").write_bytes(b"of the file that was there")
     with Cache(path, "other/1") as cache:
         assert np.isnan(cache.get(b"photo", box, 3)).all()
+        cache.put(b"photo", box, one)
     assert "is no file of encodings, or is damaged" in capsys.readouterr().err
+    assert not (tmp_path / f"{FILE}-journal").exists()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("pragma user_version = 7")
+    with Cache(path, "other/1") as cache:
+        assert np.isnan(cache.get(b"photo", box, 3)).all()
+    assert "is of another version of visavis" in capsys.readouterr().err
     path.unlink()
     path.mkdir()
     with (
@@ -284,10 +294,38 @@ def test_of_several_faces_the_largest_is_taken_where_nothing_else_is_known(tmp_p
     assert distances(known.encodings, encoder.encode(around("obama"), Faces([[45, 45, 275, 275]])))[0, 0] < 0.4
 
 
+def test_people_without_a_photo_of_their_own_leave_the_others_recognisable():
+    here, there = np.zeros(128, np.float32), np.full(128, 0.1, np.float32)
+    known = gallery.Gallery(("Ada", "Ben", "Cid"), np.array([here, there, here, there]), np.array([0, 0, 1, 2]),
+                            "face_recognition/1")  # fmt: skip
+    left = gallery.reviewed(known, [Path(name) for name in ("a1", "a2", "b", "c")])
+    assert left.people == ("Ben", "Cid") and left.owners.tolist() == [0, 1]
+    assert [note.split(",")[0] for note in left.notes] == [
+        "a1 looks like Ben", "a2 looks like Cid", "Ada has no other photo that can be used"]  # fmt: skip
+    names, scores = left.who(np.array([here, there]))
+    assert names == ["Ben", "Cid"] and scores.min() > 0.99
+    twice = gallery.Gallery(("Ada", "Ben", "Cid"), np.array([here, there, here, here]), np.array([0, 1, 2, 2]),
+                            "face_recognition/1")  # fmt: skip
+    assert [note.partition(";")[0] for note in gallery.reviewed(twice, [Path("a")] * 4).notes] == [
+        "Ada and Cid seem to be one person"]  # fmt: skip
+
+
+def test_people_are_read_where_nothing_can_be_kept(tmp_path: Path, encoder: FaceRecognition, monkeypatch):
+    person(tmp_path / "Barack", one=around("obama"))
+    read_gallery(tmp_path, encoder)
+    person(tmp_path / "Barack", two=around("obama2"))
+    monkeypatch.setattr("visavis.analysers.identity.cache.PATIENCE", 0)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("begin immediate")
+        known = read_gallery(tmp_path, encoder)
+    assert known.owners.tolist() == [0, 0]
+    assert known.notes[0].startswith("the encodings of people are made anew each time: ") and len(known.notes) == 1
+
+
 def test_no_people_at_all(tmp_path: Path, encoder: FaceRecognition):
     with pytest.raises(InputError, match=r"`people` .*nowhere is no folder; make it, with a folder for each person"):
         read_gallery(tmp_path / "nowhere", encoder)
-    with pytest.raises(InputError, match="has no folder with a face in it"):
+    with pytest.raises(InputError, match="has no folder with a face of its own person"):
         read_gallery(tmp_path, encoder)
     person(tmp_path / "Nobody", green=np.full((64, 64, 3), (0, 160, 0), np.uint8))
     with pytest.raises(InputError, match=r"green\.jpg is not used: no face is found in it"):

@@ -27,17 +27,11 @@ VERSION = 1
 PATIENCE = 60.0
 """Seconds to wait while another process writes."""
 
-_TABLES = """
-begin immediate;
-create table if not exists encodings (photo blob, box blob, encoder text, encoding blob,
-                                      primary key (photo, box, encoder)) without rowid;
-create table if not exists encoders (name text primary key) without rowid;
-create table if not exists searched (photo blob, detector text, boxes blob,
-                                     primary key (photo, detector)) without rowid;
-pragma user_version = {};
-commit;
-"""
-_NAMES = ("encodings", "encoders", "searched")
+_TABLES = {
+    "encodings": "(photo blob, box blob, encoder text, encoding blob, primary key (photo, box, encoder))",
+    "encoders": "(name text primary key)",
+    "searched": "(photo blob, detector text, boxes blob, primary key (photo, detector))",
+}
 
 
 class Cache:
@@ -60,7 +54,7 @@ class Cache:
                     raise
                 say(f"{self.path} is no file of encodings, or is damaged ({error}); it is deleted and made anew")
                 self._file.close()
-                self.path.unlink()
+                forget(self.path.parent)
                 self._open()
         return self
 
@@ -107,13 +101,17 @@ class Cache:
     def _open(self) -> None:
         self._file = sqlite3.connect(self.path, timeout=PATIENCE)
         self._file.execute("pragma synchronous = normal")  # off, a power cut could leave encodings that are wrong
-        version: int = self._file.execute("pragma user_version").fetchone()[0]
-        if version != VERSION:
-            if version:
-                say(f"{self.path} is of another version of visavis; its encodings are deleted and made anew")
+        if self._version() != VERSION:
             self.path.chmod(0o600)
-            self._file.executescript("".join(f"drop table if exists {name};" for name in _NAMES) * bool(version))
-            self._file.executescript(_TABLES.format(VERSION))
+            with self._file as file:
+                file.execute("begin immediate")  # another process may have been as quick
+                version = self._version()
+                if version not in (0, VERSION):
+                    say(f"{self.path} is of another version of visavis; its encodings are deleted and made anew")
+                for name, columns in _TABLES.items() if version != VERSION else ():
+                    file.execute(f"drop table if exists {name}")
+                    file.execute(f"create table {name} {columns} without rowid")
+                file.execute(f"pragma user_version = {VERSION}")
         names = [name for (name,) in self._file.execute("select name from encoders")]
         if self._encoder in names:
             return
@@ -125,6 +123,9 @@ class Cache:
             say(f"{self.path}: {dropped} encodings are of {old}, not {self._encoder}; they are deleted and made anew")
         with self._file as file:
             file.execute("insert or ignore into encoders values (?)", (self._encoder,))
+
+    def _version(self) -> int:
+        return int(self._file.execute("pragma user_version").fetchone()[0])
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

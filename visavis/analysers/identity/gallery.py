@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +67,20 @@ class Gallery:
     def log_odds(self, encodings: Encodings) -> NDArray[np.float64]:
         """(N, P): for each face and each of the people, how the comparison changes the log of the odds that the face is
         that person's."""
-        people = range(len(self.people))
-        means = [self.encodings[self.owners == one].mean(axis=0) for one in people]
-        apart = distances(encodings, np.reshape(means, (len(people), encodings.shape[1])))
-        counts = np.bincount(self.owners, minlength=len(people))
-        return self.calibration.log_odds(self.calibration.to_person(apart, counts))
+        apart = self.calibration.to_person(distances(encodings, self._means), self._counts)
+        return self.calibration.log_odds(apart)
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """(P,) the photos of each person, one or more."""
+        return np.bincount(self.owners, minlength=len(self.people))
+
+    @cached_property
+    def _means(self) -> Encodings:
+        """(P, size) the mean of each person's encodings."""
+        sums = np.zeros((len(self.people), self.encodings.shape[1]))
+        np.add.at(sums, self.owners, self.encodings)
+        return (sums / self._counts[:, None]).astype(np.float32)
 
 
 def read_gallery(folder: Path, encoder: Encoder) -> Gallery:
@@ -83,21 +91,23 @@ def read_gallery(folder: Path, encoder: Encoder) -> Gallery:
     """
     reader = _Reader(folder, encoder)
     faces = reader.faces()
-    if not faces:
-        raise InputError(
-            f"`people` {folder} has no folder with a face in it; make one for each person, named after them, with a "
-            "few of their photos" + "".join(f"; {note}" for note in reader.notes[:3])
-        )
     people = tuple(dict.fromkeys(face.person for face in faces))
+    numbers = {person: number for number, person in enumerate(people)}
     whole = Gallery(
         people,
-        np.array([face.encoding for face in faces], np.float32),
-        np.array([people.index(face.person) for face in faces]),
+        np.array([face.encoding for face in faces], np.float32).reshape(-1, encoder.size),
+        np.array([numbers[face.person] for face in faces], np.int64),
         encoder.name,
         fingerprint=_fingerprint(faces),
     )
     gallery = reviewed(whole, [face.path for face in faces])
-    return replace(gallery, notes=(*reader.notes, *gallery.notes))
+    notes = (*reader.notes, *gallery.notes)
+    if not gallery.people:
+        raise InputError(
+            f"`people` {folder} has no folder with a face of its own person; make one for each person, named after "
+            "them, with a few of their photos" + "".join(f"; {note}" for note in notes[:3])
+        )
+    return replace(gallery, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ class _Reader:
     def __init__(self, folder: Path, encoder: Encoder) -> None:
         self._folder, self._encoder, self.notes = folder, encoder, list[str]()
         self._detector, self._calibration = _ShippedDetector(), calibration_of(encoder.name)
+        self._kept: Cache | None = None
 
     def faces(self) -> list[_Face]:
         """All that can be used, person by person."""
@@ -129,24 +140,23 @@ class _Reader:
             self.notes.append(f"{folder / loose[0]} is in no person's folder and is not used ({len(loose)} such)")
         found: list[_Face] = []
         with ExitStack() as stack:
-            kept: Cache | None = None
             try:
-                kept = stack.enter_context(Cache(folder / FILE, self._encoder.name))
-            except InputError as error:  # a folder that may only be read
-                self.notes.append(f"the encodings of people are made anew each time: {error}")
+                self._kept = stack.enter_context(Cache(folder / FILE, self._encoder.name))
+            except InputError as error:
+                self._keep_no_more(error)
             for place in sorted(path for path in folder.iterdir() if path.is_dir()):
                 if place.name != ALONE and not place.name.startswith("."):
-                    found += self._of_person(place, kept)
+                    found += self._of_person(place)
         return found
 
-    def _of_person(self, place: Path, kept: Cache | None) -> list[_Face]:
+    def _of_person(self, place: Path) -> list[_Face]:
         person = unicodedata.normalize("NFC", place.name)  # some systems take letters and accents apart
         single: list[_Face] = []
         several: list[tuple[Path, bytes, Boxes, Encodings]] = []
         for path in images.find(place):
             try:
                 data = images.read_bytes(path)
-                boxes, encodings = self._photo(data, kept)
+                boxes, encodings = self._photo(data)
             except ImageError as error:
                 self.notes.append(f"{path} cannot be used ({error})")
                 continue
@@ -180,9 +190,9 @@ class _Reader:
         self.notes.append(f"{path} has {len(boxes)} faces; the one at {x}, {y}, the {why}, is taken for {person}")
         return _Face(person, path, photo, encodings[face])
 
-    def _photo(self, data: bytes, kept: Cache | None) -> tuple[Boxes, Encodings]:
+    def _photo(self, data: bytes) -> tuple[Boxes, Encodings]:
         """The faces of a photo and their encodings, as kept or found anew."""
-        photo, encoder = digest(data), self._encoder
+        photo, encoder, kept = digest(data), self._encoder, self._kept
         boxes = None if kept is None else kept.boxes(photo, self._detector.name)
         if kept is not None and boxes is not None:
             encodings = kept.get(photo, boxes, encoder.size)
@@ -193,9 +203,17 @@ class _Reader:
         encodings = encoder.encode(picture, Faces(boxes))
         boxes, encodings = boxes[known := ~np.isnan(encodings).any(axis=1)], encodings[known]
         if kept is not None:
-            kept.put_boxes(photo, self._detector.name, boxes)
-            kept.put(photo, boxes, encodings)
+            try:
+                kept.put(photo, boxes, encodings)
+                kept.put_boxes(photo, self._detector.name, boxes)
+            except InputError as error:
+                self._keep_no_more(error)
         return boxes, encodings
+
+    def _keep_no_more(self, error: InputError) -> None:
+        """The folder, or its file of encodings, may perhaps only be read: that is enough to recognise people."""
+        self._kept = None
+        self.notes.append(f"the encodings of people are made anew each time: {error}")
 
 
 class _ShippedDetector:
@@ -221,25 +239,37 @@ class _ShippedDetector:
 
 
 def reviewed(gallery: Gallery, paths: Sequence[Path]) -> Gallery:
-    """The gallery without photos that lie in another person's folder, with notes on these, and on people who have two
-    folders. paths: of the photo of each encoding."""
+    """The gallery without photos that lie in another person's folder, and without people who have no other photos, with
+    notes on these, and on people who have two folders. paths: of the photo of each encoding."""
     people, notes = gallery.people, []
+    if not people:
+        return gallery
     odds = _odds_without_itself(gallery)
     own = odds[np.arange(len(odds)), gallery.owners]
     odds[np.arange(len(odds)), gallery.owners] = -np.inf
-    nearest = odds.argmax(axis=1)
-    wrong = (odds.max(axis=1) > np.log(max(1, len(people) - 1))) & (own < 0)
+    nearest, enough = odds.argmax(axis=1), np.log(max(1, len(people) - 1))
+    wrong = (odds.max(axis=1) > enough) & (own < 0)
     for face in np.flatnonzero(wrong).tolist():
         here, there = people[gallery.owners[face]], people[nearest[face]]
         notes.append(f"{paths[face]} looks like {there}, and not like the other photos of {here}; it is not used: move "
                      "or remove it")  # fmt: skip
-    for one, other in combinations(range(len(people)), 2):
-        both = [odds[(gallery.owners == a) & ~wrong, b].mean() for a, b in ((one, other), (other, one))]
-        if min(both) > np.log(max(1, len(people) - 1)):
-            notes.append(f"{people[one]} and {people[other]} seem to be one person; put their photos into one folder, "
-                         "or neither is recognised for certain")  # fmt: skip
-    right = ~wrong
-    return replace(gallery, encodings=gallery.encodings[right], owners=gallery.owners[right], notes=tuple(notes))
+    encodings, owners = gallery.encodings[~wrong], gallery.owners[~wrong]
+    left = np.unique(owners)
+    for person in set(range(len(people))).difference(left.tolist()):
+        notes.append(f"{people[person]} has no other photo that can be used, and cannot be recognised")
+    sums = np.zeros((len(people), len(people)))
+    np.add.at(sums, owners, odds[~wrong])
+    means = sums[np.ix_(left, left)] / np.bincount(owners, minlength=len(people))[left, None]
+    for one, other in left[np.argwhere(np.triu(np.minimum(means, means.T) > enough, 1))].tolist():
+        notes.append(f"{people[one]} and {people[other]} seem to be one person; put their photos into one folder, or "
+                     "neither is recognised for certain")  # fmt: skip
+    return replace(
+        gallery,
+        people=tuple(people[person] for person in left),
+        encodings=encodings,
+        owners=np.searchsorted(left, owners),
+        notes=tuple(notes),
+    )
 
 
 def _odds_without_itself(gallery: Gallery) -> NDArray[np.float64]:
