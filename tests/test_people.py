@@ -16,8 +16,11 @@ from visavis.analysers.identity.gallery import read_gallery
 from visavis.commands import people
 from visavis.commands.network import Network
 from visavis.errors import InputError
+from visavis.locking import lock
 from visavis.people import table
 from visavis.people.album import encoder
+from visavis.people.folders import Folders
+from visavis.people.sorting import recognised
 
 NETWORK = Network("cpu")
 TABLE = "face,photo,x1,y1,x2,y2,person,placed_by,distance,probability,crop,sha256\n"
@@ -166,7 +169,9 @@ def test_forget_deletes_the_encodings_and_the_next_run_makes_them_again(photos: 
     assert persons(out)["obama3"] == "person-001" and persons(out)["biden"] == "seen-once"
 
 
-def test_strangers_get_no_name_of_people_whose_encodings_are_deleted(photos: Path, again: Path, tmp_path: Path):
+def test_strangers_get_no_name_of_people_whose_encodings_are_deleted(
+    photos: Path, again: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     out = again / "found"
     (out / "person-001").rename(out / "Barack")
     people.people(people.Options(out=out, forget=True))
@@ -177,6 +182,7 @@ def test_strangers_get_no_name_of_people_whose_encodings_are_deleted(photos: Pat
     assert run(tmp_path / "other", out) == 0
     now = persons(out)
     assert now["one"] == now["two"] == "person-001" and now["obama"] == now["obama2"] == "Barack"
+    assert "4 faces could not be compared: their encodings are deleted, and their photos" in capsys.readouterr().err
 
 
 def test_a_photo_may_be_called_as_a_crop_is(photos: Path, tmp_path: Path):
@@ -229,8 +235,44 @@ def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path: Path):
     assert face.paths == ["two\nlines.jpg"] and face.person == "\N{GRINNING FACE}" and face.photo == b"\x00\xff"
 
 
-def test_an_album_without_a_face(tmp_path: Path):
+def test_an_album_without_a_face_and_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "album").mkdir()
     Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / "album/black.png")
+    (tmp_path / "album/clip.mp4").write_bytes(b"it is not opened")
     assert run(tmp_path / "album", tmp_path / "out") == 0
     assert rows(tmp_path / "out/people.csv") == []
+    assert [(row["status"], row["reason"]) for row in rows(tmp_path / "out/files.csv")] == [
+        ("ok", ""), ("skipped", "video")]  # fmt: skip
+    assert "1 video left out: people are found in photos alone. `visavis predict VIDEO" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_written_are_named(again: Path):
+    out = again / "found"
+    (out / "files.csv").unlink()
+    (out / "files.csv").mkdir()
+    with pytest.raises(InputError, match=r"cannot write .*/found/files\.csv: Is a directory; mend that"):
+        run(again / "album", out)
+
+
+def test_nothing_is_forgotten_while_a_run_writes(again: Path):
+    with (again / "found" / people.LOCK).open() as held:
+        assert lock(held)
+        with pytest.raises(InputError, match="another run is writing to"):
+            people.people(people.Options(out=again / "found", forget=True))
+    assert (again / "found" / FILE).exists()
+
+
+def test_hidden_files_beside_crops_are_no_crops(tmp_path: Path):
+    (tmp_path / "Ada").mkdir()
+    for name in ("._one-0123456789ab-0.jpg", "one-0123456789ab-0.jpg"):
+        (tmp_path / "Ada" / name).write_bytes(b"")
+    assert {face: str(place) for face, place in Folders(tmp_path).places.items()} == {
+        "0123456789ab-0": "Ada/one-0123456789ab-0.jpg"}  # fmt: skip
+
+
+def test_a_face_that_is_found_a_little_elsewhere_is_the_same():
+    known = table.Face("a-0", b"a", np.array([10, 10, 50, 50], np.float32), [], "Ada", "hand")
+    boxes = np.array([[100, 10, 140, 50], [12, 11, 51, 52]], np.float32)
+    found = recognised(b"a", boxes, ["a.jpg"], [known])
+    assert [(face.person, face.box.tolist(), face.paths) for face in found] == [
+        ("Ada", [12, 11, 51, 52], ["a.jpg"]), (None, [100, 10, 140, 50], ["a.jpg"])]  # fmt: skip

@@ -155,6 +155,19 @@ def test_crops_hold_each_face_and_old_ones_go(photos: Path, tmp_path: Path):
     assert not list((out / "crops").rglob("*.jpg"))
 
 
+def test_names_of_flat_crops_are_short_enough_and_apart():
+    one, other = (Crops(order="flat").name(f"{'folder/' * 60}{name}", "12-3") for name in ("a", "b"))
+    assert len(one) == len(other) == 240 and one != other and one.startswith("folder_folder_")
+    assert Crops(order="flat").name("an_album/one", "0") == "an__album_one-0.jpg"
+    assert len(Crops(order="flat").name("\N{GRINNING FACE}" * 100, "0").encode()) <= 255
+
+
+def test_crops_of_another_video_are_left(tmp_path: Path):
+    for name in ("a.mp4-25-0.jpg", "a.mp4-b.mp4-25-0.jpg", "a.mp4-25.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in Crops(order="flat").of_frames(tmp_path, "a.mp4")] == ["a.mp4-25-0.jpg"]
+
+
 def test_a_crop_stays_in_the_picture_and_a_square_one_square():
     picture = np.arange(60 * 100, dtype=np.int64).reshape(60, 100, 1).repeat(3, axis=2).astype(np.uint8)
     box = np.array([10, 20, 30, 50], np.float32)

@@ -123,6 +123,13 @@ def ending(path: str) -> str:
     return suffix if len(suffix) <= len(".jpeg2000") else ""
 
 
+def fitting(name: str, room: int) -> str:
+    """As much of a name's beginning as takes no more than `room` bytes."""
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return name
+
+
 def _names(given: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, bool, PurePosixPath]]:
     """Each name, whether it must be there, and the place of a file: its name, or its path below the folder that all
     names of its list or its pattern have in common."""
@@ -282,10 +289,7 @@ def _free(
         or any(name + each in folders for each in endings)
     ):
         mark = f"-{number}" if number > 1 else ""
-        stem = place.name
-        while len(os.fsencode(stem + mark)) > room:
-            stem = stem[:-1]
-        wanted = place.with_name(stem + mark)
+        wanted = place.with_name(fitting(place.name, room - len(mark)) + mark)
         number += 1
     taken.add(str(wanted).casefold())
     return wanted

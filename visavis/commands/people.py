@@ -7,6 +7,7 @@ wrong one. A second run adds what is new, and leaves everything else where it is
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ from visavis.errors import InputError
 from visavis.files import sweep
 from visavis.locking import lock
 from visavis.messages import say
-from visavis.options import Amount, AutoCount, Range, plain
+from visavis.options import Amount, AutoCount, Range, Share, plain
 from visavis.people.album import Encoded, encoder, searched
 from visavis.people.run import arrange
 from visavis.prediction.pipeline import Pipeline, Task
@@ -61,7 +62,7 @@ class Options:
     recurse: bool = True
     """Search subfolders, too."""
     detector: DetectorName = "shipped"
-    threshold: float | None = None
+    threshold: Share | None = None
     """Lowest score of a face, 0 to 1. The default is the detector's own."""
     min_size: Amount = 32
     """Leave out faces whose shorter side has fewer pixels of the photo: they are too small to be told apart."""
@@ -80,7 +81,8 @@ def people(options: Options) -> int:
     if os.path.lexists(options.out) and not options.out.is_dir():
         raise InputError(f"--out {options.out} is a file; give a folder")
     if options.forget:
-        return _forget([options.out, *([options.people] if options.people else [])])
+        with _alone(options.out) if (options.out / LOCK).exists() else nullcontext():
+            return _forget([options.out, *([options.people] if options.people else [])])
     if (options.out / FACES).exists():
         raise InputError(f"--out {options.out} holds results of visavis predict; give another folder")
     if not options.photos:
@@ -91,20 +93,33 @@ def people(options: Options) -> int:
     gallery = read_gallery(options.people, encoder()) if apart and options.people is not None else None
     for note in gallery.notes if gallery is not None else ():
         say(note)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        holding = (options.out / LOCK).open("w")
-    except OSError as error:
-        raise InputError(f"`out` {options.out} cannot be written to: {error.strerror}; give another") from None
-    with holding:
-        if not lock(holding):
-            raise InputError(f"another run is writing to {options.out}; wait until it ends")
+    with _alone(options.out):
         sweep(options.out)
         count = cores() if options.workers == "auto" else options.workers
         with Workers(count, TIMEOUT, ["visavis.prediction.pipeline", "visavis.people.run"]) as workers:
             album = searched(inputs, options.out, name, lambda some: _search(options, some, name, workers))
-            arrange(album, options.out, name, gallery, options.tolerance, workers)
+            try:
+                arrange(album, options.out, name, gallery, options.tolerance, workers)
+            except OSError as error:
+                where = error.filename2 or error.filename or options.out
+                raise InputError(
+                    f"cannot write {where}: {error.strerror}; mend that, and give the same command again"
+                ) from None
     return 3 if any(one.status == "unreadable" for one in album.outcomes) else 0
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Make the folder, and keep other runs from writing to it meanwhile. Raises InputError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        holding = (out / LOCK).open("w")
+    except OSError as error:
+        raise InputError(f"`out` {out} cannot be written to: {error.strerror}; give another") from None
+    with holding:
+        if not lock(holding):
+            raise InputError(f"another run is writing to {out}; wait until it ends")
+        yield
 
 
 def _search(options: Options, photos: Sequence[Input], name: str, workers: Workers) -> Iterator[Record]:

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from visavis.images import SUFFIXES
-from visavis.sources import NAME_BYTES
+from visavis import images
+from visavis.sources import NAME_BYTES, fitting
 
 _NUMBERED = re.compile(r"person-(\d+)")
 _CROP = re.compile(r"-([0-9a-f]{12}-\d+)(?!\d)", re.IGNORECASE)
@@ -44,9 +44,9 @@ class Folders:
         self.notes: list[str] = []
         for folder in sorted(path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")):
             self._names[unicodedata.normalize("NFC", folder.name)] = folder.name
-            for path in sorted(folder.rglob("*")):
+            for path in images.find(folder):  # without hidden files: some systems put one beside each
                 found = _CROP.findall(path.name)
-                if not found or path.suffix.lower() not in SUFFIXES:
+                if not found:
                     continue
                 face, place = found[-1].lower(), PurePosixPath(path.relative_to(out).as_posix())
                 if face in self.places and self.places[face].parts[0] != folder.name:
@@ -75,9 +75,7 @@ class Folders:
     def reserved(self, face: str, person: str, photo: str) -> Path:
         """Where to write the crop of a face. photo: the path of its photo, whose name the crop's begins with."""
         ending = f"-{face}.jpg"
-        stem = PurePosixPath(photo).stem
-        while len(stem.encode()) + len(ending) > NAME_BYTES:
-            stem = stem[:-1]
+        stem = fitting(PurePosixPath(photo).stem, NAME_BYTES - len(ending))
         self.places[face] = PurePosixPath(self._own(person), stem + ending)
         return self._out / self.places[face]
 

@@ -1,5 +1,6 @@
 """A run of `visavis people` after its photos were searched: it sorts the faces and writes all that is in the folder."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -52,7 +53,7 @@ def arrange(
     table.write(out, kept, crops)
     _write_files(album, kept, out)
     page.write(out, kept, folders)
-    uncompared = int(np.isnan(encodings).any(axis=1).sum())
+    uncompared = [face for face, unknown in zip(faces, np.isnan(encodings).any(axis=1), strict=True) if unknown]
     for line in _summary(album, replace(result, faces=kept), folders, uncompared, out):
         say(line)
 
@@ -97,6 +98,8 @@ def _put(faces: Sequence[Face], before: Sequence[Face], folders: Folders, album:
         except (ImageError, WorkerDied) as error:
             say(f"{photo.paths[0]}: its faces are left out until the next run, since it cannot be read again ({error})")
             lost |= {face.name for face in some}
+    if cutting:
+        os.sync()  # after a power cut, a crop that is not there would be taken for one that the user removed
     return [face for face in faces if face.name not in lost]
 
 
@@ -120,8 +123,8 @@ def _write_files(album: Album, faces: Sequence[Face], out: Path) -> None:
             rows.writerow({"path": one.path, "status": one.status, "reason": one.reason, "faces": count})
 
 
-def _summary(album: Album, result: Sorted, folders: Folders, uncompared: int, out: Path) -> Iterator[str]:
-    """What the user is told, a line each."""
+def _summary(album: Album, result: Sorted, folders: Folders, uncompared: list[Face], out: Path) -> Iterator[str]:
+    """What the user is told, a line each. uncompared: faces that have no encoding."""
     people = Counter(face.person for face in result.faces if face.person)
     alone = people.pop(ALONE, 0)
     photos = sum(one.status == "ok" for one in album.outcomes)
@@ -132,8 +135,19 @@ def _summary(album: Album, result: Sorted, folders: Folders, uncompared: int, ou
     )
     failed = [f"{one.path} ({one.reason})" for one in album.outcomes if one.status == "unreadable"]
     yield from _some(failed, "could not be read")
-    if uncompared:
-        yield f"{counted(uncompared, 'face')} could not be compared: no encoding could be made of them"
+    if videos := sum(one.reason == "video" for one in album.outcomes):
+        yield (
+            f"{counted(videos, 'video')} left out: people are found in photos alone. `visavis predict VIDEO --crops "
+            "best --out FOLDER` writes a picture of each person of a video to FOLDER/crops; give that as photos"
+        )
+    here = {photo.sha256 for photo in album.photos}
+    if unclear := sum(face.photo in here for face in uncompared):
+        yield f"{counted(unclear, 'face')} could not be compared: no encoding could be made of them"
+    if deleted := len(uncompared) - unclear:
+        yield (
+            f"{counted(deleted, 'face')} could not be compared: their encodings are deleted, and their photos are not "
+            "among these; they stay where they are"
+        )
     if removed := sum(face.person == "" for face in result.faces):
         yield f"{counted(removed, 'face')} left out, since the crops were removed"
     yield from _some([f"{one} and {other}" for one, other in result.alike],

@@ -33,13 +33,15 @@ class Sorted:
 
 
 def recognised(photo: bytes, boxes: NDArray[np.float32], paths: list[str], before: Sequence[Face]) -> list[Face]:
-    """The faces of a photo: those of before (of the same photo), and new ones for boxes that are none of theirs."""
+    """The faces of a photo: those of before (of the same photo), where they are found now, and new ones for boxes that
+    are none of theirs."""
     known = [replace(face, paths=paths) for face in before]
     overlaps = iou(as_boxes(boxes), as_boxes([face.box for face in known]))
     used, number = {face.name for face in known}, 0
     faces = list(known)
     for box, row in zip(boxes, overlaps, strict=True):
         if (row >= SAME).any():
+            faces[row.argmax()] = replace(faces[row.argmax()], box=box)
             continue
         while name_of(photo, number) in used:
             number += 1

@@ -127,7 +127,7 @@ class Copies:
             _write(path, data)
             old.discard(path)
         for path in old:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _crops(picture: Picture, faces: Faces, crops: Crops) -> Iterator[tuple[str, bytes]]:

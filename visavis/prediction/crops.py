@@ -1,10 +1,13 @@
 """A face cut out of its picture, with a margin around it."""
 
 import glob
+import hashlib
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Literal
@@ -13,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.images import Picture
+from visavis.sources import NAME_BYTES, fitting
 
 Order = Literal["by-photo", "flat", "by-person", "best"]
 UNKNOWN = "(unknown)"
 """The folder of the faces of nobody who is known."""
+ROOM = 24
+"""Bytes in a name for the numbers of a frame and of a face, and the ending."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,19 @@ class Crops:
         return f"{folder}{_flat(place)}-{face}.jpg"
 
     def of_place(self, crops: Path, place: str) -> Iterator[Path]:
-        """The files of a photo's faces that are in the folder `crops`."""
+        """The files of a photo's faces that were in the folder `crops` before this process wrote the first one."""
         if self.order == "by-person":
-            written = re.compile(rf"{re.escape(_flat(place))}-\d+\.jpg")
-            found = crops.glob(f"*/{glob.escape(_flat(place))}-*.jpg")
-            return (path for path in found if written.fullmatch(path.name))
+            return iter(_by_place(crops).get(_flat(place), ()))
         return takewhile(Path.exists, (crops / self.name(place, str(number)) for number in count()))
 
     def of_frames(self, crops: Path, place: str) -> Iterator[Path]:
         """The files of the faces in a video's frames that are in the folder `crops`, but for those by photo."""
         folder = {"by-photo": None, "best": None, "flat": "", "by-person": "*/"}[self.order]
-        return iter(()) if folder is None else crops.glob(f"{folder}{glob.escape(_flat(place))}-*-*.jpg")
+        if folder is None:
+            return iter(())
+        of_a_frame = re.compile(rf"{re.escape(_flat(place))}-\d+-\d+\.jpg")
+        found = crops.glob(f"{folder}{glob.escape(_flat(place))}-*-*.jpg")
+        return (path for path in found if of_a_frame.fullmatch(path.name))
 
     def cut(self, picture: Picture, box: NDArray[np.float32]) -> Picture:
         """The part of (height, width, 3) `picture` around `box`, x1 y1 x2 y2: at least one pixel, and all from inside.
@@ -67,8 +75,25 @@ class Crops:
 
 
 def _flat(place: str) -> str:
-    """A photo's place as one name: slashes become underscores, and underscores two, so that no two photos share it."""
-    return place.replace("_", "__").replace("/", "_")
+    """A photo's place as one name: slashes become underscores, and underscores two, so that no two photos share it. One
+    that is too long for a name ends in a hash instead."""
+    name = place.replace("_", "__").replace("/", "_")
+    if len(os.fsencode(name)) <= NAME_BYTES - ROOM:
+        return name
+    mark = "_" + hashlib.sha256(os.fsencode(place)).hexdigest()[:12]
+    return fitting(name, NAME_BYTES - ROOM - len(mark)) + mark
+
+
+@cache
+def _by_place(crops: Path) -> dict[str, list[Path]]:
+    """The files that lie by person, by what `_flat` makes of their photos' places. They are listed once: to do so for
+    each photo would take ever longer."""
+    found: dict[str, list[Path]] = {}
+    for path in crops.glob("*/*.jpg"):
+        place, _, number = path.stem.rpartition("-")
+        if number.isdecimal():
+            found.setdefault(place, []).append(path)
+    return found
 
 
 def _within(middle: float, length: float, limit: int, whole: bool) -> tuple[int, int]:
