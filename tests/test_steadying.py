@@ -3,6 +3,7 @@
 import numpy as np
 
 from visavis.faces import Faces
+from visavis.video.remembering import Remembered
 from visavis.video.steadying import FORGOTTEN, Steadier
 
 BOX = np.array([[100, 100, 200, 200]], np.float32)
@@ -58,3 +59,11 @@ def test_no_face_and_no_keypoints_are_no_matter() -> None:
     steadier = Steadier()
     assert len(steadier.steady(Faces(), 0)) == 0
     assert steadier.steady(Faces(BOX), 0).keypoints is None
+
+
+def test_a_face_is_itself_where_its_neighbour_leaves_and_another_comes() -> None:
+    """It moves by three tenths of its side towards where its neighbour was."""
+    remembered: Remembered[list[str]] = Remembered(list, 1.0)
+    remembered.look(np.array([[0, 0, 100, 100], [100, 0, 200, 100]], np.float32), 0.0)[1].append("Ben")
+    now = remembered.look(np.array([[70, 0, 170, 100], [200, 0, 300, 100]], np.float32), 0.2)
+    assert now == [["Ben"], []]

@@ -16,6 +16,9 @@ from visavis.boxes import as_boxes
 from visavis.commands import predict
 from visavis.commands.network import Network
 from visavis.evaluation.tracking import Look, idf1, switches
+from visavis.prediction import pages, strips
+from visavis.prediction.records import Record
+from visavis.sources import Input
 from visavis.video.tracking import NAMED, Identity, Tracker
 
 LEFT, RIGHT = [0.0, 0, 10, 10], [50.0, 0, 60, 10]
@@ -184,3 +187,17 @@ def test_what_predict_says_of_the_people_of_a_video(tmp_path: Path, monkeypatch:
     ]
     assert head["strips"][0]["w"] == 4 * head["strips"][0]["h"] and head["unshown"] == 0
     assert not (out / ".strips").exists()
+
+
+def test_a_page_has_the_strips_of_those_who_were_seen_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pages, "STRIPS", 1)
+    kept = strips.Strips(tmp_path, "film.mp4")
+    seen = {frame: [1, 2] if frame == 10 else [2] for frame in (0, 9, 10)}
+    for frame, people in seen.items():
+        boxes, numbers = np.float32([[5, 5, 25, 25]] * len(people)), np.array(people)
+        kept.look(frame, np.full((40, 40, 3), frame, np.uint8), Faces(boxes, attributes={"track": numbers}))
+    faces = [{"track": one, "time": frame / 5} for frame, people in seen.items() for one in people]
+    record = Record("film.mp4", "ok", width=40, height=40, faces=faces, frames=11, every=1)
+    (shown,), unshown = pages._strips(lambda: [(Input("film.mp4", "film.mp4"), record)], tmp_path)
+    assert (shown.number, shown.facts, unshown) == (2, "3 looks \u00b7 2.0 s (0.0\u20132.0 s)", 1)
+    assert shown.picture[48, [48, 144, 240], 0].tolist() == [0, 9, 10]  # in the order of time

@@ -35,7 +35,7 @@ NEAR = 0.1
 """A false detection with at least this IoU with a missed face is that face, badly placed."""
 
 STRIPS, OF_A_STRIP = 300, 12_000
-"""The most strips on a page, and bytes of one's picture."""
+"""As many strips as a page should have at most, and bytes of one's picture."""
 
 _SIDES = (64, 640)
 """The longer side of a thumbnail, pixels: least and most."""
@@ -84,13 +84,15 @@ def look(
     largest: int = LARGEST,
     strips: Sequence[Strip] = (),
     linked: bool = True,
+    unshown: int = 0,
 ) -> Path:
     """Write a page of `entries` to `out`, replacing what is there, and return its path.
 
     threshold: detections with lower scores are left out. iou: the overlap that makes a detection correct. largest:
     limit of the page in bytes; thumbnails are as large as that allows, 640 pixels at most. strips: the people of
-    videos, above the photos; the page has the first `STRIPS`. linked: to the photos' files. A photo that cannot be read
-    is shown with its reason. Raises InputError if the data alone are too large for the page, or `out` is a folder.
+    videos, above the photos. linked: to the photos' files. unshown: how many more people videos have. A photo that
+    cannot be read is shown with its reason. Raises InputError if the data alone are too large for the page, or `out` is
+    a folder.
     """
     out = Path(out)
     if out.is_dir():
@@ -102,8 +104,8 @@ def look(
         "colours": colours,
         "scored": any(entry.found is not None for entry in entries),
         "judged": any(entry.found is not None and entry.truth is not None for entry in entries),
-        "strips": [_strip(strip) for strip in strips[:STRIPS]],
-        "unshown": max(0, len(strips) - STRIPS),
+        "strips": [_strip(strip) for strip in strips],
+        "unshown": unshown,
     }
     rows = [_row(entry, threshold, iou) for entry in entries]
     places = [Path(one.picture) if isinstance(one.picture, str | os.PathLike) else None for one in entries]
@@ -126,7 +128,12 @@ def look(
 
 
 def look_at_many(
-    entries: Iterable[Entry], out: Path, title: str, strips: Sequence[Strip] = (), linked: bool = True
+    entries: Iterable[Entry],
+    out: Path,
+    title: str,
+    strips: Sequence[Strip] = (),
+    linked: bool = True,
+    unshown: int = 0,
 ) -> None:
     """`look` on several pages, of `ON_A_PAGE` entries each: `out`, such as look.html, then look-2.html ... beside it.
 
@@ -137,7 +144,8 @@ def look_at_many(
         some = list(islice(entries, ON_A_PAGE))
         if number > 1 and not some:
             break
-        look(some, _numbered(out, number), title, strips=strips if number == 1 else (), linked=linked)
+        people = (strips, unshown) if number == 1 else ((), 0)
+        look(some, _numbered(out, number), title, strips=people[0], linked=linked, unshown=people[1])
     for old in count(number):
         if not _numbered(out, old).exists():
             break

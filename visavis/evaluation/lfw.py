@@ -18,7 +18,7 @@ from visavis.boxes import Boxes
 from visavis.data import tables
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import pairs
-from visavis.images import SUFFIXES, Picture, read
+from visavis.images import Picture, find, read
 from visavis.messages import say
 
 IMAGES, PAIRS = "images", "pairs.csv"
@@ -44,9 +44,7 @@ class Pairs:
     def photos(self) -> list[str]:
         """All photos of the folder, those of no pair included, by name."""
         images = self.folder / IMAGES
-        return sorted(
-            path.relative_to(images).as_posix() for path in images.rglob("*") if path.suffix.lower() in SUFFIXES
-        )
+        return sorted(path.relative_to(images).as_posix() for path in find(images))
 
 
 @dataclass

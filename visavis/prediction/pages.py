@@ -19,7 +19,8 @@ def write_page(out: Path, records: Records, linked: bool = True) -> None:
     """Write look.html, which shows all photos with the faces found in them, and of videos a strip of pictures of each
     person and some frames with faces; see `look_at_many` for very many.
     linked: to the photos' files."""
-    look_at_many(map(_entry, _on_page(records, out)), out / PAGE, "faces found", _strips(records, out), linked)
+    shown, unshown = _strips(records, out)
+    look_at_many(map(_entry, _on_page(records, out)), out / PAGE, "faces found", shown, linked, unshown)
 
 
 def _on_page(records: Records, out: Path) -> Iterator[Shot]:
@@ -30,16 +31,22 @@ def _on_page(records: Records, out: Path) -> Iterator[Shot]:
             yield from frames.spread([shot for shot in together if shot.rows])
 
 
-def _strips(records: Records, out: Path) -> list[Strip]:
-    """The people of all videos. Where there are very many, those who were seen most come first."""
-    found = []
-    for one, record in records():
-        for person in people(record):
-            if (picture := strips.strip(out, one.place, person)) is not None:
-                found.append((len(person.rows), Strip(record.path, person.number, picture, _facts(person))))
+def _strips(records: Records, out: Path) -> tuple[list[Strip], int]:
+    """The people of all videos, and how many more there are. Where there are very many, those who were seen most are
+    taken."""
+    found = [
+        (len(person.rows), one.place, record.path, person.number, _facts(person))
+        for one, record in records()
+        for person in people(record)
+    ]
     if len(found) > STRIPS:
-        found.sort(key=lambda pair: -pair[0])
-    return [strip for _, strip in found]
+        found.sort(key=lambda person: -person[0])
+    some = [
+        Strip(path, number, picture, facts)
+        for _, place, path, number, facts in found[:STRIPS]
+        if (picture := strips.strip(out, place, number)) is not None
+    ]
+    return some, len(found[STRIPS:])
 
 
 def _facts(person: Person) -> str:

@@ -12,8 +12,7 @@ from visavis import images
 from visavis.faces import Faces
 from visavis.images import Picture
 from visavis.prediction.crops import Crops
-from visavis.prediction.frames import Kept, file_of
-from visavis.prediction.tracks import Person
+from visavis.prediction.frames import Kept
 
 STRIPS = ".strips"
 """Their folder in the folder of results."""
@@ -41,11 +40,10 @@ class Strips:
             kept.write(self._out, f"{self._place}/{number}", frame, small)
 
 
-def strip(out: Path, place: str, person: Person) -> Picture | None:
+def strip(out: Path, place: str, number: int) -> Picture | None:
     """The kept pictures of a person beside each other, in the order of time; None if there are none."""
-    files = [file_of(out, f"{place}/{person.number}", face["frame"], STRIPS) for face in person.rows]
-    there = [images.read(path) for path in files if path.exists()]
-    return np.hstack(there) if there else None
+    files = sorted((out / STRIPS / place / str(number)).glob("*.jpg"), key=lambda path: int(path.stem))
+    return np.hstack([images.read(path) for path in files]) if files else None
 
 
 def tidy(out: Path) -> None:

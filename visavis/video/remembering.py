@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes, iou
-from visavis.video.spans import pairs
 
 SAME = 0.3
 """IoU of boxes in two looks from which on they are of one face."""
@@ -42,11 +41,14 @@ class Remembered(Generic[Known]):
 
     def look(self, boxes: Boxes, seconds: float) -> list[Known]:
         """What is known of each face of a look at that time; whoever learns more changes it in place."""
+        from scipy.optimize import linear_sum_assignment
+
         alive = [one for one in self._seen if 0 <= seconds - one.seconds <= self._forgotten]
         now = [_Seen(box, seconds, self._begin()) for box in boxes]
         went_on = set()
-        for old, face in zip(*pairs(as_boxes([one.box for one in alive]), boxes), strict=True):
-            if iou(alive[old].box[None], boxes[face : face + 1])[0, 0] >= SAME:
+        overlaps = iou(as_boxes([one.box for one in alive]), boxes)
+        for old, face in zip(*linear_sum_assignment(overlaps, maximize=True), strict=True):
+            if overlaps[old, face] >= SAME:
                 now[face].known = alive[old].known
                 went_on.add(int(old))
         self._seen = now + [one for number, one in enumerate(alive) if number not in went_on]

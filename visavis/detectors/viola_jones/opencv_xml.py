@@ -21,13 +21,13 @@ def read(path: Path) -> Cascade:
     """Raises InputError for what is not a cascade of upright Haar-like features with decision stumps."""
     try:
         root = ElementTree.parse(path).getroot().find("cascade")
-    except (OSError, ElementTree.ParseError) as error:
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: of its encoding
         raise InputError(f"{path} is not a cascade of OpenCV: {error}") from None
     if root is None or root.findtext("featureType") != "HAAR":
         raise InputError(
             f"{path} is not a cascade of OpenCV with Haar-like features; give one written by OpenCV 3 or 4"
         )
-    if any(node.text and int(node.text) for node in root.iter("tilted")):
+    if any((node.text or "").strip() not in ("", "0") for node in root.iter("tilted")):
         raise InputError(f"{path} has tilted features, which viola_jones does not know; give a cascade without them")
     try:
         width, height = (int(root.findtext(name, "")) for name in ("width", "height"))
