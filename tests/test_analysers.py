@@ -81,7 +81,7 @@ def test_an_analyser_that_is_not_there_is_told_with_those_that_are():
 
 def test_captions_say_less_where_there_is_less_room():
     faces = replace(FACE, attributes={"age": np.array([31.25]), "mood": np.array(["glad"]), "sharpness": [np.nan]})
-    assert captions(faces) == [("0.99 age 31.2 glad", "0.99 age 31.2", "0.99")]
+    assert captions(faces) == [("0.99 age 31 glad", "0.99 age 31", "0.99")]
     assert captions(FACE) == [("0.99",)] and captions(Faces()) == []
 
 
@@ -98,7 +98,7 @@ def test_a_box_has_the_colour_of_the_mask_and_captions_leave_out_how_sure_it_is(
     edges = [{tuple(pixel) for pixel in drawn[150, 10 + 120 * n : 30 + 120 * n].tolist()} for n in range(4)]
     right = [(90, 205, 95), (255, 95, 85), (255, 176, 0), (255, 196, 0)]  # green, red, amber, as all finds
     assert [one & set(right) for one in edges] == [{one} for one in right]
-    assert [words[0] for words in captions(faces)] == ["0.90 worn", "0.90 none", "0.90 wrong", "0.90"]
+    assert [words[0] for words in captions(faces)] == ["0.90 mask worn", "0.90 no mask", "0.90 mask wrong", "0.90"]
     assert colours(FACE) == [None]
 
 

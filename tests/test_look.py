@@ -232,6 +232,32 @@ def test_without_labels_there_are_no_mistakes_to_ask_for(browser: Any, tmp_path:
     assert "worst" not in page.eval_on_selector_all("#sort option", "all => all.map(one => one.value)")
 
 
+def test_captions_and_colours_are_those_of_drawn_copies(browser: Any, tmp_path: Path) -> None:
+    told = {
+        "mask": np.array(["none"]),
+        "mask_score": np.array([0.9]),
+        "age": np.array([44.71]),
+        "age_low": np.array([34]),
+    }
+    one = Entry("one", skimage.data.coffee(), found=Faces([[300, 100, 500, 300]], [0.9], attributes=told))
+    page = opened(browser, visavis.look([one], tmp_path / "page.html")).page
+    page.click(".photo")
+    assert page.text_content("#large text") == "0.90 no mask age 45"
+    assert page.get_attribute("#large rect", "stroke") == "#ff5f55"
+
+
+def test_a_phone_shows_photos_first_and_filters_when_they_are_asked_for(browser: Any, tmp_path: Path) -> None:
+    photos = [Entry(name, skimage.data.coffee(), found=faces([1, 1, 50, 50], scores=[0.9])) for name in "ab"]
+    phone = {"width": 400, "height": 800}
+    page = opened(browser, visavis.look(photos, tmp_path / "page.html"), viewport=phone).page
+    assert not page.is_visible("#of-score")
+    first, second = (page.locator(".photo").nth(number).bounding_box() for number in (0, 1))
+    assert first["y"] == second["y"] < 300 and second["x"] + second["width"] <= 400
+    page.click("#filters summary")
+    page.fill("#score-least", "0.95")
+    wait_for(page, "0 of 2 photos")
+
+
 def test_a_strip_shows_the_frames_of_its_person_alone(browser: Any, tmp_path: Path) -> None:
     small = skimage.data.coffee()[:40, :60]
     videos = {"walk.mp4": [[1], [1, 2]], "walk.mp4 again.mp4": [[1]]}

@@ -39,6 +39,12 @@ APART: tuple[Colour, ...] = (
 )
 """For the boxes of one picture, where those of neighbours are to be told apart. All bear dark letters."""
 
+MASKS: dict[str, Colour] = {"worn": (90, 205, 95), "none": (255, 95, 85), "wrong": (255, 176, 0)}
+"""The colour of a face's box by its `mask`. Dark letters are readable on each, and the caption has the word, too."""
+
+LEFT_OUT = ("_score", "_low", "_high", "_error")
+"""The endings of attributes that qualify another one (its score, its interval): in tables, but not in captions."""
+
 _EDGE: Colour = (20, 20, 20)
 _PAPER: Colour = (250, 250, 249)
 _MAT: Colour = (232, 232, 230)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from visavis import boxes, metrics
 from visavis.boxes import Boxes, as_boxes
-from visavis.drawing import COLOURS
+from visavis.drawing import COLOURS, LEFT_OUT, MASKS, Colour
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.files import replaced
@@ -98,10 +98,11 @@ def look(
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a page, such as look.html")
     page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    colours = {kind: "#%02x%02x%02x" % colour for kind, colour in COLOURS.items()}  # noqa: UP031
     head = {
         "title": title,
-        "colours": colours,
+        "colours": _written(COLOURS),
+        "masks": _written(MASKS),
+        "untold": LEFT_OUT,
         "scored": any(entry.found is not None for entry in entries),
         "judged": any(entry.found is not None and entry.truth is not None for entry in entries),
         "strips": [_strip(strip) for strip in strips],
@@ -150,6 +151,10 @@ def look_at_many(
         if not _numbered(out, old).exists():
             break
         _numbered(out, old).unlink()
+
+
+def _written(colours: Mapping[str, Colour]) -> dict[str, str]:
+    return {name: "#%02x%02x%02x" % colour for name, colour in colours.items()}  # noqa: UP031
 
 
 def _numbered(out: Path, number: int) -> Path:

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from visavis.drawing import APART
+from visavis.drawing import APART, LEFT_OUT, MASKS
 from visavis.effects.redaction import CELLS, EFFECTS, SMALLEST_CELL, Redaction
 from visavis.errors import InputError
 from visavis.live.asking import LEAST, Ask
@@ -30,7 +30,6 @@ from visavis.live.guard import BYTES_A_SECOND, PATIENCE, Guard
 from visavis.live.looking import Looker, Sent, ending, plain
 from visavis.live.scratch import Scratch
 from visavis.live.turns import Busy, Turns
-from visavis.prediction.analysis import LEFT_OUT, MASKS
 from visavis.prediction.records import Record
 from visavis.prediction.videos import VIDEO_MODULES, Progress
 from visavis.sources import Input

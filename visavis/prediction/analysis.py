@@ -10,7 +10,7 @@ import numpy as np
 from visavis import checkpoint
 from visavis.analysers import Analyser, AnalyserOptions, load_with
 from visavis.analysers.protocol import Analysers, Origin
-from visavis.drawing import APART, Colour
+from visavis.drawing import APART, LEFT_OUT, MASKS, Colour
 from visavis.faces import Faces
 from visavis.images import Picture
 
@@ -54,8 +54,6 @@ class Analysis:
 
 WHO = "who"
 """The attribute that names a person."""
-LEFT_OUT = ("_score", "_low", "_high", "_error")
-"""The endings of attributes that qualify another one (its score, its interval): in tables, but not in captions."""
 
 
 @cache
@@ -72,10 +70,6 @@ def _fingerprint(analyser: Analyser) -> str:
     path = getattr(analyser, "path", None)
     told = getattr(analyser, "fingerprint", None) or (path and checkpoint.fingerprint(path))
     return f" ({told})" if told else ""
-
-
-MASKS: dict[str, Colour] = {"worn": (90, 205, 95), "none": (255, 95, 85), "wrong": (255, 176, 0)}
-"""The colour of a face's box by its `mask`. Dark letters are readable on each, and the caption has the word, too."""
 
 
 def colours(faces: Faces) -> list[Colour | None]:
@@ -108,5 +102,7 @@ def _text(name: str, value: object) -> str:
     if name == "track":
         return f"#{value}" if value else ""
     if isinstance(value, float):
-        return "" if value != value else f"{name} {value:.3g}"
+        return "" if value != value else f"{name} {value:{'.2g' if abs(value) < 100 else '.0f'}}"
+    if name == "mask" and value:
+        return "no mask" if value == "none" else f"mask {value}"
     return str(value)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from visavis import charts
 from visavis.data.attributes import MASKS
+from visavis.drawing import MASKS as COLOURS
 from visavis.files import csv_rows, replaced
-from visavis.prediction.analysis import MASKS as COLOURS
 from visavis.prediction.formats.protocol import Records
 from visavis.prediction.records import Face, Record
 

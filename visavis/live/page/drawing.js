@@ -15,7 +15,8 @@ export function caption(face) {
   for (const [name, value] of Object.entries(face)) {
     if (["x1", "y1", "x2", "y2", "score", "keypoints", "errors", "who"].includes(name) || about.untold.some(end => name.endsWith(end))) continue;
     if (value === null || value === "") continue;
-    words.push(typeof value === "number" ? `${name} ${Number(value.toPrecision(3))}` : value);
+    if (typeof value === "number") words.push(`${name} ${Math.abs(value) < 100 ? Number(value.toPrecision(2)) : Math.round(value)}`);
+    else words.push(name === "mask" ? (value === "none" ? "no mask" : `mask ${value}`) : value);
   }
   return words.join(" ");
 }
