@@ -158,4 +158,4 @@ def test_the_cascade_that_comes_with_visavis_finds_the_astronaut():
     weights = Path(opencv_xml.__file__).parents[2] / "weights/viola_jones.safetensors"
     assert weights.stat().st_size < 100_000
     cascade = detector.detector.cascade
-    assert (len(cascade.stages), cascade.features, len(cascade.stages[0])) == (16, 767, 7)
+    assert (len(cascade.stages), cascade.features, len(cascade.stages[0])) == (16, 1532, 15)
