@@ -95,11 +95,6 @@ def test_the_exported_network_finds_what_the_network_finds(folder: Path, trained
     found, spreads = analyser._network.look(picture, [frame])
     assert np.abs(found[0] - frame.outside(place[0].numpy())).max() < 0.01
     assert np.abs(spreads[0] - spread[0].numpy() * 1.622 * 2 * frame.half).max() < 0.01
-    (mirrored,), _ = analyser._network.look(picture, [frame], mirrored=True)
-    other = Frame(picture.shape[1] - frame.x, frame.y, frame.half)
-    (there,), _ = analyser._network.look(np.ascontiguousarray(picture[:, ::-1]), [other])
-    back = there[list(SIXTY_EIGHT.mirrored)] * [-1, 1] + [picture.shape[1], 0]
-    assert np.abs(mirrored - back).max() < 0.5  # but for the crop's resampling
     told = analyser.analyse(picture, Faces(np.concatenate([box, [[5, 5, 9, 9]]])))
     assert told.keypoints is not None and told.errors is not None
     assert told.keypoints.shape == (2, 68, 2) and told.errors.shape == (2, 68)

@@ -57,10 +57,7 @@ class FacePoints:
         return replace(faces, keypoints=points, errors=errors, attributes=faces.attributes | told)
 
     def locate(self, picture: Picture, boxes: NDArray[np.float32]) -> tuple[Points, NDArray[np.float32]]:
-        """(N, K, 2) points of the faces in these (N, 4) boxes, and (N, K) how far off each is taken to be; pixels.
-
-        The mean of two answers: to the face as it is and mirrored, which are a twentieth less off together.
-        """
+        """(N, K, 2) points of the faces in these (N, 4) boxes, and (N, K) how far off each is taken to be; pixels."""
         count = self._network.count
         points = np.full((len(boxes), count, 2), np.nan, np.float32)
         spreads = np.full((len(boxes), count), np.nan, np.float32)
@@ -77,8 +74,7 @@ class FacePoints:
         for number in turned:
             frames[number] = replace(frames[number], angle=float(angles[number]))
         found[turned], said[turned] = self._network.look(picture, [frames[number] for number in turned])
-        other, how_far = self._network.look(picture, frames, mirrored=True)
-        points[large], spreads[large] = (found + other) / 2, (said + how_far) / 2
+        points[large], spreads[large] = found, said
         return points, spreads
 
 
@@ -116,22 +112,16 @@ class Network:
         """Whether it says how far off its points may be."""
         return "spreads" in self._outputs
 
-    def look(
-        self, picture: Picture, frames: Sequence[Frame], mirrored: bool = False
-    ) -> tuple[Points, NDArray[np.float32]]:
-        """(N, K, 2) points and (N, K) how far off each is taken to be, NaN where the network does not say; pixels.
-        mirrored: whether the network is shown each frame mirrored; the answer is of the picture as it is."""
-        order = list(LAYOUTS[self.count].mirrored if mirrored else range(self.count))
+    def look(self, picture: Picture, frames: Sequence[Frame]) -> tuple[Points, NDArray[np.float32]]:
+        """(N, K, 2) points and (N, K) how far off each is taken to be, NaN where the network does not say; pixels."""
         points = np.full((len(frames), self.count, 2), np.nan, np.float32)
         spreads = np.full((len(frames), self.count), np.nan, np.float32)
         for first in range(0, len(frames), AT_ONCE):
             some = range(first, min(first + AT_ONCE, len(frames)))
             crops = np.stack([frames[face].cut(picture, self.side) for face in some])
-            crops = np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops
             given = dict(zip(self._outputs, self._session.run(self._outputs, {"faces": crops}), strict=True))
             for number, face in enumerate(some):
-                inside = given["points"][number][order]
-                points[face] = frames[face].outside([1, 0] + [-1, 1] * inside if mirrored else inside)
+                points[face] = frames[face].outside(given["points"][number])
                 if "spreads" in given:
-                    spreads[face] = given["spreads"][number][order] * DISTANCE * 2 * frames[face].half
+                    spreads[face] = given["spreads"][number] * DISTANCE * 2 * frames[face].half
         return points, spreads
