@@ -1,9 +1,15 @@
 """What holds for all tests."""
 
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from visavis import onnx_files
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -12,13 +18,18 @@ settings.load_profile("any machine")
 LONGEST = (
     "test_notebooks",
     "test_export",
-    "test_attributes_training",
-    "test_train_resume",
-    "test_train_options",
     "test_backends",
+    "test_attributes_training",
+    "test_train_options",
     "test_train_distributed",
     "test_points_training",
+    "test_train_resume",
     "test_calibration",
+    "test_single_face",
+    "test_train_start",
+    "test_evaluate",
+    "test_identity",
+    "test_package",
 )
 """The files that take longest, which workers take first: one begun last would keep the other workers waiting."""
 
@@ -39,3 +50,21 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_cache(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program's cache is `exports`."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(exports))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready_networks() -> Iterator[None]:
+    """ONNX Runtime makes a network ready once for all tests in this process, which load the same few files hundreds of
+    times. A file that is another by now is read again."""
+    make = onnx_files.session
+
+    @lru_cache(maxsize=12)
+    def made(file: Path, threads: int, changed: int, size: int) -> Any:
+        return make(file, threads)
+
+    def session(file: Path, threads: int) -> Any:
+        known = file.stat()
+        return made(file, threads, known.st_mtime_ns, known.st_size)
+
+    with mock.patch.object(onnx_files, "session", session):
+        yield
