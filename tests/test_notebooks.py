@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from typed import ROOT, typed
 
@@ -43,27 +46,30 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (out / "data/images" / f"{second}.jpg").unlink()  # linked to the source, so not to be written to
     (out / "data/images" / f"{second}.jpg").write_bytes(b"\xff\xd8\xff torn")
     short = ["--epochs", "1", "--limit", "4", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--size", "128"]
-    start = [
-        "--arch",
-        "mobilenet_v2_slim_fpnlite",
-        "--init",
-        "shipped",
-        "--lr",
-        "1e-5",
-    ]
+    start = ["--arch", "mobilenet_v2_slim_fpnlite", "--init", "shipped", "--lr", "1e-5"]
     done = typed("train.py", "--data", out / "data", "--out", out / "run", *start, *short)
     assert done.returncode == 0, done.stderr
     return place
 
 
+@pytest.fixture(scope="module")
+def kernel(place: Path) -> Iterator[AsyncKernelManager]:
+    """One process for all notebooks: torch and matplotlib, which take seconds to import, are imported once."""
+    kernel = AsyncKernelManager(kernel_name="python3")
+    run_sync(kernel.start_kernel)(cwd=place / "notebooks")
+    yield kernel
+    run_sync(kernel.shutdown_kernel)(now=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_from_top_to_bottom(place: Path, name: str) -> None:
+def test_it_runs_from_top_to_bottom(place: Path, kernel: AsyncKernelManager, name: str) -> None:
     notebook = nbformat.read(place / "notebooks" / f"{name}.ipynb", 4)
     for cell in notebook.cells:
         cell.pop("outputs", None) if cell.cell_type != "code" else cell.update(outputs=[])
-    NotebookClient(
-        notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": place / "notebooks"}}
-    ).execute()
+    # It knows no name of the notebook before it, and starts where it would.
+    anew = nbformat.v4.new_code_cell(f"%reset -f\n%matplotlib inline\n%cd -q {place / 'notebooks'}")
+    notebook.cells.insert(0, anew)
+    NotebookClient(notebook, timeout=1200, km=kernel).execute()
     assert pictures(notebook) >= 2
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
 
