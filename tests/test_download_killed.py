@@ -24,7 +24,7 @@ import os, sys
 from pathlib import Path
 import matplotlib.figure, matplotlib.backends.backend_agg
 from download import images
-options = images.Options(connections=8, retries=1, backoff=0.01, put_aside=0.05, allow_private=True, placeholder=6,
+options = images.Options(connections=8, retries=1, backoff=0.01, put_aside=0.05, allow_private=True, placeholder=3,
                          timeout=90.0, deadline=90.0)
 for line in sys.stdin:
     child = os.fork()
@@ -86,7 +86,7 @@ def test_thirty_kills(tmp_path, site, starter):
     kinds = [slow(answer(PHOTO[:-2] + bytes([0xFF, 0xD9]) + bytes([i]))) for i in range(6)]  # each its own bytes
     kinds += [slow(answer(b"", "404 No")), slow(answer(b"", "503 Oh")), short, slow(answer(encoded("PNG")))]
     urls = {}
-    for i in range(80):
+    for i in range(40):
         site.routes[f"/{i}"] = kinds[i % len(kinds)]
         urls[f"p{i // 10}/{i}"] = site.url(f"/{i}", f"127.0.0.{2 + i % 3}")
     urls |= {f"q/{i}": site.url(f"/{i}", f"127.0.0.{2 + i % 3}") for i in range(5)}  # addresses in two rows
