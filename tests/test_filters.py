@@ -1,5 +1,7 @@
 """Things drawn on faces by their points, parts of faces as masks, and faces cut out with level eyes. Real photos."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -73,6 +75,23 @@ def test_what_is_on_a_face_behind_goes_behind_the_one_in_front(astronaut: tuple[
     both = Faces(np.concatenate([BOX, BOX]), keypoints=np.stack([points[0], behind]))
     one = Filters(("glasses",))(picture, faces)
     assert (Filters(("glasses",))(picture, both) == one).all()
+
+
+def test_shapes_are_what_is_drawn_for_others_to_paint(astronaut: tuple[np.ndarray, Faces]) -> None:
+    picture, faces = astronaut
+    points = np.asarray(faces.keypoints)
+    apart = Faces(np.concatenate([BOX, BOX]), keypoints=np.concatenate([points, points * 0.5 + 10]))
+    behind, front = Filters(("nose", "glasses")).shapes(apart)
+    assert [shape["erased"] for shape in behind if "erased" in shape] == [True]  # where the face in front is
+    assert not any("erased" in shape for shape in front)
+    paths = np.concatenate([np.array(shape["path"]).reshape(-1, 2) for shape in front])
+    low, high = paths.min(axis=0), paths.max(axis=0)
+    x1, y1, x2, y2 = changed(picture, Filters(("nose", "glasses"))(picture, faces))
+    assert (*low, *high) == pytest.approx((x1, y1, x2, y2), abs=5)
+    rim = next(shape for shape in front if "width" in shape)
+    assert rim["colour"] == (24, 22, 26) and rim["alpha"] == 1 and rim["width"] > 1
+    assert json.loads(json.dumps(front))[0]["path"] == front[0]["path"]
+    assert Filters(("hat",)).shapes(faces[:0]) == []
 
 
 def test_no_face_small_faces_and_unknown_points_change_nothing(astronaut: tuple[np.ndarray, Faces]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visavis.effects.face_parts import outline
-from visavis.effects.sketch import Colour, Path, Place, Sketch, curve, oval
+from visavis.effects.sketch import Colour, Layer, Outlines, Path, Place, Shape, Sketch, curve, oval
 from visavis.faces import Faces
 from visavis.images import Picture
 from visavis.keypoints import PARTS, SIXTY_EIGHT, Points, converted
@@ -54,17 +54,17 @@ class Head:
 class Pen:
     """Draws in a head's coordinates."""
 
-    def __init__(self, sketch: Sketch, place: Place) -> None:
-        self._sketch, self._place = sketch, place
+    def __init__(self, layer: Layer, place: Place) -> None:
+        self._layer, self._place = layer, place
 
     def fill(self, path: Path, colour: Colour, alpha: float = 1.0, to: tuple[Colour, Path] | None = None) -> None:
-        """See Sketch.fill."""
+        """See Layer.fill."""
         fade = None if to is None else (to[0], self._place.outside(to[1]))
-        self._sketch.fill(self._place.outside(path), colour, alpha, fade)
+        self._layer.fill(self._place.outside(path), colour, alpha, fade)
 
     def line(self, path: Path, colour: Colour, width: float, alpha: float = 1.0) -> None:
-        """See Sketch.line; the width is in the face's unit."""
-        self._sketch.line(self._place.outside(path), colour, max(0.6, width * self._place.unit), alpha)
+        """See Layer.line; the width is in the face's unit."""
+        self._layer.line(self._place.outside(path), colour, max(0.6, width * self._place.unit), alpha)
 
 
 def glasses(pen: Pen, head: Head) -> None:
@@ -194,14 +194,20 @@ class Filters:
 
     def __call__(self, image: Picture, faces: Faces) -> Picture:
         """A copy of `image`, (height, width, 3) uint8, with the filters on each face whose points are known."""
-        if faces.keypoints is None or faces.keypoints.shape[1] != len(SIXTY_EIGHT):
-            raise ValueError("filters need the 68 points of each face, which the analyser `points` finds")
-        heads = [Head.of(points) for points in faces.keypoints if not np.isnan(points).any()]
-        heads = sorted((head for head in heads if head.place.unit >= SMALLEST), key=lambda head: head.place.unit)
         picture = image
-        for number, head in enumerate(heads):
-            picture = self._one(picture, head, heads[number + 1 :])
+        for head, before in _heads(faces):
+            picture = self._one(picture, head, before)
         return picture.copy() if picture is image else picture
+
+    def shapes(self, faces: Faces) -> list[list[Shape]]:
+        """What `filters(image, faces)` draws on each face, for a program that draws it itself: shapes in the picture's
+        pixels, of the face that is farthest behind first."""
+        drawn = []
+        for head, before in _heads(faces):
+            outlines = Outlines()
+            self._draw(outlines, head, before)
+            drawn.append(outlines.shapes)
+        return drawn
 
     def _one(self, picture: Picture, head: Head, before: Sequence[Head]) -> Picture:
         corners = head.place.outside([[-2.6, -3.4], [2.6, -3.4], [2.6, 2.6], [-2.6, 2.6]])
@@ -209,10 +215,22 @@ class Filters:
         sketch = Sketch((picture.shape[0], picture.shape[1]), (*low, *high))
         if sketch.empty:
             return picture
-        pen = Pen(sketch, head.place)
+        self._draw(sketch, head, before)
+        return sketch.onto(picture)
+
+    def _draw(self, layer: Layer, head: Head, before: Sequence[Head]) -> None:
+        pen = Pen(layer, head.place)
         for name in FILTERS:  # in their order: a hat goes over ears
             if name in self.names:
                 FILTERS[name](pen, head)
         for other in before:
-            sketch.erase(outline(other.points, "face"))
-        return sketch.onto(picture)
+            layer.erase(outline(other.points, "face"))
+
+
+def _heads(faces: Faces) -> list[tuple[Head, list[Head]]]:
+    """The heads that are large enough to draw on, the smallest first, each with those in front of it."""
+    if faces.keypoints is None or faces.keypoints.shape[1] != len(SIXTY_EIGHT):
+        raise ValueError("filters need the 68 points of each face, which the analyser `points` finds")
+    heads = [Head.of(points) for points in faces.keypoints if not np.isnan(points).any()]
+    heads = sorted((head for head in heads if head.place.unit >= SMALLEST), key=lambda head: head.place.unit)
+    return [(head, heads[number + 1 :]) for number, head in enumerate(heads)]

@@ -6,6 +6,7 @@ and 1 is the distance between their middles.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,8 @@ Path = NDArray[np.float64]
 """(N, 2) x y of points of an outline."""
 Colour = tuple[int, int, int]
 Part = tuple[slice, slice]
+Shape = dict[str, Any]
+"""An outline as JSON values; see `Outlines`."""
 Draw = Callable[[ImageDraw.ImageDraw, list[tuple[float, float]]], None]
 
 FINER = 3
@@ -81,8 +84,52 @@ def oval(x: float, y: float, wide: float, high: float, turn: float = 0.0, power:
     )
 
 
+class Layer(Protocol):
+    """What shapes are drawn on, one over the other."""
+
+    def fill(self, path: Path, colour: Colour, alpha: float = 1.0, fade: tuple[Colour, Path] | None = None) -> None:
+        """Fill an outline, in pixels. fade: a second colour, and two points between which the first passes into it."""
+        ...
+
+    def line(self, path: Path, colour: Colour, width: float, alpha: float = 1.0) -> None:
+        """Draw along a path, `width` pixels wide, with round ends and corners."""
+        ...
+
+    def erase(self, path: Path) -> None:
+        """Take away what was drawn within an outline: something is in front of it."""
+        ...
+
+
+class Outlines:
+    """A `Layer` that paints nothing: `shapes` are the calls as JSON values, for a page that paints them itself.
+
+    Each has its `path`, a flat list x y x y ... of pixels rounded to 0.1, and unless it is `erased`, a `colour`, an
+    `alpha`, and a line's `width` or the `fade` of what is filled: the second colour, and x y x y of the two points.
+    """
+
+    def __init__(self) -> None:
+        self.shapes: list[Shape] = []
+
+    def fill(self, path: Path, colour: Colour, alpha: float = 1.0, fade: tuple[Colour, Path] | None = None) -> None:
+        """See `Layer`."""
+        more = {} if fade is None else {"fade": {"colour": fade[0], "path": _flat(fade[1])}}
+        self.shapes.append({"path": _flat(path), "colour": colour, "alpha": alpha} | more)
+
+    def line(self, path: Path, colour: Colour, width: float, alpha: float = 1.0) -> None:
+        """See `Layer`."""
+        self.shapes.append({"path": _flat(path), "colour": colour, "alpha": alpha, "width": round(width, 2)})
+
+    def erase(self, path: Path) -> None:
+        """See `Layer`."""
+        self.shapes.append({"path": _flat(path), "erased": True})
+
+
+def _flat(path: Path) -> list[float]:
+    return np.round(np.asarray(path), 1).ravel().tolist()
+
+
 class Sketch:
-    """A transparent layer over part of a picture of (height, width), on which shapes are drawn one over the other.
+    """A `Layer`, transparent, over part of a picture of (height, width), on which shapes are drawn one over the other.
 
     reach: the part, x1 y1 x2 y2, pixels; beyond it nothing is drawn.
     """
@@ -98,12 +145,12 @@ class Sketch:
         self._layer = np.zeros((self._size[1], self._size[0], 4), np.float32)  # colour times alpha, and alpha; 0 to 1
 
     def fill(self, path: Path, colour: Colour, alpha: float = 1.0, fade: tuple[Colour, Path] | None = None) -> None:
-        """Fill an outline, in pixels. fade: a second colour, and two points between which the first passes into it."""
+        """See `Layer`."""
         place, mask = self._mask(path, 1, lambda pen, places: pen.polygon(places, fill=255))
         self._lay(place, mask * alpha, self._shade(place, colour, fade))
 
     def line(self, path: Path, colour: Colour, width: float, alpha: float = 1.0) -> None:
-        """Draw along a path, `width` pixels wide, with round ends and corners."""
+        """See `Layer`."""
         wide = max(1, round(width * self.finer))
 
         def draw(pen: ImageDraw.ImageDraw, places: list[tuple[float, float]]) -> None:
@@ -115,7 +162,7 @@ class Sketch:
         self._lay(place, mask * alpha, self._shade(place, colour, None))
 
     def erase(self, path: Path) -> None:
-        """Take away what was drawn within an outline: something is in front of it."""
+        """See `Layer`."""
         place, mask = self._mask(path, 1, lambda pen, places: pen.polygon(places, fill=255))
         self._layer[place] *= 1 - mask[..., None]
 

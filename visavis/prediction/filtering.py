@@ -23,5 +23,9 @@ class Filtering:
         """A copy of the picture with the filters on its faces. steadied: is given the faces with their points."""
         if not len(faces):
             return picture
+        return self.filters(picture, steadied(self.pointed(picture, faces)))
+
+    def pointed(self, picture: Picture, faces: Faces) -> Faces:
+        """The faces with their 68 points."""
         known = faces.keypoints is not None and faces.keypoints.shape[1] == len(SIXTY_EIGHT)
-        return self.filters(picture, steadied(faces if known else self.points(picture, faces)))
+        return faces if known else self.points(picture, faces)
