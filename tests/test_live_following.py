@@ -5,8 +5,8 @@ import skimage.data
 
 from visavis import Faces, images, load_detector
 from visavis.boxes import iou
+from visavis.live.finders import QUICK, Quick
 from visavis.live.following import EVERY, Following
-from visavis.live.looking import QUICK, Quick
 
 LARGE, TINY = [200.0, 100, 300, 220], [20.0, 20, 44, 48]
 
@@ -41,7 +41,7 @@ def test_a_thorough_look_comes_first_and_each_second_and_in_another_scene():
     assert thorough.looks == 4  # a cut
     following.find(scene(1)[:240], 2.3)
     assert thorough.looks == 5  # another size
-    following.find(scene(1)[:240], 2.4, may_be_quick=False)
+    following.find(scene(1)[:240], 2.4, "thorough")
     assert thorough.looks == 6
     alone = Following(thorough, None, QUICK)
     for frame in range(3):
@@ -61,6 +61,37 @@ def test_what_the_quick_look_misses_stays_while_it_is_small_or_does_not_move():
     found = following.find(moved, 0.3)
     assert found.boxes.tolist() == [[205, 100, 305, 220], TINY]  # it was found again: its old place goes
     assert np.asarray(found.scores).tolist() == sorted(np.asarray(found.scores).tolist(), reverse=True)
+
+
+def test_small_frames_have_quick_looks_until_a_large_one_is_due_and_sent():
+    thorough, quick = Says(LARGE, TINY), Says()
+    following = Following(thorough, quick, QUICK)
+    assert following.due
+    following.find(scene(), 0)
+    small = images.resize(scene(), (240, 320))
+    found = following.find(small, 0.5, "quick")
+    assert not following.due and (thorough.looks, quick.looks) == (1, 1)
+    assert found.boxes.tolist() == [[100, 50, 150, 110], [10, 10, 22, 24]]  # in the small frame's pixels
+    following.find(small, 1.1, "quick")
+    assert following.due and (thorough.looks, quick.looks) == (1, 2)
+    following.find(scene(), 1.2)
+    assert not following.due and (thorough.looks, quick.looks) == (2, 2)
+    other = images.resize(scene(1), (240, 320))
+    assert following.find(other, 1.3, "quick").boxes.tolist() == []  # another scene: what was known is not there
+    assert following.due and thorough.looks == 2
+    following.find(small, 1.4)  # a client that knows nothing of this has thorough looks at frames of another size
+    assert thorough.looks == 3
+    alone = Following(thorough, None, QUICK)
+    alone.find(small, 0, "quick")
+    assert alone.due and thorough.looks == 4
+
+
+def test_where_all_is_to_be_covered_every_look_is_thorough():
+    thorough, quick = Says(LARGE, TINY), Says()
+    following = Following(thorough, quick, QUICK)
+    for frame in range(5):
+        assert following.find(scene(), frame / 30, "thorough").boxes.tolist() == [LARGE, TINY]
+    assert (thorough.looks, quick.looks) == (5, 0)
 
 
 def test_the_shipped_detector_finds_a_face_in_a_quick_look_where_it_is():

@@ -79,6 +79,63 @@ def test_a_redacted_copy_has_no_face_and_keeps_the_rest(server: Served, photo: b
     assert (copy[300:] == np.asarray(Image.open(io.BytesIO(photo)))[300:]).all()
 
 
+def test_a_client_chooses_among_the_detectors_that_come_with_visavis(server: Served, photo: bytes) -> None:
+    about = server.get("/v1/about").json()
+    assert about["detectors"] == ["shipped", "single_face", "window_cnn", "viola_jones"]
+    assert about["detector"] == "shipped" and about["covering"] < 0.2 < about["threshold"]
+    boxes = {}
+    for name in about["detectors"]:
+        own = server.get(f"/v1/about?detector={name}").json()
+        assert own["detector"] == name and 0.1 <= own["covering"] <= own["threshold"] < 1
+        (face,) = server.post(f"/v1/detect?detector={name}", photo).json()["faces"]
+        assert face["score"] >= own["threshold"]
+        boxes[name] = [round(face[side]) for side in ("x1", "y1", "x2", "y2")]
+        assert abs((boxes[name][0] + boxes[name][2]) / 2 - 224) < 15 and abs(boxes[name][3] - 178) < 15
+        with live(server) as socket:
+            socket.send(json.dumps({"detector": name}))
+            socket.send(photo)
+            assert [round(one["x1"]) for one in json.loads(socket.recv(60))["faces"]] == [boxes[name][0]]
+    assert len({tuple(box) for box in boxes.values()}) == 4
+    said = "no detector 'mtcnn' is offered by this server; offered: shipped, single_face, window_cnn, viola_jones"
+    for asked, path in (
+        (server.get, "about"),
+        (server.post, "detect"),
+        (server.post, "copy"),
+        (server.post, "results"),
+    ):
+        answer = asked(f"/v1/{path}?detector=mtcnn&draw=true")
+        assert (answer.status_code, answer.text) == (400, said + "\n")
+    with live(server) as socket:
+        socket.send(json.dumps({"detector": "mtcnn"}))
+        assert json.loads(socket.recv(60)) == {"error": said}
+
+
+def test_a_filtered_copy_wears_what_predict_would_draw(server: Served, photo: bytes, tmp_path: Path) -> None:
+    assert server.get("/v1/about").json()["filters"] == ["glasses", "moustache", "hat", "ears", "nose"]
+    (tmp_path / "x.jpg").write_bytes(photo)
+    typed("predict.py", tmp_path / "x.jpg", "--filter", "glasses,nose", "--out", tmp_path / "out", "--timeout", "10m")
+    answer = server.post("/v1/copy?filter=glasses,nose&name=x.jpg", photo)
+    assert (answer.status_code, answer.headers["visavis-faces"]) == (200, "1")
+    assert answer.content == (tmp_path / "out/filtered/x.jpg").read_bytes()
+    red = np.asarray(Image.open(io.BytesIO(answer.content)))[120:136, 218:232].astype(int)
+    assert red[..., 0].mean() > 180 > 80 > red[..., 1].mean()
+
+
+def test_live_filters_come_as_shapes_on_the_face(server: Served, photo: bytes) -> None:
+    with live(server) as socket:
+        socket.send(json.dumps({"filter": "nose"}))
+        socket.send(photo)
+        answer = json.loads(socket.recv(60))
+        (shapes,) = answer["shapes"]
+        assert "keypoints" not in answer["faces"][0]  # nobody asked for them
+        flesh = np.array(shapes[1]["path"]).reshape(-1, 2)
+        assert shapes[1]["colour"] == [236, 44, 46] and shapes[1]["fade"]["colour"] == [168, 12, 22]
+        assert np.abs(flesh.mean(axis=0) - [225, 128]).max() < 5 and 15 < np.ptp(flesh[:, 0]) < 35
+        socket.send(json.dumps({}))
+        socket.send(photo)
+        assert "shapes" not in json.loads(socket.recv(60))
+
+
 def test_results_are_a_zip_of_tables_and_copies_under_plain_names(server: Served, photo: bytes, tmp_path: Path) -> None:
     video = clip(tmp_path / "c.mp4", sound=None).read_bytes()
     sent = [("../../etc/Ada.jpg", photo), ("ada.jpg", photo), ("clip.mp4", video), ("text.jpg", b"words")]
@@ -99,6 +156,26 @@ def test_results_are_a_zip_of_tables_and_copies_under_plain_names(server: Served
     ]  # fmt: skip
 
 
+def test_a_zip_of_several_videos_has_one_progress_for_all_their_frames(
+    server: Served, photo: bytes, tmp_path: Path
+) -> None:
+    first = clip(tmp_path / "1.mp4", range(0, 4000, 40), sound=None).read_bytes()
+    second = clip(tmp_path / "2.mp4", range(0, 2000, 40), sound=None).read_bytes()
+    sent = [("1.mp4", first), ("photo.jpg", photo), ("2.mp4", second), ("none.mp4", b"no video")]
+    files = [("files", named) for named in sent]
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(server.post, "/v1/results?draw=true&progress=all", files=files)
+        seen = []
+        while not answer.done():
+            if (said := server.get("/v1/progress/all").json())["done"]:
+                seen.append(said)
+            time.sleep(0.02)
+    assert answer.result().status_code == 200
+    assert {said["expected"] for said in seen} == {152}  # 100 and 50 frames, a photo, and what is no video
+    done = [said["done"] for said in seen]
+    assert done == sorted(done) and done[0] < 100 < done[-1] <= 152
+
+
 def test_progress_of_a_video_is_told_while_it_is_worked_on(server: Served, tmp_path: Path) -> None:
     data = clip(tmp_path / "c.mp4", range(0, 4000, 40), sound=None).read_bytes()
     with ThreadPoolExecutor(1) as client:
@@ -106,7 +183,7 @@ def test_progress_of_a_video_is_told_while_it_is_worked_on(server: Served, tmp_p
         seen = set()
         while not answer.done():
             seen.add((said := server.get("/v1/progress/mine").json())["done"])
-            assert said["expected"] in (None, 1, 100)
+            assert said["expected"] in (None, 100)
             time.sleep(0.02)
     assert answer.result().status_code == 200 and answer.result().headers["visavis-frames"] == "20"
     assert len(seen) > 3 and server.get("/v1/progress/mine").json() == {"done": 0, "expected": None}
@@ -142,7 +219,9 @@ def test_what_cannot_be_used_is_said(server: Served, photo: bytes) -> None:
             "no analyser 'mood' is offered by this server; offered: sharpness, identity",
         ),
         ("/v1/copy?redact=glitter", photo): (400, "no effect 'glitter'"),
-        ("/v1/copy", photo): (400, "give either draw=true, or redact with an effect"),
+        ("/v1/copy?filter=glasses,crown", photo): (400, "no filter 'crown'; there are glasses, moustache, hat"),
+        ("/v1/copy", photo): (400, "give one of draw=true, redact with an effect, and filter with names"),
+        ("/v1/copy?redact=blur&filter=hat", photo): (400, "give one of draw=true"),
         ("/v1/results", photo): (400, "each in a field `files`"),
         ("/v1/detect", bytes(3_000_001)): (413, "more than 3,000,000 bytes"),
     }
@@ -196,6 +275,29 @@ def test_live_frames_are_answered_and_old_ones_dropped(server: Served, photo: by
         assert len(answered) < 10 and answered == sorted(answered)
 
 
+def test_a_client_that_sends_small_frames_hears_when_a_large_one_is_due(server: Served, photo: bytes) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()).resize((256, 256)).save(stream, "JPEG", quality=80)
+    with live(server) as socket:
+        socket.send(json.dumps({"look": "quick"}))
+        said = []
+        for data in (photo, stream.getvalue()):
+            socket.send(data)
+            said.append(json.loads(socket.recv(60)))
+        assert [one["due"] for one in said] == [True, True]  # there has not been any thorough look
+        sides = [[round(one["faces"][0][side]) for side in ("x1", "y1", "x2", "y2")] for one in said]
+        assert np.abs(np.array(sides[0]) / 2 - sides[1]).max() < 4
+        socket.send(json.dumps({"look": "thorough"}))
+        socket.send(photo)
+        assert json.loads(socket.recv(60))["due"] is False
+        socket.send(json.dumps({"look": "quick"}))
+        answer = {"due": False}
+        while not answer["due"]:  # a second
+            socket.send(stream.getvalue())
+            answer = json.loads(socket.recv(60))
+        assert len(answer["faces"]) == 1 and answer["width"] == 256
+
+
 def test_the_live_page_knows_people_and_a_look_that_is_in_doubt_does_not_change_a_name(
     server: Served, photo: bytes
 ) -> None:
@@ -217,9 +319,12 @@ def test_the_live_page_knows_people_and_a_look_that_is_in_doubt_does_not_change_
 
 def test_hostile_messages_are_answered_or_end_their_own_connection(server: Served, photo: bytes) -> None:
     with live(server) as socket:
-        for text in ("[]", "{", '{"threshold": 3}', '{"threshold": "3"}', "[" * 5000):
+        for text in ("{", '{"threshold": 3}', '{"threshold": "3"}', '{"look": "sharp"}', "[" * 5000, "[]"):
             socket.send(text)
             assert "error" in json.loads(socket.recv(60))
+        socket.send(photo)  # nobody knows what it is to be looked at for
+        assert json.loads(socket.recv(60)) == {"frame": 1, "error": "a text must be a JSON object of texts"}
+        socket.send("{}")
         for data in (b"", b"words", photo[:3000]):
             socket.send(data)
             assert "cannot be read" in json.loads(socket.recv(60))["error"]

@@ -122,6 +122,53 @@ def test_live_redaction_shows_nothing_of_the_face(seen: Opened) -> None:
         assert page.evaluate("getComputedStyle(document.querySelector('#video')).visibility") == "hidden"
 
 
+def test_another_detector_brings_its_own_threshold_and_finds_the_face_live(seen: Opened) -> None:
+    page = seen.page
+    assert page.eval_on_selector_all("#detector option", "all => all.map(one => one.textContent)") == [
+        "Faster R-CNN", "One face", "Sliding window", "Viola and Jones",
+    ]  # fmt: skip
+    assert page.text_content("#threshold-value") == "0.40"
+    page.click("#start")
+    page.select_option("#detector", "viola_jones")
+    until(page, "document.querySelector('#threshold-value').textContent === '0.49'")
+    assert "Haar-like features" in page.text_content("#detector-says")
+    answers(page, 3)
+    assert page.text_content("#count") == "1 face"
+    page.keyboard.press("4")
+    assert page.text_content("#detector-says").endswith("Only what this detector finds is redacted.")
+    answers(page, 3)
+    x1, y1, x2, y2 = FACE
+    mirrored = canvas(page)[y1 + 20 : y2 - 10, 640 - x2 + 10 : 640 - x1 - 10, :3]
+    assert mirrored.max() < 10
+
+
+def test_filters_are_drawn_over_the_live_face_and_into_copies(seen: Opened, tmp_path: Path) -> None:
+    page = seen.page
+    assert page.is_hidden("#filters")
+    page.click("#start")
+    page.keyboard.press("m")
+    page.keyboard.press("6")
+    page.check("#filters [value=nose]", force=True)
+    page.uncheck("#filters [value=glasses]", force=True)
+    answers(page, 3)
+    drawn = canvas(page)
+    rows, columns = np.nonzero(drawn[:, :, 3] > 200)
+    assert abs(columns.mean() - (LEFT + 225)) < 6 and abs(rows.mean() - 128) < 6
+    assert 15 < np.ptp(columns) < 35 and drawn[rows, columns, 0].mean() > 180 > 80 > drawn[rows, columns, 1].mean()
+    assert page.evaluate("getComputedStyle(document.querySelector('#video')).visibility") == "visible"
+    page.click("#filters [value=nose]", force=True)
+    assert page.is_checked("#filters [value=nose]")  # one of them stays
+    photo = tmp_path / "photo.png"
+    Image.fromarray(skimage.data.astronaut()).save(photo)
+    page.set_input_files("#choose", [photo])
+    until(page, "document.querySelectorAll('article .download:not([hidden])').length == 1")
+    with page.expect_download() as saving:
+        page.click("article .download")
+    assert saving.value.suggested_filename == "photo-filter.jpg"
+    copy = np.asarray(Image.open(saving.value.path()).convert("RGB"))
+    assert copy[120:136, 218:232, 0].mean() > 180 > 80 > copy[120:136, 218:232, 1].mean()
+
+
 def test_the_camera_stops_on_the_button_and_when_the_page_goes(seen: Opened, server: Served) -> None:
     page = seen.page
     track = "document.querySelector('#video').srcObject.getVideoTracks()[0]"

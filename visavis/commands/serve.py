@@ -17,6 +17,7 @@ from visavis.analysers import ANALYSERS, AnalyserOptions, check, load_with, opti
 from visavis.commands.commandline import Duration
 from visavis.commands.network import DetectorName, Network
 from visavis.cores import cores
+from visavis.detectors import DETECTORS, OURS
 from visavis.errors import InputError
 from visavis.extras import needed
 from visavis.images import MAX_PIXELS
@@ -86,6 +87,7 @@ def serve(options: Options) -> int:
         needed(package, "the page", INSTALL)
     from visavis.live import app, camera, serving
     from visavis.live.classifier import Classifier
+    from visavis.live.finders import Finders
     from visavis.live.looking import Looker
     from visavis.live.scratch import Scratch
 
@@ -109,14 +111,17 @@ def serve(options: Options) -> int:
         if options.classifier is not None:
             classifier = Classifier(options.classifier, options.classifier_weights)
         limits = options.max_pixels, options.timeout
-        looker = Looker(detector, workers, analysers, options.analysers, *limits, classifier=classifier)
-        stack.callback(looker.stop)
+        name = options.detector if options.detector in DETECTORS else Path(options.detector).name
+        finders = Finders(name, detector, OURS, device=options.network.device)
+        stack.callback(finders.stop)
+        filters = _is_here("points", options.analysers)
+        looker = Looker(finders, workers, analysers, options.analysers, filters, *limits, classifier=classifier)
         shown = camera.Camera(opened, looker) if opened is not None else None
         scratch = stack.enter_context(Scratch())
         service = app.Service(looker, scratch, count + 1, options.video_timeout, shown)
         application = app.application(service, serving.LOOPBACK if local else None, token, options.max_bytes)
         page = url if token is None else f"{url}?token={token}"
-        say(f"{detector.about.runs or options.detector}; threshold: {looker.threshold:.3g}")
+        say(f"{detector.about.runs or options.detector}; threshold: {finders[name].threshold:.3g}")
         if not local and options.tls_cert is None:
             say("without --tls-cert, whoever is on the network sees what is sent, and the token; and browsers let the "
                 "page use their camera on this machine alone")  # fmt: skip
@@ -137,13 +142,15 @@ def _analysers(asked: str | None, options: AnalyserOptions) -> list[str]:
         for name in names:
             load_with(name, options)
         return names
-    found = []
-    for name in ANALYSERS:
-        try:
-            load_with(name, options)
-        except InputError:  # its weights are not here, or an option that it needs
-            if options_of(name, options):
-                raise
-            continue
-        found.append(name)
-    return found
+    return [name for name in ANALYSERS if _is_here(name, options)]
+
+
+def _is_here(name: str, options: AnalyserOptions) -> bool:
+    """Whether an analyser can be loaded. Raises InputError where it cannot, but options for it were given."""
+    try:
+        load_with(name, options)
+    except InputError:  # its weights are not here, or an option that it needs
+        if options_of(name, options):
+            raise
+        return False
+    return True

@@ -32,6 +32,9 @@ DETECTORS: dict[str, str] = {
 """Name -> `module:function`, which takes (device: str, threshold: float | None) and returns a Detector. The shipped one
 is a checkpoint of `train.py`, from which `visavis.kinds` makes a detector."""
 
+OURS = ("shipped", "single_face", "window_cnn", "viola_jones")
+"""Those whose weights come with visavis; the others need packages or files that it does not bring along."""
+
 OTHER_FILES: dict[str, str] = {".xml": "visavis.detectors.viola_jones.detector:of_opencv"}
 """Extension of a file that is no checkpoint of ours -> `module:function`, which takes (path: Path, device: str,
 threshold: float | None) and returns a Detector."""

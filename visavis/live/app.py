@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from visavis.drawing import APART, LEFT_OUT, MASKS
+from visavis.effects.filters import FILTERS
 from visavis.effects.redaction import CELLS, EFFECTS, SMALLEST_CELL, Redaction
 from visavis.errors import InputError
 from visavis.live.asking import LEAST, Ask
@@ -82,15 +83,20 @@ class Service:
         return JSONResponse({"status": "ok"})
 
     async def about(self, request: Request) -> Response:
-        """What the page offers, and how it draws."""
-        redaction = Redaction()
+        """What the page offers, and how it draws; threshold and covering are those of the detector that is asked for,
+        or of the server's own."""
+        redaction, ask = Redaction(), await self._ask(request)
+        finder = self.looker.finders[ask.detector]
         return JSONResponse(
             {
-                "threshold": round(self.looker.threshold, 2),
-                "covering": self.looker.covering,
+                "detectors": self.looker.finders.names,
+                "detector": ask.detector,
+                "threshold": finder.threshold,
+                "covering": finder.covering,
                 "least": LEAST,
                 "analysers": self.looker.analysers,
                 "effects": {name: effect.oval for name, effect in EFFECTS.items()},
+                "filters": [*FILTERS] if self.looker.filters else [],
                 "redaction": {"grow": redaction.grow, "cells": CELLS, "smallest": SMALLEST_CELL},
                 "colours": {"boxes": APART, "mask": MASKS},
                 "untold": LEFT_OUT,
@@ -101,7 +107,7 @@ class Service:
 
     async def detect(self, request: Request) -> Response:
         """The record of a photo or a video."""
-        ask = self._ask(request)
+        ask = await self._ask(request)
 
         def work(sent: Sent, progress: Progress) -> Response:
             return _of_record(self.looker.record(sent, ask, progress))
@@ -109,10 +115,10 @@ class Service:
         return await self._with_one(request, work)
 
     async def copy(self, request: Request) -> Response:
-        """A drawn or a redacted copy of a photo or a video."""
-        ask = self._ask(request)
-        if ask.draw == bool(ask.redact):
-            raise HTTPException(400, "give either draw=true, or redact with an effect")
+        """A copy of a photo or a video: drawn, redacted, or with filters."""
+        ask = await self._ask(request)
+        if (ask.draw, bool(ask.redact), bool(ask.filter)).count(True) != 1:
+            raise HTTPException(400, "give one of draw=true, redact with an effect, and filter with names")
 
         def work(sent: Sent, progress: Progress) -> Response:
             record, path = self.looker.copy(sent, ask, sent.path.parent / "out", progress)
@@ -128,7 +134,7 @@ class Service:
 
     async def results(self, request: Request) -> Response:
         """A ZIP of the tables and copies of several files."""
-        ask = self._ask(request)
+        ask = await self._ask(request)
         async with AsyncExitStack() as stack:
             folder = await self._admitted(stack, request)
             form = await stack.enter_async_context(request.form(max_files=FILES, max_fields=0))
@@ -157,8 +163,11 @@ class Service:
         """The server's camera, as MJPEG."""
         if self.camera is None:
             raise HTTPException(404, "this server has no camera; start it with --camera")
+        ask = await self._ask(request)
+        if ask.redact and ask.filter:
+            raise HTTPException(400, "give one of redact and filter: filters do not make a face unrecognisable")
         try:
-            return self.camera.response(self._ask(request))
+            return self.camera.response(ask)
         except Busy:
             raise HTTPException(429, "too many watch the camera; try again later", RETRY) from None
 
@@ -166,9 +175,9 @@ class Service:
         """Frames of a browser's camera."""
         await self.frames.serve(socket)
 
-    def _ask(self, request: Request) -> Ask:
+    async def _ask(self, request: Request) -> Ask:
         try:
-            return self.looker.ask(request.query_params)
+            return await run_in_threadpool(self.looker.ask, request.query_params)
         except InputError as error:
             raise HTTPException(400, str(error)) from None
 

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast, get_args
 
+from visavis.effects.filters import FILTERS
 from visavis.effects.redaction import EFFECTS
 from visavis.errors import InputError
+from visavis.live.following import Look
 
 LEAST = 0.1
 """The lowest threshold that may be asked for: what the detector finds below it is hardly ever a face."""
@@ -15,24 +18,29 @@ LEAST = 0.1
 class Ask:
     """What a client asks of a photo or a video.
 
-    threshold: score from which on a find is reported. min_size: pixels of a face's shorter side. analyse: analysers.
-    draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none. quick: whether a
-    live frame may have a quick look only (visavis.live.following). scene: whether what stands before the camera is
-    asked for, too.
+    detector: its name. threshold: score from which on a find is reported. min_size: pixels of a face's shorter side.
+    analyse: analysers. draw: a copy with boxes. redact: an effect, for a copy that has no faces any more; "" for none.
+    filter: what is drawn on the faces, names of visavis.effects.filters.FILTERS. look: at a live frame. scene: whether
+    what stands before the camera is asked for, too.
     """
 
+    detector: str
     threshold: float
     min_size: float = 0
     analyse: tuple[str, ...] = ()
     draw: bool = False
     redact: str = ""
-    quick: bool = True
+    filter: tuple[str, ...] = ()
+    look: Look = "auto"
     scene: bool = False
 
     @classmethod
-    def of(cls, words: Mapping[str, str], threshold: float, analysers: Sequence[str]) -> "Ask":
-        """What texts ask for, such as those of a URL; without `threshold`, `threshold`. Raises InputError."""
-        analyse = tuple(filter(None, words.get("analyse", "").split(",")))
+    def of(
+        cls, words: Mapping[str, str], detector: str, threshold: float, analysers: Sequence[str], filters: bool
+    ) -> "Ask":
+        """What texts ask for, such as those of a URL; without `threshold`, `threshold`. detector, analysers, filters:
+        its name, those offered, and whether filters are. Raises InputError."""
+        analyse, drawn = _names(words, "analyse"), _names(words, "filter")
         for name in analyse:
             if name not in analysers:
                 offered = ", ".join(analysers) or "none"
@@ -40,15 +48,29 @@ class Ask:
         redact = words.get("redact", "")
         if redact and redact not in EFFECTS:
             raise InputError(f"no effect {redact!r}; there are {', '.join(EFFECTS)}")
+        for name in drawn:
+            if name not in FILTERS:
+                raise InputError(f"no filter {name!r}; there are {', '.join(FILTERS)}")
+        if drawn and not filters:
+            raise InputError("this server offers no filters: it has no weights of the analyser points")
+        look = words.get("look", "auto")
+        if look not in get_args(Look):
+            raise InputError(f"no look {look!r}; there are {', '.join(get_args(Look))}")
         return cls(
+            detector,
             _number(words, "threshold", threshold, LEAST, 1),
             _number(words, "min_size", 0, 0, math.inf),
             analyse,
             words.get("draw", "") == "true",
             redact,
-            words.get("quick", "") != "false",
+            drawn,
+            cast(Look, look),
             words.get("scene", "") == "true",
         )
+
+
+def _names(words: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, words.get(name, "").split(",")))
 
 
 def _number(words: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

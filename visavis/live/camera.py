@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from visavis import images
 from visavis.analysers.identity.steady import SteadyNames
 from visavis.drawing import boxes_on
+from visavis.effects.filters import Filters
 from visavis.effects.redaction import Redaction
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture
@@ -20,9 +21,11 @@ from visavis.live.looking import Looker
 from visavis.live.turns import Busy
 from visavis.messages import say
 from visavis.prediction.analysis import captions, colours
+from visavis.prediction.filtering import Filtering
 from visavis.prediction.records import reported
 from visavis.video import recording
 from visavis.video.recording import Frame, Video
+from visavis.video.steadying import Steadier
 
 QUALITY = 80
 VIEWERS = 16
@@ -57,6 +60,7 @@ class Camera:
         self._wanted: Counter[Ask] = Counter()
         self._shown: dict[Ask, bytes] = {}
         self._names: dict[Ask, SteadyNames] = {}
+        self._steadiers: dict[Ask, Steadier] = {}
         self._newest: Picture | None = None
         self._came = threading.Event()
         self._changed = asyncio.Condition()
@@ -121,16 +125,20 @@ class Camera:
             self._came.clear()
             wanted = list(self._wanted)
             self._names = {ask: self._names.get(ask, SteadyNames()) for ask in wanted}
+            self._steadiers = {ask: self._steadiers.get(ask, Steadier()) for ask in wanted}
             shown = {ask: self._drawn(picture, ask) for ask in wanted}
             asyncio.run_coroutine_threadsafe(self._publish(shown), loop).result()
 
     def _drawn(self, picture: Picture, ask: Ask) -> bytes:
-        faces = self._looker.faces(picture, ask)
+        faces, now = self._looker.faces(picture, ask), time.monotonic()
         if ask.redact:
-            drawn = Redaction(ask.redact)(picture, faces)
+            return images.encode(Redaction(ask.redact)(picture, faces), quality=QUALITY)
+        faces = faces[reported(faces, ask.min_size, ask.threshold)]
+        if ask.filter:
+            steadier = self._steadiers[ask]
+            drawn = Filtering(Filters(ask.filter))(picture, faces, lambda found: steadier.steady(found, now))
         else:
-            faces = faces[reported(faces, ask.min_size, ask.threshold)]
-            faces = self._names[ask].of_faces(faces, time.monotonic())
+            faces = self._names[ask].of_faces(faces, now)
             drawn = boxes_on(picture, faces, texts=captions(faces), own=colours(faces))
         return images.encode(drawn, quality=QUALITY)
 

@@ -2,7 +2,8 @@
 
 A client sends a frame as a binary message, an image file of any kind that `predict` reads, and what it asks for as a
 text: a JSON object of texts, as the HTTP addresses take them. Of frames that come while one is looked at, the last is
-taken next and the others are dropped; the answer tells the number of its frame, counted from 1.
+taken next and the others are dropped; the answer tells the number of its frame, counted from 1. A frame is looked at as
+was asked before it came.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ LARGEST = 4_000_000
 CONNECTIONS = 32
 """At once; one more is closed with 1013, try again later."""
 IDLE = 60.0
-"""Seconds without a message after which a connection is closed: a page that is shown sends frames all the time."""
+"""Seconds without a message, and with no answer owed, after which a connection is closed: a page that is shown sends
+frames all the time."""
 
 
 class Frames:
@@ -52,10 +54,12 @@ class _Talk:
 
     def __init__(self, socket: WebSocket, looker: Looker, turns: Turns) -> None:
         self._socket, self._looker, self._turns = socket, looker, turns
-        self._ask, self._watching = looker.ask({}), looker.watching()
+        self._ask: Ask | InputError = looker.ask({})
+        self._watching = looker.watching()
         self._names = SteadyNames()
-        self._newest: tuple[int, bytes] | None = None
+        self._newest: tuple[int, bytes, Ask, float] | None = None
         self._came = asyncio.Event()
+        self._owes = False  # an answer
 
     async def hold(self) -> None:
         """Until the client leaves, or has had nothing to say for long."""
@@ -76,17 +80,27 @@ class _Talk:
     async def _listen(self) -> None:
         number = 0
         while True:
-            message = await asyncio.wait_for(self._socket.receive(), IDLE)
+            try:
+                message = await asyncio.wait_for(self._socket.receive(), IDLE)
+            except TimeoutError:
+                if self._owes:  # the client waits for us
+                    continue
+                raise
             if message["type"] == "websocket.disconnect":
                 return
             if (data := message.get("bytes")) is not None:
                 number += 1
-                self._newest = number, data
+                if isinstance(self._ask, InputError):  # by older parameters, a client that redacts might show too much
+                    await self._socket.send_json({"frame": number, "error": str(self._ask)})
+                    continue
+                self._newest = number, data, self._ask, time.perf_counter()
+                self._owes = True
                 self._came.set()
                 continue
             try:
-                self._ask = self._asked(message.get("text") or "")
+                self._ask = await run_in_threadpool(self._asked, message.get("text") or "")
             except InputError as error:
+                self._ask = error
                 await self._socket.send_json({"error": str(error)})
 
     def _asked(self, text: str) -> Ask:
@@ -105,15 +119,19 @@ class _Talk:
             async with self._turns.turn(str(id(self))):
                 self._came.clear()
                 assert self._newest is not None
-                number, data = self._newest
+                number, data, ask, came = self._newest
                 began = time.perf_counter()
-                record = await run_in_threadpool(self._looker.frame, data, self._ask, self._watching)
+                record = await run_in_threadpool(self._looker.frame, data, ask, self._watching)
             if record.status == "ok":
                 faces = self._names.of_rows(record.faces, began)
                 answer: dict[str, Any] = {"width": record.width, "height": record.height, "faces": faces}
+                answer["due"] = self._watching.following.due
                 if self._watching.classes:
                     answer["scene"] = self._watching.classes
+                if self._watching.shapes:
+                    answer["shapes"] = self._watching.shapes
             else:
                 answer = {"error": f"the frame cannot be read: {record.reason}"}
-            seconds = round(time.perf_counter() - began, 4)
-            await self._socket.send_json({"frame": number, "seconds": seconds} | answer)
+            times = {"waited": round(began - came, 4), "seconds": round(time.perf_counter() - began, 4)}
+            await self._socket.send_json({"frame": number} | times | answer)
+            self._owes = self._came.is_set()

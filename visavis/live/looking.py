@@ -1,30 +1,31 @@
-"""Photos and videos that clients sent, looked at as `visavis predict` does it, by one detector for all of them."""
+"""Photos and videos that clients sent, looked at as `visavis predict` does it, by detectors that all share."""
 
 import shutil
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from visavis import images
 from visavis.analysers import AnalyserOptions
-from visavis.detectors.loaded import LoadedDetector
-from visavis.detectors.protocol import Detector, about
-from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
+from visavis.effects.filters import Filters
 from visavis.effects.redaction import Redaction
+from visavis.effects.sketch import Shape
 from visavis.errors import ImageError
 from visavis.faces import Faces
 from visavis.images import SUFFIXES, Picture
-from visavis.live.asking import LEAST, Ask
+from visavis.live.asking import Ask
 from visavis.live.classifier import Classifier, Scene
+from visavis.live.finders import Above, Finders
 from visavis.live.following import Following
+from visavis.live.whole_progress import WholeProgress
 from visavis.prediction import pages, strips, tracks
 from visavis.prediction.analysis import Analysis
-from visavis.prediction.call_threads import CallThreads
 from visavis.prediction.copies import Copies
+from visavis.prediction.filtering import Filtering
 from visavis.prediction.formats import load_format
 from visavis.prediction.frames import FRAMES
 from visavis.prediction.pipeline import Pipeline, Task
@@ -33,19 +34,8 @@ from visavis.prediction.results import FaceFields, Tables
 from visavis.prediction.videos import EVERY, Progress
 from visavis.sources import Input
 from visavis.video import recording
+from visavis.video.steadying import Steadier
 from visavis.workers import WorkerDied, Workers
-
-QUICK = 240
-"""Pixels of a live frame's shorter side in the quick look: 320 x 240 of 640 x 480."""
-
-
-@runtime_checkable
-class Quick(Protocol):
-    """A detector that can look at a picture in less detail, in less time."""
-
-    def quick(self, shorter: int) -> Detector:
-        """The detector that does so; `shorter`: pixels of the picture's shorter side."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,77 +48,80 @@ class Sent:
 
 @dataclass
 class Watching:
-    """A camera whose frames come one after another. classes: of the last frame, the likeliest classes of what stands
-    before it, and how likely they are."""
+    """A camera whose frames come one after another.
 
+    detector: the one that `following` is of. classes: of the last frame, the likeliest classes of what stands before
+    the camera, and how likely they are. shapes: what its filters draw, see `Filters.shapes`.
+    """
+
+    detector: str
     following: Following
     scene: Scene | None
+    steadier: Steadier = field(default_factory=Steadier)
     classes: list[tuple[str, float]] = field(default_factory=list)
+    shapes: list[list[Shape]] = field(default_factory=list)
 
 
 class Looker:
-    """A detector at work for many clients, from several threads.
+    """Detectors at work for many clients, from several threads.
 
-    workers: processes that decode and draw. analysers: those that may be asked for; options: theirs. seconds: longest
-    that a photo, or a step of a video, may take. every: frames of a video from one look to the next.
-    classifier: what says what stands before a camera, if anything does.
+    workers: processes that decode and draw. analysers: those that may be asked for; options: theirs. filters: whether
+    filters may. seconds: longest that a photo, or a step of a video, may take. every: frames of a video from one look
+    to the next. classifier: what says what stands before a camera, if anything does.
     """
 
     def __init__(
         self,
-        detector: LoadedDetector,
+        finders: Finders,
         workers: Workers,
         analysers: Sequence[str] = (),
         options: AnalyserOptions = AnalyserOptions(),
+        filters: bool = False,
         max_pixels: int = 50_000_000,
         seconds: float = 120,
         every: int = EVERY,
         classifier: Classifier | None = None,
     ) -> None:
-        self.classifier = classifier
-        self.threshold = max(LEAST, detector.threshold)
-        self.analysers, self._options = tuple(analysers), options
-        self.covering = min(self.threshold, max(LEAST, detector.about.covering or self.threshold))
-        self._detector: Detector = detector.detector
-        self._detector.threshold = LEAST
-        tiled = isinstance(self._detector, Tiles)
-        self._thorough = self._detector if tiled else Tiles(self._detector, LARGE_PIECE, LARGE)
-        self._quick = self._detector.quick(QUICK) if isinstance(self._detector, Quick) else None
+        self.finders, self.classifier = finders, classifier
+        self.analysers, self.filters, self._options = tuple(analysers), filters, options
         self._workers, self._max_pixels, self._seconds, self._every = workers, max_pixels, seconds, every
-        self._network = CallThreads(about(self._detector).at_once)
-
-    def stop(self) -> bool:
-        """Take no more; whether what is under way ended soon."""
-        return self._network.stop(within=5)
 
     def ask(self, words: Mapping[str, str]) -> Ask:
-        """What texts ask for. Raises InputError."""
-        return Ask.of(words, self.threshold, self.analysers)
+        """What texts ask for; a detector is loaded if need be. Raises InputError."""
+        name = words.get("detector") or self.finders.own
+        return Ask.of(words, name, self.finders[name].threshold, self.analysers, self.filters)
 
     def faces(self, picture: Picture, ask: Ask) -> Faces:
         """The faces of a picture that is decoded already, those that redaction covers included."""
-        floor = self._floor(ask)
-        found: Faces = self._network.call(_Above(self._detector, floor).detect, [picture])[0]
+        finder = self.finders[ask.detector]
+        found: Faces = finder.network.call(Above(finder.plain, self._floor(ask)).detect, [picture])[0]
         return self._analysis(ask)(picture, found)
 
     def watching(self) -> "Watching":
         """What is known of a camera that begins now."""
+        own = self.finders.own
         scene = Scene(self.classifier) if self.classifier is not None else None
-        return Watching(Following(self._detector, self._quick, QUICK), scene)
+        return Watching(own, self.finders[own].following(), scene)
 
     def frame(self, data: bytes, ask: Ask, watching: "Watching") -> Record:
         """The record of a camera's next frame, an image file. A worker decodes it and analyses its faces.
-        If it is asked for, `watching.classes` then has what stands before the camera."""
+        If they are asked for, `watching` then has what stands before the camera, and what its filters draw."""
+        watching.classes, watching.shapes = [], []
         try:
             picture = self._workers.submit(_decoded, data, self._max_pixels).result()
             seconds = time.monotonic()
-            found: Faces = self._network.call(watching.following.find, picture, seconds, ask.quick)
-            watching.classes = []
+            finder = self.finders[ask.detector]
+            if watching.detector != ask.detector:
+                watching.detector, watching.following = ask.detector, finder.following()
+            found: Faces = finder.network.call(watching.following.find, picture, seconds, ask.look)
             if ask.scene and watching.scene is not None:
-                watching.classes = self._network.call(watching.scene.look, picture, seconds)
+                watching.classes = finder.network.call(watching.scene.look, picture, seconds)
             found = found[reported(found, ask.min_size, self._floor(ask))]
             if ask.analyse:
                 found = self._workers.submit(_analysed, self._analysis(ask), picture, found).result()
+            if ask.filter and len(found):
+                known = self._workers.submit(_analysed, _filtering(ask).pointed, picture, found).result()
+                watching.shapes = Filters(ask.filter).shapes(watching.steadier.steady(known, seconds))
         except ImageError as error:
             return Record("frame", *unreadable(error))
         except WorkerDied:
@@ -150,7 +143,7 @@ class Looker:
         names."""
         inputs, records = _inputs(sent), self._records(sent, ask, out, progress, page=True)
         out.mkdir(exist_ok=True)
-        fields = FaceFields.of(self._detector, self._analysis(ask))
+        fields = FaceFields.of(self.finders[ask.detector].plain, self._analysis(ask))
         with closing(Tables(out, fields, videos=any(one.is_video for one in inputs))) as tables:
             for record in records:
                 tables.add(record)
@@ -175,23 +168,26 @@ class Looker:
     def _records(
         self, sent: Sequence[Sent], ask: Ask, out: Path, progress: Progress, page: bool = False
     ) -> list[Record]:
+        inputs, finder = _inputs(sent), self.finders[ask.detector]
         redaction = Redaction(ask.redact) if ask.redact else None
         pictures: dict[str, Any] = {"strips": True, "frames": "some"} if page else {}
-        copies = Copies(out, ask.draw, redaction, analysis=self._analysis(ask), **pictures)
+        filtering = _filtering(ask) if ask.filter else None
+        copies = Copies(out, ask.draw, redaction, analysis=self._analysis(ask), filtering=filtering, **pictures)
         task = Task(1, ask.min_size, self._max_pixels, copies, self._every, self._seconds, ask.threshold)
-        detector = _Above(self._thorough if redaction else self._detector, self._floor(ask))
-        pipeline = Pipeline(detector, self._workers, task, progress, self._network)
+        detector = Above(finder.thorough if redaction else finder.plain, self._floor(ask))
+        whole = WholeProgress(inputs, self._workers, self._max_pixels, progress)
+        pipeline = Pipeline(detector, self._workers, task, whole.frame, finder.network)
         records = []
-        for record, one in zip(pipeline.records(_inputs(sent)), sent, strict=True):
-            records.append(replace(record, path=one.name))
-            progress(one.name, len(records), len(sent))
+        for record, one, sent_one in zip(pipeline.records(inputs), inputs, sent, strict=True):
+            records.append(replace(record, path=sent_one.name))
+            whole.file(one.path)
         return records
 
     def _analysis(self, ask: Ask) -> Analysis:
         return Analysis(ask.analyse, self._options)
 
     def _floor(self, ask: Ask) -> float:
-        return min(ask.threshold, self.covering) if ask.redact else ask.threshold
+        return min(ask.threshold, self.finders[ask.detector].covering) if ask.redact else ask.threshold
 
 
 def _decoded(data: bytes, max_pixels: int) -> Picture:
@@ -204,23 +200,16 @@ def _decoded(data: bytes, max_pixels: int) -> Picture:
         raise crashed("frame", error) from error
 
 
-def _analysed(analysis: Analysis, picture: Picture, faces: Faces) -> Faces:
-    """In a worker: the faces with what the analysers say of them."""
+def _analysed(analysis: Callable[[Picture, Faces], Faces], picture: Picture, faces: Faces) -> Faces:
+    """In a worker: the faces with what analysers say of them."""
     try:
         return analysis(picture, faces)
     except Exception as error:  # see above
         raise crashed("frame", error) from error
 
 
-class _Above:
-    """A detector that is shared, with a threshold of its own."""
-
-    def __init__(self, detector: Detector, threshold: float) -> None:
-        self._detector, self.threshold, self.about = detector, threshold, about(detector)
-
-    def detect(self, images: list[Picture]) -> list[Faces]:
-        """See visavis.detectors.protocol.Detector."""
-        return [faces.above(self.threshold) for faces in self._detector.detect(images)]
+def _filtering(ask: Ask) -> Filtering:
+    return Filtering(Filters(ask.filter))
 
 
 def ending(name: str) -> str:

@@ -1,14 +1,17 @@
 // The browser's camera: its newest frame goes to the server over a WebSocket, and the answer is drawn over the picture.
 
-import { drawFaces, redactFaces } from "./drawing.js";
+import { drawFaces, drawShapes, redactFaces } from "./drawing.js";
 import { TEXTS, cameraProblem } from "./texts.js";
 
 const QUALITY = 0.8;
+const SMALL = 320;  // pixels of a frame's longer side that are enough for a quick look
 const AGAIN = 1000;  // milliseconds until a lost connection is tried again
 
+const smooth = (before, now) => (before ? 0.8 * before + 0.2 * now : now);
+
 export class Camera {
-  // settings: {threshold, covering, analyse, effect, redacts, scene, mirror, detail}, read when they are needed; detail: pixels of
-  // a frame's longer side on its way to the server. said: called with what to show.
+  // settings: {detector, threshold, covering, analyse, effect, redacts, filter, scene, mirror, detail}, read when they are needed;
+  // detail: pixels of a frame's longer side on its way to the server. said: called with what to show.
   constructor(video, canvas, settings, said) {
     Object.assign(this, { video, canvas, settings, said });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
@@ -56,10 +59,11 @@ export class Camera {
     const address = new URL("/v1/live", location);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
-    Object.assign(this, { socket, sent: 0, pending: null, times: [] });
+    // flight: frames that are sent and not answered yet. since: when the server can have begun with the first of them. looking,
+    // preparing: milliseconds that the server's look and a frame's encoding took lately.
+    Object.assign(this, { socket, sent: 0, flight: [], since: 0, looking: 0, preparing: 0, times: [], due: true, asked: "" });
     socket.addEventListener("open", () => {
       this.said({ problem: "" });
-      this.ask();
       this.send();
     });
     socket.addEventListener("message", event => this.answered(JSON.parse(event.data)));
@@ -70,13 +74,17 @@ export class Camera {
     });
   }
 
-  // Tell the server what is asked of each face; after every change of a setting.
-  ask() {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
-    const { threshold, covering, analyse, redacts, scene } = this.settings;
-    // What is redacted has a thorough look at every frame: a quick one may miss a small face.
-    const words = { threshold: String(redacts ? Math.min(threshold, covering) : threshold), analyse, quick: String(!redacts), scene: String(scene) };
-    this.socket.send(JSON.stringify(words));
+  // What is asked of the next frame. What is redacted has a thorough look at every frame: a quick one may miss a small face.
+  get words() {
+    const { detector, threshold, covering, analyse, redacts, filter, scene } = this.settings;
+    const look = redacts ? "thorough" : this.isSmall ? "quick" : "auto";
+    return JSON.stringify({ detector, look, filter, analyse, scene: String(scene), threshold: String(redacts ? Math.min(threshold, covering) : threshold) });
+  }
+
+  // Whether the next frame needs no more than a quick look: no thorough one is due, and nothing looks at the faces closely.
+  get isSmall() {
+    const { analyse, redacts, filter, scene } = this.settings;
+    return !(this.due || analyse || redacts || filter || scene);
   }
 
   watch() {
@@ -89,42 +97,60 @@ export class Camera {
     next();
   }
 
-  // Send the newest frame, unless one is under way: the server would only have to drop it.
+  // Whether the server can take another frame. One more than it looks at is on its way, but no sooner than it will be wanted:
+  // a frame that waits shows what has passed.
+  get isTime() {
+    return !this.flight.length || (this.flight.length === 1 && performance.now() - this.since > this.looking - this.preparing);
+  }
+
+  // Send the newest frame, if it is time for one.
   async send() {
     const { video, small, socket } = this;
-    if (this.pending || this.encoding || !this.fresh || document.hidden) return;
+    if (!this.isTime || this.encoding || !this.fresh || document.hidden) return;
     if (socket?.readyState !== WebSocket.OPEN || !video.videoWidth) return;
     this.encoding = true;
     this.fresh = false;
-    const began = performance.now(), factor = Math.min(1, this.settings.detail / Math.max(video.videoWidth, video.videoHeight));
-    small.width = Math.round(video.videoWidth * factor);
-    small.height = Math.round(video.videoHeight * factor);
-    small.getContext("2d").drawImage(video, 0, 0, small.width, small.height);
+    // The frame is asked about as the settings are now, and shown so, whatever they are when it has been encoded.
+    const { redacts, detail } = this.settings, { words, isSmall } = this, began = performance.now();
+    const factor = Math.min(1, (isSmall ? Math.min(SMALL, detail) : detail) / Math.max(video.videoWidth, video.videoHeight));
+    const width = Math.round(video.videoWidth * factor), height = Math.round(video.videoHeight * factor);
+    if (small.width !== width || small.height !== height) Object.assign(small, { width, height });
+    const context = small.getContext("2d");
+    context.imageSmoothingQuality = "medium";  // with low, which is the default, a reduction by more than half is jagged
+    context.drawImage(video, 0, 0, width, height);
     const blob = await new Promise(done => small.toBlob(done, "image/jpeg", QUALITY));
     // What is redacted is shown as it was looked at: the picture has moved on, and a face may have, too.
-    const picture = this.settings.redacts ? await createImageBitmap(small) : null;
+    const picture = redacts ? await createImageBitmap(small) : null;
     this.encoding = false;
     if (this.socket !== socket || socket.readyState !== WebSocket.OPEN || !blob) return;
-    this.pending = { began, sent: performance.now(), picture };
-    this.sent += 1;
+    const sent = performance.now();
+    this.preparing = smooth(this.preparing, sent - began);
+    if (!this.flight.length) this.since = sent;
+    this.flight.push({ number: ++this.sent, began, sent, picture });
+    if (words !== this.asked) socket.send(words);
+    this.asked = words;
     socket.send(blob);
   }
 
   answered(answer) {
-    if (answer.frame !== this.sent || !this.pending) {
-      if (answer.error) this.said({ problem: answer.error });
-      return;
+    const place = this.flight.findIndex(one => one.number === answer.frame), came = performance.now();
+    if (place < 0) return void (answer.error && this.said({ problem: answer.error }));
+    const gone = this.flight.splice(0, place + 1), { began, sent, picture } = gone[place];
+    this.since = came;
+    this.due = answer.due ?? true;
+    if (answer.error) this.said({ problem: answer.error });
+    else {
+      this.looking = smooth(this.looking, 1000 * answer.seconds);
+      this.draw(answer, picture);
+      const now = performance.now();
+      this.times = [...this.times.filter(time => time > now - 2000), now];
+      const rate = this.times.length > 1 ? (this.times.length - 1) / (now - this.times[0]) * 1000 : 0;
+      const sure = answer.faces.filter(face => face.score >= this.settings.threshold);
+      const network = Math.max(0, came - sent - 1000 * (answer.waited + answer.seconds));
+      this.said({ faces: sure.length, scene: answer.scene, rate, delay: now - began, network });
     }
-    const { began, sent, picture } = this.pending, came = performance.now();
-    this.pending = null;
+    for (const one of gone) one.picture?.close();
     this.send();
-    if (answer.error) return this.said({ problem: answer.error });
-    this.draw(answer, picture);
-    const now = performance.now();
-    this.times = [...this.times.filter(time => time > now - 2000), now];
-    const rate = this.times.length > 1 ? (this.times.length - 1) / (now - this.times[0]) * 1000 : 0;
-    const sure = answer.faces.filter(face => face.score >= this.settings.threshold);
-    this.said({ faces: sure.length, scene: answer.scene, rate, delay: now - began, network: Math.max(0, came - sent - 1000 * answer.seconds) });
   }
 
   draw(answer, picture) {
@@ -134,7 +160,9 @@ export class Camera {
       canvas.height = video.videoHeight;
     }
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (!settings.redacts) {
+    if (settings.filter) {
+      drawShapes(context, answer.shapes ?? [], answer.width, settings.mirror);
+    } else if (!settings.redacts) {
       drawFaces(context, answer.faces, answer.width, settings.mirror);
     } else if (picture) {
       context.save();
@@ -142,7 +170,6 @@ export class Camera {
       context.drawImage(picture, 0, 0, canvas.width, canvas.height);
       context.restore();
       redactFaces(context, answer.faces, answer.width, settings.effect, settings.mirror);
-      picture.close();
     }
   }
 }

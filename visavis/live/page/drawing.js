@@ -60,6 +60,50 @@ export function drawFaces(context, faces, width, mirrored) {
   });
 }
 
+// Draw what the server says of filters (visavis/effects/sketch.py, Outlines): of each face some shapes, one over the other.
+// width, mirrored: see drawFaces.
+export function drawShapes(context, faces, width, mirrored) {
+  const { canvas } = context, factor = canvas.width / width;
+  const rgba = ([red, green, blue], alpha) => `rgb(${red} ${green} ${blue} / ${alpha})`;
+  context.save();
+  context.transform(mirrored ? -factor : factor, 0, 0, factor, mirrored ? canvas.width : 0, 0);
+  context.lineCap = context.lineJoin = "round";
+  for (const shapes of faces) {
+    context.save();
+    for (const { path } of shapes.filter(shape => shape.erased)) {  // another face is in front of this one
+      const rest = new Path2D();
+      rest.rect(-width, -width, 4 * width, 4 * width);
+      rest.addPath(outline(path, true));
+      context.clip(rest, "evenodd");
+    }
+    for (const { path, colour, alpha, width: wide, fade } of shapes.filter(shape => !shape.erased)) {
+      if (wide) {
+        context.strokeStyle = rgba(colour, alpha);
+        context.lineWidth = wide;
+        context.stroke(outline(path, false));
+        continue;
+      }
+      context.fillStyle = rgba(colour, alpha);
+      if (fade) {
+        const passage = context.createLinearGradient(...fade.path);
+        passage.addColorStop(0, rgba(colour, alpha));
+        passage.addColorStop(1, rgba(fade.colour, alpha));
+        context.fillStyle = passage;
+      }
+      context.fill(outline(path, true));
+    }
+    context.restore();
+  }
+  context.restore();
+}
+
+function outline(path, closed) {
+  const line = new Path2D();
+  for (let at = 0; at < path.length; at += 2) line.lineTo(path[at], path[at + 1]);
+  if (closed) line.closePath();
+  return line;
+}
+
 // Redact what is on the canvas as visavis/effects/redaction.py does: nothing is left of a face but a few averages.
 export function redactFaces(context, faces, width, effect, mirrored) {
   const factor = context.canvas.width / width, { grow, cells, smallest } = about.redaction;

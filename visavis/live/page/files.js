@@ -82,7 +82,7 @@ class Card {
     if (this.gone) return;
     const turn = ++this.turn, over = () => this.gone || this.turn !== turn;
     this.asked = String(words);
-    this.effect = words.get("redact") || "boxes";
+    this.effect = words.get("redact") || (words.get("filter") ? "filter" : "boxes");
     this.part.again.hidden = true;
     words.set("name", this.file.name);
     const answer = await post("/v1/copy", words, this.file, (text, share) => over() || this.say(text, share), over);
@@ -170,9 +170,9 @@ function build() {
   return { element, part };
 }
 
-export function query({ threshold, analyse, effect, redacts }) {
-  const words = new URLSearchParams({ threshold, analyse });
-  words.set(...(redacts ? ["redact", effect] : ["draw", "true"]));
+export function query({ detector, threshold, analyse, effect, redacts, filter }) {
+  const words = new URLSearchParams({ detector, threshold, analyse });
+  words.set(...(redacts ? ["redact", effect] : filter ? ["filter", filter] : ["draw", "true"]));
   return words;
 }
 

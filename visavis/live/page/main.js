@@ -11,16 +11,23 @@ texts.fill(document);
 const about = await fetch("/v1/about").then(answer => answer.json());
 drawLike(about);
 
+let chosen = about, standing;  // what is known of the detector, and where its own threshold has put the slider
 const settings = {
-  covering: about.covering,
-  get threshold() { return Number($("threshold").value); },
-  get analyse() { return [...$("analysers").querySelectorAll(":checked")].map(box => box.value).join(","); },
+  get detector() { return chosen.detector; },
+  get covering() { return chosen.covering; },
+  get threshold() { return Number($("threshold").value) === standing ? chosen.threshold : Number($("threshold").value); },
+  get analyse() { return checked("analysers"); },
   get effect() { return $("effects").querySelector(":checked").value; },
-  get redacts() { return this.effect !== "boxes"; },
+  get redacts() { return this.effect in about.effects; },
+  get filter() { return this.effect === "filter" ? checked("filters") : ""; },
   get detail() { return Number($("detail").value); },
   get scene() { return $("scene").checked; },
   get mirror() { return $("mirror").checked; },
 };
+
+function checked(id) {
+  return [...$(id).querySelectorAll(":checked")].map(box => box.value).join(",");
+}
 
 // Settings ------------------------------------------------------------------------------------------------------------
 function choice(parent, type, name, value, text, checked) {
@@ -30,10 +37,14 @@ function choice(parent, type, name, value, text, checked) {
   label.append(input, words);
   parent.append(label);
 }
-for (const name of ["boxes", ...Object.keys(about.effects)]) choice($("effects"), "radio", "effect", name, texts.effect(name), name === "boxes");
+const pictures = ["boxes", ...Object.keys(about.effects), ...(about.filters.length ? ["filter"] : [])];
+for (const name of pictures) choice($("effects"), "radio", "effect", name, texts.effect(name), name === "boxes");
+for (const name of about.filters) choice($("filters"), "checkbox", "filter", name, texts.filter(name), name === about.filters[0]);
+$("detector").replaceChildren(...about.detectors.map(name => new Option(texts.detector(name), name, false, name === about.detector)));
 for (const name of about.analysers) choice($("analysers"), "checkbox", "analyser", name, texts.analyser(name), false);
 $("of-analysers").hidden = !about.analysers.length;
-Object.assign($("threshold"), { min: about.least, value: about.threshold });
+$("threshold").min = about.least;
+onDetector();
 $("start-server").hidden = !about.camera;
 $("of-scene").hidden = !about.classifier;
 $("scene-says").hidden = Boolean(about.classifier);
@@ -45,16 +56,37 @@ function show() {
   $("threshold-value").textContent = settings.threshold.toFixed(2);
   $("stage").classList.toggle("mirrored", settings.mirror && !$("video").hidden);
   $("stage").classList.toggle("redacts", settings.redacts);
+  $("filters").hidden = settings.effect !== "filter";
+  $("detector-says").textContent = texts.detectorSays(settings.detector, settings.redacts);
 }
 let renewing = 0;
 function changed() {
   show();
-  camera.ask();
   if (!$("picture").hidden) watchServer();
   clearTimeout(renewing);
   renewing = setTimeout(() => files.renew(), 400);
 }
-document.querySelector("aside").addEventListener("input", event => event.target.closest("#mirror, #detail, #of-cameras") ? show() : changed());
+document.querySelector("aside").addEventListener("input", async event => {
+  if (event.target.closest("#mirror, #detail, #of-cameras")) return show();
+  if (event.target.closest("#filters") && !checked("filters")) event.target.checked = true;  // one of them stays
+  if (event.target.closest("#detector")) await choose();
+  changed();
+});
+
+// Another detector, which the server loads the first time, has a threshold of its own. Until it is known the old one goes on.
+async function choose() {
+  const detector = $("detector").value, answer = await fetch(`/v1/about?${new URLSearchParams({ detector })}`);
+  if ($("detector").value !== detector) return;  // yet another one was chosen meanwhile
+  if (answer.ok) chosen = await answer.json();
+  else $("problem").textContent = await answer.text();
+  onDetector();
+}
+
+function onDetector() {
+  $("detector").value = chosen.detector;
+  $("threshold").value = chosen.threshold;
+  standing = Number($("threshold").value);
+}
 
 // Cameras -------------------------------------------------------------------------------------------------------------
 function said({ problem, stopped, faces, scene, rate, delay, network }) {

@@ -16,6 +16,8 @@ export const TEXTS = {
   zip: "Download all as ZIP",
   clear: "Clear",
   picture: "Picture",
+  detector: "Detector",
+  filters: "Filters",
   threshold: "Threshold",
   thresholdSays: "The score from which on a find counts as a face. When redacting, less certain finds are covered, too.",
   analyse: "For each face, show",
@@ -29,7 +31,7 @@ export const TEXTS = {
   medium: "480 pixels",
   fast: "320 pixels: fast",
   which: "Which",
-  keys: "Space: start and stop · 1 to 5: picture · + and −: threshold · M: mirror · F: full screen",
+  keys: "Space: start and stop · 1 to 6: picture · + and −: threshold · M: mirror · F: full screen",
   original: "Original",
   result: "Result",
   download: "Download",
@@ -39,6 +41,7 @@ export const TEXTS = {
   sending: "sending",
   looking: "looking for faces",
   packing: "working on all files",
+  covers: "Only what this detector finds is redacted.",
   busy: "the server is busy; trying again",
   lost: "The connection to the server was lost; trying again.",
   noShow: "Your browser cannot show this format; the copy can be downloaded.",
@@ -51,6 +54,22 @@ export const EFFECTS = {
   pixelate: "Pixelate",
   fill: "Black",
   "oval-blur": "Oval blur",
+  filter: "Filters",
+};
+
+const FILTERS = {
+  glasses: "Glasses",
+  moustache: "Moustache",
+  hat: "Hat",
+  ears: "Ears",
+  nose: "Nose",
+};
+
+const DETECTORS = {
+  shipped: ["Faster R-CNN", "Finds the most faces, small ones and those in profile too."],
+  single_face: ["One face", "A single look, very fast, for pictures of one person. It finds no second face."],
+  window_cnn: ["Sliding window", "A small network at every place and size. It misses more faces, and takes a little longer."],
+  viola_jones: ["Viola and Jones", "A cascade of Haar-like features from 2001. It finds frontal faces, and misses more of them."],
 };
 
 const ANALYSERS = {
@@ -80,6 +99,9 @@ const CAMERA = {
 };
 
 export const effect = name => EFFECTS[name] ?? name;
+export const filter = name => FILTERS[name] ?? name;
+export const detector = name => DETECTORS[name]?.[0] ?? name;
+export const detectorSays = (name, redacts) => [DETECTORS[name]?.[1], redacts ? TEXTS.covers : ""].filter(Boolean).join(" ");
 export const analyser = name => ANALYSERS[name] ?? name;
 export const reason = name => REASONS[name] ?? `The file cannot be read: ${name}.`;
 export const cameraProblem = (name, message) => CAMERA[name] ?? `The camera does not start: ${message}`;
