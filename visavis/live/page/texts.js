@@ -78,6 +78,7 @@ const ANALYSERS = {
   gender: "Gender",
   sharpness: "Sharpness",
   points: "Points",
+  dlib_points: "dlib's points",
   identity: "Who it is",
 };
 
