@@ -34,7 +34,7 @@ SAME = 0.5
 class Options:
     """Measure how soon faces of several sizes are found by the looks that live frames have."""
 
-    sizes: tyro.conf.Positional[tuple[int, ...]] = (32, 40, 48, 64, 96, 160)
+    sizes: tyro.conf.Positional[tuple[int, ...]] = (32, 40, 48, 64, 96)
     """Shorter sides of the faces, in pixels of a frame of 640 x 480."""
     out: Path = Path("benchmarks/results/arrivals.json")
     """File for the figures, as JSON."""
