@@ -173,6 +173,8 @@ def test_warnings_are_as_before_after_many_threads():
 
 def test_resize_and_fit():
     assert images.resize(PHOTO, (50, 80)).shape == (50, 80, 3)
+    mirrored = images.resize(PHOTO[:, ::-1], (PHOTO.shape[0], PHOTO.shape[1]))
+    assert (mirrored == PHOTO[:, ::-1]).all() and mirrored.flags.c_contiguous
     same, factor = images.fit(PHOTO, 300)
     assert same is PHOTO
     assert factor == 1

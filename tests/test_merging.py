@@ -1,8 +1,9 @@
 """Finds of several looks as one: what goes and what stays, by literal shares."""
 
+import numpy as np
 import pytest
 
-from visavis.detectors.merging import merged, placed
+from visavis.detectors.merging import merged, placed, rescaled
 from visavis.faces import Faces
 
 SURER = [0, 0, 100, 100]
@@ -79,3 +80,9 @@ def test_an_edge_of_the_piece_that_is_none_of_the_photo_may_cut_a_face(place: tu
     _, cut = placed(Faces(list(CUT)), place, (100, 110), near=4)
     assert {edge for edge, one in zip(CUT.values(), cut, strict=True) if one} == inner
     assert not placed(Faces(list(CUT)), place, (100, 110), near=3)[1].any()  # 3 pixels off is not that near
+
+
+def test_what_is_found_in_a_resized_copy_is_in_the_pixels_of_the_picture():
+    seen, image = np.zeros((10, 20, 3), np.uint8), np.zeros((30, 40, 3), np.uint8)
+    found = rescaled(Faces([[1, 2, 3, 5], [-1, 4, 25, 11]], [0.9, 0.4]), seen, image)
+    assert found.boxes.tolist() == [[2, 6, 6, 15], [0, 12, 40, 30]]

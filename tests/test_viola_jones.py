@@ -10,11 +10,13 @@ from skimage import data
 from visavis.boxes import iou
 from visavis.detectors import load_detector
 from visavis.detectors.grouping import grouped
-from visavis.detectors.viola_jones import features, integral, opencv_xml
+from visavis.detectors.viola_jones import detector, features, integral, opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
 from visavis.detectors.viola_jones.scanning import scaled_features, scan
 from visavis.detectors.viola_jones.shrinking import shrunk, shrunken_pictures
 from visavis.errors import InputError
+from visavis.images import resize
+from visavis.reduced_photos import UsefulSize
 
 cv2 = pytest.importorskip("cv2")
 XML = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
@@ -104,12 +106,21 @@ def test_opencvs_cascade_finds_the_windows_that_opencv_finds(picture: np.ndarray
     assert sorted(ours.tolist()) == sorted([x, y, x + width, y + height] for x, y, width, height in theirs.tolist())
 
 
+def test_a_large_picture_is_searched_at_a_smaller_size(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(detector, "SIZE", UsefulSize(shortest=120))
+    found = load_detector("viola_jones")
+    small, large = found.detect([resize(PORTRAIT, (120, 120)), PORTRAIT])
+    assert len(small) == 1 and large.boxes.tolist() == (2 * small.boxes).tolist()
+
+
 def test_what_is_no_cascade_with_stumps_is_refused(tmp_path: Path):
     (tmp_path / "torn.xml").write_text("<opencv_storage><cascade>")
     (tmp_path / "other.xml").write_text("<annotation/>")
+    (tmp_path / "strange.xml").write_text('<?xml version="1.0" encoding="klingon"?><opencv_storage/>')
     folder = XML.parent
     for path, why in (
         (tmp_path / "torn.xml", "not a cascade of OpenCV: no element found"),
+        (tmp_path / "strange.xml", "not a cascade of OpenCV: unknown encoding"),
         (tmp_path / "missing.xml", "not a cascade of OpenCV: .* No such file"),
         (tmp_path / "other.xml", "not a cascade of OpenCV with Haar-like features"),
         (folder / "haarcascade_smile.xml", "tilted features"),

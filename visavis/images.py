@@ -149,8 +149,10 @@ def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Resize to `size` (height, width), antialiased."""
+    """Resize to `size` (height, width), antialiased; the picture itself if it has that size."""
     height, width = size
+    if picture.shape[:2] == size:
+        return np.ascontiguousarray(picture)
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
 
 

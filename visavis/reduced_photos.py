@@ -83,7 +83,7 @@ def read_reduced_photo(
     read = images.decode_reduced(data, least, max_pixels)
     size = useful_size.size(read.height, read.width)
     height, width = read.picture.shape[:2]
-    picture = images.resize(read.picture, size) if size != (height, width) else read.picture
     # Half of 301 pixels are 151, and the last one covers half a pixel beyond the photo: the decoder scales by integers.
     scale = read.times * height / size[0], read.times * width / size[1]
+    picture = images.resize(read.picture, size)
     return ReducedPhoto(picture, read.height, read.width, scale, read.animated, digest(data) if again else b"")

@@ -1,10 +1,12 @@
-"""Merges the detections of several looks at one photo, so that each face is there once."""
+"""Brings the detections of several looks at one photo, resized or in parts, into its own pixels, and merges them: each
+face is then there once."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import clip, covered, iou
+from visavis.boxes import clip, covered, iou, scale
 from visavis.faces import Faces
+from visavis.images import Picture
 
 Place = tuple[int, int, int, int]
 """x1 y1 x2 y2 of a piece of a photo, in whole pixels."""
@@ -55,6 +57,14 @@ def together(parts: list[Faces]) -> Faces:
     attributes = {name: np.concatenate([part.attributes[name] for part in parts]) for name in sorted(names)}
     faces = Faces(boxes, scores, np.concatenate(several) if len(several) == len(parts) else None, attributes)
     return faces[np.argsort(-scores, kind="stable")]
+
+
+def rescaled(found: Faces, seen: Picture, image: Picture) -> Faces:
+    """The boxes and scores of what was found in `seen`, in the pixels of `image`, of which that is a resized copy."""
+    if seen is image:
+        return found
+    (height, width), (down, across) = image.shape[:2], seen.shape[:2]
+    return Faces(clip(scale(found.boxes, (height / down, width / across)), (height, width)), found.scores)
 
 
 def placed(found: Faces, place: Place, size: tuple[int, int], near: float) -> tuple[Faces, NDArray[np.bool_]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import iou, scale
+from visavis.detectors.merging import together
 from visavis.detectors.protocol import Detector
 from visavis.faces import Faces
 from visavis.images import Picture, fit, grey
@@ -67,7 +68,7 @@ class Following:
         factors = size[0] / self._size[0], size[1] / self._size[1]
         known = replace(self._known, boxes=scale(self._known.boxes, factors))
         missing = iou(known.boxes, found.boxes).max(axis=1, initial=0) < SAME
-        return _together(found, known[missing & self._stays(now)])
+        return together([found, known[missing & self._stays(now)]])
 
     def _has_changed(self, now: NDArray[np.uint8]) -> bool:
         """Whether it is another scene than that of the last thorough look."""
@@ -85,10 +86,3 @@ class Following:
             (x1, y1), (x2, y2) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
             stays[face] |= float(changes[max(0, y1) : y2 + 1, max(0, x1) : x2 + 1].mean()) < STILL
         return np.asarray(stays)
-
-
-def _together(one: Faces, other: Faces) -> Faces:
-    """All faces of both, highest score first."""
-    boxes = np.concatenate([one.boxes, other.boxes])
-    scores = np.concatenate([np.asarray(one.scores), np.asarray(other.scores)])
-    return Faces(boxes, scores)[np.argsort(-scores, kind="stable")]

@@ -192,8 +192,7 @@ class _Pictures:
 def _reduced(picture: Picture, useful_size: UsefulSize) -> ReducedPhoto:
     height, width = picture.shape[:2]
     size = useful_size.size(height, width)
-    smaller = picture if size == (height, width) else images.resize(picture, size)
-    return ReducedPhoto(smaller, height, width, (height / size[0], width / size[1]), False)
+    return ReducedPhoto(images.resize(picture, size), height, width, (height / size[0], width / size[1]), False)
 
 
 def _copies(task: VideoTask, video: Video, stack: ExitStack) -> list[OutputCopy]:

@@ -15,10 +15,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import Boxes, as_boxes, clip, covered, grow, quarter_turned, scale
+from visavis.boxes import Boxes, as_boxes, clip, covered, grow, quarter_turned
 from visavis.calibration import Calibration
 from visavis.detectors.faster_rcnn.sizing import Sizing
-from visavis.detectors.merging import Place, merged, placed
+from visavis.detectors.merging import Place, merged, placed, rescaled
 from visavis.detectors.protocol import About
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture, resize
@@ -84,7 +84,7 @@ class TrainedDetector:
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, highest score first. All pictures are one batch."""
-        seen = [_resized(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
+        seen = [resize(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
         if self.sizing.closer == 1:
             found = self._look(seen, self._lowest, self.sizing)
         else:
@@ -93,7 +93,7 @@ class TrainedDetector:
         found = [self._in_company(faces) for faces in self._coarse(seen, found)]
         if self.sizing.coarse:
             found = [self._turned(*each) for each in zip(seen, found, strict=True)]
-        return [_back(faces.above(self.threshold), *each) for faces, *each in zip(found, seen, images, strict=True)]
+        return [rescaled(faces.above(self.threshold), *each) for faces, *each in zip(found, seen, images, strict=True)]
 
     def once(self) -> "TrainedDetector":
         """The same detector with a single look, for the pieces of a picture."""
@@ -134,9 +134,9 @@ class TrainedDetector:
         return replace(faces, scores=scores)[np.argsort(-scores, kind="stable")]
 
     def _look(self, pictures: list[Picture], threshold: float, sizing: Sizing) -> list[Faces]:
-        fitted = [_resized(picture, sizing.size(*picture.shape[:2])) for picture in pictures]
+        fitted = [resize(picture, sizing.size(*picture.shape[:2])) for picture in pictures]
         found = self.network.find(fitted, threshold) if fitted else []
-        return [_back(*each) for each in zip(found, fitted, pictures, strict=True)]
+        return [rescaled(*each) for each in zip(found, fitted, pictures, strict=True)]
 
     def _coarse(self, pictures: list[Picture], found: list[Faces]) -> list[Faces]:
         """The faces found so far, with those of the coarse look that fill a picture."""
@@ -156,12 +156,12 @@ class TrainedDetector:
         """The faces found so far; if none is sure, with those of the turned copy that has the surest face."""
         if (np.asarray(found.scores) >= UPRIGHT).any():
             return found
-        fitted = _resized(picture, self.sizing.coarsely().size(*picture.shape[:2]))
+        fitted = resize(picture, self.sizing.coarsely().size(*picture.shape[:2]))
         copies = [np.ascontiguousarray(np.rot90(fitted, turns)) for turns in (1, 2, 3)]
         seen = [self._in_company(faces).above(TURNED) for faces in self.network.find(copies, self._lowest)]
         turns = int(np.argmax([max(faces.scores, default=0) for faces in seen]))
         boxes = quarter_turned(seen[turns].boxes, copies[turns].shape[:2], 3 - turns)
-        return merged([found, _back(replace(seen[turns], boxes=boxes), fitted, picture)])
+        return merged([found, rescaled(replace(seen[turns], boxes=boxes), fitted, picture)])
 
     def _closer(self, picture: Picture, first: Faces) -> Faces:
         """The faces of the first look; if some are small, those of the closer look in their place.
@@ -175,8 +175,8 @@ class TrainedDetector:
         x1, y1, x2, y2 = place
         part = np.ascontiguousarray(picture[y1:y2, x1:x2])
         factor = self.sizing.closely().size(*picture.shape[:2])[0] / picture.shape[0]
-        fitted = _resized(part, (round(part.shape[0] * factor), round(part.shape[1] * factor)))
-        found = _back(self.network.find([fitted], self._lowest)[0], fitted, part)
+        fitted = resize(part, (round(part.shape[0] * factor), round(part.shape[1] * factor)))
+        found = rescaled(self.network.find([fitted], self._lowest)[0], fitted, part)
         second, cut = placed(found, place, picture.shape[:2], EDGE / factor)
         kept = (sides >= SMALL) | (covered(first.boxes, as_boxes([place])) < 0.5)[:, 0]
         return merged([first[kept], second[~cut & (self._sides(picture, second) < LARGE)]])
@@ -193,15 +193,3 @@ def _around(boxes: Boxes, picture: Picture) -> Place:
     x1, y1 = np.floor(near[:, :2].min(axis=0))
     x2, y2 = np.ceil(near[:, 2:].max(axis=0))
     return int(x1), int(y1), int(x2), int(y2)
-
-
-def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
-    return picture if size == picture.shape[:2] else resize(picture, size)
-
-
-def _back(faces: Faces, seen: Picture, image: Picture) -> Faces:
-    """The faces that were found in `seen`, in the pixels of `image`."""
-    if seen is image:
-        return faces
-    across, down = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
-    return Faces(clip(scale(faces.boxes, (down, across)), (image.shape[0], image.shape[1])), faces.scores)

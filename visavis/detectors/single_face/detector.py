@@ -7,9 +7,9 @@ import numpy as np
 
 from visavis import checkpoint, onnx_files
 from visavis import device as devices
-from visavis.boxes import clip, scale
 from visavis.calibration import Calibration, scoring
 from visavis.cores import threads
+from visavis.detectors.merging import rescaled
 from visavis.detectors.protocol import About
 from visavis.detectors.single_face import exported
 from visavis.errors import InputError
@@ -70,7 +70,7 @@ class SingleFaceDetector:
         side = self.network.side
         squares = [resize(as_picture(image), (side, side)) for image in images]
         found = self.network.find(squares, self.threshold) if squares else []
-        return [_back(faces, side, image) for faces, image in zip(found, images, strict=True)]
+        return [rescaled(*each) for each in zip(found, squares, images, strict=True)]
 
 
 class TorchNetwork:
@@ -171,9 +171,3 @@ def _network(
 
     model = restored(checkpoint.load(path)[0], metadata, str(path))
     return TorchNetwork(model, devices.choose(device)[0], calibration)
-
-
-def _back(faces: Faces, side: int, image: Picture) -> Faces:
-    """The face of a square in the pixels of the picture that it was made of."""
-    height, width = image.shape[:2]
-    return Faces(clip(scale(faces.boxes, (height / side, width / side)), (height, width)), faces.scores)

@@ -5,10 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.boxes import clip, scale
 from visavis.calibration import Calibration
 from visavis.detectors.grouping import grouped
-from visavis.detectors.merging import together
+from visavis.detectors.merging import rescaled, together
 from visavis.detectors.protocol import About
 from visavis.detectors.sliding_window.design import Design
 from visavis.detectors.sliding_window.windows import SIDE, Layer
@@ -55,10 +54,10 @@ class SlidingWindow:
         return together([Faces(layer.boxes(), self._scores(layer, picture)) for layer in layers])
 
     def _found(self, image: Picture) -> Faces:
-        picture, factor = fit(image, self.design.longest)
+        picture, _ = fit(image, self.design.longest)
         found = by_evidence(self.windows(picture).above(LIKELY))
-        boxes = clip(scale(found.boxes, 1 / factor), (image.shape[0], image.shape[1]))
-        return Faces(boxes, self.about.calibration.apply(np.asarray(found.scores))).above(self.threshold)
+        scores = self.about.calibration.apply(np.asarray(found.scores))
+        return rescaled(Faces(found.boxes, scores), picture, image).above(self.threshold)
 
     def _scores(self, layer: Layer, picture: Picture) -> NDArray[np.float32]:
         """(rows * columns,): of a network that takes whole pictures, all at once; of others, batches of windows."""

@@ -11,6 +11,7 @@ from visavis import checkpoint
 from visavis.boxes import Boxes, as_boxes
 from visavis.calibration import Calibration, scoring
 from visavis.detectors.grouping import grouped
+from visavis.detectors.merging import rescaled
 from visavis.detectors.protocol import About
 from visavis.detectors.viola_jones import opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, of_arrays
@@ -19,7 +20,7 @@ from visavis.detectors.viola_jones.scanning import Layer, Windows, scaled_featur
 from visavis.detectors.viola_jones.shrinking import shrunken_pictures
 from visavis.device import only_cpu
 from visavis.faces import Faces
-from visavis.images import Picture
+from visavis.images import Picture, resize
 from visavis.reduced_photos import UsefulSize
 
 SHIPPED = checkpoint.SHIPPED.with_name("viola_jones.safetensors")
@@ -73,10 +74,11 @@ class ViolaJones:
         return [self._find(image) for image in images]
 
     def _find(self, image: Picture) -> Faces:
-        found = self.windows(image)
+        seen = resize(image, SIZE.size(*image.shape[:2]))
+        found = self.windows(seen)
         windows, sums = grouped(found.boxes, np.exp(found.margins[-LAST:].mean(axis=0)))
         scores = self.about.calibration.apply(sums / (1 + sums))
-        return Faces(self._framing.boxes(windows), scores).above(self.threshold)
+        return rescaled(Faces(self._framing.boxes(windows), scores), seen, image).above(self.threshold)
 
     def windows(self, image: Picture) -> Windows:
         """The windows of a (height, width, 3) picture that pass all stages, before they are grouped."""
