@@ -11,9 +11,13 @@ from skimage.feature import hog
 from training import make_folder, options
 
 import train
+from dataset.photos import Photos
+from dataset.windows.photos import WindowDataset
 from visavis import calibration, checkpoint, load_detector
 from visavis.calibration import Calibration
 from visavis.checkpoint import save_arrays
+from visavis.data.split import Shares
+from visavis.detectors.sliding_window.design import Design
 from visavis.detectors.sliding_window.trees import measured
 from visavis.errors import InputError
 from visavis.images import grey
@@ -47,6 +51,14 @@ def test_what_is_measured_in_a_window_lies_in_the_pictures_own_cells() -> None:
     np.testing.assert_allclose(corner, whole[2:5, 3:6].transpose(2, 3, 4, 0, 1), rtol=1e-5)
     mean = grey(picture)[16:20, 24:28].mean()
     np.testing.assert_allclose(seen[2, 3, 3 * 3 * 2 * 2 * 9], mean, rtol=1e-6)
+
+
+def test_photos_that_are_smaller_than_all_windows_are_refused(folder: Path, tmp_path: Path) -> None:
+    why = r"no windows can be cut from 6 photos: .* smaller than the windows \(`sizes` 300x300\)"
+    with pytest.raises(InputError, match=why):
+        train.train(asked(folder, tmp_path / "out", sizes="300x300"))
+    with pytest.raises(InputError, match=why):
+        WindowDataset(Photos.load(folder, "train", Shares(val=0.3, test=0)), Design("300x300"))[0]
 
 
 def test_trees_are_grown_and_find_faces(folder: Path, grown: Path) -> None:

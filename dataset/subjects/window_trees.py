@@ -72,4 +72,6 @@ def shown(windows: WindowDataset) -> tuple[NDArray[np.float32], NDArray[np.bool_
         for layer, numbers, given in windows.drawn(picture, faces, ignored, dice):
             seen.append(measured(resize(picture, layer.scaled))[np.unravel_index(numbers, layer.shape)])
             labels.append(given)
+    if not seen:
+        raise windows.unusable()
     return np.concatenate(seen), np.concatenate(labels)

@@ -38,7 +38,7 @@ class WindowDataset:
 
     transforms: none; light: the photo is cut a little at its edges, so that windows lie otherwise, and mirrored and lit
     otherwise. seed, keys: as dataset.faces.FaceDataset. A photo that cannot be decoded is named on stderr, and the next
-    one stands in.
+    one stands in, as for one that is smaller than all windows.
     """
 
     def __init__(self, photos: Photos, design: Design, transforms: str = "none", seed: int = 0) -> None:
@@ -55,6 +55,13 @@ class WindowDataset:
     def name(self, number: int) -> str:
         """The photo."""
         return self.photos[number].image_id
+
+    def unusable(self) -> InputError:
+        """What to raise if no photo gives a window."""
+        return InputError(
+            f"no windows can be cut from {len(self)} photos: none can be read (run `python -m clean`), or all are "
+            f"smaller than the windows (`sizes` {self.design.sizes})"
+        )
 
     def tell_unreadable(self) -> int:
         """Say how many photos could not be read, if any, and count anew: for the end of an epoch."""
@@ -74,6 +81,8 @@ class WindowDataset:
             windows = np.concatenate([_NONE, *(layer.views(picture)[np.unravel_index(numbers, layer.shape)]
                                                for layer, numbers, _ in parts)])  # fmt: skip
             labels = np.concatenate([np.zeros(0, bool), *(given for _, _, given in parts)])
+            if not len(labels):
+                continue
             if self.transforms == "light" and len(windows):
                 if dice.random() < 0.5:
                     windows = windows[:, :, ::-1]
@@ -84,7 +93,7 @@ class WindowDataset:
                 "draw": seed_of(self.seed, epoch, place, 1),
             }
             return torch.from_numpy(np.ascontiguousarray(windows.transpose(0, 3, 1, 2))), target
-        raise InputError(f"none of {len(self)} photos can be read; run `python -m clean`")
+        raise self.unusable()
 
     def read(self, number: int) -> tuple[Picture, Boxes, Boxes] | None:
         """A photo at the size of use, its faces and what to ignore; None, which is said, if it cannot be decoded."""
