@@ -1,6 +1,7 @@
 """`visavis people` on real portraits: three of one president, one of another, an astronaut and an admiral."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -268,6 +269,15 @@ def test_hidden_files_beside_crops_are_no_crops(tmp_path: Path):
         (tmp_path / "Ada" / name).write_bytes(b"")
     assert {face: str(place) for face, place in Folders(tmp_path).places.items()} == {
         "0123456789ab-0": "Ada/one-0123456789ab-0.jpg"}  # fmt: skip
+
+
+def test_a_folder_whose_name_is_no_utf_8_is_a_persons(again: Path):
+    out = again / "found"
+    (out / "person-001").rename(os.fsdecode(os.fsencode(out) + b"/Ren\xe9"))
+    assert run(again / "album", out) == 3
+    assert persons(out)["obama"] == persons(out)["obama2"] == "Ren\\xe9"
+    assert len(list(out.glob("Ren*/*.jpg"))) == 2
+    assert read_gallery(out, encoder()).people == ("Ren\\xe9",)
 
 
 def test_a_face_that_is_found_a_little_elsewhere_is_the_same():

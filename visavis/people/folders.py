@@ -5,11 +5,11 @@ begins so. Where a crop lies is therefore all that says who its face is, and wha
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from visavis import images
+from visavis.analysers.identity.gallery import name_in
 from visavis.sources import NAME_BYTES, fitting
 
 _NUMBERED = re.compile(r"person-(\d+)")
@@ -43,7 +43,7 @@ class Folders:
         self.places: dict[str, PurePosixPath] = {}
         self.notes: list[str] = []
         for folder in sorted(path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            self._names[unicodedata.normalize("NFC", folder.name)] = folder.name
+            self._names[name_in(folder.name)] = folder.name
             for path in images.find(folder):  # without hidden files: some systems put one beside each
                 found = _CROP.findall(path.name)
                 if not found:
@@ -62,7 +62,7 @@ class Folders:
     def person(self, face: str) -> str | None:
         """The name of the folder in which the face's crop lies; None where there is none."""
         place = self.places.get(face)
-        return None if place is None else unicodedata.normalize("NFC", place.parts[0])
+        return None if place is None else name_in(place.parts[0])
 
     def move(self, face: str, person: str) -> None:
         """Move the crop of a face into the folder of a person."""
@@ -80,5 +80,5 @@ class Folders:
         return self._out / self.places[face]
 
     def _own(self, person: str) -> str:
-        """The folder's name as the file system has it, which may take letters and accents apart."""
+        """The folder's name as the file system has it."""
         return self._names.get(person, person)

@@ -8,6 +8,7 @@ from visavis.analysers.identity.gallery import ALONE
 from visavis.page import Entry, look_at_many
 from visavis.people.folders import Folders
 from visavis.people.table import Face
+from visavis.sources import shown
 
 PAGE = "people.html"
 
@@ -24,4 +25,5 @@ def _entry(out: Path, face: Face, folders: Folders) -> Entry:
     row = {"identity": str(face.person), "photo": face.paths[0], "face": face.name}
     if face.probability is not None:
         row["probability"] = f"{face.probability:.2f}"
-    return Entry(str(folders.places[face.name]), out / folders.places[face.name], row=row)
+    place = folders.places[face.name]
+    return Entry(shown(str(place)), out / place, row=row)

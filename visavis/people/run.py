@@ -26,6 +26,7 @@ from visavis.people.table import Face
 from visavis.prediction.crops import Crops
 from visavis.prediction.results import counted
 from visavis.reduced_photos import read_unchanged
+from visavis.sources import shown
 from visavis.workers import WorkerDied, Workers
 
 FILES = "files.csv"
@@ -49,7 +50,7 @@ def arrange(
     faces = corrected(faces, folders)
     result = sort(faces, encodings, folders.people, gallery, tolerance)
     kept = _put(result.faces, faces, folders, album, workers)
-    crops = [str(folders.places[face.name]) if face.person else "" for face in kept]
+    crops = [shown(str(folders.places[face.name])) if face.person else "" for face in kept]
     table.write(out, kept, crops)
     _write_files(album, kept, out)
     page.write(out, kept, folders)

@@ -22,12 +22,19 @@ from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 from visavis.reduced_photos import digest
+from visavis.sources import shown
 
 ALONE = "seen-once"
 """The folder in which `visavis people` puts faces that are like no other: it is no person's."""
 BORDER = 0.5
 """Where no face is found in a photo of a person, it is searched once more with a border of this share of its longer
 side: detectors miss faces that fill a picture."""
+
+
+def name_in(folder: str) -> str:
+    """The name of the person whose folder is called so, as a text that any table takes. Some systems take letters and
+    accents apart."""
+    return shown(unicodedata.normalize("NFC", folder))
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ class _Reader:
         return found
 
     def _of_person(self, place: Path) -> list[_Face]:
-        person = unicodedata.normalize("NFC", place.name)  # some systems take letters and accents apart
+        person = name_in(place.name)
         single: list[_Face] = []
         several: list[tuple[Path, bytes, Boxes, Encodings]] = []
         for path in images.find(place):
