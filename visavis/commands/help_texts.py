@@ -35,7 +35,7 @@ def registry() -> ConstructorRegistry:
             return None  # below, we ask for what tyro itself makes of the type
         asked.append(info.type)
         try:
-            made = ConstructorRegistry.get_struct_spec(info)
+            made: Any = ConstructorRegistry.get_struct_spec(info)
         finally:
             asked.pop()
         if not isinstance(made, StructConstructorSpec):
@@ -64,7 +64,8 @@ def _for_people(field: StructFieldSpec) -> StructFieldSpec:
     field = replace(field, helptext=_flowing(field.helptext))
     if is_dataclass(field.default):
         return field
-    return replace(field, type=Annotated[field.type, tyro.conf.arg(help_behavior_hint=_default)])
+    kind: Any = Annotated[field.type, tyro.conf.arg(help_behavior_hint=_default)]
+    return replace(field, type=kind)
 
 
 def _default(value: str) -> str:

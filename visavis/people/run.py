@@ -54,7 +54,7 @@ def arrange(
     table.write(out, kept, crops)
     _write_files(album, kept, out)
     page.write(out, kept, folders)
-    uncompared = [face for face, unknown in zip(faces, np.isnan(encodings).any(axis=1), strict=True) if unknown]
+    uncompared = [faces[number] for number in np.flatnonzero(np.isnan(encodings).any(axis=1))]
     for line in _summary(album, replace(result, faces=kept), folders, uncompared, out):
         say(line)
 

@@ -159,7 +159,7 @@ class TrainedDetector:
         fitted = resize(picture, self.sizing.coarsely().size(*picture.shape[:2]))
         copies = [np.ascontiguousarray(np.rot90(fitted, turns)) for turns in (1, 2, 3)]
         seen = [self._in_company(faces).above(TURNED) for faces in self.network.find(copies, self._lowest)]
-        turns = int(np.argmax([max(faces.scores, default=0) for faces in seen]))
+        turns = int(np.argmax([np.asarray(faces.scores).max(initial=0) for faces in seen]))
         boxes = quarter_turned(seen[turns].boxes, copies[turns].shape[:2], 3 - turns)
         return merged([found, rescaled(replace(seen[turns], boxes=boxes), fitted, picture)])
 
