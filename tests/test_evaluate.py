@@ -197,7 +197,8 @@ def test_two_detectors_on_the_same_photos(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(SHIPPED.read_bytes())
+    for of_shipped, of_copy in ((SHIPPED, copy), (SHIPPED.with_suffix(".onnx"), copy.with_suffix(".onnx"))):
+        of_copy.write_bytes(of_shipped.read_bytes())
     out = tmp_path / "out"
     options = evaluate.Options(("shipped", str(copy)), folder, "all", out=out, network=Network("cpu"), threshold=0.6)
     loads = counting_loads(monkeypatch)

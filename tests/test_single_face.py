@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from training import RECORD, make_folder, options, same, weights
+from training import RECORD, learn, make_folder, options, same, weights
 
 import train
 from dataset.checks import fingerprint
@@ -125,7 +125,7 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Pa
     data = fingerprint(folder, subject.photos, subject.held_out)
     train.config.write(out, {"options": train.config.plain(given), "data": data} | run.described)
     run.save()
-    assert train.train(asked(folder, out, resume=True)) == 0
+    assert learn(asked(folder, out, resume=True)) == 0
     assert same(weights(out), weights(trained))
 
 
@@ -134,7 +134,7 @@ def fitted(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained from the shipped detector's backbone for long enough to know these photos."""
     out = tmp_path_factory.mktemp("runs") / "fitted"
     more = {"init": "shipped", "trainable_layers": 5, "epochs": 5, "transforms": "none", "lr": 1e-3, "ema": 0.9}
-    assert train.train(asked(folder, out, **more)) == 0
+    assert learn(asked(folder, out, **more)) == 0
     return out / "best.safetensors"
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from PIL import Image
-from training import learn, make_folder, options
+from training import learn, make_folder, no_pictures, options
 
 import train
 from dataset import subjects, tables
@@ -86,7 +86,7 @@ def test_a_strip_in_the_first_batch_does_not_settle_where_the_regions_of_all_are
     given = options(folder, tmp_path / "run", limit=2, transforms="none")
     photos, held_out = (Photos.load(folder, part, shares) for part in ("train", "val"))
     session = train.begin(given, World(), subjects.of(given.arch)(folder, photos, held_out))
-    with Stop(session.save) as stop:
+    with no_pictures(), Stop(session.save) as stop:
         assert session.go(stop) == 0
     assert session.learner.model.roi_heads.box_roi_pool.scales == [1 / 8, 1 / 16, 1 / 32]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_train_resume import ends, when
 from test_train_teacher import saved
-from training import make_folder, options, start, weights
+from training import learn, make_folder, options, start, weights
 from typed import ROOT, started
 
 import train
@@ -98,7 +98,7 @@ def test_a_run_begun_on_one_goes_on_in_two_and_the_other_way_round(folder, alone
     for process in processes:
         process.terminate()
     assert all(ends(process) in (0, 1, 143) for process in processes)
-    assert train.train(again) == 0
+    assert learn(again) == 0
     assert alike(given.out, alone) < TOLERANCE
 
 

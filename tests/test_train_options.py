@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
-from training import learn, make_folder, options, same, weights
+from training import learn, make_folder, no_pictures, options, same, weights
 
 import train
 from dataset import subjects, tables
@@ -21,10 +21,11 @@ from visavis.checkpoint import SHIPPED
 from visavis.detectors.faster_rcnn.architectures import ARCHS, build, freeze, norm_eps
 from visavis.detectors.faster_rcnn.eager import of_model
 from visavis.errors import InputError
-from visavis.training import pace, precision, schedule
+from visavis.training import cost, learner, pace, precision, schedule
 from visavis.training.distributed import World
 from visavis.training.stopping import Stop
 
+FEW = 16
 QUICK = {"limit": 4, "mosaic": 64, "transforms": "none", "ema": 0.0}
 
 
@@ -178,9 +179,11 @@ def test_what_is_compiled_gives_the_same():
     assert torch.allclose(part.eval()(picture), plain, atol=1e-5)
 
 
-def test_where_torch_cannot_compile_that_is_said(folder, tmp_path):
+def test_where_torch_cannot_compile_that_is_said(folder, tmp_path, monkeypatch):
     from torch._inductor import config
 
+    part = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())  # for the backbone, which takes 20 seconds
+    monkeypatch.setattr(learner, "compile_backbone", lambda _, on: precision.compile_backbone(part, on))
     with (
         config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}),
         pytest.raises(InputError, match="`compile`: torch cannot compile here"),
@@ -246,18 +249,20 @@ def test_it_learns_two_photos_by_heart(tmp_path):
     )
     run = train.begin(given, World(), subjects.of(given.arch)(own, photos * 30, photos))
     run.learner.model.transform.in_use = run.learner.kept.transform.in_use = 160  # as large as in training
-    with Stop(run.save) as stop:
+    with no_pictures(), Stop(run.save) as stop:
         assert run.go(stop) == 0
     assert max(line["ap50"] for line in run.history.lines if "ap" in line) == 1.0
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_path):
+def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, "say_what_a_step_takes", lambda *_: None)  # which takes a step more (test_train_start.py)
     begun = start_of(arch, tmp_path / "start.safetensors")
     photos, out = load_photos(folder)[:2], tmp_path / "run"
     more = {"transforms": "none", "trainable_layers": 1, "ema": 0.0, "optimiser": "sgd"}
     subject = subjects.of(arch)(folder, photos, photos)
     run = train.begin(options(folder, out, arch=arch, init=begun, **more), World(), subject)
+    run.learner.model.roi_heads.fg_bg_sampler.batch_size_per_image = FEW  # regions: ResNet's head takes long for each
     losses, _ = run.learner.step(*collate([run.loader.dataset[key] for key in next(iter(run.batches))]))
     assert set(losses) == {"loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg"}
     run.keep("last.safetensors", None)
@@ -268,6 +273,7 @@ def test_every_arch_learns_and_predicts_the_same_once_loaded(arch, folder, tmp_p
     found = []
     for model in models:
         model.transform.in_use, model.transform.max_size, model.roi_heads.score_thresh = 64, 96, 0.0
+        model.rpn._post_nms_top_n["testing"] = FEW
         with torch.inference_mode():
             found.append(model(picture)[0])
     before, after = found

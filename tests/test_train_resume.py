@@ -15,7 +15,7 @@ from visavis.errors import InputError
 from visavis.training import config, state
 from visavis.training.history import History
 
-RUN = {"epochs": 2, "limit": 7, "mosaic": 64, "ema": 0.9, "lr": 1e-3}
+RUN = {"arch": "mobilenet_v2_slim_fpnlite", "epochs": 2, "limit": 7, "mosaic": 64, "ema": 0.9, "lr": 1e-3}
 
 
 @pytest.fixture(scope="module")

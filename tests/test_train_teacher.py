@@ -58,8 +58,8 @@ def test_each_picture_counts_as_much_alone_as_among_others_and_what_is_validated
 def test_a_run_with_a_teacher_comes_nearer_to_it_and_does_so_again_to_the_bit(tmp_path):
     folder = make_folder(tmp_path / "data")
     path = saved(tmp_path / "t.safetensors")
-    more = {"teacher": path, "init": str(saved(tmp_path / "i.safetensors", seed=1)), "epochs": 3, "lr": 1e-3}
-    more |= {"trainable_layers": 5}
+    more = {"teacher": path, "init": str(saved(tmp_path / "i.safetensors", seed=1)), "epochs": 3, "limit": 4}
+    more |= {"trainable_layers": 5, "lr": 2e-3}
     learn(options(folder, tmp_path / "whole", **more))
     lines = [json.loads(line) for line in (tmp_path / "whole/metrics.jsonl").read_text().splitlines()]
     told = [line[Teacher.LOSS] for line in lines if Teacher.LOSS in line]

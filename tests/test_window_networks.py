@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from skimage import data as pictures
-from training import RECORD, make_folder, options, same, weights
+from training import RECORD, learn, make_folder, options, same, weights
 
 import train
 from visavis import calibration, checkpoint, load_analyser, load_detector
@@ -59,7 +59,7 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(folder: Path, trained: Pa
     images, targets = next(iter(run.loader))
     run.learner.step(images, targets)
     run.save()
-    assert train.train(train.config.renewed(given, {"resume": True})) == 0
+    assert learn(train.config.renewed(given, {"resume": True})) == 0
     assert same(weights(out), weights(trained))
 
 

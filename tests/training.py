@@ -8,7 +8,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from contextlib import ExitStack, redirect_stderr
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,19 @@ def options(folder: Path, out: Path, **more: Any) -> train.Options:
 
 
 def learn(given: train.Options) -> int:
-    """`train.train(given)` without its pictures, which take longer than so few steps: for tests that look at none."""
+    """`train.train(given)` without its pictures."""
+    with no_pictures():
+        return train.train(given)
+
+
+@contextmanager
+def no_pictures() -> Iterator[None]:
+    """A context in which runs draw nothing, which takes longer than so few steps: for tests that look at no picture."""
     drawing = ((Run, "draw_first"), (History, "chart"), (Validation, "show"))
     with ExitStack() as stack:
         for owner, name in drawing:
             stack.enter_context(mock.patch.object(owner, name))
-        return train.train(given)
+        yield
 
 
 def interrupt(given: train.Options, steps: int) -> None:
