@@ -389,17 +389,20 @@ def test_beyond_this_machine_nobody_is_answered_without_the_token(photo: bytes) 
             assert json.loads(socket.recv(60))["frame"] == 1
 
 
-def test_the_servers_camera_is_shown_to_several_with_faces_redacted_or_drawn(tmp_path: Path) -> None:
+def test_the_servers_camera_is_shown_to_several_as_each_asks(tmp_path: Path) -> None:
     film = clip(tmp_path / "film.mp4", range(0, 400, 40), sound=None, pictures=[np.ascontiguousarray(FILM)] * 10)
     with served("--workers", "1", "--camera", str(film)) as server:
         assert server.get("/v1/about").json()["camera"] is True
-        words = ("redact=fill", "draw=true", "redact=fill")
-        with ThreadPoolExecutor(3) as viewers:
+        assert server.get("/v1/camera?redact=fill&filter=nose").status_code == 400
+        words = ("redact=fill", "draw=true", "redact=fill", "filter=nose")
+        with ThreadPoolExecutor(4) as viewers:
             shown = list(viewers.map(lambda word: _pictures(server, f"/v1/camera?{word}", 3), words))
     for pictures, word in zip(shown, words, strict=True):
         assert len(pictures) == 3 and all(picture.shape == FILM.shape for picture in pictures)
         face = pictures[-1][60:140, 90:150].astype(int)
         assert (face.max() < 40) == (word == "redact=fill")
+        red = (pictures[-1][..., 0] > 170) & (pictures[-1][..., 1] < 80)
+        assert (red[80:140, 95:150].sum() > 150) == (word == "filter=nose")
 
 
 def _pictures(server: Served, path: str, count: int) -> list[np.ndarray]:
