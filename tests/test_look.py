@@ -244,6 +244,7 @@ def test_captions_and_colours_are_those_of_drawn_copies(browser: Any, tmp_path: 
     page.click(".photo")
     assert page.text_content("#large text") == "0.90 no mask age 45"
     assert page.get_attribute("#large rect", "stroke") == "#ff5f55"
+    assert page.locator("#kinds .kind").all_text_contents() == ["found", "no mask"]
 
 
 def test_a_phone_shows_photos_first_and_filters_when_they_are_asked_for(browser: Any, tmp_path: Path) -> None:
