@@ -247,7 +247,7 @@ def test_it_learns_two_photos_by_heart(tmp_path):
         lr=5e-4,
         ema=0.0,
     )
-    run = train.begin(given, World(), subjects.of(given.arch)(own, photos * 30, photos))
+    run = train.begin(given, World(), subjects.of(given.arch)(own, photos * 20, photos))
     run.learner.model.transform.in_use = run.learner.kept.transform.in_use = 160  # as large as in training
     with no_pictures(), Stop(run.save) as stop:
         assert run.go(stop) == 0

@@ -116,12 +116,6 @@ def test_a_step_that_does_not_end_is_left_for_the_save(folder, tmp_path, monkeyp
     assert (os.waitstatus_to_exitcode(status), saved.read_text()) == (143, "all")
 
 
-def test_workers_and_parts_of_an_epoch_do_not_matter(folder, undisturbed, tmp_path):
-    out = tmp_path / "run"
-    learn(options(folder, out, workers=2, **RUN))
-    assert same(weights(out), weights(undisturbed))
-
-
 def test_resuming_reads_the_options_and_says_what_differs(folder, undisturbed, capsys):
     before = (undisturbed / "last.safetensors").read_bytes()
     asked = {"out": undisturbed, "resume": True, "epochs": 5, "save_every": 7, "lr": 0.5}
@@ -161,9 +155,9 @@ def test_a_state_that_would_run_code_does_not(folder, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_run_killed_before_its_first_save_begins_anew(folder, undisturbed, tmp_path):
+def test_a_run_killed_before_its_first_save_begins_anew_and_workers_do_not_matter(folder, undisturbed, tmp_path):
     out = tmp_path / "run"
-    given = config.plain(options(folder, out, **RUN))
+    given = config.plain(options(folder, out, workers=2, **RUN))
     out.mkdir()
     config.write(out, {"options": given, "data": config.read(undisturbed)["data"]})
     assert learn(train.Options(out=out, resume=True)) == 0
