@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from clips import clip
 
 pytest.importorskip("starlette")
 
 from visavis.live import frames
 from visavis.live.asking import Ask
+from visavis.live.camera import Camera
 from visavis.live.turns import Turns
 from visavis.prediction.records import Record
+from visavis.video.recording import Video
 
 
 class Line:
@@ -61,3 +65,22 @@ def test_a_client_that_waits_for_a_slow_look_is_not_taken_to_be_gone(monkeypatch
     (answer,) = line.heard
     assert answer["frame"] == 1 and answer["faces"] == [] and answer["due"] is True and answer["seconds"] > 0.5
     assert line.closed == 1000  # nothing has come since the answer
+
+
+class Broken:
+    """A looker in which something is wrong."""
+
+    def faces(self, picture: Any, ask: Ask) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_viewers_of_the_servers_camera_do_not_wait_for_pictures_that_will_not_come(tmp_path: Path) -> None:
+    film = clip(tmp_path / "film.mp4", range(0, 400, 40), sound=None)
+
+    async def viewed() -> list[bytes]:
+        camera: Any = Camera(lambda: Video(str(film), 10**8), Broken())
+        stream = camera.response(Ask("shipped", 0.5)).body_iterator
+        return [picture async for picture in stream]
+
+    assert asyncio.run(asyncio.wait_for(viewed(), 30)) == []

@@ -65,6 +65,7 @@ class Camera:
         self._came = threading.Event()
         self._changed = asyncio.Condition()
         self._running = False
+        self._looking = False
 
     def response(self, ask: Ask) -> Response:
         """Pictures with boxes, or redacted, one after the other until the client leaves. Raises Busy."""
@@ -90,7 +91,7 @@ class Camera:
                 del self._wanted[ask]
 
     def _begin(self) -> None:
-        self._running = True
+        self._running = self._looking = True
         self._came.clear()
         loop = asyncio.get_running_loop()
         for work in (self._read, self._look):
@@ -100,11 +101,11 @@ class Camera:
         """In a thread: the newest picture, at the pace at which they are shown."""
         failed = False
         try:
-            while self._wanted:
+            while self._wanted and self._looking:
                 with self._opened() as video:
                     began = time.monotonic()
                     for part in video.parts():
-                        if not self._wanted:
+                        if not (self._wanted and self._looking):
                             return
                         if isinstance(part, Frame):
                             if not video.is_camera:
@@ -115,19 +116,24 @@ class Camera:
             say(f"the camera gives no more pictures: {error}")
             failed = True
         finally:
+            failed |= not self._looking
             self._newest = None
             self._came.set()
             asyncio.run_coroutine_threadsafe(self._end(failed), loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In a thread: what each of those who watch asked for, of the newest picture."""
-        while self._came.wait() and (picture := self._newest) is not None:
-            self._came.clear()
-            wanted = list(self._wanted)
-            self._names = {ask: self._names.get(ask, SteadyNames()) for ask in wanted}
-            self._steadiers = {ask: self._steadiers.get(ask, Steadier()) for ask in wanted}
-            shown = {ask: self._drawn(picture, ask) for ask in wanted}
-            asyncio.run_coroutine_threadsafe(self._publish(shown), loop).result()
+        """In a thread: what each of those who watch asked for, of the newest picture. What goes wrong here ends the
+        reading, too, so that nobody waits for pictures that will not come."""
+        try:
+            while self._came.wait() and (picture := self._newest) is not None:
+                self._came.clear()
+                wanted = list(self._wanted)
+                self._names = {ask: self._names.get(ask, SteadyNames()) for ask in wanted}
+                self._steadiers = {ask: self._steadiers.get(ask, Steadier()) for ask in wanted}
+                shown = {ask: self._drawn(picture, ask) for ask in wanted}
+                asyncio.run_coroutine_threadsafe(self._publish(shown), loop).result()
+        finally:
+            self._looking = False
 
     def _drawn(self, picture: Picture, ask: Ask) -> bytes:
         faces, now = self._looker.faces(picture, ask), time.monotonic()
