@@ -1,8 +1,9 @@
 """Faces grouped by person, without names: average linkage on the graph of each face's nearest others.
 
 The two groups that are nearest to each other are joined, again and again, until the root mean square of the distances
-between the faces of any two is above the tolerance. It follows from the groups' means and spreads, and only groups are
-compared of which some faces are near, so neither memory nor time grows with the square of the number of faces.
+between the faces of any two is above the tolerance, which is lower for small groups. It follows from the groups' means
+and spreads, and only groups are compared of which some faces are near, so neither memory nor time grows with the square
+of the number of faces.
 scikit-learn and SciPy have average linkage on the matrix of all distances: 10 GB for 50,000 faces.
 """
 
@@ -18,8 +19,11 @@ from visavis.analysers.identity.neighbours import links
 NEIGHBOURS = 50
 """Nearest others of a face that may link it with a group."""
 NOBODY = -1
-HIGHEST = 0.58
+HIGHEST = 0.6
 """The tolerance for few faces: above it, people were mixed in parts of any size."""
+STRICTER = 0.1
+"""The tolerance between groups of A and B faces is lower by this, divided by A times B: a mean of many distances is
+seldom low by chance, while two strangers of an album who look alike are common."""
 
 
 def tolerance_for(faces: int) -> float:
@@ -29,7 +33,7 @@ def tolerance_for(faces: int) -> float:
     Chosen on parts of Labeled Faces in the Wild of 100 to 3,800 faces, somewhat below what is best by B-cubed F1:
     two folders of one person are sooner joined by hand than one of two people is taken apart (docs/identity.md).
     """
-    return min(HIGHEST, 0.63 - 0.029 * math.log10(max(1, faces)))
+    return min(HIGHEST, 0.65 - 0.029 * math.log10(max(1, faces)))
 
 
 def grouped(
@@ -42,8 +46,9 @@ def grouped(
     """(N,) the group of each face, `NOBODY` where its encoding is NaN. New groups have the numbers from `first` on, or
     after the highest of those before if that is more, in the order of their first faces.
 
-    encodings: (N, size). tolerance: Euclidean distance. before: (N,) the group that each face has already, or `NOBODY`:
-    these keep it, and no two of these groups are joined. photos: (N,) in which photo each is: nobody is twice in one.
+    encodings: (N, size). tolerance: Euclidean distance, between large groups (see `STRICTER`). before: (N,) the group
+    that each face has already, or `NOBODY`: these keep it, and no two of these groups are joined. photos: (N,) in which
+    photo each is: nobody is twice in one.
     """
     given = np.full(len(encodings), NOBODY, np.int64) if before is None else np.asarray(before, np.int64)
     photo = np.arange(len(encodings)) if photos is None else np.asarray(photos)
@@ -99,7 +104,7 @@ class _Clusters:
     ) -> None:
         start, self.given = _start(before)
         count = len(self.given)
-        self._start, self._limit = start, tolerance**2
+        self._start, self._tolerance = start, tolerance
         self._sizes, self._means, self._spreads = _moments(encodings, start)
         self._photos: list[set[int]] = [set() for _ in range(count)]
         for cluster, photo in zip(start.tolist(), photos.tolist(), strict=True):
@@ -139,9 +144,10 @@ class _Clusters:
         between = self._means[others] - self._means[cluster]
         # Spreads are added first: so the sum is the same to the last digit from either side, and no chain is a circle.
         apart = np.einsum("nd,nd->n", between, between) + (self._spreads[others] + self._spreads[cluster])
+        tolerances = self._tolerance - STRICTER / (self._sizes[others] * self._sizes[cluster])
+        near = apart <= tolerances.clip(0) ** 2
+        others, apart = others[near], apart[near]
         for place in np.lexsort((others != first, apart)):
-            if apart[place] > self._limit:
-                break
             if self._may_join(cluster, other := int(others[place])):
                 return other
         return None
