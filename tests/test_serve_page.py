@@ -130,7 +130,7 @@ def test_another_detector_brings_its_own_threshold_and_finds_the_face_live(seen:
     assert page.text_content("#threshold-value") == "0.40"
     page.click("#start")
     page.select_option("#detector", "viola_jones")
-    until(page, "document.querySelector('#threshold-value').textContent === '0.49'")
+    until(page, "document.querySelector('#threshold-value').textContent === '0.36'")
     assert "Haar-like features" in page.text_content("#detector-says")
     answers(page, 3)
     assert page.text_content("#count") == "1 face"

@@ -75,7 +75,7 @@ class Frame:
             a, b, _, c, d = np.frombuffer(turn, "=i4")[:5].tolist()
             if a * d < b * c:  # mirrored, as by telephones' front cameras: flipped vertically, and then turned
                 pixels = pixels[::-1]
-        return np.ascontiguousarray(np.rot90(pixels, round(self.decoded.rotation / 90)))
+        return np.rot90(pixels, round(self.decoded.rotation / 90)).copy()
 
     @property
     def is_sideways(self) -> bool:

@@ -42,7 +42,7 @@ in training."""
 
 FILLS = 0.3
 """As a share of the picture's shorter side: smaller faces are not taken from the coarse look."""
-UPRIGHT, TURNED = 0.9, 0.7
+UPRIGHT, TURNED = 0.9, 0.8
 """Copies of a picture that are turned by quarters are looked at if no face has a score of `UPRIGHT`; the lowest score
 of a face that is taken from such a copy."""
 
@@ -157,7 +157,7 @@ class TrainedDetector:
         if (np.asarray(found.scores) >= UPRIGHT).any():
             return found
         fitted = resize(picture, self.sizing.coarsely().size(*picture.shape[:2]))
-        copies = [np.ascontiguousarray(np.rot90(fitted, turns)) for turns in (1, 2, 3)]
+        copies = [np.rot90(fitted, turns).copy() for turns in (1, 2, 3)]
         seen = [self._in_company(faces).above(TURNED) for faces in self.network.find(copies, self._lowest)]
         turns = int(np.argmax([np.asarray(faces.scores).max(initial=0) for faces in seen]))
         boxes = quarter_turned(seen[turns].boxes, copies[turns].shape[:2], 3 - turns)
