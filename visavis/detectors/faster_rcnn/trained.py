@@ -157,6 +157,7 @@ class TrainedDetector:
         if (np.asarray(found.scores) >= UPRIGHT).any():
             return found
         fitted = resize(picture, self.sizing.coarsely().size(*picture.shape[:2]))
+        # Not ascontiguousarray, which leaves a side of one pixel its negative stride, and torch takes none.
         copies = [np.rot90(fitted, turns).copy() for turns in (1, 2, 3)]
         seen = [self._in_company(faces).above(TURNED) for faces in self.network.find(copies, self._lowest)]
         turns = int(np.argmax([np.asarray(faces.scores).max(initial=0) for faces in seen]))
