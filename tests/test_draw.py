@@ -138,6 +138,26 @@ def test_a_text_never_covers_that_of_a_surer_face():
     assert changed(ground, apart)[60:100, 300:340].any()
 
 
+def test_a_text_never_hides_another_face():
+    ground = np.full((400, 600, 3), 90, np.uint8)
+    face, beside = [100, 100, 160, 160], [170, 70, 230, 130]
+    texts = [("0.90 none 34 years", "0.90"), ""]
+    alone = changed(ground, drawing.boxes_on(ground, Faces([face], [0.9]), texts=texts[:1]))
+    assert alone[80:95, 180:220].all()  # where the face beside it would be
+    both = changed(ground, drawing.boxes_on(ground, Faces([face, beside], [0.9, 0.8]), texts=texts))
+    assert not both[76:124, 176:224].any()
+    assert both[85:95, 100:130].all()  # the shorter text has room
+
+
+def test_a_long_text_leaves_room_for_the_short_ones_of_neighbours():
+    ground = np.full((400, 600, 3), 90, np.uint8)
+    row = Faces([[100, 100, 160, 160], [180, 100, 240, 160]], [0.9, 0.8])
+    texts = [("0.90 none 34 years", "0.90"), ("0.80 none", "0.80")]
+    drawn = drawing.boxes_on(ground, row, texts=texts)
+    assert (drawn[84:95, [100, 180]] == drawing.COLOURS["found"]).all()  # both have a text
+    assert (drawn[84:95, 170:176] == 90).all()  # and the surer one's does not reach the other
+
+
 @pytest.mark.parametrize(
     "text, written",
     [("Ann", "Ann"), ("Łukasz", "Łukasz"), ("Zoe\u0308", "Zoë"), ("Анна", "Анна"), ("四 🙂", "? ?"), ("a\nb", "a b")],

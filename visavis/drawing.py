@@ -5,6 +5,7 @@ Nothing here reads or writes files, or knows where a box comes from.
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from visavis.boxes import clip
+from visavis.boxes import area, clip
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
 from visavis.keypoints import LAYOUTS
@@ -64,10 +65,10 @@ def boxes_on(
 
     kind: one of `COLOURS`. colours: to take turns from left to right, instead of the kind's one. own: one a face that
     it has before all others, or None.
-    texts: one a face, "" for none, or several, of which the first that has room is taken; by default the scores of
-    what was found, and nothing for the other kinds.
-    Lines and letters grow with the picture and shrink with the face; a text that is too wide for its face, or would
-    cover a surer one's, is left out. Call again for boxes of another kind.
+    texts: one a face, "" for none, or several, of which the first that has room beside the last ones of all others is
+    taken; by default the scores of what was found, and nothing for the other kinds.
+    Lines and letters grow with the picture and shrink with the face; a text that is too wide for its face, would cover
+    a surer one's, or more than an eighth of another face, is left out. Call again for boxes of another kind.
     Raises ValueError for an unknown kind and where texts and faces differ in number.
     """
     if kind not in COLOURS:
@@ -88,12 +89,10 @@ def boxes_on(
     visible = [i for i in np.argsort(np.asarray(faces.scores), kind="stable") if (boxes[i, 2:] > boxes[i, :2]).all()]
     for index in visible:
         _frame(pen, boxes[index], colour[index], size)
-    tags: list[_Rectangle] = []
-    for index in reversed(visible):  # after all frames, so that none runs through a text
-        text = texts[index]
-        for one in filter(None, (text,) if isinstance(text, str) else text):
-            if _tag(pen, boxes[index], one, colour[index], size, tags):
-                break
+    for index, tag in _tags(boxes, visible[::-1], texts, size).items():  # after all frames: none runs through a text
+        pen.rectangle(tag.place, fill=colour[index])
+        left, top, right, bottom = tag.place
+        pen.text(((left + right + 1) / 2, (top + bottom + 1) / 2), tag.text, _EDGE, tag.font, anchor="mm")
     return np.asarray(canvas)
 
 
@@ -106,14 +105,15 @@ def points_on(picture: Picture, keypoints: np.ndarray) -> Picture:
         known = face[~np.isnan(face).any(axis=1)]
         if not len(known):
             continue
-        dot = float(np.clip(np.ptp(known, axis=0).max() / 90, 0.8, max(canvas.size) / 150))
+        dot = float(np.clip(np.ptp(known, axis=0).max() / 90, 0.4, max(canvas.size) / 150))
         layout = LAYOUTS.get(len(face))
         for numbers, closed in layout.lines if layout else ():
             path = [tuple(face[number]) for number in (*numbers, *numbers[: int(closed)])]
             path = [(x, y) for x, y in path if x == x and y == y]
             pen.line(path, fill=COLOURS["found"], width=max(1, round(dot * 0.8)))
         for x, y in known.tolist():
-            pen.ellipse((x - 1.6 * dot, y - 1.6 * dot, x + 1.6 * dot, y + 1.6 * dot), fill=_EDGE)
+            if dot >= 0.8:  # a smaller face would be hidden by the edges
+                pen.ellipse((x - 1.6 * dot, y - 1.6 * dot, x + 1.6 * dot, y + 1.6 * dot), fill=_EDGE)
             pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=_PAPER)
     return np.asarray(canvas)
 
@@ -172,19 +172,45 @@ def _line(box: np.ndarray, size: tuple[int, int]) -> int:
     return max(1, round(min(max(size) / 200, (box[2:] - box[:2]).min() / 12)))
 
 
-def _tag(
-    pen: ImageDraw.ImageDraw, box: np.ndarray, text: str, colour: Colour, size: tuple[int, int], tags: list[_Rectangle]
-) -> bool:
-    """The text on a ground of the box's colour: above its left corner, or in it where there is no room.
+@dataclass(frozen=True)
+class _Tag:
+    """A text and the rectangle that it is to have, whose last column and row are in it."""
 
-    tags: those that are there already; this one joins them, or is left out. Returns whether it is there.
+    text: str
+    font: ImageFont.FreeTypeFont
+    place: _Rectangle
+
+
+def _tags(
+    boxes: np.ndarray, order: Sequence[int], texts: Sequence[str | tuple[str, ...]], size: tuple[int, int]
+) -> dict[int, _Tag]:
+    """What is written at which of the boxes. order: those that are seen, the surest first.
+
+    Each has the last of its texts if there is room for that, and only then an earlier one, which is longer.
     """
+    chosen: dict[int, _Tag] = {}
+    for longer in (False, True):
+        for index in order:
+            mine = texts[index]
+            mine = [text for text in ((mine,) if isinstance(mine, str) else mine) if text]
+            others = boxes[[other for other in order if other != index]]
+            taken = [tag.place for other, tag in chosen.items() if other != index]
+            for text in mine[:-1] if longer else mine[-1:]:
+                tag = _tag(boxes[index], text, size)
+                if tag is not None and not _overlaps(tag.place, taken) and not _hides_a_face(tag.place, others):
+                    chosen[index] = tag
+                    break
+    return chosen
+
+
+def _tag(box: np.ndarray, text: str, size: tuple[int, int]) -> _Tag | None:
+    """The text above the box's left corner, or in it where there is no room; None where it does not fit the face."""
     height, width = size
     letters = round(min(max(size) / 32, max(_SMALLEST_TEXT, (box[2] - box[0]) / 4)))
     if letters < _SMALLEST_TEXT:
         letters = min(_SMALLEST_TEXT, min(size) // 4)
     if letters < 6:
-        return False
+        return None
     text, font = _written(text, letters)
     pad = max(1, letters // 4)
     wide, high = round(font.getlength(text)) + 2 * pad, letters + 2 * pad
@@ -193,15 +219,22 @@ def _tag(
     if top < 0:
         top = min(round(float(box[1])), height - high)
         if high > (box[3] - box[1]) / 3:
-            return False  # better no text than no eyes
-    right, bottom = left + wide - 1, top + high - 1
-    hides = any(left <= x2 and x1 <= right and top <= y2 and y1 <= bottom for x1, y1, x2, y2 in tags)
-    if hides or wide > 3 * (box[2] - box[0]):
-        return False
-    tags.append((left, top, right, bottom))
-    pen.rectangle((left, top, right, bottom), fill=colour)
-    pen.text((left + wide / 2, top + high / 2), text, _EDGE, font, anchor="mm")
-    return True
+            return None  # better no text than no eyes
+    if wide > 3 * (box[2] - box[0]):
+        return None
+    return _Tag(text, font, (left, top, left + wide - 1, top + high - 1))
+
+
+def _overlaps(tag: _Rectangle, others: Sequence[_Rectangle]) -> bool:
+    left, top, right, bottom = tag
+    return any(left <= x2 and x1 <= right and top <= y2 and y1 <= bottom for x1, y1, x2, y2 in others)
+
+
+def _hides_a_face(tag: _Rectangle, faces: np.ndarray) -> bool:
+    """Whether the rectangle covers more than an eighth of one of the (N, 4) boxes."""
+    across = np.minimum(faces[:, 2], tag[2] + 1) - np.maximum(faces[:, 0], tag[0])
+    down = np.minimum(faces[:, 3], tag[3] + 1) - np.maximum(faces[:, 1], tag[1])
+    return bool((across.clip(0) * down.clip(0) > area(faces) / 8).any())
 
 
 def _written(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
