@@ -53,7 +53,7 @@ class Input:
     place: str = ""
     reason: str = ""
     camera: str = ""
-    """Its number, of one that is no file."""
+    """Its number or address, of one that is no file."""
 
     @property
     def is_video(self) -> bool:

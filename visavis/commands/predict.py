@@ -74,11 +74,11 @@ def predict(options: Options) -> int:
 
 def _inputs(options: Options) -> list[Input]:
     """The files and folders, or the camera, that the command line names. Raises InputError."""
-    camera = options.webcam
-    if camera is not None:
-        Camera.of(camera)
+    camera = Camera.of(options.webcam) if options.webcam is not None else None
     files = sources.listed(options.photos, options.recurse, options.out) if options.photos else []
-    inputs = files + ([Input(f"webcam:{camera}", f"webcam-{camera}", camera=camera)] if camera is not None else [])
+    inputs = files + (
+        [Input(f"webcam:{camera.called}", f"webcam-{camera.place}", camera=camera.number)] if camera else []
+    )
     if options.keep_largest and any(one.is_video for one in inputs):
         raise InputError(
             "--keep-largest is for photos, since the largest face of a video changes; leave it out, or the videos"

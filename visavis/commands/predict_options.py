@@ -24,6 +24,7 @@ from visavis.prediction.filtering import Filtering
 from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.run import Outputs
 from visavis.prediction.videos import EVERY
+from visavis.video.recording import RTSP
 
 FREE = ("out", "webcam", "people", "detector", "device", "redact_threshold", "pieces", "stdout", "overwrite", "resume",
         "workers", "timeout")  # fmt: skip
@@ -44,7 +45,7 @@ class Options:
     out: Path | None = None
     """Folder for the results; not inside a folder of photos. It may be left out with --stdout only."""
     webcam: str | None = None
-    """The number of a camera to watch until Ctrl-C; on Windows, its name."""
+    """The number of a camera to watch until Ctrl-C (on Windows, its name), or an address rtsp://..."""
     recurse: bool = True
     """Search subfolders, too."""
     detector: DetectorName = "shipped"
@@ -181,8 +182,11 @@ def check(options: Options) -> None:
     """Raise InputError for options that cannot be used."""
     if not options.photos and options.webcam is None:
         raise InputError("give photos, videos or folders, or --webcam 0")
-    if options.webcam is not None and (options.resume or not options.webcam or "/" in options.webcam):
-        raise InputError("--webcam takes the number of a camera, and cannot be combined with --resume")
+    if options.webcam is not None:
+        if options.resume:
+            raise InputError("--webcam cannot be combined with --resume: a camera's pictures do not come again")
+        if not options.webcam or ("/" in options.webcam and not options.webcam.startswith(RTSP)):
+            raise InputError("--webcam takes the number of a camera, or an address that begins with rtsp://")
     check_analysers(options.analysis.names, options.analysers)
     options.analysis.loaded()
     if options.filtering is not None:

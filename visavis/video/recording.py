@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Self
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -32,6 +33,9 @@ CAMERAS = {
     "win32": ("dshow", "video={}"),  # Windows does not number cameras: the name takes the number's place
 }
 """Platform -> FFmpeg's input format for cameras, and its name of the camera with a number."""
+
+RTSP = ("rtsp://", "rtsps://")
+"""How the addresses of network cameras begin."""
 
 FASTEST = 240
 """Frames a second; no rate above it is believed."""
@@ -92,7 +96,8 @@ class Sound:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera by its number, with FFmpeg's input format and name for it. option: what messages call its number."""
+    """A camera by its number or its address, with FFmpeg's input format and name for it. option: what messages call its
+    number."""
 
     number: str
     format: str | None
@@ -104,7 +109,7 @@ class Camera:
         """The camera with that number (on Windows, with that name), or with an RTSP address. Raises InputError on a
         platform whose cameras are not supported, and if there is no such camera, as far as that is known without
         opening it."""
-        if number.startswith(("rtsp://", "rtsps://")):
+        if number.startswith(RTSP):
             return cls(number, None, number, option)
         if sys.platform not in CAMERAS:
             raise InputError(f"`{option}`: cameras are not supported on {sys.platform}")
@@ -112,6 +117,19 @@ class Camera:
         if format == "v4l2" and not os.path.exists(name):
             raise InputError(f"`{option}` {number}: no camera at {name} (no such device); give another number")
         return cls(number, format, name, option)
+
+    @property
+    def called(self) -> str:
+        """What tables and messages call it: its number, or its address without names and passwords."""
+        if not self.number.startswith(RTSP):
+            return self.number
+        address = urlsplit(self.number)
+        return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+
+    @property
+    def place(self) -> str:
+        """The same as the name of a file, without its ending."""
+        return re.sub(r"[^\w.-]+", "-", self.called.partition("://")[2] or self.called).strip("-")
 
 
 class Video:
@@ -149,6 +167,9 @@ class Video:
         try:
             video._open(camera.name, camera.format, {} if camera.format else _OVER_NETWORK, max_pixels)
         except ImageError as error:
+            if camera.format is None:  # FFmpeg's message may hold the address with its password
+                detail = error.detail.replace(camera.name, camera.called)
+                raise InputError(f"`{camera.option}`: no camera at {camera.called} ({detail})") from None
             where = f"`{camera.option}` {camera.number}: no camera at {camera.name} ({error.detail})"
             raise InputError(f"{where}; give another number") from None
         return video
