@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,3 +85,29 @@ def test_viewers_of_the_servers_camera_do_not_wait_for_pictures_that_will_not_co
         return [picture async for picture in stream]
 
     assert asyncio.run(asyncio.wait_for(viewed(), 30)) == []
+
+
+class Bare(Video):
+    """A camera that can be opened, and hangs up before its first picture."""
+
+    opened = 0
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        Bare.opened += 1
+
+    def parts(self) -> Iterator[Any]:
+        return iter(())
+
+
+def test_a_camera_without_a_picture_is_not_opened_again_and_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = clip(tmp_path / "film.mp4", range(0, 400, 40), sound=None)
+
+    async def viewed() -> list[bytes]:
+        stream = Camera(lambda: Bare(str(film)), Broken()).response(Ask("shipped", 0.5)).body_iterator  # type: ignore[bad-argument-type]
+        return [picture async for picture in stream]  # type: ignore[bad-return]
+
+    assert asyncio.run(asyncio.wait_for(viewed(), 30)) == []
+    assert Bare.opened == 1 and "the camera gives no more pictures: empty" in capsys.readouterr().err

@@ -103,15 +103,17 @@ class Camera:
         try:
             while self._wanted and self._looking:
                 with self._opened() as video:
-                    began = time.monotonic()
+                    began, came = time.monotonic(), False
                     for part in video.parts():
                         if not (self._wanted and self._looking):
                             return
                         if isinstance(part, Frame):
                             if not video.is_camera:
                                 time.sleep(max(0, began + part.seconds - time.monotonic()))
-                            self._newest = part.picture
+                            self._newest, came = part.picture, True
                             self._came.set()
+                    if not came:  # it would be opened again and again
+                        raise ImageError("empty", "it was opened, and had no picture")
         except (ImageError, InputError) as error:
             say(f"the camera gives no more pictures: {error}")
             failed = True
