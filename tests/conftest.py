@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import forked
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -50,6 +51,13 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_cache(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program's cache is `exports`."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(exports))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_server_of_workers() -> Iterator[None]:
+    """Workers of all commands that run in this process are forked from one server, which has all of their modules."""
+    with forked.shared():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -61,3 +61,11 @@ def served(*words: str, **environment: str) -> Iterator[Served]:
         process.kill()
         process.wait()
         reading.join(10)
+
+
+def live(server: Served, **more: Any) -> Any:
+    """A WebSocket of its live page."""
+    from websockets.sync.client import connect
+
+    base = server.base.replace("http", "ws", 1)
+    return connect(base + "/v1/live", origin=more.pop("origin", server.base), **more)

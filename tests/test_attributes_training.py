@@ -3,12 +3,12 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from training import FACES, RECORD, interrupt, learn, make_folder, options, same, weights
+from attribute_labels import HEADS, SIDE, asked, make_people
+from training import RECORD, interrupt, learn, make_folder, same, weights
 
 import train
 from dataset import tables
@@ -18,11 +18,10 @@ from dataset.subjects.attributes import Attributes
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.attributes import network
 from visavis.analysers.attributes.analyser import FaceAttributes, Network
-from visavis.analysers.attributes.designs import DESIGNS, YEARS
+from visavis.analysers.attributes.designs import YEARS
 from visavis.analysers.crops import cut, square
 from visavis.analysers.protocol import Analysers
 from visavis.calibration import Calibration
-from visavis.commands import evaluate
 from visavis.data import attributes
 from visavis.data.attributes import KnownAttributes
 from visavis.errors import InputError
@@ -31,25 +30,10 @@ from visavis.images import read
 from visavis.training.distributed import World
 from visavis.training.stopping import Stop
 
-SIDE = 96
-HEADS = DESIGNS["face_attributes"].heads
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = make_folder(tmp_path_factory.mktemp("people"), people=12, side=SIDE)
-    rows = []
-    for number in range(12):
-        x1, y1, x2, y2 = (SIDE / 240 * value for value in FACES[0])
-        known: dict[str, object] = {"age": 20 + number} if number % 2 else {"age_low": 20, "age_high": 29}
-        known |= {"gender": ("female", "male")[number % 2]} if number % 3 else {"mask": ("none", "worn")[number % 2]}
-        rows.append({"image_id": f"P{number}/1", "x1": x1, "y1": y1, "x2": x2, "y2": y2} | known)
-    tables.write(made / "attributes.csv", rows)
-    return made
-
-
-def asked(folder: Path, out: Path, **more: Any) -> train.Options:
-    return options(folder, out, **{"arch": "face_attributes", "batch_size": 4} | more)
+    return make_people(tmp_path_factory.mktemp("people"))
 
 
 @pytest.fixture(scope="module")
@@ -157,63 +141,6 @@ def test_a_limit_counts_the_photos_of_which_something_is_told(folder: Path, tmp_
     shutil.copy(folder / "attributes.csv", mixed)
     subject = train.learnt(asked(mixed, tmp_path / "run", limit=4))
     assert (len(subject.photos), len(subject.held_out)) == (4, 1)
-
-
-RECIPES = {
-    "age_cnn": ({"age": 1}, ("age", "age_low", "age_high"), 200, "none"),
-    "gender_cnn": ({"gender": 2}, ("gender", "gender_score"), 200, "none"),
-    "mask_mobilenet_v2": ({"mask": 3}, ("mask", "mask_score"), 224, "affine"),
-}
-
-
-@pytest.mark.usefixtures("shared_cache")
-@pytest.mark.parametrize("arch", RECIPES)
-def test_other_systems_recipes_learn_and_tell_their_one_thing(arch: str, folder: Path, tmp_path: Path) -> None:
-    heads, attributes, side, transforms = RECIPES[arch]
-    out = tmp_path / "run"
-    assert learn(asked(folder, out, arch=arch)) == 0
-    path = out / "best.safetensors"
-    metadata = checkpoint.metadata(path)
-    assert (metadata["heads"], metadata["side"], metadata["options"]["transforms"]) == (heads, side, transforms)
-    (name,) = heads
-    assert metadata["validation"][f"{name}_faces"] > 0 and {f"loss_{name}"} == {
-        key for key in json.loads((out / "metrics.jsonl").read_text().splitlines()[0]) if key.startswith("loss_")
-    }
-    with pytest.raises(InputError, match=f"holds a {arch}, not a face_attributes"):
-        network.build("face_attributes", str(path))
-    model = network.of_checkpoint(*checkpoint.load(path), str(path))
-    with torch.inference_mode():
-        given = model(torch.full((2, 3, side, side), 128, dtype=torch.uint8))
-    assert given[name].shape == (2, heads[name]) and given.keys() == heads.keys()
-    if arch == "mask_mobilenet_v2":  # what follows is the same but for the network, which takes long to export
-        return
-    analyser = load_analyser(str(path))
-    assert analyser.attributes == attributes
-    told = analyser.analyse(read(folder / "images/P3/1.png"), Faces([[30, 20, 72, 74]])).attributes
-    assert told.keys() == set(attributes) and told[name][0] != ""
-    assert not analyser.analyse(np.zeros((99, 99, 3), np.uint8), Faces()).attributes[name].size
-    asking = evaluate.Options(analyse=str(path), data=folder, split="all", out=tmp_path / "evaluation")
-    assert evaluate.evaluate(asking) == 0
-    written = json.loads((tmp_path / "evaluation/evaluation.json").read_text())
-    assert {"mask", "age", "gender"} & written.keys() == {name}
-    with pytest.raises(InputError, match=f"predicts {name}, and no "):
-        FaceAttributes([next(other for other in HEADS if other != name)], path)
-
-
-def test_a_recipe_learns_from_faces_that_have_its_label_alone(folder: Path, tmp_path: Path) -> None:
-    masked = {row["image_id"] for row in tables.rows(folder / "attributes.csv") if row["mask"]}
-    subject = train.learnt(asked(folder, tmp_path / "run", arch="mask_mobilenet_v2"))
-    assert {photo.image_id for photo in [*subject.photos, *subject.held_out]} == masked and len(masked) == 4
-    rows = [row | {"age": "", "age_low": "", "age_high": ""} for row in tables.rows(folder / "attributes.csv")]
-    ageless = shutil.copytree(folder, tmp_path / "ageless")
-    tables.write(ageless / "attributes.csv", rows)
-    with pytest.raises(InputError, match=r"attributes.csv has no age of a face in the split 'train'"):
-        train.learnt(asked(ageless, tmp_path / "run", arch="age_cnn"))
-
-
-def test_there_are_no_weights_from_imagenet_for_a_small_network(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`init` imagenet: there are no such weights for age_cnn; give none"):
-        train.train(asked(folder, tmp_path / "run", arch="age_cnn", init="imagenet"))
 
 
 def test_an_age_that_is_a_number_costs_what_it_lies_outside_its_bounds() -> None:

@@ -1,21 +1,19 @@
-"""python -m clean, as it is typed: planted faults, stops, changes, bad input."""
+"""python -m clean, as it is typed: planted faults, and what changes between two runs."""
 
 import hashlib
 import io
 import json
 import os
 import shutil
-import signal
-import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+from cleaning import ASTRONAUT, FACE, Folder, apart, clean, jpeg, verdicts
 from PIL import Image
-from typed import Done, started, typed
+from typed import Done, typed
 
 import visavis
 from dataset import tables
@@ -23,56 +21,6 @@ from dataset.faces import FaceDataset
 from dataset.photos import load_photos
 from dataset.pictures import entries
 from visavis import images
-
-ASTRONAUT = skimage.data.astronaut()
-FACE = (181.0, 70.0, 271.0, 180.0)
-"""Where the astronaut's face is, hairline to chin."""
-
-
-class Folder:
-    """A data folder in the making."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.labels: list[dict] = []
-        self.downloads: list[dict] = []
-
-    def add(self, image_id: str, data: bytes | None, face: tuple[float, ...] | None = FACE, curated: int = 0) -> None:
-        """One image: data is its file's bytes, None for a file that is gone; face its label, None for no label."""
-        path = f"images/{image_id}.jpg"
-        identity = image_id.split("/")[0]
-        if data is not None:
-            (self.path / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.path / path).write_bytes(data)
-        if face is not None:
-            corners = dict(zip(("x1", "y1", "x2", "y2"), face, strict=True))
-            self.labels.append({"image_id": image_id, "identity": identity, "url": "", "curated": curated} | corners)
-        digest = hashlib.sha256(data or b"").hexdigest()
-        self.downloads.append({"image_id": image_id, "status": "ok", "path": path, "sha256": digest})
-
-    def write(self) -> Path:
-        tables.write(self.path / "labels.csv", self.labels)
-        tables.write(self.path / "downloads.csv", self.downloads)
-        return self.path
-
-
-def clean(*arguments: str | Path) -> Done:
-    return typed("-m", "clean", *arguments)
-
-
-def apart(*arguments: str | Path, **more: str) -> Done:
-    """The same in a process of its own, whose workers' words are seen too. more: for its environment."""
-    running = started("-m", "clean", *arguments, stdout=subprocess.PIPE, env=os.environ | more)
-    out, errors = running.communicate(timeout=1000)
-    return Done(running.returncode, out, errors)
-
-
-def verdicts(folder: Path) -> dict[str, tuple[str, str]]:
-    return {row["image_id"]: (row["keep"], row["reason"]) for row in tables.rows(folder / "clean.csv")}
-
-
-def jpeg(picture: np.ndarray, quality: int = 90) -> bytes:
-    return images.encode(picture, quality=quality)
 
 
 @pytest.fixture(scope="module")
@@ -281,118 +229,3 @@ def test_without_downloads_every_labelled_photo_is_judged(tmp_path):
     (folder.write() / "downloads.csv").unlink()
     assert clean("--data", tmp_path, "--only", "corrupt").returncode == 0
     assert verdicts(tmp_path) == {"A.J._Ann/00000001": ("1", "")}
-
-
-PHOTOS = 150
-"""That take seconds: stopped after the first, a run is not at its end before it hears of it."""
-
-
-@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signals, status: int, tmp_path: Path):
-    folder = Folder(tmp_path)
-    for number in range(PHOTOS):
-        folder.add(f"Ann/{number:08d}", jpeg(ASTRONAUT[: 200 + number % 150]))
-    folder.write()
-    running = started("-m", "clean", "--data", tmp_path, "--workers", "2", start_new_session=True)
-    journal = tmp_path / "clean" / "seen.jsonl"
-    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
-    if stop == signal.SIGINT:
-        os.killpg(running.pid, stop)  # as a terminal does it: to the workers too
-    else:
-        running.kill()
-    _, errors = running.communicate(timeout=1000)
-    assert running.returncode == status
-    assert "Traceback" not in errors
-    wait_until(lambda: not group_lives(running.pid))
-    assert not (tmp_path / "clean.csv").exists()
-    assert not (tmp_path / "faces.csv").exists()
-    with journal.open("a") as file:
-        file.write('{"image_id": "Ann/0000')  # a torn line, as a kill may leave it
-    seen = len(journal.read_text().splitlines()) - 1
-    assert 0 < seen < PHOTOS
-    again = clean("--data", tmp_path, "--only", "corrupt")  # what finders saw before holds, and nobody asks them now
-    assert again.returncode == 0
-    assert f"{seen} of {PHOTOS} photos were judged before" in again.stderr
-    assert set(verdicts(tmp_path).values()) == {("1", "")}
-
-
-def wait_until(true, seconds: float = 900) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--data", "nowhere"], "no data folder at nowhere"),
-        (["--finder", "magic"], "there are: face_recognition, face_recognition-cnn, shipped"),
-        (["--also", "face_recognition"], "is the --finder already"),
-        (["--also", "magic"], "there is no finder 'magic'"),
-        (["--also", "shipped", "--only", "corrupt"], "leave one of them out"),
-        (["--workers", "0"], "--workers must be at least 1, not 0"),
-        (["--min-side", "-3"], "--min-side must be at least 1, not -3"),
-    ],
-)
-def test_bad_options_are_told_in_one_line(arguments: list[str], says: str):
-    done = clean(*arguments)
-    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("labels", "downloads", "says"),
-    [
-        (None, None, "labels.csv is not there"),
-        ("image_id,x1\nA/1,3\n", None, "no column identity"),
-        ("good", None, "none of the 1 images of labels.csv lies in"),
-        ("good", "image_id,status\nA/1,ok\n", "no column reason"),
-        ("good", "failed", "calls none of its 1 images ok"),
-        ("upside down", "failed", "labels.csv row 2: the box"),
-    ],
-)
-def test_bad_tables_are_told_in_one_line(labels: str | None, downloads: str | None, says: str, tmp_path: Path):
-    box = {"x1": 9, "y1": 1, "x2": 5 if labels == "upside down" else 50, "y2": 50}
-    if labels in ("good", "upside down"):
-        tables.write(tmp_path / "labels.csv", [{"image_id": "A/1", "identity": "A", **box}])
-    elif labels:
-        (tmp_path / "labels.csv").write_text(labels)
-    if downloads == "failed":
-        tables.write(tmp_path / "downloads.csv", [{"image_id": "A/1", "status": "failed"}])
-    elif downloads:
-        (tmp_path / "downloads.csv").write_text(downloads)
-    before = sorted(tmp_path.iterdir())
-    done = clean("--data", tmp_path)
-    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
-    assert sorted(tmp_path.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    ("module", "line", "arguments", "says"),
-    [
-        ("dlib", "import no_such_thing", [], "No module named 'no_such_thing'); it needs dlib-bin or dlib"),
-        ("imagehash", "import no_such_thing", ["--only", "corrupt"], "No module named 'no_such_thing'"),
-        ("imagehash", "import os; os.abort()", ["--only", "corrupt"], "no worker process can start: "),
-    ],
-)
-def test_what_ails_every_photo_ends_the_run_in_one_line(
-    module: str, line: str, arguments: list[str], says: str, tmp_path: Path
-):
-    folder = Folder(tmp_path / "data")
-    for number in range(3):
-        folder.add(f"Ann/{number}", jpeg(ASTRONAUT))
-    (tmp_path / f"{module}.py").write_text(line)
-    done = apart("--data", folder.write(), *arguments, PYTHONPATH=str(tmp_path))
-    last = done.stderr.splitlines()[-1]
-    assert done.returncode == 2
-    assert last.startswith("python -m clean: ") and says in last
-    assert "Traceback" not in done.stderr
-    assert not (folder.path / "clean.csv").exists()

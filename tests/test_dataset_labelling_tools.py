@@ -1,9 +1,10 @@
-"""Labels in the own formats of CVAT and Label Studio, boxes with keypoints, and photos that a tool did not turn."""
+"""Labels in CVAT's own format, boxes with keypoints, and photos that a tool did not turn."""
 
 import json
 from pathlib import Path
 
 import pytest
+from labelling import FACE, all_boxes, oriented
 from PIL import Image
 from skimage import data
 from typed import typed
@@ -13,8 +14,6 @@ from dataset.formats.imported import Wanted, around_ellipse
 from dataset.photos import load_photos
 from visavis.errors import InputError
 
-FACE = (180.0, 68.0, 272.0, 186.0)
-
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
@@ -22,20 +21,6 @@ def photo(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     Image.fromarray(data.astronaut()[:400]).save(tmp_path / "images" / "a.jpg")
     return tmp_path
-
-
-def oriented(photo: Path, orientation: int, name: str = "a.jpg", side: int = 300) -> None:
-    """A photo that is stored 512 wide and `side` high, with that EXIF orientation."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(data.astronaut()[:side]).save(photo / "images" / name, exif=exif)
-
-
-def boxes(kind: str, source: Path, wanted: Wanted = Wanted()) -> dict[str, list[list[float]]]:
-    """image_id -> boxes of the photos that are imported, all of which must have been found."""
-    out = (source if source.is_dir() else source.parent) / "out"
-    assert formats.import_labels(kind, source, out, None, wanted)[2] == 0
-    return {one.image_id: one.boxes.astype(float).round(2).tolist() for one in load_photos(out)}
 
 
 def cvat(*images: str, labels: str = "face") -> str:
@@ -68,7 +53,7 @@ BOX = '<box label="face" source="manual" occluded="0" xtl="180.00" ytl="68.00" x
 def test_cvats_shapes(photo: Path, shape: str, box: tuple[float, ...]):
     (photo / "annotations.xml").write_text(cvat(image(shape)))
     assert formats.guess(photo / "annotations.xml") == formats.guess(photo) == "cvat"
-    (found,) = boxes("cvat", photo)["a"]
+    (found,) = all_boxes("cvat", photo)["a"]
     assert found == pytest.approx(box, abs=0.01)
 
 
@@ -108,143 +93,7 @@ def test_cvats_export_as_typed(photo: Path):
 def test_cvat_that_cannot_be_is_refused(photo: Path, text: str, message: str):
     (photo / "annotations.xml").write_text(text)
     with pytest.raises(InputError, match=message):
-        boxes("cvat", photo)
-
-
-def region(value: dict | None = None, **more: object) -> dict:
-    """A rectangle as Label Studio writes it: FACE in percent of 512 x 400 pixels."""
-    held = {"x": 35.15625, "y": 17.0, "width": 17.96875, "height": 29.5, "rotation": 0, "rectanglelabels": ["face"]}
-    sizes = {"original_width": 512, "original_height": 400, "image_rotation": 0}
-    named = {
-        "id": "Dx_aB91ISN",
-        "type": "rectanglelabels",
-        "from_name": "label",
-        "to_name": "image",
-        "origin": "manual",
-    }
-    return sizes | named | {"value": held | (value or {})} | more
-
-
-def task(*regions: dict, image: str = "/data/upload/1/0a1b2c3d-a.jpg", **more: object) -> dict:
-    annotation = {"id": 1, "was_cancelled": False, "ground_truth": False, "updated_at": "2026-11-29T06:00:00.1Z"}
-    return {
-        "id": 1,
-        "data": {"image": image},
-        "annotations": [annotation | {"result": list(regions)} | more],
-        "predictions": [],
-    }
-
-
-TURNED = {"x": 44.140625, "y": 31.75, "width": 17.96875, "height": 29.5, "rotation": 90}  # about its corner (226, 127)
-
-
-@pytest.mark.parametrize(
-    ("one", "box"),
-    [
-        (region(), FACE),
-        (region(TURNED), (108, 127, 226, 219)),
-        (region({"rotation": 30}), (140.77, 86.07, 239.91, 198.13)),  # the centre is at (190.34, 142.10)
-        (
-            region(
-                type="polygonlabels",
-                value={"points": [[35.15625, 25], [53.125, 17], [40, 46.5]], "polygonlabels": ["face"]},
-            ),
-            FACE,
-        ),
-        (
-            region(
-                type="ellipselabels",
-                value={"x": 44.140625, "y": 31.75, "radiusX": 8.984375, "radiusY": 14.75, "ellipselabels": ["face"]},
-            ),
-            FACE,
-        ),
-        (
-            region(
-                type="labels", value={"x": 35.15625, "y": 17, "width": 17.96875, "height": 29.5, "labels": ["face"]}
-            ),
-            FACE,
-        ),
-        (region(type="rectangle", value={"x": 35.15625, "y": 17, "width": 17.96875, "height": 29.5}), FACE),
-        (region(original_width=256, original_height=200), FACE),  # labelled when it was smaller: shares stay
-    ],
-)
-def test_label_studios_shapes(photo: Path, one: dict, box: tuple[float, ...]):
-    (photo / "export.json").write_text(json.dumps([task(one)]))
-    assert formats.guess(photo / "export.json") == "label-studio"
-    (found,) = boxes("label-studio", photo / "export.json")["a"]
-    assert found == pytest.approx(box, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "/data/local-files/?d=photos/more/a.jpg",
-        "/data/local-files/?d=somewhere%20else/a.jpg",
-        "s3://bucket/set/a.jpg",
-        "https://example.com/images/a.jpg?token=x",
-        "/data/upload/17/images/0a1b2c3d-a.jpg",
-    ],
-)
-def test_label_studios_names_of_photos(photo: Path, name: str):
-    (photo / "export.json").write_text(json.dumps([task(region(), image=name)]))
-    assert list(boxes("label-studio", photo / "export.json").values()) == [[list(FACE)]]
-
-
-def test_label_studios_short_form_takes_the_last_of_two_annotations(photo: Path):
-    """JSON-MIN has an entry an annotation; a task without a region has no list."""
-    Image.fromarray(data.coffee()).save(photo / "images/b.png")
-    flat = {key: value for key, value in region().items() if key.startswith("original")} | region()["value"]
-    short = {"image": "/data/upload/1/0a1b2c3d-a.jpg", "id": 1, "annotator": 1, "lead_time": 3.2}
-    old = short | {"label": [flat | {"x": 1.0}], "annotation_id": 5, "updated_at": "2026-11-28T06:00:00.1Z"}
-    new = short | {"label": [flat], "annotation_id": 4, "updated_at": "2026-11-29T06:00:00.1Z"}
-    none = {"image": "/data/upload/1/4e5f6a7b-b.png", "id": 2, "annotator": 1, "annotation_id": 6}
-    (photo / "export.json").write_text(json.dumps([new, old, none]))
-    assert boxes("label-studio", photo / "export.json") == {"a": [list(FACE)], "b": []}
-
-
-def test_label_studios_tasks_that_nobody_labelled_and_that_two_did(photo: Path):
-    for name in ("b", "c", "d"):
-        Image.fromarray(data.coffee()).save(photo / f"images/{name}.png")
-    truth = task(region({"x": 1.0}), updated_at="2026-11-30")
-    truth["annotations"] += task(region(), ground_truth=True)["annotations"]
-    held = [truth, task(image="b.png") | {"id": 2}, task(region(), image="c.png", was_cancelled=True) | {"id": 3}]
-    held.append({"id": 4, "data": {"image": "d.png"}, "annotations": [], "predictions": [{"result": [region()]}]})
-    (photo / "export.json").write_text(json.dumps(held))
-    words = ("import", "label-studio", photo / "export.json", "--out", photo / "out")
-    done = typed("-m", "dataset", *words)
-    assert (
-        done.returncode == 0 and "2 tasks were not labelled, or skipped, and are left out: c.png; d.png" in done.stderr
-    )
-    assert "1 tasks have several annotations" in done.stderr and "a.jpg (2)" in done.stderr
-    assert {one.image_id: one.boxes.tolist() for one in load_photos(photo / "out")} == {"a": [list(FACE)], "b": []}
-
-
-@pytest.mark.parametrize("orientation", [3, 6])
-def test_label_studios_boxes_are_of_the_photo_as_displayed(photo: Path, orientation: int):
-    """Whatever size it has for the photo: the browser's, or that of the file."""
-    oriented(photo, orientation, side=400)  # 6: displayed 400 x 512
-    (photo / "export.json").write_text(json.dumps([task(region())]))
-    expected = {3: [180, 68, 272, 186], 6: [140.62, 87.04, 212.5, 238.08]}
-    assert boxes("label-studio", photo / "export.json") == {"a": [expected[orientation]]}
-
-
-@pytest.mark.parametrize(
-    ("held", "message"),
-    [
-        ({}, "not an export of Label Studio"),
-        ([5], "task 0 is not a task"),
-        ([{"id": 7, "data": {"text": "face"}, "annotations": []}], r"task 7 does not say which .* photo \(text\)"),
-        ([task(region(original_width=300))], "labels for 300 x 400 pixels, and the photo has 512 x 400"),
-        ([task(region({"x": None}))], "task 1 region 1: 'None .* are not numbers"),
-        ([task(region({"points": [[1, 2]]}))], r"points is \[\[1, 2\]\], not three"),
-        ([task() | {"annotations": 5}], "annotations is not a list"),
-        ([task() | {"annotations": [5]}], "annotations is not a list"),
-    ],
-)
-def test_label_studio_that_cannot_be_is_refused(photo: Path, held: object, message: str):
-    (photo / "export.json").write_text(json.dumps(held))
-    with pytest.raises(InputError, match=message):
-        boxes("label-studio", photo / "export.json")
+        all_boxes("cvat", photo)
 
 
 YOLO_FACE = "0 0.44140625 0.3175 0.1796875 0.295"
@@ -269,7 +118,7 @@ def test_of_a_row_with_keypoints_the_box_is_taken(photo: Path, shape: str, row: 
     (photo / "data.yaml").write_text(f"train: images\nnames: [face]\n{shape}")
     (photo / "labels").mkdir()
     (photo / "labels/a.txt").write_text(row)
-    assert boxes("yolo", photo / "data.yaml") == {"a": [list(FACE)]}
+    assert all_boxes("yolo", photo / "data.yaml") == {"a": [list(FACE)]}
 
 
 @pytest.mark.parametrize(
@@ -290,7 +139,7 @@ def test_keypoints_that_cannot_be_are_refused(photo: Path, shape: str, row: str,
     (photo / "labels").mkdir()
     (photo / "labels/a.txt").write_text(row)
     with pytest.raises(InputError, match=message):
-        boxes("yolo", photo / "data.yaml")
+        all_boxes("yolo", photo / "data.yaml")
 
 
 STORED = {2: (240, 68, 332, 186), 3: (240, 114, 332, 232), 4: (180, 114, 272, 232), 6: (114, 180, 232, 272)}
@@ -311,7 +160,7 @@ def test_labels_of_a_tool_that_ignores_exif(photo: Path, kind: str, orientation:
     held = {"images": [listed], "annotations": [face], "categories": [{"id": 1, "name": "face"}]}
     (photo / "a.json").write_text(json.dumps(held))
     source = {"csv": "a.csv", "yolo": "classes.txt", "cvat": "a.xml", "coco": "a.json"}[kind]
-    assert boxes(kind, photo / source, Wanted(exif="ignored")) == {"a": [list(STORED[orientation])]}
+    assert all_boxes(kind, photo / source, Wanted(exif="ignored")) == {"a": [list(STORED[orientation])]}
 
 
 @pytest.mark.parametrize(("other", "box"), [(6, STORED[3]), (1, FACE)])
@@ -324,7 +173,7 @@ def test_one_photo_tells_of_the_others_of_its_source(
     (photo / "a.csv").write_text(
         "image,width,height,x1,y1,x2,y2\na.jpg,512,300,180,68,272,186\nb.jpg,512,300,9,9,99,99\n"
     )
-    assert boxes("csv", photo / "a.csv")["a"] == [list(box)]
+    assert all_boxes("csv", photo / "a.csv")["a"] == [list(box)]
     unclear = "1 photos have an EXIF orientation, which their labels are assumed to follow" in capsys.readouterr().err
     assert unclear == (other == 1)
 
@@ -332,7 +181,7 @@ def test_one_photo_tells_of_the_others_of_its_source(
 def test_exif_applied_takes_boxes_as_they_are(photo: Path, capsys: pytest.CaptureFixture[str]):
     oriented(photo, 6)  # displayed: 300 x 512
     (photo / "a.csv").write_text("image,width,height,x1,y1,x2,y2\na.jpg,512,300,80,67,174,186\n")
-    assert boxes("csv", photo / "a.csv", Wanted(exif="applied")) == {"a": [[80, 67, 174, 186]]}
+    assert all_boxes("csv", photo / "a.csv", Wanted(exif="applied")) == {"a": [[80, 67, 174, 186]]}
     assert "EXIF" not in capsys.readouterr().err
 
 

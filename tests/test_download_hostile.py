@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from downloading import HUGE, PHOTO, downloads, encoded, files, labels, options
 from hostile_site import Site, answer, drip, hang_up
-from test_download_images import HUGE, PHOTO, downloads, encoded, files, labels, options
 
 from download import images
 

@@ -1,14 +1,11 @@
 """The processes that decode: what they say, and what becomes of a picture that is too much for one."""
 
 import asyncio
-import os
-import signal
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from test_download_images import PHOTO, encoded
+from downloading import PHOTO, encoded
+from fragile import fragile
 
 from download import judge
 from download.judge import Judgement, Judges
@@ -56,18 +53,6 @@ def test_no_process_to_be_had_is_an_error_and_no_endless_wait(tmp_path, monkeypa
     monkeypatch.setattr(judge, "MODULES", ("download.absent",))
     with pytest.raises(InputError, match=r"no worker process can start: ModuleNotFoundError: .*absent"):
         judged(tmp_path, PHOTO)
-
-
-def fragile(body: bytes, *more: Any) -> Judgement:
-    """In a worker: a decoder that dies of b"kill", and never ends with b"hang"."""
-    if body == b"kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if body == b"hang":
-        time.sleep(600)
-    return whole(body, *more)
-
-
-whole = judge.judged
 
 
 def test_a_picture_that_brings_its_decoder_down_costs_that_picture_alone(tmp_path, monkeypatch):

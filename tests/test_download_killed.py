@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from downloading import PHOTO, encoded, labels
 from hostile_site import Site, answer, hang_up
-from test_download_images import PHOTO, encoded, labels
 from typed import ROOT
 
 from dataset import tables

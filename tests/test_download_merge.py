@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from downloading import PHOTO, downloads, encoded, files, labels, options
 from hostile_site import Site, answer
 from hypothesis import given
 from hypothesis import strategies as st
-from test_download_images import PHOTO, downloads, encoded, files, labels, options
 from typed import ROOT, typed
 
 from dataset import tables

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from downloading import PHOTO, downloads, labels, options
 from hostile_site import Site, answer
-from test_download_images import PHOTO, downloads, labels, options
 from waiting import Waiting
 
 from download import address, images

@@ -1,9 +1,9 @@
 """What a run says at its end: counts that add up, advice where the pattern is known, and a picture of it."""
 
 import pytest
+from downloading import PHOTO, downloads, labels, options
 from hostile_site import Site, answer
 from PIL import Image
-from test_download_images import PHOTO, downloads, labels, options
 
 from download import images, report
 from download.reasons import REASONS

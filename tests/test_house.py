@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -87,13 +88,14 @@ def within(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(prefix + ".")
 
 
-def arrows() -> list[tuple[str, str]]:
-    """(importer, imported), both dotted names."""
-    return [
+@cache
+def arrows() -> tuple[tuple[str, str], ...]:
+    """(importer, imported), both dotted names; the files are read once for all tests."""
+    return tuple(
         (name, imported)
         for name, path in modules()
         for imported in imports(path, name if path.name == "__init__.py" else name.rpartition(".")[0])
-    ]
+    )
 
 
 def test_who_imports_whom() -> None:

@@ -1,23 +1,19 @@
 """predict.py on real photos, with the detector that the project ships."""
 
-import csv
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from predicted import boxes, rows, snapshot
 from typed import started, typed
 
 import visavis
 from visavis import images, sources
-from visavis.boxes import Boxes, as_boxes, iou
+from visavis.boxes import as_boxes, iou
 from visavis.checkpoint import SHIPPED
 from visavis.commands import predict
 from visavis.commands.network import Network
@@ -40,20 +36,6 @@ def photos(tmp_path: Path) -> Path:
     (folder / "b/3.jpg").write_bytes((folder / "a/1.jpg").read_bytes()[:3000])
     (folder / "b/notes.txt").write_text("not even by name")
     return folder
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
-
-
-def boxes(table: list[dict[str, str]]) -> Boxes:
-    return as_boxes([[float(row[side]) for side in ("x1", "y1", "x2", "y2")] for row in table])
-
-
-def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
-    files = [path for path in folder.rglob("*") if path.is_file() and os.access(path, os.R_OK)]
-    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
 def test_every_input_has_its_row_and_every_photo_its_copy(photos: Path, tmp_path: Path, capfd):
@@ -237,34 +219,6 @@ def test_who_has_not_exported_a_network_hears_of_it(tmp_path: Path, capfd):
         shutil.copy(SHIPPED.with_suffix(".onnx"), weights.with_suffix(".onnx"))
 
 
-def test_an_interrupted_run_leaves_only_what_is_whole(tmp_path: Path):
-    (tmp_path / "many").mkdir()
-    photo = images.encode(ASTRONAUT)
-    for number in range(300):
-        (tmp_path / f"many/{number:03}.jpg").write_bytes(photo)
-    out = tmp_path / "out"
-    run = started("predict.py", tmp_path / "many", "--out", out, "--device", "cpu", "--batch-size", "1")
-    deadline = time.monotonic() + 900
-    while (not (out / "files.csv").exists() or len(rows(out / "files.csv")) < 3) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=1000)
-    assert run.returncode == 130, said
-    assert "interrupted" in said
-    assert "Traceback" not in said
-    left = [path for path in (out / "drawn").rglob("*") if path.suffix == ".jpg"]
-    assert all(images.read(path).shape == ASTRONAUT.shape for path in left)
-    assert 3 <= len(rows(out / "files.csv")) <= len(left) < 300
-
-
-def test_ctrl_c_while_it_is_loaded_is_an_interrupt_too(tmp_path: Path):
-    (tmp_path / "tyro.py").write_text("import sys, time\nprint('loading', file=sys.stderr, flush=True)\ntime.sleep(60)")
-    run = started("predict.py", "--help", env=os.environ | {"PYTHONPATH": str(tmp_path)})
-    assert run.stderr and run.stderr.readline() == "loading\n"
-    run.send_signal(signal.SIGINT)
-    assert (run.communicate(timeout=50)[1], run.returncode) == ("", 130)
-
-
 def test_where_no_worker_can_start_the_run_ends_in_one_line(photos: Path, tmp_path: Path):
     broken = 'import os, sys\nif "forkserver" in " ".join(sys.orig_argv): os._exit(1)\n'
     (tmp_path / "sitecustomize.py").write_text(broken)  # each Python reads it as it starts
@@ -276,29 +230,6 @@ def test_where_no_worker_can_start_the_run_ends_in_one_line(photos: Path, tmp_pa
     assert "crashed" not in (tmp_path / "out" / "files.csv").read_text()
 
 
-def cpu_seconds(process: int) -> float:
-    """What it has computed for so far."""
-    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def test_a_slow_detector_deep_in_its_own_code_is_interrupted_too(tmp_path: Path):
-    Image.fromarray(ASTRONAUT).resize((4000, 4000)).save(tmp_path / "large.jpg")
-    run = started("predict.py", tmp_path, "--out", tmp_path.parent / "out-slow", "--detector", "dlib_cnn")
-    table = tmp_path.parent / "out-slow/files.csv"
-    deadline = time.monotonic() + 300
-    while not table.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    before = cpu_seconds(run.pid)
-    while cpu_seconds(run.pid) < before + 1 and time.monotonic() < deadline:
-        time.sleep(0.02)  # until it looks at the photo, which takes it a minute
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=300)  # at once, but on a machine that has little time for it
-    assert run.returncode == 130, said
-    assert "stopped after 0 of 1 inputs; continue with --resume" in said
-    assert "Traceback" not in said
-
-
 def test_the_shipped_detector_finds_the_astronaut_and_nothing_else(tmp_path: Path):
     photos = {"astronaut.png": ASTRONAUT, "coffee.png": skimage.data.coffee(), "cat.png": skimage.data.chelsea()}
     for name, picture in photos.items():
@@ -307,25 +238,3 @@ def test_the_shipped_detector_finds_the_astronaut_and_nothing_else(tmp_path: Pat
     table = rows(tmp_path.parent / "found/faces.csv")
     assert [Path(row["path"]).name for row in table] == ["astronaut.png"]
     assert iou(boxes(table), as_boxes([[180, 68, 272, 186]]))[0, 0] > 0.5
-
-
-def test_who_reads_no_further_ends_the_run_without_a_crash(tmp_path: Path):
-    for number in range(60):  # more than are looked at ahead
-        Image.fromarray(skimage.data.astronaut()).save(tmp_path / f"{number}.jpg")
-    command = [sys.executable, "predict.py", str(tmp_path), "--stdout", "jsonl", "--device", "cpu"]
-    two = os.environ | {"OMP_NUM_THREADS": "2"}  # the tests have one thread each, which looks at one photo at a time
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=two) as running:
-        assert running.stdout and running.stderr and running.stdout.readline().startswith(b"{")
-        running.stdout.close()
-        said = running.stderr.read()
-    assert running.returncode == 141, said
-    assert b"Traceback" not in said and b"terminate" not in said
-
-
-def test_nothing_is_imported_from_where_somebody_stands(tmp_path: Path):
-    (tmp_path / "visavis").mkdir()
-    (tmp_path / "visavis" / "__init__.py").write_text("raise SystemExit('not ours')")
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "a.png")
-    command = [sys.executable, Path("predict.py").resolve(), "a.png", "--out", "out", "--device", "cpu"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from test_predict import boxes, rows, snapshot
+from predicted import boxes, rows, snapshot
 from torture import grow_and_vanish, make
 from typed import started
 

@@ -4,7 +4,6 @@ Those are forked from a server that has torch loaded: real processes, which can 
 loading takes.
 """
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from forked import context_with_torch
 from PIL import Image
 from skimage import data
 
@@ -115,9 +115,7 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 
 def start(given: train.Options, said: Path, **environment: str) -> Any:
     """`train.train(given)` in a process of its own; what it says goes to the file `said`."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["train", "torchvision.models.detection", "tqdm", "torch._dynamo"])
-    process = context.Process(target=_run, args=(given, said, environment))
+    process = context_with_torch().Process(target=_run, args=(given, said, environment))
     process.start()
     return process
 

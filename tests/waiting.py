@@ -1,10 +1,16 @@
 """An asynchronous client for tests that wait for each answer, from as many threads as they like."""
 
 import asyncio
+import ipaddress
 import threading
 from typing import Any
 
+from download import address
 from download.http import Client, Fetched
+
+PHOTO = b"not decoded here, only fetched" * 100
+SITE = ipaddress.ip_network("127.0.0.2/32")  # stands for the open internet; 127.0.0.1 stays forbidden
+SOON = 40.0  # seconds: far below what the servers here could stretch, far above what a busy machine takes
 
 
 class Waiting:
@@ -31,3 +37,14 @@ class Waiting:
 
     def _wait(self, what: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(120)
+
+
+def client(names: dict[str, list[str]] | None = None, **options: Any) -> Waiting:
+    """A client for which `SITE` is the open internet. names: addresses of hosts that no resolver knows."""
+
+    def lookup(host: str, port: int) -> list[str]:
+        if names and host in names:
+            return names[host]
+        return address.lookup(host, port)
+
+    return Waiting(**{"timeout": 90.0, "deadline": 90.0, "allow": [SITE], "lookup": lookup} | options)
