@@ -144,7 +144,7 @@ WRONG = {
     "predict.py photo.png --detector gone.safetensors --out new": "gone.safetensors",
     "predict.py photo.png --precision fp16 --backend torch --device cpu --out new": "give bf16 or fp32",
     "predict.py photo.png --detector dlib_hog --backend openvino --out new": "dlib_hog runs in one way only",
-    "predict.py photo.png --size 3 --out new": "--size 3",
+    "predict.py photo.png --size 3 --out new": "--size must be 32 or more, and is 3",
     "predict.py photo.png --batch-size 0 --out new": "--batch-size must be at least 1, not 0",
     "evaluate.py --data imported --split all --size 0 --out new": "--size must be at least 1, not 0",
     "train.py --data imported --ema 1 --out new": "--ema must be at least 0 and less than 1, not 1",

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typed import typed
 
 import clean.__main__ as clean
 import train
@@ -70,3 +71,11 @@ def test_options_in_options_are_told_as_one_flat_list_and_set_by_their_names():
     assert "recipe" not in told and "shares" not in told
     again = renewed(train.Options(), {"epochs": 3, "val": 0.3, "data": Path("d"), "unknown": 1})
     assert again == train.Options(data=Path("d"), recipe=Recipe(epochs=3), shares=Shares(0.3, 0.1))
+
+
+@pytest.mark.parametrize("line", ["predict.py a.png --out", "train.py --data", "serve.py --people", "-m clean --data"])
+def test_an_empty_path_is_not_the_current_folder(line: str):
+    *words, option = line.split()
+    done = typed(*words, option, "")
+    assert done.returncode == 2
+    assert f"Error parsing {option}: the path is empty; give one" in done.stderr  # the rest is on another line

@@ -69,8 +69,10 @@ def boxes_on(
     taken; by default the scores of what was found, and nothing for the other kinds.
     Lines and letters grow with the picture and shrink with the face; a text that is too wide for its face, would cover
     a surer one's, or more than an eighth of another face, is left out. Call again for boxes of another kind.
-    Raises ValueError for an unknown kind and where texts and faces differ in number.
+    Raises ValueError for an unknown kind, for no colours, and where texts and faces differ in number.
     """
+    if colours is not None and not len(colours):
+        raise ValueError("colours must hold one colour or more")
     if kind not in COLOURS:
         raise ValueError(f"no kind of box {kind!r}; there are {', '.join(COLOURS)}")
     if texts is None:

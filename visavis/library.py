@@ -14,6 +14,7 @@ from visavis.effects.filters import Filters
 from visavis.effects.redaction import Redaction
 from visavis.faces import Faces
 from visavis.images import Picture, taken
+from visavis.ranges import check_number
 
 
 def draw(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, **how: Any) -> Image.Image:
@@ -23,7 +24,7 @@ def draw(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, **
     `colours` of visavis.drawing.boxes_on. Raises ImageError for a path that holds no photo, ValueError for what is no
     picture.
     """
-    return Image.fromarray(boxes_on(taken(image), faces, **how))
+    return Image.fromarray(boxes_on(taken(image), _checked(faces), **how))
 
 
 def redact(
@@ -35,7 +36,7 @@ def redact(
     `oval-blur`. how: `grow` and `keep_largest` of visavis.Redaction. Raises ValueError for another effect, and as
     `draw` does.
     """
-    return Image.fromarray(np.asarray(Redaction(effect, **how)(taken(image), faces)))
+    return Image.fromarray(np.asarray(Redaction(effect, **how)(taken(image), _checked(faces))))
 
 
 def align(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, size: int = 112) -> list[Image.Image]:
@@ -45,9 +46,8 @@ def align(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, s
     those of the analyser `points` first. Raises ValueError for keypoints of which the five cannot be had, or that are
     not known of some face, and as `draw` does.
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, not {size}")
-    picture = taken(image)
+    check_number("size", size, 1)
+    picture, faces = taken(image), _checked(faces)
     if faces.keypoints is None and len(faces):
         faces = load_analyser("points").analyse(picture, faces)
     if not len(faces):
@@ -62,7 +62,15 @@ def decorate(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces
     the analyser `points` first. Raises ValueError for other names, for faces that have other points than the 68, and as
     `draw` does.
     """
-    decorated, picture = Filters(filters), taken(image)
+    picture, faces, decorated = taken(image), _checked(faces), Filters(filters)
     if faces.keypoints is None:
         faces = load_analyser("points").analyse(picture, faces)
     return Image.fromarray(decorated(picture, faces))
+
+
+def _checked(faces: Faces) -> Faces:
+    """The faces. Raises ValueError for what is none, such as the boxes of another program."""
+    if not isinstance(faces, Faces):
+        kind = type(faces).__name__
+        raise ValueError(f"faces must be visavis.Faces, not {kind}; visavis.Faces(boxes) makes them of (N, 4) boxes")
+    return faces

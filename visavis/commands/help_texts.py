@@ -7,6 +7,7 @@ that may be left out, `Path | None`, it shows as `{None}|PATH (default: None)`, 
 
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -24,7 +25,7 @@ Help = str | Callable[[], str | None] | None
 
 
 def registry() -> ConstructorRegistry:
-    """Rules for `with registry(): tyro.cli(...)`, which change what is shown and nothing of what is parsed."""
+    """Rules for `with registry(): tyro.cli(...)`, which change what is shown, and refuse paths that are empty."""
     rules = ConstructorRegistry()
     asked: list[Any] = []
 
@@ -57,7 +58,26 @@ def registry() -> ConstructorRegistry:
             str_from_instance=lambda value: ["None"] if value is None else made.str_from_instance(value),
         )
 
+    @rules.primitive_rule
+    def path(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        """A path that is empty, as from a variable of the shell that is not set, would be the current folder."""
+        if info.type is not Path:
+            return None
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="PATH",
+            instance_from_str=lambda words: _path(words[0]),
+            is_instance=lambda value: isinstance(value, Path),
+            str_from_instance=lambda value: [str(value)],
+        )
+
     return rules
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise ValueError("the path is empty; give one, or a point for the current folder")
+    return Path(text)
 
 
 def _for_people(field: StructFieldSpec) -> StructFieldSpec:

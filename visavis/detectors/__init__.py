@@ -15,6 +15,7 @@ from visavis.detectors.only_way import none_of
 from visavis.detectors.protocol import Detector
 from visavis.detectors.tiles import LARGE, LARGE_PIECE, Tiles
 from visavis.errors import InputError
+from visavis.ranges import check_number
 
 __all__ = ["DETECTORS", "Detector", "LoadedDetector", "load_detector"]
 
@@ -68,10 +69,9 @@ def load_detector(
     how many it supports. Raises visavis.errors.InputError if there is no such detector, its package is not installed,
     the file does not exist or is no checkpoint, and for options that are not available.
     """
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise InputError(f"`threshold` must lie between 0 and 1, and is {threshold:g}")
-    if at_once < 1:
-        raise InputError(f"`at_once` must be 1 or more, and is {at_once}")
+    if threshold is not None:
+        check_number("threshold", threshold, 0, 1)
+    check_number("at_once", at_once, 1)
     ours = {"backend": backend, "precision": precision, "size": size, "at_once": at_once}
     name = str(name_or_path)
     if name == "shipped":

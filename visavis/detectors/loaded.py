@@ -7,9 +7,9 @@ from typing import overload
 from PIL import Image
 
 from visavis.detectors.protocol import About, Detector, about
-from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture, taken
+from visavis.ranges import check_number
 
 OneImage = Picture | Image.Image | str | os.PathLike[str]
 
@@ -42,8 +42,7 @@ class LoadedDetector:
 
     @threshold.setter
     def threshold(self, value: float) -> None:
-        if not 0 <= value <= 1:
-            raise InputError(f"`threshold` must lie between 0 and 1, and is {value:g}")
+        check_number("threshold", value, 0, 1)
         self.detector.threshold = value
 
     @property

@@ -24,6 +24,7 @@ from PIL import Image
 from visavis.boxes import area, grow
 from visavis.faces import Faces
 from visavis.images import Picture
+from visavis.ranges import check_number
 
 CELLS = 3
 """The largest number of averages along the longer side of a region, whatever the photo's size."""
@@ -75,6 +76,7 @@ class Redaction:
     def __post_init__(self) -> None:
         if self.effect not in EFFECTS:
             raise ValueError(f"there is no effect {self.effect!r}; there are {', '.join(EFFECTS)}")
+        check_number("grow", self.grow, 0)
 
     def __call__(self, image: Picture, faces: Faces, sure: int | None = None) -> Picture:
         """A copy of `image`, (height, width, 3) uint8, with all `faces` redacted; boxes may reach outside it."""

@@ -6,7 +6,7 @@ from visavis import checkpoint
 from visavis.calibration import scoring
 from visavis.detectors.faster_rcnn import backends
 from visavis.detectors.faster_rcnn.trained import TrainedDetector
-from visavis.errors import InputError
+from visavis.ranges import check_number
 
 SMALLEST = 32
 """The smallest useful shorter side of a photo, in pixels."""
@@ -24,8 +24,8 @@ def load(
     """The detector of a checkpoint; for the options see `visavis.load_detector`. Raises InputError if the file is no
     checkpoint or its architecture is unknown, and for options that are not available.
     """
-    if size is not None and size < SMALLEST:
-        raise InputError(f"`size` {size}: give {SMALLEST} pixels or more")
+    if size is not None:
+        check_number("size", size, SMALLEST)
     metadata = checkpoint.metadata(path)
     network, sizing = backends.network(path, metadata, device, backend, precision, at_once)
     if size is not None:
