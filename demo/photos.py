@@ -87,16 +87,17 @@ class Originals:
 Style = Callable[[Originals, Generator], LabelledPicture]
 
 
-def build(folder: Path, seed: int = 0) -> int:
+def build(folder: Path, seed: int = 0, each: int = EACH) -> int:
     """Write images/, scenes/ (pictures without a face) and boxes.csv into `folder`; return the number of photos.
 
-    The same seed makes the same photos. Raises InputError where the portraits cannot be fetched.
+    each: photos of an identity. The same seed makes the same photos. Raises InputError where the portraits cannot be
+    fetched.
     """
     originals = load()
     rows = []
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for position, (identity, style) in enumerate(FAMILIES.items()):
-        for number in range(1, EACH + 1):
+        for number in range(1, each + 1):
             rng = np.random.default_rng([seed, position, number])
             photo = style(originals, rng)
             if rng.random() < 0.5:
@@ -111,7 +112,7 @@ def build(folder: Path, seed: int = 0) -> int:
     for name, scene in originals.scenes.items():
         (folder / "scenes" / f"{Path(name).stem}.jpg").write_bytes(images.encode(scene, quality=92))
     tables.write(folder / "boxes.csv", rows, COLUMNS)
-    return len(FAMILIES) * EACH
+    return len(FAMILIES) * each
 
 
 def load() -> Originals:

@@ -1,6 +1,7 @@
 """The notebooks run from top to bottom, and are committed with their pictures, small enough to read on the web."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +20,24 @@ NAMES = ("01_the_data", "02_batches", "03_training", "04_predictions", "05_what_
          "07_who_is_who", "08_viola_jones", "09_from_one_box_to_many")  # fmt: skip
 LARGEST = 1_500_000
 
+SMALLER = {
+    "03_training": {"MOSAICS": 8},
+    "05_what_a_face_tells": {"EPOCHS": 2},
+    "09_from_one_box_to_many": {"STEPS": 6, "TIMES": 1},
+}
+"""What a notebook names, with a value that takes less time than the one with which it is committed."""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with what the demo leaves, made the short way: no site, no cleaner, one short epoch."""
+    """A copy of the project with what the demo leaves, made the short way: fewer photos, no site, no cleaner, and one
+    short epoch."""
     place = tmp_path_factory.mktemp("project")
     for name in ("clean", "dataset", "demo", "train.py", "visavis"):
         (place / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "notebooks", place / "notebooks")
     out = place / "demo-out"
-    photos.build(out / "photos")
+    photos.build(out / "photos", each=3)
     source = out / "photos" / "boxes.csv"
     rows = [row | {"image": f"{row['identity']}/{row['image'].rsplit('_', 1)[1]}"} for row in tables.rows(source)]
     for row, named in zip(tables.rows(source), rows, strict=True):  # a folder a person, as downloads have it
@@ -66,6 +75,7 @@ def test_it_runs_from_top_to_bottom(place: Path, kernel: AsyncKernelManager, nam
     notebook = nbformat.read(place / "notebooks" / f"{name}.ipynb", 4)
     for cell in notebook.cells:
         cell.pop("outputs", None) if cell.cell_type != "code" else cell.update(outputs=[])
+    smaller(notebook, SMALLER.get(name, {}))
     # It knows no name of the notebook before it, and starts where it would.
     anew = nbformat.v4.new_code_cell(f"%reset -f\n%matplotlib inline\n%cd -q {place / 'notebooks'}")
     notebook.cells.insert(0, anew)
@@ -92,6 +102,17 @@ def test_it_is_committed_as_it_ran(name: str) -> None:
 
 def test_there_are_no_others() -> None:
     assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == sorted(NAMES)
+
+
+def smaller(notebook: nbformat.NotebookNode, settings: dict[str, int]) -> None:
+    """Give what is named in the code other values."""
+    for name, value in settings.items():
+        found = 0
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.source, count = re.subn(rf"^{name} = \d+$", f"{name} = {value}", cell.source, flags=re.MULTILINE)
+                found += count
+        assert found == 1, name
 
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
