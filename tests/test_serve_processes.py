@@ -132,6 +132,11 @@ def test_bad_options_are_one_line() -> None:
         for words, text in {
             ("--port", port): "give another",
             ("--camera", "77"): "--camera 77: no camera at",
+            (
+                "--camera",
+                "gone.mp4",
+            ): "--camera gone.mp4: no such file; give a video file, the number of a camera, or an",
+            ("--camera", "http://127.0.0.1/a"): "--camera http://127.0.0.1/a: no such file",
             ("--tls-key", "key.pem"): "--tls-cert",
             ("--port", "0", "--tls-cert", "no-such.pem"): "--tls-cert no-such.pem",
             ("--analyse", "mood"): "no analyser 'mood'",
