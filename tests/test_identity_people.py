@@ -49,10 +49,12 @@ def person(folder: Path, **pictures: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people, whose encodings are kept there after the first reading."""
+    """Two people, whose encodings are kept there after the first reading, and what `predict --crops by-person` made of
+    somebody else."""
     folder = tmp_path_factory.mktemp("album") / "people"
     person(folder / "Barack 🙂", one=around("obama"), two=around("obama2"))
     person(folder / "Eileen Collins", one=around("astronaut"))
+    person(folder / "(unknown)", one=around("biden"))
     return folder
 
 

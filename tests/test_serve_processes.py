@@ -135,7 +135,7 @@ def test_bad_options_are_one_line() -> None:
             (
                 "--camera",
                 "gone.mp4",
-            ): "--camera gone.mp4: no such file; give a video file, the number of a camera, or an",
+            ): "--camera gone.mp4: no such file; give a video file, the number",
             ("--camera", "http://127.0.0.1/a"): "--camera http://127.0.0.1/a: no such file",
             ("--tls-key", "key.pem"): "--tls-cert",
             ("--port", "0", "--tls-cert", "no-such.pem"): "--tls-cert no-such.pem",

@@ -18,6 +18,7 @@ import tyro
 
 from visavis.commands import help_texts
 from visavis.errors import InputError, StillBusy
+from visavis.messages import harmless
 from visavis.options import Range, hold
 
 Options = TypeVar("Options")
@@ -92,7 +93,7 @@ def _dataclasses(options: Any) -> list[Any]:
 
 def fail(prog: str, message: str) -> NoReturn:
     """Print `message` on stderr as one line, even if a library put line breaks into it, and exit with status 2."""
-    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+    print(harmless(f"{prog}: {' '.join(message.split())}"), file=sys.stderr)
     sys.exit(2)
 
 

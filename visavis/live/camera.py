@@ -41,8 +41,8 @@ def opener(source: str, max_pixels: int) -> Callable[[], Video]:
             return Video(source, max_pixels)
     elif not source.startswith(recording.RTSP) and ("/" in source or Path(source).suffix.lower() in recording.SUFFIXES):
         raise InputError(
-            f"`camera` {source}: no such file; give a video file, the number of a camera, or an address that begins with "
-            f"{recording.RTSP[0]}"
+            f"`camera` {source}: no such file; give a video file, the number of a camera, or an address that begins "
+            f"with {recording.RTSP[0]}"
         )
     else:
         camera = recording.Camera.of(source, "camera")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from visavis.analysers.identity.gallery import ALONE
+from visavis.analysers.identity.folders import ALONE
 from visavis.page import Entry, look_at_many
 from visavis.people.folders import Folders
 from visavis.people.table import Face

@@ -15,12 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.analysers.identity.folders import UNKNOWN
 from visavis.images import Picture
 from visavis.sources import NAME_BYTES, fitting
 
 Order = Literal["by-photo", "flat", "by-person", "best"]
-UNKNOWN = "(unknown)"
-"""The folder of the faces of nobody who is known."""
 ROOM = 24
 """Bytes in a name for the numbers of a frame and of a face, and the ending."""
 

@@ -16,6 +16,7 @@ from visavis.analysers.crops import GREY
 from visavis.analysers.identity.cache import FILE, Cache
 from visavis.analysers.identity.calibration import SURE, Calibration, calibration_of, posterior
 from visavis.analysers.identity.encoding import Encoder, Encodings, distances
+from visavis.analysers.identity.folders import OF_NOBODY
 from visavis.boxes import Boxes
 from visavis.detectors import LoadedDetector, load_detector
 from visavis.errors import ImageError, InputError
@@ -24,8 +25,6 @@ from visavis.images import Picture
 from visavis.reduced_photos import digest
 from visavis.sources import shown
 
-ALONE = "seen-once"
-"""The folder in which `visavis people` puts faces that are like no other: it is no person's."""
 BORDER = 0.5
 """Where no face is found in a photo of a person, it is searched once more with a border of this share of its longer
 side: detectors miss faces that fill a picture."""
@@ -152,7 +151,7 @@ class _Reader:
             except InputError as error:
                 self._keep_no_more(error)
             for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-                if place.name != ALONE and not place.name.startswith("."):
+                if place.name not in OF_NOBODY and not place.name.startswith("."):
                     found += self._of_person(place)
         return found
 
