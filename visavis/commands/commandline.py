@@ -60,13 +60,15 @@ def main(
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
-        if error.errno not in _FULL:
+        place = error.filename2 or error.filename
+        where = f" {os.fsdecode(place)}" if isinstance(place, str | bytes) else ""
+        if error.errno in _FULL:
+            wrong, mended = f"cannot write{where}", "make room on the disk"
+        elif where:  # a folder that went while we used it, a file that nobody may read
+            wrong, mended = f"cannot use{where}", "correct that"
+        else:
             raise
-        where = f" {error.filename}" if error.filename else ""
-        fail(
-            prog,
-            f"cannot write{where} ({error.strerror}): make room on the disk, then run the command again or resume it",
-        )
+        fail(prog, f"{wrong} ({error.strerror}): {mended}, then run the command again or resume it")
     sys.exit(status or 0)
 
 
