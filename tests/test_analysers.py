@@ -1,6 +1,6 @@
 """Analysers: what they say of faces, with none, tiny and cut ones. The example of docs has a test of its own."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from skimage import data
 from skimage.measure import blur_effect
 
-from visavis.analysers import ANALYSERS, load_analyser, named
+from visavis.analysers import ANALYSERS, AnalyserOptions, check, load_analyser, named
 from visavis.analysers.protocol import Analysers
 from visavis.analysers.sharpness import blur
 from visavis.drawing import boxes_on
@@ -72,6 +72,26 @@ def test_several_are_one_and_must_give_back_their_faces():
     assert Analysers([load_analyser("sharpness")]).attributes == ("sharpness",)
     with pytest.raises(ValueError, match="Loses must give back its 1 faces, with its attributes"):
         Analysers([Loses()]).analyse(ASTRONAUT, FACE)
+
+
+def test_points_are_there_for_the_others_whatever_the_order_of_names():
+    class Seen:
+        attributes, keypoints = ("seen",), ()
+
+        def analyse(self, picture: np.ndarray, faces: Faces) -> Faces:
+            return replace(faces, attributes={"seen": [0 if faces.keypoints is None else faces.keypoints.shape[1]]})
+
+    for several in ([Seen(), load_analyser("points")], [load_analyser("points"), Seen()]):
+        analysers = Analysers(several)
+        assert analysers.analyse(ASTRONAUT, FACE).attributes["seen"].tolist() == [68]
+        assert analysers.attributes == tuple(name for one in several for name in one.attributes)
+
+
+def test_an_option_is_none_by_default_so_that_only_one_that_was_given_is_refused():
+    assert {option.default for option in fields(AnalyserOptions)} == {None}
+    check(["sharpness"], AnalyserOptions())
+    with pytest.raises(InputError, match="`people` is for identity; name that in `analyse`, or leave `people` out"):
+        check(["sharpness"], AnalyserOptions(Path("family")))
 
 
 def test_an_analyser_that_is_not_there_is_told_with_those_that_are():

@@ -1,8 +1,4 @@
-"""What faces tell: the analysers, one file each, and how to get one by its name.
-
-To add one is to add a file that has a function which makes an `Analyser`, and a line in `ANALYSERS`. What it says of
-each face is then in every table, format, caption and page by itself.
-"""
+"""What faces tell: the analysers, one file each, and how to get one by its name. docs/architecture.md adds one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -26,7 +22,7 @@ ANALYSERS: dict[str, str] = {
     "sharpness": "visavis.analysers.sharpness:Sharpness",
     "identity": "visavis.analysers.identity.analyser:Identity",
 }
-"""Name -> `module:function`, which makes an Analyser. Its parameters are options of `AnalyserOptions`."""
+"""Name -> `module:function` (or class), which makes an Analyser. Its parameters are options of `AnalyserOptions`."""
 
 
 def named(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The options that analysers take, for every command that runs some. An analyser is given those that its function in
-`visavis.analysers.ANALYSERS` has parameters for; to add one is to add a field here."""
+`visavis.analysers.ANALYSERS` has parameters for; to add one is to add a field here. Each is None by default: the
+analyser has its own default, and an option that was given and that no analyser of a run takes is refused."""
 
 from dataclasses import dataclass
 from pathlib import Path

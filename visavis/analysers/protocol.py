@@ -21,7 +21,8 @@ class Analyser(Protocol):
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """The same faces, in their order, with its attributes and keypoints as well.
 
-        picture: (height, width, 3) uint8 RGB, at full size; boxes are in its pixels and may reach outside it.
+        picture: (height, width, 3) uint8 RGB, at full size; boxes are in its pixels and may reach outside it. faces:
+        with what the detector and earlier analysers said of them.
         """
         ...
 
@@ -39,7 +40,7 @@ class Origin:
 
 
 class Analysers:
-    """Several analysers, one after the other, as one."""
+    """Several analysers, one after the other, as one: first those that give keypoints, then the others."""
 
     def __init__(self, several: Sequence[Analyser]) -> None:
         self._several: list[Analyser] = []
@@ -50,6 +51,7 @@ class Analysers:
             else:
                 self._several[joined[0]] = joined[1]
         self.attributes = tuple(name for one in self._several for name in one.attributes)
+        self._several.sort(key=lambda one: not one.keypoints)  # the others may need the points
         self.keypoints = next((one.keypoints for one in reversed(self._several) if one.keypoints), ())
 
     def analyse(self, picture: Picture, faces: Faces, origin: Origin | None = None) -> Faces:
