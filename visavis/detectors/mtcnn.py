@@ -16,16 +16,17 @@ INSTALL = "pip install --no-deps facenet-pytorch"
 
 
 class Mtcnn:
-    """facenet-pytorch's MTCNN with its own settings (faces of 20 pixels and more), except for the last threshold.
+    """facenet-pytorch's MTCNN with its own settings (faces of 20 pixels and more), except for the last threshold, whose
+    default is the package's own, 0.7.
 
     Gives the five keypoints (eyes, nose, corners of the mouth) with each face.
     """
 
     about = About(keypoints=FIVE_POINTS)
 
-    def __init__(self, threshold: float, device: str) -> None:
+    def __init__(self, device: str = "auto", threshold: float | None = None) -> None:
         package: Any = needed("facenet_pytorch", "mtcnn", INSTALL)
-        self.threshold = threshold
+        self.threshold = 0.7 if threshold is None else threshold
         on, _ = devices.choose(device)
         self._network = package.MTCNN(keep_all=True, select_largest=False, device=on)
 
@@ -43,8 +44,3 @@ class Mtcnn:
         scores = np.asarray(scores, np.float32)
         faces = Faces(np.asarray(boxes, np.float32), scores, np.asarray(points, np.float32))
         return faces[np.argsort(-scores, kind="stable")]
-
-
-def load(device: str = "auto", threshold: float | None = None) -> Mtcnn:
-    """The default threshold is the package's own, 0.7."""
-    return Mtcnn(0.7 if threshold is None else threshold, device)

@@ -22,13 +22,14 @@ class OpencvHaar:
     """OpenCV's frontal-face cascade. Its scores are the sums of the last stage through a logistic curve.
 
     With the settings of OpenCV's documentation: scale steps of 1.1, faces of 20 pixels and more; a face counts if at
-    least three windows agree.
+    least three windows agree. The default threshold is 0: OpenCV returns all that passes the cascade.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, device: str = "auto", threshold: float | None = None) -> None:
+        only_cpu("opencv_haar", device)
         cv2: Any = needed("cv2", "opencv_haar", INSTALL)
         self._cv2 = cv2
-        self.threshold = threshold
+        self.threshold = 0.0 if threshold is None else threshold
         path = Path(cv2.data.haarcascades if hasattr(cv2, "data") else "") / "haarcascade_frontalface_default.xml"
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
             raise InputError(f"opencv_haar: OpenCV {cv2.__version__} carries no Haar cascade; {INSTALL}")
@@ -49,9 +50,3 @@ class OpencvHaar:
         boxes[:, 2:] += boxes[:, :2]
         scores = (1 / (1 + np.exp(-np.asarray(weights).reshape(-1)))).astype(np.float32)
         return Faces(boxes, scores)[np.argsort(-scores, kind="stable")].above(self.threshold)
-
-
-def load(device: str = "auto", threshold: float | None = None) -> OpencvHaar:
-    """The default threshold is 0: OpenCV returns all that passes the cascade."""
-    only_cpu("opencv_haar", device)
-    return OpencvHaar(0.0 if threshold is None else threshold)
