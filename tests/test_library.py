@@ -50,13 +50,11 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert said.getvalue().splitlines() == [
         "0.99: 90 x 118 pixels at 180, 61",
-        "['centerface', 'dlib_cnn', 'dlib_hog', 'mtcnn', 'opencv_haar', 'shipped', "
-        "'single_face', 'viola_jones', 'window_cnn']",
+        str(sorted(visavis.DETECTORS)),
         "photo.jpg 1",
         "broken.jpg cannot be read: truncated",
         "no-such.jpg cannot be read: missing",
-        "no detector 'shiped'; give one of shipped, single_face, window_cnn, opencv_haar, dlib_hog, dlib_cnn, mtcnn, "
-        "centerface, viola_jones, or the path of a checkpoint",
+        f"no detector 'shiped'; give one of {', '.join(visavis.DETECTORS)}, or the path of a checkpoint",
     ]
     photo = np.asarray(Image.open("photo.jpg")).astype(int)
     changed = np.abs(np.asarray(Image.open("redacted.jpg")).astype(int) - photo).mean(axis=2)

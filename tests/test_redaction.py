@@ -11,10 +11,9 @@ from PIL import Image, ImageEnhance
 from visavis import Faces, load_detector
 from visavis.boxes import iou
 from visavis.detectors import Detector
-from visavis.effects.redaction import Redaction
+from visavis.effects.redaction import EFFECTS, Redaction
 from visavis.images import Picture
 
-EFFECTS = ("blur", "pixelate", "fill", "oval-blur")
 ASTRONAUT = skimage.data.astronaut()
 FACE = Faces([[175, 70, 280, 205]])
 
