@@ -1,4 +1,5 @@
-"""docs/architecture.md keeps its word: each of its examples, a file and a line, is found in every output."""
+"""docs/architecture.md keeps its word: each of its examples, a file and a line, is found in every output, and its
+commands run as they stand there."""
 
 import csv
 import json
@@ -18,22 +19,27 @@ from PIL import Image
 from skimage import data
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of visavis to which all that the page says was added, and nothing else; and two photos and a video."""
+    """A copy of visavis to which all that the page says was added, and nothing else; and two photos and a video in
+    holiday/."""
     place = tmp_path_factory.mktemp("house")
-    photos = place / "photos"
+    photos = place / "holiday"
     photos.mkdir()
     Image.fromarray(data.astronaut()).save(photos / "a.png")
     Image.fromarray(data.astronaut() // 4).save(photos / "b.png")
     clip(photos / "c.mp4", sound=None)
-    shutil.copytree(ROOT / "visavis", place / "visavis", ignore=shutil.ignore_patterns("__pycache__"))
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    files = re.findall(r"^`(visavis/\S+\.py)`:\n\n```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    lines = re.findall(r"^`(\w+)` in `(visavis/\S+\.py)`:\n\n```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert (len(files), len(lines)) == (3, 4)
+    for folder in ("visavis", "dataset"):
+        shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for script in ("predict.py", "evaluate.py"):
+        shutil.copy(ROOT / script, place)
+    (place / "tests").mkdir()
+    files = re.findall(r"^`((?:visavis|tests)/\S+\.py)`:\n\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^`(\w+)` in `(visavis/\S+\.py)`:\n\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert (len(files), len(lines)) == (4, 4)
     for name, text in files:
         assert not (place / name).exists()
         (place / name).write_text(text, encoding="utf-8")
@@ -49,17 +55,27 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def out(house: Path) -> Path:
     """What a run with all of it leaves, of the photos and the video."""
-    words = ["photos", "--analyse", "brightness,sharpness", "--format", "csv,json,jsonl,coco,voc,counts", "--crops"]
+    words = ["holiday", "--analyse", "brightness,sharpness", "--format", "csv,json,jsonl,coco,voc,counts", "--crops"]
     done = run(house, "predict", *words, "--redact", "white", "--look", "--sheet", "--out", "out", "--threshold", "0.5")
     assert done.returncode == 0, done.stderr
     return house / "out"
 
 
 def run(house: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return python(house, "-m", "visavis", *words)
+
+
+def python(house: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "visavis", *words],
+        [sys.executable, *words],
         cwd=house, env=os.environ | {"PYTHONPATH": str(house)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
+
+
+def commands(part: str) -> list[list[str]]:
+    """What the page's examples give to python, in the section of that name."""
+    (section,) = re.findall(rf"^## {part}\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)
+    return [line.split() for line in re.findall(r"^    python (.+)$", section, re.MULTILINE)]
 
 
 def faces(out: Path) -> list[dict[str, str]]:
@@ -99,7 +115,7 @@ def test_pictures_have_it(house: Path, out: Path):
     with Image.open(crop) as opened_crop:
         assert b"bright" in opened_crop.info["comment"] and b"sharpness" in opened_crop.info["comment"]
     plain = house / "plain"
-    assert run(house, "predict", "photos/a.png", "--out", "plain", "--threshold", "0.5").returncode == 0
+    assert run(house, "predict", "holiday/a.png", "--out", "plain", "--threshold", "0.5").returncode == 0
     (drawn,), (without,) = (folder.rglob("a.png.jpg") for folder in (out / "drawn", plain / "drawn"))
     assert drawn.read_bytes() != without.read_bytes()  # its caption says more
     (redacted,) = (out / "redacted").rglob("a.png")
@@ -129,7 +145,7 @@ def test_the_page_shows_sorts_and_filters_it(out: Path):
 
 
 def test_a_run_goes_on_with_it(house: Path):
-    words = ["predict", "photos", "--analyse", "brightness", "--out", "again", "--no-draw"]
+    words = ["predict", "holiday", "--analyse", "brightness", "--out", "again", "--no-draw"]
     assert run(house, *words).returncode == 0
     before = (house / "again/faces.csv").read_text()
     assert "brightness" in before.splitlines()[0]
@@ -139,22 +155,28 @@ def test_a_run_goes_on_with_it(house: Path):
 
 
 def test_a_name_that_nobody_added_is_refused(house: Path):
-    refused = run(house, "predict", "photos", "--analyse", "mood", "--out", "new")
+    refused = run(house, "predict", "holiday", "--analyse", "mood", "--out", "new")
     assert refused.returncode == 2 and "no analyser 'mood'; there are" in refused.stderr
 
 
+def test_the_test_on_the_page_passes(house: Path):
+    test, predict = commands("To add an analyser")
+    done = python(house, *test)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+    assert predict[2:4] == ["--analyse", "brightness,sharpness"]  # as `out` has it
+
+
 def test_the_detector_is_there_for_every_command(house: Path):
-    done = run(house, "predict", "photos/a.png", "--detector", "bright_spot", "--out", "spot", "--no-draw")
+    predict, imported, evaluate = commands("To add a detector")
+    done = python(house, *predict)
     assert done.returncode == 0, done.stderr
-    (row,) = faces(house / "spot")
+    (row,) = [row for row in faces(house / "boxed") if row["path"].endswith("a.png")]
     assert float(row["x2"]) - float(row["x1"]) == pytest.approx(128, abs=70)
     assert "bright_spot" in run(house, "predict", "--help").stdout
-    table = "image,x1,y1,x2,y2\nphotos/a.png,178,60,271,181\n"
-    (house / "boxes.csv").write_text(table)
-    program = (
-        "from dataset.formats import import_csv; from pathlib import Path; import_csv(Path('boxes.csv'), Path('data'))"
-    )
-    paths = f"{house}{os.pathsep}{ROOT}"
-    subprocess.run([sys.executable, "-c", program], cwd=house, env=os.environ | {"PYTHONPATH": paths}, check=True)
-    done = run(house, "evaluate", "--data", "data", "--split", "all", "--detector", "bright_spot", "--device", "cpu")
-    assert done.returncode == 0 and "bright_spot" in done.stdout, done.stderr
+    (house / "boxes.csv").write_text("image,x1,y1,x2,y2\nholiday/a.png,178,60,271,181\n")
+    assert python(house, *imported).returncode == 0
+    done = python(house, *evaluate)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["bright_spot", "shipped"]
+    with_it = "import visavis; print(visavis.load_detector('bright_spot'))"
+    assert python(house, "-c", with_it).stdout == "<BrightSpot, threshold 0.5>\n"
