@@ -41,7 +41,7 @@ STOREYS = [
     {"faces", "keypoints"},
     {"boxes", "colours", "images"},
     # These know neither faces nor models.
-    {"cores", "device", "extras", "files", "formats", "journal", "locking", "options", "texts", "workers"},
+    {"cores", "device", "extras", "files", "formats", "journal", "locking", "options", "ranges", "texts", "workers"},
     {"errors", "messages"},
 ]
 
