@@ -45,7 +45,13 @@ STOREYS = [
     {"errors", "messages"},
 ]
 
-LIGHT = ("import visavis", "import dataset.tables", "import dataset.split", "import download.lists, download.images")
+LIGHT = (
+    "import visavis",
+    "import dataset.tables",
+    "import dataset.split",
+    "import download.lists, download.images",
+    "from visavis import device; assert device.named('cpu') == ('cpu', 'cpu (as asked)')",
+)
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -38,12 +38,15 @@ def choose(name: str = "auto") -> tuple["torch.device", str]:
 
 
 def named(name: str = "auto") -> tuple[str, str]:
-    """The device that `name` asks for, and the reason in a sentence; without torch, that is the CPU.
+    """The device that `name` asks for, and the reason in a sentence; without torch, that is the CPU. For the CPU, torch
+    is not loaded.
 
     Raises InputError if it is not available.
     """
-    if name in ("auto", "cpu") and find_spec("torch") is None:
-        return "cpu", "cpu (torch is not installed)" if name == "auto" else "cpu (as asked)"
+    if name == "cpu":
+        return "cpu", "cpu (as asked)"
+    if name == "auto" and find_spec("torch") is None:
+        return "cpu", "cpu (torch is not installed)"
     device, why = choose(name)
     return str(device), why
 
