@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,21 +17,30 @@ from visavis import onnx_files
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+gc.disable()  # until all is imported: it stays, and looking for garbage in it takes a sixth of the time of collecting
+
 LONGEST = (
     "test_notebooks",
     "test_export",
     "test_backends",
-    "test_attributes_training",
     "test_train_options",
     "test_train_distributed",
-    "test_points_training",
+    "test_train_teacher",
     "test_train_resume",
+    "test_predict_videos",
+    "test_attributes_training",
+    "test_attributes_recipes",
+    "test_points_training",
     "test_calibration",
     "test_single_face",
+    "test_predict_copies",
+    "test_architecture",
+    "test_clean",
+    "test_predict_ends",
     "test_train_start",
     "test_evaluate",
-    "test_identity",
     "test_package",
+    "test_clean_stopped",
 )
 """The files that take longest, which workers take first: one begun last would keep the other workers waiting."""
 
@@ -39,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first. xdist keeps this order with --no-loadscope-reorder (pyproject.toml)."""
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported is no more looked through for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -134,14 +134,19 @@ def test_the_demo_keeps_one_person_out_of_training() -> None:
 
 
 def test_photos_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    count = photos.build(tmp_path / "a", seed=3)
-    photos.build(tmp_path / "b", seed=3)
+    count = photos.build(tmp_path / "a", seed=3, each=2)
+    photos.build(tmp_path / "b", seed=3, each=2)
     assert {p.name: p.read_bytes() for p in (tmp_path / "a").rglob("*.*")} == {
         p.name: p.read_bytes() for p in (tmp_path / "b").rglob("*.*")
     }
     with (tmp_path / "a" / "boxes.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert count == len({row["image"] for row in rows}) == len(list((tmp_path / "a" / "images").iterdir()))
+    assert (
+        count
+        == 2 * len(photos.FAMILIES)
+        == len({row["image"] for row in rows})
+        == len(list((tmp_path / "a" / "images").iterdir()))
+    )
     for row in rows:
         x1, y1, x2, y2 = (float(row[side]) for side in ("x1", "y1", "x2", "y2"))
         assert 0 <= x1 < x2 <= float(row["width"]) and 0 <= y1 < y2 <= float(row["height"]) and x2 - x1 > 40
