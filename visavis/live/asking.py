@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast, get_args
 
 from visavis.effects.filters import FILTERS
@@ -10,6 +10,8 @@ from visavis.effects.redaction import EFFECTS
 from visavis.errors import InputError
 from visavis.live.following import Look
 
+OF_REQUESTS = ("name", "progress", "token")
+"""What the text of a URL may hold besides what an `Ask` is made of."""
 LEAST = 0.1
 """The lowest threshold that may be asked for: what the detector finds below it is hardly ever a face."""
 
@@ -40,6 +42,10 @@ class Ask:
     ) -> "Ask":
         """What texts ask for, such as those of a URL; without `threshold`, `threshold`. detector, analysers, filters:
         its name, those offered, and whether filters are. Raises InputError."""
+        allowed = [field.name for field in fields(cls)] + [*OF_REQUESTS]
+        for name in words:  # a misspelt `redact` would show every face
+            if name not in allowed:
+                raise InputError(f"no parameter {name!r}; there are {', '.join(allowed)}")
         analyse, drawn = _names(words, "analyse"), _names(words, "filter")
         for name in analyse:
             if name not in analysers:
@@ -61,16 +67,23 @@ class Ask:
             _number(words, "threshold", threshold, LEAST, 1),
             _number(words, "min_size", 0, 0, math.inf),
             analyse,
-            words.get("draw", "") == "true",
+            _truth(words, "draw"),
             redact,
             drawn,
             cast(Look, look),
-            words.get("scene", "") == "true",
+            _truth(words, "scene"),
         )
 
 
 def _names(words: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(filter(None, words.get(name, "").split(",")))
+
+
+def _truth(words: Mapping[str, str], name: str) -> bool:
+    value = words.get(name, "")
+    if value not in ("", "true", "false"):
+        raise InputError(f"{name} must be true or false, not {value!r}")
+    return value == "true"
 
 
 def _number(words: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
