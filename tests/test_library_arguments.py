@@ -1,10 +1,12 @@
 """What the library says to values that no picture, no faces and no options are."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 
 import visavis
 from visavis import Faces, InputError
@@ -60,3 +62,24 @@ def test_a_threshold_is_set_to_numbers_alone():
     detector = visavis.load_detector("opencv_haar")
     with pytest.raises(InputError, match="`threshold` must lie between 0 and 1, and is None"):
         detector.threshold = None  # type: ignore[bad-assignment]
+
+
+@pytest.mark.parametrize("name", ["mask", "points", "sharpness"])
+def test_an_analyser_takes_a_picture_as_a_detector_does(name: str, tmp_path: Path):
+    analyser, path = visavis.load_analyser(name), tmp_path / "photo.png"
+    image = Image.fromarray(ASTRONAUT)
+    image.save(path)
+    of_array = analyser.analyse(ASTRONAUT, FACE)
+    for other in (path, str(path), image):
+        told = analyser.analyse(other, FACE)  # type: ignore[bad-argument-type]
+        assert str(told) == str(of_array)
+    for wrong in (ASTRONAUT[..., 0], ASTRONAUT / 255):
+        with pytest.raises(ValueError, match="uint8 RGB array, not"):
+            analyser.analyse(wrong, FACE)
+
+
+def test_attributes_and_entries_of_another_kind_are_named(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"age must be an array with one row a face, not np.int64\(3\)"):
+        Faces([[1, 2, 3, 4]], attributes={"age": 3})  # type: ignore[bad-argument-type]
+    with pytest.raises(InputError, match=r"entries must be visavis\.page\.Entry, not str"):
+        visavis.look(["photo.jpg"], tmp_path / "look.html")  # type: ignore[bad-argument-type]

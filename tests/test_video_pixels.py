@@ -23,6 +23,7 @@ def turned(path: Path, matrix: tuple[int, ...]) -> None:
 
 
 UPRIGHT = {
+    (0, 0, 0, 0): lambda picture: picture,  # says nothing, and players take it so
     (0, 1, -1, 0): lambda picture: np.rot90(picture, 3),
     (-1, 0, 0, -1): lambda picture: picture[::-1, ::-1],
     (0, -1, 1, 0): lambda picture: np.rot90(picture, 1),

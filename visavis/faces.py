@@ -50,6 +50,8 @@ class Faces:
             raise ValueError(f"face {int(np.argmin(np.isfinite(boxes).all(axis=1)))} has a box that is not finite")
         columns = {"scores": self.scores, "keypoints": self.keypoints, "errors": self.errors, **self.attributes}
         for name, column in columns.items():
+            if column is not None and not np.ndim(column):
+                raise ValueError(f"{name} must be an array with one row a face, not {column[()]!r}")
             if column is not None and len(column) != len(boxes):
                 raise ValueError(f"{name} has {len(column)} rows for {len(boxes)} faces")
 

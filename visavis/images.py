@@ -25,6 +25,7 @@ from visavis.colours import to_rgb
 from visavis.errors import ImageError
 
 Picture = NDArray[np.uint8]  # (height, width, 3) uint8, RGB
+OneImage = Picture | Image.Image | str | os.PathLike[str]  # what `taken` makes a picture of
 
 EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
 EXTENSIONS |= {"HEIF": ".heic", "AVIF": ".avif"}
@@ -284,7 +285,7 @@ def as_picture(value: Any) -> Picture:
     raise ValueError(f"a picture is a (height, width, 3) uint8 RGB array, not {kind}; see visavis.images.read")
 
 
-def taken(image: "Picture | Image.Image | str | os.PathLike[str]") -> Picture:
+def taken(image: OneImage) -> Picture:
     """A picture from whatever programs hold one in: an array as it is, a Pillow image, the path of a photo.
 
     Pillow images and photos are taken as displayed: EXIF orientation applied, transparency on white.

@@ -1,7 +1,6 @@
 """What programs do with faces that were found: draw them, align them, or make them unrecognisable. Pillow images come
 back."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ from visavis.drawing import boxes_on
 from visavis.effects.filters import Filters
 from visavis.effects.redaction import Redaction
 from visavis.faces import Faces
-from visavis.images import Picture, taken
+from visavis.images import OneImage, taken
 from visavis.ranges import check_number
 
 
-def draw(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, **how: Any) -> Image.Image:
+def draw(image: OneImage, faces: Faces, **how: Any) -> Image.Image:
     """A copy of the picture with a box and a score for each face.
 
     image: a (height, width, 3) uint8 RGB array, a Pillow image, or the path of a photo. how: `kind`, `texts` and
@@ -27,9 +26,7 @@ def draw(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, **
     return Image.fromarray(boxes_on(taken(image), _checked(faces), **how))
 
 
-def redact(
-    image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, effect: str = "blur", **how: Any
-) -> Image.Image:
+def redact(image: OneImage, faces: Faces, effect: str = "blur", **how: Any) -> Image.Image:
     """A copy of the picture in which nobody recognises the faces.
 
     image: as for `draw`. effect: one of visavis.effects.redaction.EFFECTS: `blur`, `pixelate`, `fill` (black),
@@ -39,7 +36,7 @@ def redact(
     return Image.fromarray(np.asarray(Redaction(effect, **how)(taken(image), _checked(faces))))
 
 
-def align(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, size: int = 112) -> list[Image.Image]:
+def align(image: OneImage, faces: Faces, size: int = 112) -> list[Image.Image]:
     """Each face alone, `size` pixels wide and high, with level eyes: what networks that compare faces are shown.
 
     image: as for `draw`. The faces' keypoints say how each is turned (five, 15 or 68); faces without any are given
@@ -55,7 +52,7 @@ def align(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, s
     return [Image.fromarray(crop) for crop in aligned(picture, np.asarray(faces.keypoints), size)]
 
 
-def decorate(image: Picture | Image.Image | str | os.PathLike[str], faces: Faces, *filters: str) -> Image.Image:
+def decorate(image: OneImage, faces: Faces, *filters: str) -> Image.Image:
     """A copy of the picture with glasses, a moustache and the like on each face.
 
     image: as for `draw`. filters: names in visavis.effects.filters.FILTERS. Faces without keypoints are given those of

@@ -97,6 +97,9 @@ def look(
     out = Path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a page, such as look.html")
+    for entry in entries:
+        if not isinstance(entry, Entry):
+            raise InputError(f"entries must be visavis.page.Entry, not {type(entry).__name__}")
     page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     head = {
         "title": title,

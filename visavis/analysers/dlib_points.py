@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visavis.analysers.crops import Frame
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.images import Picture
+from visavis.images import OneImage, Picture, taken
 from visavis.keypoints import SIXTY_EIGHT, Points
 
 MARGIN = 0.885
@@ -42,8 +42,9 @@ class DlibPoints:
             ) from None
         self._predictor = self._dlib.shape_predictor(models.pose_predictor_model_location())
 
-    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+    def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
+        picture = taken(picture)
         return replace(faces, keypoints=self.locate(picture, faces.boxes), errors=None)
 
     def locate(self, picture: Picture, boxes: NDArray[np.float32], margin: float = MARGIN) -> Points:

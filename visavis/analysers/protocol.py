@@ -21,8 +21,9 @@ class Analyser(Protocol):
     def analyse(self, picture: Picture, faces: Faces) -> Faces:
         """The same faces, in their order, with its attributes and keypoints as well.
 
-        picture: (height, width, 3) uint8 RGB, at full size; boxes are in its pixels and may reach outside it. faces:
-        with what the detector and earlier analysers said of them.
+        picture: (height, width, 3) uint8 RGB, at full size; boxes are in its pixels and may reach outside it. Analysers
+        that come with visavis take Pillow images and paths of photos, too, as detectors do. faces: with what the
+        detector and earlier analysers said of them.
         """
         ...
 

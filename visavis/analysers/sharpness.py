@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from visavis.boxes import clip
 from visavis.faces import Faces
-from visavis.images import Picture, fit, grey
+from visavis.images import OneImage, Picture, fit, grey, taken
 
 SIDE = 160
 """Pixels of a face's longer side, at most: how sharp it is at a size at which faces are looked at, not how sharp the
@@ -30,8 +30,9 @@ class Sharpness:
     attributes = ("sharpness",)
     keypoints: tuple[str, ...] = ()
 
-    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+    def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
+        picture = taken(picture)
         values = [_sharpness(_cut(picture, box)) for box in clip(faces.boxes, picture.shape[:2])]
         return replace(faces, attributes=faces.attributes | {"sharpness": np.array(values, np.float32)})
 

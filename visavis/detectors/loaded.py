@@ -1,17 +1,12 @@
 """What visavis.load_detector returns: any detector, for arrays, Pillow images and paths."""
 
-import os
 from collections.abc import Sequence
 from typing import overload
 
-from PIL import Image
-
 from visavis.detectors.protocol import About, Detector, about
 from visavis.faces import Faces
-from visavis.images import Picture, taken
+from visavis.images import OneImage, taken
 from visavis.ranges import check_number
-
-OneImage = Picture | Image.Image | str | os.PathLike[str]
 
 
 class LoadedDetector:

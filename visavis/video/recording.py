@@ -79,12 +79,18 @@ class Frame:
             a, b, _, c, d = np.frombuffer(turn, "=i4")[:5].tolist()
             if a * d < b * c:  # mirrored, as by telephones' front cameras: flipped vertically, and then turned
                 pixels = pixels[::-1]
-        return np.rot90(pixels, round(self.decoded.rotation / 90)).copy()
+        return np.rot90(pixels, self._quarters).copy()
 
     @property
     def is_sideways(self) -> bool:
         """Whether its rows are stored as columns."""
-        return round(self.decoded.rotation / 90) % 2 == 1
+        return self._quarters % 2 == 1
+
+    @property
+    def _quarters(self) -> int:
+        """By how many quarters of a turn its pixels are to be turned, counter-clockwise. Of a matrix of zeros, which
+        some programs write, PyAV makes no angle at all."""
+        return round(self.decoded.rotation / 90) if abs(self.decoded.rotation) <= 360 else 0
 
 
 @dataclass

@@ -15,7 +15,7 @@ from visavis.analysers.crops import cut, square
 from visavis.data.attributes import CLASSES
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.images import Picture
+from visavis.images import OneImage, Picture, taken
 
 SHIPPED = checkpoint.SHIPPED.with_name("face_attributes.safetensors")
 """The checkpoint that comes with visavis."""
@@ -52,8 +52,9 @@ class FaceAttributes:
                 raise InputError(f"{path} predicts {' and '.join(self._network.heads)}, and no {name}")
         self.attributes = tuple(name for head in self.heads for name in HEADS[head])
 
-    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+    def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
+        picture = taken(picture)
         sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1) if len(faces) else np.zeros(0)
         large = np.flatnonzero(sides >= SMALLEST)
         given = self._network.look(picture, faces.boxes[large])

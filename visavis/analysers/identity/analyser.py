@@ -11,7 +11,7 @@ from visavis.analysers.identity.encoding import Encodings
 from visavis.analysers.identity.gallery import read_gallery
 from visavis.analysers.protocol import Origin
 from visavis.faces import Faces
-from visavis.images import Picture
+from visavis.images import OneImage, Picture, taken
 from visavis.messages import say
 
 
@@ -36,8 +36,9 @@ class Identity:
         counts = f"{len(self._gallery.people)} people, photos: {len(self._gallery.owners)}"
         say(f"{people}: {counts}; their encodings are kept in {Path(people) / FILE}")
 
-    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+    def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
+        picture = taken(picture)
         return self._named(faces, self._encoder.encode(picture, faces))
 
     def analyse_photo(self, picture: Picture, faces: Faces, origin: Origin) -> Faces:

@@ -14,7 +14,7 @@ from visavis.analysers import graph
 from visavis.analysers.crops import Frame
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.images import Picture
+from visavis.images import OneImage, Picture, taken
 from visavis.keypoints import LAYOUTS, Points, converted
 
 SHIPPED = checkpoint.SHIPPED.with_name("face_points.safetensors")
@@ -46,8 +46,9 @@ class FacePoints:
         self.keypoints: tuple[str, ...] = LAYOUTS[self._network.count].names
         self.attributes: tuple[str, ...] = ("points_error",) if self._network.tells_spreads else ()
 
-    def analyse(self, picture: Picture, faces: Faces) -> Faces:
+    def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
+        picture = taken(picture)
         points, spreads = self.locate(picture, faces.boxes)
         sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0)
         told: dict[str, NDArray[Any]] = {}
