@@ -195,6 +195,9 @@ def test_what_cannot_be_used_is_said(server: Served, photo: bytes) -> None:
     for (path, data), (status, text) in said.items():
         answer = server.post(path, data)
         assert (answer.status_code, text in answer.text) == (status, True), (path, answer.text)
+    for form in ({"files": {"image": photo}}, {"json": {"image": "aGVsbG8="}}):
+        answer = server.post("/v1/detect", **form)
+        assert answer.status_code == 415 and "own bytes as the body, not" in answer.text
     assert server.get("/v1/camera").status_code == 404
     assert server.get("/page/../app.py").status_code == 404
 

@@ -41,6 +41,8 @@ MODULES = ("visavis.prediction.pipeline", *VIDEO_MODULES)
 """What the worker processes need."""
 
 RETRY = {"retry-after": "1"}
+WRAPPED = ("multipart/form-data", "application/json")
+"""What other programs take photos in. Of one file, the body is the file."""
 FILES = 100
 """Of one request for a ZIP."""
 
@@ -183,6 +185,9 @@ class Service:
 
     async def _with_one(self, request: Request, work: Callable[[Sent, Progress], Response]) -> Response:
         """Take the one file that is sent, and answer with what `work` makes of it."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in WRAPPED:
+            raise HTTPException(415, f"send the photo's or the video's own bytes as the body, not {kind}")
         async with AsyncExitStack() as stack:
             folder = await self._admitted(stack, request)
             name = request.query_params.get("name", "")
