@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,16 +23,26 @@ class RunJournal:
     """
 
     def __init__(self, path: Path, file: IO[bytes] | None = None) -> None:
-        """file: the journal, if it is open and locked already. Raises InputError if another run is using it."""
+        """file: the journal, if it is open and locked already. Raises InputError if another run is using it, and if it
+        is damaged or another version's."""
         self.path = path
         self._file = file or path.open("r+b")
         if file is None:
             _lock(self._file, path)
         cut_torn_end(path)
-        head = json.loads(self._file.readline())
-        self.settings: dict[str, Any] = head["settings"]
-        self.inputs = [Input(*fields) for fields in head["inputs"]]
-        self._begin = end = self._file.tell()
+        try:
+            head = json.loads(self._file.readline())
+            self.settings: dict[str, Any] = head["settings"]
+            self.inputs = [Input(*fields) for fields in head["inputs"]]
+            self._begin = end = self._file.tell()
+            for _, first in islice(lines(self._file), 1):
+                Record(**json.loads(first))
+        except (ValueError, KeyError, TypeError):
+            self._file.close()
+            raise InputError(
+                f"{path} is damaged, or was written by another version of visavis; give `overwrite` to start again"
+            ) from None
+        self._file.seek(end)
         self.done = 0
         for place, line in lines(self._file):
             if place != end:  # an incomplete line: the inputs from here on are processed again
