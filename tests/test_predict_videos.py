@@ -2,16 +2,15 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from breaking import Breaking
 from clips import BOX, FACE, STEP, clip, sounds
 from PIL import Image
 from typed import typed
@@ -23,7 +22,6 @@ from visavis.commands.network import Network
 from visavis.effects.redaction import Redaction
 from visavis.errors import InputError
 from visavis.prediction import frames as frames_of
-from visavis.prediction.copies import Copies
 from visavis.prediction.frames import copy_name
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.sources import listed
@@ -118,19 +116,6 @@ def test_every_says_how_often_and_photos_alone_have_no_columns_for_it(holiday: P
     assert "frames" not in rows(tmp_path / "two/files.csv")[0] and "frame" not in rows(tmp_path / "two/faces.csv")[0]
     with pytest.raises(InputError, match="--keep-largest"):
         run(holiday / "a.mp4", tmp_path / "out", redact="blur", keep_largest=True)
-
-
-class Breaking(Copies):
-    """Copies that take their process along at frame 10."""
-
-    def write_frame(self, place: str, frame: int, *more: Any) -> None:
-        super().write_frame(place, frame, *more)
-        if frame == 10 and place.endswith("crashes.mp4"):
-            os.abort()
-        if frame == 10 and place.endswith("fails.mp4"):
-            raise RuntimeError("so\nmany words")
-        if frame == 10 and place.endswith("hangs.mp4"):
-            time.sleep(600)
 
 
 class Sure:
