@@ -57,6 +57,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """As modules go, what they hold goes with them; nanobind calls what stays a leak."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's cache that tests share, in which the ONNX file of each checkpoint is made once."""
