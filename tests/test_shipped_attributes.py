@@ -56,7 +56,7 @@ def test_nobody_in_the_portraits_wears_a_mask(said: dict[str, Faces]) -> None:
 
 
 def test_ages_are_plausible_but_for_one(said: dict[str, Faces]) -> None:
-    """The astronaut is taken for twenty years younger than she was: a mistake to know of, and not to grow."""
+    """The astronaut is taken for 25 years younger than she was: a mistake to know of, and not to grow."""
     off = {name: float(said[name].attributes["age"][0]) - age for name, age in AGES.items()}
     assert {name for name, years in off.items() if abs(years) > 15} == {"astronaut.png"} and off["astronaut.png"] > -27
     for faces in said.values():
