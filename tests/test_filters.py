@@ -176,5 +176,5 @@ def test_faces_are_aligned_from_python(astronaut: tuple[np.ndarray, Faces]) -> N
     assert visavis.align(picture, Faces(keypoints=np.zeros((0, 68, 2), np.float32))) == []
     with pytest.raises(ValueError, match="a face whose points are not known cannot be aligned"):
         visavis.align(picture, Faces(BOX, keypoints=np.full((1, 68, 2), np.nan)))
-    with pytest.raises(ValueError, match="size must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="`size` must be 1 or more, and is 0"):
         visavis.align(picture, faces, size=0)
