@@ -62,6 +62,18 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()
 
 
+@pytest.fixture
+def site() -> Iterator[Any]:
+    """A web site on loopback with a photo, at any address 127.x.y.z; a test file may have a site of its own."""
+    from downloading import PHOTO
+    from hostile_site import Site, answer
+
+    with Site("0.0.0.0") as running:
+        running.host = "127.0.0.2"
+        running.routes["/photo"] = answer(PHOTO)
+        yield running
+
+
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's cache that tests share, in which the ONNX file of each checkpoint is made once."""

@@ -5,20 +5,12 @@ from collections import Counter
 
 import pytest
 from downloading import PHOTO, downloads, encoded, labels, options
-from hostile_site import Site, answer
+from hostile_site import answer
 
 from download import images
 from download.limits import Limits, strictest
 from visavis.data.missing import HELPS
 from visavis.errors import InputError
-
-
-@pytest.fixture
-def site():
-    with Site("0.0.0.0") as running:  # every 127.x.y.z is a host of it
-        running.host = "127.0.0.2"
-        running.routes["/photo"] = answer(PHOTO)
-        yield running
 
 
 def test_what_an_option_refused_is_tried_again_when_the_option_changes(tmp_path, site):

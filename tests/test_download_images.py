@@ -5,20 +5,12 @@ import time
 
 import pytest
 from downloading import HUGE, PHOTO, downloads, encoded, files, labels, options
-from hostile_site import Site, answer, hang_up
+from hostile_site import answer, hang_up
 
 from download import images
 from download.http import Fetched
 from download.reasons import REASONS
 from visavis.errors import InputError
-
-
-@pytest.fixture
-def site():
-    with Site("0.0.0.0") as running:  # every 127.x.y.z is a host of it
-        running.host = "127.0.0.2"
-        running.routes["/photo"] = answer(PHOTO)
-        yield running
 
 
 def test_formats_are_told_by_their_bytes(tmp_path, site):

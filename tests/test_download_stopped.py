@@ -14,19 +14,11 @@ from pathlib import Path
 
 import pytest
 from downloading import PHOTO, downloads, encoded, files, labels, options
-from hostile_site import Site, answer
+from hostile_site import answer
 from typed import ROOT, started
 
 from download import images
 from visavis.errors import InputError
-
-
-@pytest.fixture
-def site():
-    with Site("0.0.0.0") as running:  # every 127.x.y.z is a host of it
-        running.host = "127.0.0.2"
-        running.routes["/photo"] = answer(PHOTO)
-        yield running
 
 
 def test_a_photo_left_by_a_killed_run_is_taken_over_if_whole(tmp_path, site):
