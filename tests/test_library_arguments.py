@@ -59,7 +59,7 @@ def test_a_size_that_is_no_number_is_named():
 
 
 def test_a_threshold_is_set_to_numbers_alone():
-    detector = visavis.load_detector("opencv_haar")
+    detector = visavis.load_detector("viola_jones")
     with pytest.raises(InputError, match="`threshold` must lie between 0 and 1, and is None"):
         detector.threshold = None  # type: ignore[bad-assignment]
 
