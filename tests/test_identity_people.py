@@ -94,6 +94,7 @@ def test_what_is_wrong_with_photos_is_said_and_they_are_not_used(tmp_path: Path,
     person(folder / "Nobody", green=np.full((200, 200, 3), (0, 160, 0), np.uint8))
     (folder / "Barack/torn.jpg").write_bytes(b"\xff\xd8\xff torn")
     person(folder, loose=around("biden"))
+    (folder / "Ann").symlink_to("Eileen")
     known = read_gallery(folder, encoder)
     assert known.people == ("Barack", "Eileen", "Obama") and known.owners.tolist() == [0, 0, 1, 1, 2]
     said = "\n".join(known.notes)
@@ -104,9 +105,10 @@ def test_what_is_wrong_with_photos_is_said_and_they_are_not_used(tmp_path: Path,
         f"{folder / 'Nobody'} has no photo that can be used: Nobody cannot be recognised",
         f"{folder / 'Barack/wrong.jpg'} looks like Eileen, and not like the other photos of Barack; it is not used",
         "Barack and Obama seem to be one person",
+        f"{folder / 'Ann'} is a link to the folder of Eileen and is not used",
     ):
         assert text in said
-    assert len(known.notes) == 6  # of the pair, the face is clear
+    assert len(known.notes) == 7  # of the pair, the face is clear
 
 
 def test_of_several_faces_the_largest_is_taken_where_nothing_else_is_known(tmp_path: Path, encoder: FaceRecognition):

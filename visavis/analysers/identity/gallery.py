@@ -150,10 +150,18 @@ class _Reader:
                 self._kept = stack.enter_context(Cache(folder / FILE, self._encoder.name))
             except InputError as error:
                 self._keep_no_more(error)
-            for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-                if place.name not in OF_NOBODY and not place.name.startswith("."):
-                    found += self._of_person(place)
+            for place in self._places():
+                found += self._of_person(place)
         return found
+
+    def _places(self) -> list[Path]:
+        """The folder of each person. One that has a second name, by a link, is given once."""
+        named = (path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        places: dict[Path, Path] = {}
+        for place in sorted(named, key=lambda path: (path.is_symlink(), path)):
+            if place.name not in OF_NOBODY and places.setdefault(place.resolve(), place) != place:
+                self.notes.append(f"{place} is a link to the folder of {places[place.resolve()].name} and is not used")
+        return sorted(places.values())
 
     def _of_person(self, place: Path) -> list[_Face]:
         person = name_in(place.name)
