@@ -1,6 +1,8 @@
 """Analysers: what they say of faces, with none, tiny and cut ones. The example of docs has a test of its own."""
 
+import shutil
 from dataclasses import fields, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,12 @@ from skimage import data
 from skimage.measure import blur_effect
 
 from visavis.analysers import ANALYSERS, AnalyserOptions, check, load_analyser, named
-from visavis.analysers.protocol import Analysers
+from visavis.analysers.attributes.analyser import SHIPPED
+from visavis.analysers.protocol import About, Analysers, Origin, about
 from visavis.analysers.sharpness import blur
 from visavis.drawing import boxes_on
 from visavis.errors import InputError
 from visavis.faces import Faces
-from visavis.prediction import analysis
 from visavis.prediction.analysis import Analysis, captions, colours
 
 ASTRONAUT = data.astronaut()
@@ -129,14 +131,43 @@ def test_names_have_commas_between_and_none_is_empty():
             named(text)
 
 
-def test_a_run_goes_on_with_the_same_weights_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    class OfWeights:
-        path = tmp_path / "weights.safetensors"
+def test_a_run_goes_on_with_the_same_weights_alone(tmp_path: Path):
+    for ending in (".safetensors", ".onnx"):
+        shutil.copy(SHIPPED.with_suffix(ending), tmp_path)
+    weights = tmp_path / SHIPPED.name
+    before = sha256(weights.read_bytes()).hexdigest()
+    several = Analysis(("sharpness", str(weights)))
+    assert several.identified() == ["sharpness", f"{weights} ({before})"]
+    weights.write_bytes(b"others")
+    assert several.identified() == ["sharpness", f"{weights} ({sha256(b'others').hexdigest()})"]
 
-    name = str(OfWeights.path)
-    monkeypatch.setattr(analysis, "load_with", lambda one, options: OfWeights() if one == name else load_analyser(one))
-    OfWeights.path.write_bytes(b"some")
-    first = Analysis(("sharpness", name)).identified()
-    assert first[0] == "sharpness" and first[1].startswith(f"{name} (a6b46dd0d1ae5e86")
-    OfWeights.path.write_bytes(b"others")
-    assert Analysis(("sharpness", name)).identified() != first
+
+def test_an_analyser_declares_what_else_it_can_do(tmp_path: Path):
+    calls: list[Origin | None] = []
+
+    class Keeps:
+        attributes, keypoints = ("kept",), ()
+
+        def __init__(self) -> None:
+            self.about = About(lambda: "v1", analyse_photo=self.of_photo, keeps="kept.db")
+
+        def analyse(self, picture: np.ndarray, faces: Faces) -> Faces:
+            calls.append(None)
+            return replace(faces, attributes={"kept": [0]})
+
+        def of_photo(self, picture: np.ndarray, faces: Faces, origin: Origin) -> Faces:
+            calls.append(origin)
+            return replace(faces, attributes={"kept": [1]})
+
+    origin = Origin(b"digest", tmp_path)
+    several = Analysers([Keeps()])
+    assert several.analyse(ASTRONAUT, FACE).attributes["kept"].tolist() == [0]
+    assert several.analyse(ASTRONAUT, FACE, origin).attributes["kept"].tolist() == [1]
+    assert calls == [None, origin]
+    plain = about(load_analyser("sharpness"))
+    assert (plain.fingerprint(), plain.joined(Keeps()), plain.analyse_photo, plain.keeps) == ("", None, None, "")
+
+
+def test_one_network_gives_what_several_names_ask_of_it():
+    joined = Analysers([load_analyser("mask"), load_analyser("sharpness"), load_analyser("age")])
+    assert joined.attributes == ("mask", "mask_score", "age", "age_low", "age_high", "sharpness")

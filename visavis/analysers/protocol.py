@@ -1,6 +1,6 @@
-"""What an analyser is, and several of them as one."""
+"""What an analyser must provide, what it may declare about itself, and several analysers as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -10,10 +10,13 @@ from visavis.images import Picture
 
 
 class Analyser(Protocol):
-    """Says more about faces that were found."""
+    """Says more about faces that were found.
+
+    It may have an attribute `about`, an `About`, if the defaults of that do not fit it.
+    """
 
     attributes: tuple[str, ...]
-    """Names of the attributes that it gives: one value a face, a number (NaN where it cannot tell) or a text ("")."""
+    """Names of the attributes that it gives: one value a face, a number (NaN where it does not know) or a text ("")."""
     keypoints: tuple[str, ...]
     """Names of the keypoints that it gives, in their order; none where it leaves keypoints as they are. It may say how
     far off each is taken to be (`Faces.errors`)."""
@@ -30,14 +33,29 @@ class Analyser(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a picture is from. photo: the SHA-256 of its file. out: the folder of results.
-
-    An analyser that keeps what it found has `analyse_photo(picture, faces, origin)`, too, which is called instead of
-    `analyse` where this is known, and `keeps`, the name of the file in that folder.
-    """
+    """Where a picture is from. photo: the SHA-256 of its file. out: the folder of results."""
 
     photo: bytes
     out: Path
+
+
+@dataclass(frozen=True)
+class About:
+    """What an analyser declares about itself. The defaults are right for one that has only `analyse`."""
+
+    fingerprint: Callable[[], str] = lambda: ""
+    """-> a text that is equal where its answers are: a run is resumed only with what it began with."""
+    joined: Callable[[Analyser], Analyser | None] = lambda other: None
+    """Another analyser -> one that gives what both give, in one pass through their network; None if there is none."""
+    analyse_photo: Callable[[Picture, Faces, Origin], Faces] | None = None
+    """Called in place of `analyse` for a whole photo whose origin is known."""
+    keeps: str = ""
+    """The name of the file in the folder of results in which `analyse_photo` keeps what it found."""
+
+
+def about(analyser: Analyser) -> About:
+    """What the analyser declares about itself, or the defaults."""
+    return getattr(analyser, "about", About())
 
 
 class Analysers:
@@ -58,22 +76,21 @@ class Analysers:
     def analyse(self, picture: Picture, faces: Faces, origin: Origin | None = None) -> Faces:
         """The faces with what all of them say. Raises ValueError where one gives back other faces."""
         for one in self._several:
-            of_photo = getattr(one, "analyse_photo", None) if origin is not None else None
-            told = one.analyse(picture, faces) if of_photo is None else of_photo(picture, faces, origin)
-            if len(told) != len(faces) or not set(one.attributes) <= told.attributes.keys():
+            of_photo = about(one).analyse_photo
+            if origin is None or of_photo is None:
+                now = one.analyse(picture, faces)
+            else:
+                now = of_photo(picture, faces, origin)
+            if len(now) != len(faces) or not set(one.attributes) <= now.attributes.keys():
                 raise ValueError(f"{type(one).__name__} must give back its {len(faces)} faces, with its attributes")
-            together = faces.attributes | told.attributes
-            faces = replace(faces, keypoints=told.keypoints, errors=told.errors, attributes=together)
+            together = faces.attributes | now.attributes
+            faces = replace(faces, keypoints=now.keypoints, errors=now.errors, attributes=together)
         return faces
 
 
 def _joined(several: Sequence[Analyser], one: Analyser) -> tuple[int, Analyser] | None:
-    """Which of `several` can say what `one` says in the same look, and the analyser that does; None where none can.
-
-    Those that can have a method `joined`, which takes the other and gives that analyser, or None.
-    """
+    """Which of `several` can give what `one` gives as well, and the analyser that does; None if none can."""
     for number, other in enumerate(several):
-        join = getattr(other, "joined", None)
-        if join is not None and (together := join(one)) is not None:
+        if (together := about(other).joined(one)) is not None:
             return number, together
     return None

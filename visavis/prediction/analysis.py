@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis import checkpoint
 from visavis.analysers import Analyser, AnalyserOptions, load_with
-from visavis.analysers.protocol import Analysers, Origin
+from visavis.analysers.protocol import Analysers, Origin, about
 from visavis.drawing import APART, LEFT_OUT, MASKS, Colour
 from visavis.faces import Faces
 from visavis.images import Picture
@@ -33,15 +32,15 @@ class Analysis:
         return _joined(self.names, self.options)
 
     def identified(self) -> list[str]:
-        """The names, each with what its answers depend on: its `fingerprint`, or the SHA-256 of its weights (`path`).
-        The same say the same."""
-        return [f"{name}{_fingerprint(_loaded(name, self.options))}" for name in self.names]
+        """The names, each with its fingerprint, if it has one: where these are equal, so are the answers."""
+        fingerprints = [about(_loaded(name, self.options)).fingerprint() for name in self.names]
+        return [f"{name} ({one})" if one else name for name, one in zip(self.names, fingerprints, strict=True)]
 
     @property
     def kept(self) -> list[Path]:
         """The files in which analysers keep what they found of photos."""
-        names = [getattr(_loaded(name, self.options), "keeps", None) for name in self.names]
-        return [self.out / name for name in names if name is not None and self.out is not None]
+        names = [about(_loaded(name, self.options)).keeps for name in self.names]
+        return [self.out / name for name in names if name and self.out is not None]
 
     def __call__(self, picture: Picture, faces: Faces, photo: bytes = b"") -> Faces:
         """The faces of a picture at full size, with the attributes that the analysers add. photo: the SHA-256 of the
@@ -64,12 +63,6 @@ def _joined(names: tuple[str, ...], options: AnalyserOptions) -> Analysers:
 @cache
 def _loaded(name: str, options: AnalyserOptions) -> Analyser:
     return load_with(name, options)
-
-
-def _fingerprint(analyser: Analyser) -> str:
-    path = getattr(analyser, "path", None)
-    told = getattr(analyser, "fingerprint", None) or (path and checkpoint.fingerprint(path))
-    return f" ({told})" if told else ""
 
 
 def colours(faces: Faces) -> list[Colour | None]:

@@ -1,7 +1,8 @@
-"""What faces tell by a network of this folder, such as mask, age and gender in one look; on the CPU, without torch."""
+"""Attributes of faces by a network of this folder, such as mask, age and gender at once; on the CPU, without torch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from visavis import checkpoint, onnx_files
 from visavis.analysers import graph
 from visavis.analysers.attributes.designs import DESIGNS
 from visavis.analysers.crops import cut, square
+from visavis.analysers.protocol import About
 from visavis.data.attributes import CLASSES
 from visavis.errors import InputError
 from visavis.faces import Faces
@@ -39,7 +41,7 @@ class FaceAttributes:
     mask: `worn`, `wrong` (nose, mouth or chin free) or `none`. age: years, as the face looks, and between which years
     it lies of 8 faces in 10. gender: as the labels have it. A class has a score, how often such answers are right.
     Where that is below the network's limit, or the years are further apart than its limit, nothing is said ("" and
-    NaN), and nothing of faces below `SMALLEST`. Raises InputError for what the network does not tell.
+    NaN), and nothing of faces below `SMALLEST`. Raises InputError for a head that the network does not have.
     """
 
     keypoints: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class FaceAttributes:
             if name not in self._network.heads:
                 raise InputError(f"{path} predicts {' and '.join(self._network.heads)}, and no {name}")
         self.attributes = tuple(name for head in self.heads for name in HEADS[head])
+        self.about = About(partial(checkpoint.fingerprint, path), self._joined)
 
     def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
@@ -59,21 +62,21 @@ class FaceAttributes:
         large = np.flatnonzero(sides >= SMALLEST)
         given = self._network.look(picture, faces.boxes[large])
         temperatures, limits = self._network.temperatures, self._network.limits
-        told: dict[str, NDArray[Any]] = {}
+        columns: dict[str, NDArray[Any]] = {}
         for head in self.heads:
             its = answers(head, given[head], temperatures.get(head), limits.get(head))
             for name, values in its.items():
                 column = np.full(len(faces), "" if values.dtype.kind == "U" else np.nan, values.dtype)
                 column[large] = values
-                told[name] = column
-        return replace(faces, attributes=faces.attributes | told)
+                columns[name] = column
+        return replace(faces, attributes=faces.attributes | columns)
 
     def look(self, picture: Picture, boxes: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """What the network gives of the faces in these (N, 4) boxes, before any calibration: see `Network.look`."""
         return self._network.look(picture, boxes)
 
-    def joined(self, other: object) -> "FaceAttributes | None":
-        """One analyser that says what both say, in one look; None where the other is not of the same network."""
+    def _joined(self, other: object) -> "FaceAttributes | None":
+        """One analyser that gives what both give; None if the other is not of the same network."""
         if not isinstance(other, FaceAttributes) or other.path != self.path:
             return None
         return FaceAttributes(self.heads + other.heads, self.path)
@@ -100,8 +103,8 @@ def answers(
     """The attributes of faces by what a head gives: (N, classes) probabilities, or (N, 1) years.
 
     temperature: see `calibrated`; of years, how many to either side of the answer 8 faces in 10 lie, and where that is
-    not known, neither are age_low and age_high. limit: the least score with which a class is told, or how many years
-    age_low and age_high may be apart for an age to be.
+    not known, neither are age_low and age_high. limit: the least score with which a class is given, or how many years
+    age_low and age_high may be apart for an age to be given.
     """
     if head == "age":
         return _ages(rows, temperature, limit)

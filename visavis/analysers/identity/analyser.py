@@ -9,7 +9,7 @@ from visavis.analysers.identity.cache import FILE, Cache, cached
 from visavis.analysers.identity.encoders import DEFAULT, load_encoder
 from visavis.analysers.identity.encoding import Encodings
 from visavis.analysers.identity.gallery import read_gallery
-from visavis.analysers.protocol import Origin
+from visavis.analysers.protocol import About, Origin
 from visavis.faces import Faces
 from visavis.images import OneImage, Picture, taken
 from visavis.messages import say
@@ -24,13 +24,12 @@ class Identity:
 
     attributes = ("who", "who_score")
     keypoints: tuple[str, ...] = ()
-    keeps = FILE
-    """What `analyse_photo` leaves in the folder of results."""
 
     def __init__(self, people: Path, encoder: str = DEFAULT) -> None:
         self._encoder = load_encoder(encoder)
         self._gallery = read_gallery(Path(people), self._encoder)
-        self.fingerprint = self._gallery.fingerprint
+        fingerprint = self._gallery.fingerprint
+        self.about = About(lambda: fingerprint, analyse_photo=self._analyse_photo, keeps=FILE)
         for note in self._gallery.notes:
             say(note)
         counts = f"{len(self._gallery.people)} people, photos: {len(self._gallery.owners)}"
@@ -41,12 +40,11 @@ class Identity:
         picture = taken(picture)
         return self._named(faces, self._encoder.encode(picture, faces))
 
-    def analyse_photo(self, picture: Picture, faces: Faces, origin: Origin) -> Faces:
+    def _analyse_photo(self, picture: Picture, faces: Faces, origin: Origin) -> Faces:
         """As `analyse`; the encodings are kept in the folder of results, and made once for each face."""
         with Cache(origin.out / FILE, self._encoder.name) as cache:
             return self._named(faces, cached(cache, self._encoder, picture, faces, origin.photo))
 
     def _named(self, faces: Faces, encodings: Encodings) -> Faces:
         names, scores = self._gallery.who(encodings)
-        told = {"who": np.array(names, np.str_), "who_score": scores}
-        return replace(faces, attributes=faces.attributes | told)
+        return replace(faces, attributes=faces.attributes | {"who": np.array(names, np.str_), "who_score": scores})

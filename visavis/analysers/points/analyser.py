@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from visavis import checkpoint, onnx_files
 from visavis.analysers import graph
 from visavis.analysers.crops import Frame
+from visavis.analysers.protocol import About
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import OneImage, Picture, taken
@@ -41,7 +43,7 @@ class FacePoints:
     """
 
     def __init__(self, path: Path = SHIPPED) -> None:
-        self.path = path
+        self.about = About(partial(checkpoint.fingerprint, path))
         self._network = graph.loaded(Network, path)
         self.keypoints: tuple[str, ...] = LAYOUTS[self._network.count].names
         self.attributes: tuple[str, ...] = ("points_error",) if self._network.tells_spreads else ()
@@ -51,11 +53,11 @@ class FacePoints:
         picture = taken(picture)
         points, spreads = self.locate(picture, faces.boxes)
         sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0)
-        told: dict[str, NDArray[Any]] = {}
+        columns: dict[str, NDArray[Any]] = {}
         if self.attributes:
-            told["points_error"] = (100 * spreads.mean(axis=1) / np.maximum(sides, 1)).astype(np.float32)
+            columns["points_error"] = (100 * spreads.mean(axis=1) / np.maximum(sides, 1)).astype(np.float32)
         errors = spreads if self._network.tells_spreads else None
-        return replace(faces, keypoints=points, errors=errors, attributes=faces.attributes | told)
+        return replace(faces, keypoints=points, errors=errors, attributes=faces.attributes | columns)
 
     def locate(self, picture: Picture, boxes: NDArray[np.float32]) -> tuple[Points, NDArray[np.float32]]:
         """(N, K, 2) points of the faces in these (N, 4) boxes, and (N, K) how far off each is taken to be; pixels."""
