@@ -174,6 +174,20 @@ def test_light_imports_load_no_torch() -> None:
 def test_the_reader_of_imports_reads_names_in_registries() -> None:
     assert ("visavis.detectors", "visavis.detectors.opencv_haar") in arrows()
     assert ("visavis.kinds", "visavis.detectors.faster_rcnn.kind") in arrows()
+    assert ("visavis.evaluation.protocols", "visavis.evaluation.protocols.fddb") in arrows()
+
+
+def test_no_name_of_a_module_to_import_is_put_together() -> None:
+    """Such an import could not be read, and might close a circle."""
+    wrong = [
+        f"{name} line {node.lineno}"
+        for name, path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__")
+        and isinstance(node.args[0], ast.JoinedStr | ast.BinOp)
+    ]
+    assert not wrong
 
 
 def test_the_library_does_not_know_the_command_line() -> None:

@@ -22,7 +22,7 @@ from visavis.commands import evaluate_attributes, evaluate_identity, evaluate_po
 from visavis.commands.commandline import DataFolder
 from visavis.commands.network import Network
 from visavis.data.photos import Photo, load_photos
-from visavis.data.split import Shares
+from visavis.data.split import Shares, Split
 from visavis.detectors import DETECTORS
 from visavis.detectors.protocol import about
 from visavis.errors import InputError
@@ -37,6 +37,7 @@ from visavis.evaluation.contest import (
     ranked,
 )
 from visavis.evaluation.detecting import detect_all
+from visavis.evaluation.protocols import PROTOCOLS
 from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table, with_false
 from visavis.files import replaced
@@ -60,7 +61,7 @@ class Options:
         tyro.conf.arg(help=f"One or several of {', '.join(DETECTORS)}, or paths of checkpoints that train.py wrote."),
     ] = ("shipped",)
     data: DataFolder = Path("data")
-    split: Literal["val", "train", "test", "all"] = "val"
+    split: Split = "val"
     """Which part of the photos to use. As in training, photos are split by identity."""
     shares: Shares = Shares()
     groups: bool = False
@@ -78,7 +79,7 @@ class Options:
     """Replace the evaluation in --out."""
     threshold: Annotated[float | None, Range(LOWEST_SCORE, 1)] = None
     """Score at which precision, recall and mistakes are determined; by default each detector's own threshold."""
-    false_positives: tuple[int, ...] = ()
+    false_positives: tuple[Annotated[int, Range(0)], ...] = ()
     """Also determine the recall, boxes aligned, with so many false positives in all photos together, one or several
     numbers: points of the ROC curve, as papers give them."""
     network: Network = Network()
@@ -118,9 +119,7 @@ def evaluate(options: Options) -> int:
         how = asdict(options.network)
         sources = dict(zip(names, options.detector, strict=True))
         return evaluate_identity.evaluate(sources, how, options.threshold, options.data, options.out)
-    protocol = (
-        import_module(f"visavis.evaluation.protocols.{options.protocol}") if options.protocol != "labels" else None
-    )
+    protocol = import_module(PROTOCOLS[options.protocol]) if options.protocol != "labels" else None
     annotated = {one.name: one for one in protocol.read(options.data)} if protocol else {}
     if protocol:
         photos = [Photo(one.name, "", one.path, one.boxes) for one in annotated.values()]
@@ -267,8 +266,6 @@ def _checkpoint(source: str) -> Path:
 def _check(options: Options) -> list[str]:
     """A name for each detector. Raises InputError for options that cannot be used."""
     asked, usual = plain(options), plain(Options())
-    if min(options.false_positives, default=0) < 0:
-        raise InputError(f"--false-positives {min(options.false_positives)}: give numbers of at least 0")
     for name in (
         ("split", "val", "test", "calibrate", "groups", "false_positives") if options.protocol != "labels" else ()
     ):

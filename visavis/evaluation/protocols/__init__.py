@@ -4,4 +4,8 @@ A protocol is a module with `read(folder)`, `figures(annotated, sizes, found)`, 
 `chart(results, path)`; its annotations have a `name`, a `path` and `boxes`.
 """
 
-PROTOCOLS = ("wider", "fddb")
+PROTOCOLS: dict[str, str] = {
+    "wider": "visavis.evaluation.protocols.wider",
+    "fddb": "visavis.evaluation.protocols.fddb",
+}
+"""Name, as in `evaluate --protocol` -> its module."""
