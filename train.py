@@ -22,7 +22,7 @@ from visavis import kinds
 from visavis.commands.commandline import DataFolder, Device, Seconds, main
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.options import Count, Range, TrainingPrecision
+from visavis.options import Count, Range, Seed, TrainingPrecision
 from visavis.training import config, start
 from visavis.training.recipe import Recipe
 from visavis.training.run import Run
@@ -108,7 +108,7 @@ class Options:
     """Processes that decode and augment. auto: one for each core, at most 16; 0: none."""
     save_every: Seconds = 300
     """How often to save within an epoch: a killed run loses no more than this."""
-    seed: Annotated[int, Range(0)] = 0
+    seed: Seed = 0
     """Seed of random weights, of the order of the photos and of the augmentation."""
     deterministic: bool = False
     """Make runs on a GPU reproducible, too, though slower; on a CPU they always are."""

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,7 +21,7 @@ from tqdm import tqdm
 import visavis
 from dataset.occluders import occlude
 from dataset.photos import Photo, load_photos
-from dataset.split import Shares
+from dataset.split import Shares, Split
 from visavis.analysers import Analyser, load_analyser, named
 from visavis.boxes import as_boxes
 from visavis.commands.commandline import DataFolder, main
@@ -52,7 +52,7 @@ class Options:
     data: DataFolder = Path("data")
     analyse: str = "points,dlib_points"
     """Analysers, separated by commas."""
-    split: Literal["val", "train", "test", "all"] = "val"
+    split: Split = "val"
     shares: Shares = Shares()
     count: Count = 200
     """Photos at most, chosen by a seed."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from visavis.commands.commandline import DataFolder, main
 from visavis.data import attributes
 from visavis.data.attributes import KnownAttributes
 from visavis.data.photos import load_photos
-from visavis.data.split import Shares
+from visavis.data.split import Shares, Split
 from visavis.errors import InputError
 from visavis.evaluation import bootstrap
 from visavis.evaluation.scoreboard import cell
@@ -41,7 +41,7 @@ class Options:
     """Compare age and gender with a peer, on the labelled faces of a data folder."""
 
     data: DataFolder = Path("data")
-    split: Literal["val", "train", "test", "all"] = "val"
+    split: Split = "val"
     shares: Shares = Shares()
     analyser: Path = SHIPPED
     """A checkpoint that train.py wrote."""

@@ -7,14 +7,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dataset.split import Shares
+from dataset.split import Shares, Split
 from dataset.transforms import Preset
 from visavis.commands.commandline import DataFolder, main
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.options import Count, Range
-
-Split = Literal["train", "val", "test", "all"]
+from visavis.options import Count, Range, Seed, Share
 
 
 @dataclass
@@ -40,7 +38,7 @@ class Sheet:
     """Augmentation to show, as for train.py --transforms."""
     count: Annotated[Count, tyro.conf.arg(aliases=["-n"])] = 48
     """How many photos, chosen at random."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the choice of photos and of the augmentation."""
     mosaic: Annotated[int | None, Range(64)] = None
     """Show mosaics of several photos, squares with this side in pixels, as with train.py --mosaic."""
@@ -58,13 +56,13 @@ class Look:
     """Which photos."""
     found: Path | None = None
     """Folder of predict.py's results: also show its detections, compared with the labels."""
-    threshold: float = 0.0
+    threshold: Share = 0.0
     """Leave out detections with a score below this."""
     dropped: bool = False
     """Also show the photos that clean.csv drops, and why; only with the split all."""
     count: Annotated[Count | None, tyro.conf.arg(aliases=["-n"])] = None
     """At most this many photos, chosen at random; 10,000 make a page of 30 MB."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the choice of photos."""
     shares: Shares = Shares()
 

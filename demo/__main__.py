@@ -19,6 +19,7 @@ from demo import photos
 from demo.site import FAULTS, Site
 from visavis.commands.commandline import main
 from visavis.messages import say
+from visavis.options import Count, Seed
 
 OUT = Path("demo-out")
 WEIGHTS = "shipped"
@@ -30,9 +31,9 @@ HELD_OUT = ("Joe_Biden_far", "Joe_Biden_newspaper")
 class Options:
     """Do all steps on a small set of photos: download, clean, evaluate, train, evaluate, predict. Writes demo-out/."""
 
-    epochs: int = 3
+    epochs: Count = 3
     """Epochs of the fine-tuning; one takes about 20 seconds on two cores."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the photos that are made, of the faults of the site, and of the training."""
 
 

@@ -29,6 +29,7 @@ from visavis.boxes import area, as_boxes
 from visavis.commands.commandline import Seconds, main
 from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import Port, Seed
 
 ARCHIVE = "vgg_face_dataset.tar.gz"
 
@@ -52,13 +53,13 @@ class Options:
 
     folder: tyro.conf.Positional[Path]
     """Folder with boxes.csv (image,x1,y1,x2,y2[,identity]) and the photos, in images/ or beside it."""
-    port: int = 0
+    port: Port = 0
     """Port on 127.0.0.1; 0 takes a free one."""
     faults: bool = False
     """Misbehave as the web does: 404, HTML, truncated, slow, replaced and repeated photos."""
     delay: Seconds = 2.0
     """How long a slow photo is delayed."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random choice of the photos that get a fault."""
 
 

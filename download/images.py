@@ -65,8 +65,7 @@ class Options:
     """Retry images that failed in earlier runs: `failed`, or reasons such as `timeout,dns`."""
     shard: str | None = None
     """Only one share of the hosts, such as 3/8, for several machines; `merge` joins their results."""
-    placeholder: Annotated[int, Range(0)] = 10
-    """The same picture under at least this many identities is a placeholder, and refused; 0 accepts all."""
+    placeholder: placeholders.Least = 10
     contact: str | None = None
     """Your mail or web address for the servers' administrators; it becomes part of the User-Agent."""
     ignore_robots: bool = False
@@ -114,8 +113,7 @@ def run(options: Options, lookup: address.Lookup = address.lookup, allow: Sequen
 
 
 def _check(options: Options) -> None:
-    if options.placeholder == 1:
-        raise InputError("--placeholder 1 would refuse every photo; give 2 or more, or 0 for none")
+    placeholders.check(options.placeholder)
     if options.contact is not None and not (options.contact.strip() and _fits_a_header(options.contact)):
         raise InputError(f"--contact {options.contact!r}: give a mail or web address in plain ASCII")
 

@@ -19,7 +19,7 @@ from dataset import tables
 from download import names, sources
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.options import Count
+from visavis.options import Count, Number
 
 REASONS: dict[str, str] = {
     "wrong_fields": "not the nine fields `id url left top right bottom pose score curation`, or too long a line",
@@ -57,7 +57,7 @@ class Options:
     """At most this many labels per identity, the first ones that the other options leave."""
     curated: bool = False
     """Only lines that are part of the curated dataset (about four in ten)."""
-    min_score: float | None = None
+    min_score: Number | None = None
     """Only lines with at least this score of the detector that made the list (most are from 0 to 5)."""
     frontal: bool = False
     """Only frontal faces (pose above 2)."""

@@ -36,8 +36,7 @@ class Options:
     """The other data folders."""
     data: Path = Path("data")
     """The data folder that receives everything; what it already has stays."""
-    placeholder: int = 10
-    """The same picture under at least this many identities is a placeholder, and refused; 0 accepts all."""
+    placeholder: placeholders.Least = 10
 
 
 def run(options: Options) -> int:
@@ -47,6 +46,7 @@ def run(options: Options) -> int:
     """
     if not options.source:
         raise InputError("give the data folders to join")
+    placeholders.check(options.placeholder)
     for folder in options.source:
         next(tables.rows(folder / "downloads.csv"), None)
         if folder.resolve() == options.data.resolve():

@@ -5,14 +5,28 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from dataset import tables
 from download.photos import Photos
 from download.scratch import rewrite
 from download.tally import Tally
+from visavis.errors import InputError
 from visavis.messages import say
+from visavis.options import Range
 
 REASON = "placeholder"
+
+Least = Annotated[
+    int,
+    Range(0),
+    tyro.conf.arg(
+        help="The same picture under at least this many identities is a placeholder, and refused; 0 accepts all."
+    ),
+]
+"""The option of the commands that look for placeholders, which is then to be checked by `check`."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,12 @@ class Placeholder:
     sha256: str
     photos: int
     identities: int
+
+
+def check(least: int) -> None:
+    """Raise InputError for a number with which every photo would be a placeholder."""
+    if least == 1:
+        raise InputError("`placeholder` 1 would refuse every photo; give 2 or more, or 0 for none")
 
 
 def find(downloads: Path, scratch: Path, least: int) -> list[Placeholder]:

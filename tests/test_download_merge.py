@@ -127,6 +127,14 @@ def test_shares_are_the_same_everywhere():
             shard_named(wrong)
 
 
+def test_one_identity_makes_no_placeholder(tmp_path):
+    said = "`placeholder` 1 would refuse every photo; give 2 or more, or 0 for none"
+    with pytest.raises(InputError, match=said):
+        merge.run(merge.Options(source=(tmp_path / "other",), data=tmp_path, placeholder=1))
+    with pytest.raises(InputError, match=said):
+        images.run(options(tmp_path, placeholder=1))
+
+
 def test_placeholders_are_told_at_the_end(tmp_path, site, capfd):
     site.routes |= {f"/gone{i}": answer(encoded("PNG")) for i in range(4)}
     site.routes |= {f"/{i}": answer(PHOTO + bytes([i])) for i in range(4)}

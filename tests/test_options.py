@@ -1,20 +1,24 @@
 """visavis.options: ranges of numbers, and options in options."""
 
+from dataclasses import fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from typed import typed
 
 import clean.__main__ as clean
+import dataset.__main__ as dataset
+import demo.__main__ as demo
 import train
-from dataset.__main__ import Sheet
-from download import images, lists
-from visavis.commands import evaluate, predict, slim
+from dataset.__main__ import Look, Sheet
+from download import images, lists, merge
+from visavis.commands import COMMANDS, evaluate, predict, slim
 from visavis.commands.network import Network
 from visavis.data.split import Shares
 from visavis.errors import InputError
-from visavis.options import hold, plain, renewed
+from visavis.options import Range, hold, plain, renewed
 from visavis.training.recipe import Recipe
 
 
@@ -50,12 +54,44 @@ from visavis.training.recipe import Recipe
         (images.Options(retries=-1), "`retries` must be at least 0, not -1"),
         (lists.Options("list.tar.gz", per_identity=0), "`per_identity` must be at least 1, not 0"),
         (Sheet(mosaic=63), "`mosaic` must be at least 64, not 63"),
+        (Sheet(seed=-1), "`seed` must be at least 0, not -1"),
+        (Look(threshold=7.0), "`threshold` must be at least 0 and at most 1, not 7"),
+        (merge.Options((), placeholder=-1), "`placeholder` must be at least 0, not -1"),
+        (predict.Options(threshold=2.0), "`threshold` must be at least 0 and at most 1, not 2"),
+        (evaluate.Options(false_positives=(10, -1)), "`false_positives` must be at least 0, not -1"),
+        (evaluate.Options(shares=Shares(val=-0.1)), "`val` must be at least 0 and at most 1, not -0.1"),
+        (lists.Options("list.tar.gz", min_score=float("nan")), "`min_score` must be a finite number, not nan"),
     ],
 )
 def test_a_number_outside_its_range_is_refused_by_name(options: Any, said: str):
     with pytest.raises(InputError) as caught:
         hold(options)
     assert str(caught.value) == said
+
+
+def numbers_without_a_range(options: Any) -> list[str]:
+    """The fields of a dataclass of options, and of those in it, that are numbers of any size."""
+    hints, found = get_type_hints(options, include_extras=True), []
+    for field in fields(options):
+        hint = hints[field.name]
+        if is_dataclass(hint):
+            found += numbers_without_a_range(hint)
+        elif {int, float} & parts(hint) and not any(isinstance(part, Range) for part in parts(hint)):
+            found.append(f"{options.__module__}: {field.name}")
+    return found
+
+
+def parts(hint: Any) -> set[Any]:
+    """A type and all that it is made of."""
+    return {hint}.union(*map(parts, get_args(hint))) if not isinstance(hint, str) else set()
+
+
+def test_every_number_of_every_command_has_a_range():
+    commands = [import_module(place.split(":")[0]).Options for place, _ in COMMANDS.values()]
+    commands += [clean.Options, images.Options, lists.Options, merge.Options, train.Options, demo.Options]
+    commands += get_args(dataset.Options)
+    assert len(commands) == 19
+    assert [name for command in commands for name in numbers_without_a_range(command)] == []
 
 
 def test_the_ends_of_a_range_words_and_what_is_not_given_are_taken():

@@ -17,9 +17,9 @@ Options = TypeVar("Options")
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `least` to `most`, inclusive, except those in `without`. None and texts are not checked."""
+    """Finite numbers from `least` to `most`, inclusive, except those in `without`. None and texts are not checked."""
 
-    least: float
+    least: float = -math.inf
     most: float = math.inf
     without: tuple[float, ...] = ()
 
@@ -27,6 +27,8 @@ class Range:
         return self.least <= value <= self.most and math.isfinite(value) and value not in self.without
 
     def __str__(self) -> str:
+        if self.least == -math.inf:
+            return "a finite number"
         least = f"{'more than' if self.least in self.without else 'at least'} {_text(self.least)}"
         if self.most == math.inf:
             return least
@@ -37,6 +39,9 @@ Count = Annotated[int, Range(1)]
 AutoCount = Annotated[int | Literal["auto"], Range(1)]
 Share = Annotated[float, Range(0, 1)]
 Amount = Annotated[float, Range(0)]
+Number = Annotated[float, Range()]
+Seed = Annotated[int, Range(0)]
+Port = Annotated[int, Range(0, 65535)]
 
 Backend = Literal["auto", "torch", "onnxruntime", "openvino"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -52,10 +57,12 @@ def hold(options: Any) -> None:
         value = getattr(options, field.name)
         if is_dataclass(value):
             hold(value)
-        for allowed in _ranges(hints[field.name]) if isinstance(value, int | float) else ():
-            if value not in allowed:
-                finite = "a finite number, " if not math.isfinite(value) else ""
-                raise InputError(f"`{field.name}` must be {finite}{allowed}, not {_text(value)}")
+        numbers = [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, int | float)]
+        for allowed in _ranges(hints[field.name]) if numbers else ():
+            for number in numbers:
+                if number not in allowed:
+                    finite = "a finite number, " if not math.isfinite(number) and allowed.least > -math.inf else ""
+                    raise InputError(f"`{field.name}` must be {finite}{allowed}, not {_text(number)}")
 
 
 def plain(options: Any) -> dict[str, Any]:

@@ -10,14 +10,14 @@ docs/viola-jones.md.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from visavis.commands.commandline import DataFolder
 from visavis.data.split import Shares
 from visavis.detectors.viola_jones.learning import CascadeRecipe
 from visavis.errors import InputError
 from visavis.messages import say
-from visavis.options import AutoCount, Count, Range, plain
+from visavis.options import AutoCount, Count, Seed, plain
 
 if TYPE_CHECKING:
     from visavis.detectors.viola_jones.run import LabelledPhoto
@@ -39,7 +39,7 @@ class Options:
     """Use at most this many photos with faces, chosen by the seed."""
     workers: AutoCount = "auto"
     """Cores that try features. auto: all."""
-    seed: Annotated[int, Range(0)] = 0
+    seed: Seed = 0
     """Seed of what is drawn by chance: the variants of faces, the order of photos, and the features that are tried."""
     resume: bool = False
     """Continue the run in --out after its last stage, with the options that it was started with."""

@@ -116,8 +116,8 @@ Seconds = Annotated[
         is_instance=lambda value: isinstance(value, int | float),
         str_from_instance=lambda value: [f"{value:g}s"],
     ),
+    Range(0),
 ]
-
 
 Duration = Annotated[Seconds, Range(0, without=(0,))]
 """More than 0 seconds."""

@@ -51,7 +51,7 @@ class Options:
     detector: DetectorName = "shipped"
     weights: Path | None = None
     """The path of a checkpoint, as for --detector."""
-    threshold: float | None = None
+    threshold: Share | None = None
     """Lowest score of a face, 0 to 1. The default is the detector's own: for a checkpoint, that of the best F1 in
     validation."""
     every: Count = EVERY

@@ -22,7 +22,7 @@ from visavis.errors import InputError
 from visavis.extras import needed
 from visavis.images import MAX_PIXELS
 from visavis.messages import say
-from visavis.options import AutoCount, Count, Range
+from visavis.options import AutoCount, Count, Port, Range
 from visavis.workers import Workers
 
 INSTALL = "pip install 'visavis[serve]'"
@@ -42,7 +42,7 @@ class Options:
 
     host: str = "127.0.0.1"
     """The address to listen at: 0.0.0.0 for all networks of this machine, which should have --tls-cert then."""
-    port: Annotated[int, Range(0, 65535)] = 8000
+    port: Port = 8000
     """The port to listen at; 0 for any that is free."""
     browser: bool = True
     """Open the page in the browser, where there is a screen."""

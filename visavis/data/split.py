@@ -2,19 +2,22 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from visavis.errors import InputError
+from visavis.options import Share
 
-SPLITS = ("train", "val", "test", "all")
+Split = Literal["train", "val", "test", "all"]
+SPLITS: tuple[str, ...] = get_args(Split)
 
 
 @dataclass(frozen=True)
 class Shares:
     """How the photos are parted, by identity: training gets what validation and test leave."""
 
-    val: float = 0.1
+    val: Share = 0.1
     """Share of the identities that is kept for validation, 0 to 1; the same for all commands."""
-    test: float = 0.1
+    test: Share = 0.1
     """Share of the identities that is kept out of training and validation, for evaluate.py --split test."""
 
     def side(self, place: float) -> str:
