@@ -165,3 +165,15 @@ def test_a_long_text_leaves_room_for_the_short_ones_of_neighbours():
 def test_names_are_written_in_their_letters(text: str, written: str):
     line, font = drawing._written(text, 20)
     assert line == written and font.getlength(line) > 15
+
+
+def test_points_far_beyond_the_picture_are_left_out():
+    small = ASTRONAUT[80:180, 180:280]  # so small that its lines are a pixel wide
+    points = np.full((1, 68, 2), 1e9, np.float32)
+    points[0, 36:42] = [[20, 30], [25, 27], [30, 27], [35, 30], [30, 33], [25, 33]]
+    points[0, 8, 1] = -1e9
+    touched = changed(small, drawing.points_on(small, points))
+    rows, columns = np.nonzero(touched)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == pytest.approx((27, 33, 20, 35), abs=1)
+    points[0, 36:42] = 1e9
+    assert not changed(small, drawing.points_on(small, points)).any()

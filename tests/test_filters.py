@@ -9,6 +9,7 @@ from skimage import data
 
 import visavis
 from visavis.analysers.alignment import TEMPLATE, aligned, level_frame
+from visavis.analysers.crops import GREY, cut
 from visavis.analysers.dlib_points import DlibPoints
 from visavis.effects import face_parts
 from visavis.effects.filters import FILTERS, Filters
@@ -101,6 +102,37 @@ def test_no_face_small_faces_and_unknown_points_change_nothing(astronaut: tuple[
         assert (Filters(("hat",))(picture, Faces(BOX[: len(some)], keypoints=some)) == picture).all()
     beyond = points + [900, 0]  # outside the picture
     assert (Filters(("hat",))(picture, Faces(BOX, keypoints=beyond)) == picture).all()
+
+
+def test_points_at_a_thousand_million_pixels_take_no_time(astronaut: tuple[np.ndarray, Faces]) -> None:
+    """A face there, one that is as large, and the ears of one there: what lies in the picture is drawn, and no more."""
+    picture, faces = astronaut
+    points = np.asarray(faces.keypoints)
+    middle = points.mean(axis=1, keepdims=True)
+    for far in (points + 1e9, points - 1e9, (points - middle) * 1e8 + middle):
+        assert (np.asarray(visavis.decorate(picture, Faces(BOX, keypoints=far), *FILTERS)) == picture).all()
+        (crop,) = visavis.align(picture, Faces(BOX, keypoints=far))
+        assert (np.asarray(crop) == GREY).all()
+    eared = points.copy()
+    eared[0, [0, 16], 0] = -1e9, 1e9
+    drawn = Filters(("glasses",))(picture, Faces(BOX, keypoints=eared))
+    x1, _, x2, y2 = changed(picture, drawn)
+    assert (x1, x2, y2) == pytest.approx((106, 347, 124), abs=4)  # their arms end where things on such a face may end
+    around = (points - middle) * 1e8 + middle
+    assert face_parts.mask((512, 512), Faces(BOX, keypoints=around), "face").min() == 1
+    both = Faces(np.concatenate([BOX, BOX]), keypoints=np.concatenate([points, around]))
+    assert (Filters(("nose",))(picture, both) == picture).all()  # it is in front of the nose
+
+
+def test_a_crop_that_is_much_larger_than_the_picture_has_it_in_grey() -> None:
+    picture = np.asarray(data.astronaut())
+    large = Image.new("RGB", (1800, 1800), GREY)
+    large.paste(Image.fromarray(picture), (1000, 300))
+    expected = np.asarray(large.resize((112, 112), Image.Resampling.BILINEAR)).astype(int)
+    crop = cut(picture, (-1000, -300, 800, 1500), 112)
+    assert np.abs(crop - expected).mean() < 0.3 and np.abs(crop - expected).max() < 40
+    assert (cut(picture, (-1e12, -1e12, 1e12, 1e12), 112) == GREY).all()
+    assert (cut(picture, (1e9, 0, 1e9 + 90, 90), 112) == GREY).all()
 
 
 def test_unknown_filters_and_other_points_are_refused(astronaut: tuple[np.ndarray, Faces]) -> None:

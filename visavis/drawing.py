@@ -100,10 +100,13 @@ def boxes_on(
 
 def points_on(picture: Picture, keypoints: np.ndarray) -> Picture:
     """A copy of the picture with the (N, K, 2) points of each face, and the lines that join them where they are one of
-    visavis.keypoints.LAYOUTS. Points that are NaN are left out. What is drawn grows with the face."""
+    visavis.keypoints.LAYOUTS. Points that are NaN are left out, and those farther from the picture's middle than twice
+    its longer side. What is drawn grows with the face."""
     canvas = Image.fromarray(as_picture(picture))
     pen = ImageDraw.Draw(canvas)
-    for face in keypoints:
+    for points in keypoints:
+        near = (np.abs(points - np.array(canvas.size) / 2) <= 2 * max(canvas.size)).all(axis=1)
+        face = np.where(near[:, None], points, np.nan)
         known = face[~np.isnan(face).any(axis=1)]
         if not len(known):
             continue

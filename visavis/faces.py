@@ -10,6 +10,8 @@ from visavis.boxes import Boxes, as_boxes
 
 FIVE_POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The keypoints that many detectors give, in their order. Left and right are the picture's, the mouth's its corners."""
+FARTHEST = 1e18
+"""The largest coordinate, in pixels: with larger ones areas would not be finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,8 @@ class Faces:
     attributes: name -> an array with one row a face.
     errors: (N, K) float32, how far off each keypoint is taken to be, pixels, or None where nobody says.
 
-    Raises ValueError where the arrays do not have N rows or a box is not finite.
+    Raises ValueError where the arrays do not have N rows, for a box that is not finite, and for a box or a keypoint
+    beyond `FARTHEST`.
     """
 
     boxes: Boxes = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
@@ -54,6 +57,10 @@ class Faces:
                 raise ValueError(f"{name} must be an array with one row a face, not {column[()]!r}")
             if column is not None and len(column) != len(boxes):
                 raise ValueError(f"{name} has {len(column)} rows for {len(boxes)} faces")
+        for name, places in (("box", boxes), ("keypoint", self.keypoints)):
+            beyond = [] if places is None else np.argwhere(np.abs(places) > FARTHEST)[:, 0].tolist()
+            if beyond:
+                raise ValueError(f"face {beyond[0]} has a {name} beyond {FARTHEST:g} pixels")
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -22,23 +22,38 @@ def square(box: np.ndarray, margin: float) -> tuple[float, float, float, float]:
 
 
 def cut(picture: Picture, frame: tuple[float, float, float, float], side: int) -> Picture:
-    """(side, side, 3) uint8: what lies in `frame` (x1, y1, x2, y2), pixels, antialiased; `GREY` beyond the edges."""
+    """(side, side, 3) uint8: what lies in `frame` (x1, y1, x2, y2), pixels, antialiased; `GREY` beyond the edges.
+
+    A frame that is much larger than the picture is cut from a smaller copy, so that its margins take little memory.
+    """
     height, width = picture.shape[:2]
     x1, y1, x2, y2 = frame
+    wide = max(x2 - x1, y2 - y1)
+    if wide > max(4 * side, 2 * height, 2 * width):
+        small = int(width * 4 * side / wide), int(height * 4 * side / wide)
+        if not all(small):
+            return _grey(side)
+        across, down = small[0] / width, small[1] / height
+        copy = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(small, Image.Resampling.BOX))
+        return cut(copy, (x1 * across, y1 * down, x2 * across, y2 * down), side)
     left, top = int(np.floor(x1)) - 1, int(np.floor(y1)) - 1
     right, bottom = int(np.ceil(x2)) + 1, int(np.ceil(y2)) + 1
     seen = picture[max(0, top) : max(0, min(bottom, height)), max(0, left) : max(0, min(right, width))]
+    if not seen.size:
+        return _grey(side)
     if seen.shape[:2] != (bottom - top, right - left):
-        canvas = np.empty((bottom - top, right - left, 3), np.uint8)
-        canvas[:] = GREY
-        if seen.size:
-            y, x = max(0, -top), max(0, -left)
-            canvas[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
+        canvas = _grey(bottom - top, right - left)
+        y, x = max(0, -top), max(0, -left)
+        canvas[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
         seen = canvas
     shrunk = Image.fromarray(np.ascontiguousarray(seen)).resize(
         (side, side), Image.Resampling.BILINEAR, box=(x1 - left, y1 - top, x2 - left, y2 - top)
     )
     return np.asarray(shrunk)
+
+
+def _grey(height: int, width: int | None = None) -> Picture:
+    return np.full((height, width or height, 3), GREY, np.uint8)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from visavis.effects.sketch import Path, curve
+from visavis.effects.sketch import FAR, Path, curve
 from visavis.faces import Faces
 from visavis.keypoints import PARTS, SIXTY_EIGHT
 
@@ -58,7 +58,7 @@ def _cover(covered: NDArray[np.float32], path: Path) -> None:
     if not (wide and tall):
         return
     drawn = Image.new("L", (wide * FINER, tall * FINER))
-    ImageDraw.Draw(drawn).polygon([(x, y) for x, y in ((path - low) * FINER).tolist()], fill=255)
+    ImageDraw.Draw(drawn).polygon([(x, y) for x, y in ((path - low) * FINER).clip(-FAR, FAR).tolist()], fill=255)
     shown = np.asarray(drawn.resize((wide, tall), Image.Resampling.BOX), np.float32) / 255
     part = covered[low[1] : high[1], low[0] : high[0]]
     np.maximum(part, shown, out=part)

@@ -16,7 +16,8 @@ from visavis.images import Picture
 from visavis.keypoints import PARTS, SIXTY_EIGHT, Points, converted
 
 SMALLEST = 6.0
-"""The least distance between the eyes, in pixels; nothing is drawn on smaller faces."""
+"""The least distance between the eyes, in pixels; nothing is drawn on smaller faces. Nor is it on faces whose eyes are
+farther apart than the picture's longer side: one could not tell what it is, and its lines would be as wide as that."""
 BLACK: Colour = (24, 22, 26)
 BROWN: Colour = (62, 38, 22)
 
@@ -196,7 +197,8 @@ class Filters:
         """A copy of `image`, (height, width, 3) uint8, with the filters on each face whose points are known."""
         picture = image
         for head, before in _heads(faces):
-            picture = self._one(picture, head, before)
+            if head.place.unit <= max(image.shape[:2]):
+                picture = self._one(picture, head, before)
         return picture.copy() if picture is image else picture
 
     def shapes(self, faces: Faces) -> list[list[Shape]]:

@@ -26,6 +26,8 @@ FINER = 3
 """Shapes are drawn this many times larger and then reduced, for smooth edges."""
 MOST = 2048
 """The largest side of what is drawn, in pixels: larger faces get coarser edges, too fine to be seen."""
+FAR = 5e8
+"""Pillow draws with integers of 32 bits: points that lie farther away, in pixels, are taken to lie at this distance."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class Sketch:
         low = np.clip(np.floor(places.min(axis=0)) - reach, 0, self._size).astype(int)
         high = np.clip(np.ceil(places.max(axis=0)) + reach, low, self._size).astype(int)
         mask = Image.new("L", (max(1, high[0] - low[0]), max(1, high[1] - low[1])))
-        draw(ImageDraw.Draw(mask), [(x, y) for x, y in (places - low).tolist()])
+        draw(ImageDraw.Draw(mask), [(x, y) for x, y in (places - low).clip(-FAR, FAR).tolist()])
         part = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
         shown = np.asarray(mask)[: high[1] - low[1], : high[0] - low[0]]
         return part, np.asarray(shown / 255, np.float32)
