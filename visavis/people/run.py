@@ -14,7 +14,7 @@ from visavis import images
 from visavis.analysers.identity.cache import FILE, Cache
 from visavis.analysers.identity.encoding import Encodings
 from visavis.analysers.identity.folders import ALONE
-from visavis.analysers.identity.gallery import Gallery
+from visavis.analysers.identity.known import Gallery
 from visavis.errors import ImageError
 from visavis.files import csv_rows, replaced
 from visavis.images import ALREADY_READ

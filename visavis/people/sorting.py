@@ -11,8 +11,8 @@ from visavis.analysers.identity.calibration import KNOWN, calibration_of, poster
 from visavis.analysers.identity.encoders import DEFAULT
 from visavis.analysers.identity.encoding import Encodings
 from visavis.analysers.identity.folders import ALONE
-from visavis.analysers.identity.gallery import Gallery
 from visavis.analysers.identity.grouping import NOBODY, alike, apart, grouped, tolerance_for
+from visavis.analysers.identity.known import Gallery
 from visavis.boxes import as_boxes, iou
 from visavis.people.folders import Folders, following, name_of, numbered
 from visavis.people.table import Face, PlacedBy

@@ -2,26 +2,27 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visavis import checkpoint, images
 from visavis.analysers.crops import GREY
 from visavis.analysers.identity.cache import FILE, Cache
-from visavis.analysers.identity.calibration import SURE, Calibration, calibration_of, posterior
+from visavis.analysers.identity.calibration import calibration_of
 from visavis.analysers.identity.encoding import Encoder, Encodings, distances
 from visavis.analysers.identity.folders import OF_NOBODY
+from visavis.analysers.identity.known import Gallery
+from visavis.analysers.identity.reviewing import reviewed
 from visavis.boxes import Boxes
 from visavis.detectors import LoadedDetector, load_detector
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import Picture
+from visavis.messages import harmless
 from visavis.reduced_photos import digest
 from visavis.sources import shown
 
@@ -31,62 +32,9 @@ side: detectors miss faces that fill a picture."""
 
 
 def name_in(folder: str) -> str:
-    """The name of the person whose folder is called so, as a text that any table takes. Some systems take letters and
-    accents apart."""
-    return shown(unicodedata.normalize("NFC", folder))
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The encodings of people. Several photos of a person count by the mean of their encodings.
-
-    people: their names. encodings: (M, size), none of them NaN. owners: (M,) whose each is, a number in `people`.
-    encoder: the name of what made them. notes: what the user should know of the photos, a sentence each.
-    fingerprint: the same for the same people with the same photos.
-    """
-
-    people: tuple[str, ...]
-    encodings: Encodings
-    owners: NDArray[np.int64]
-    encoder: str
-    notes: tuple[str, ...] = ()
-    fingerprint: str = ""
-
-    @property
-    def calibration(self) -> Calibration:
-        """What the distances of its encoder say."""
-        return calibration_of(self.encoder)
-
-    def who(self, encodings: Encodings) -> tuple[list[str], NDArray[np.float32]]:
-        """The name of each of the faces with these (N, size) encodings, "" for nobody among the people; and how
-        probable that answer is, (N,). It is NaN where the encoding is."""
-        known = ~np.isnan(encodings).any(axis=1)
-        names, scores = [""] * len(encodings), np.full(len(encodings), np.nan, np.float32)
-        chances = posterior(self.log_odds(encodings[known]))
-        for face, row in zip(np.flatnonzero(known), chances, strict=True):
-            best = int(row.argmax()) if len(row) else -1
-            named = best >= 0 and row[best] >= SURE
-            names[face] = self.people[best] if named else ""
-            scores[face] = row[best] if named else 1 - row.sum()
-        return names, scores
-
-    def log_odds(self, encodings: Encodings) -> NDArray[np.float64]:
-        """(N, P): for each face and each of the people, how the comparison changes the log of the odds that the face is
-        that person's."""
-        apart = self.calibration.to_person(distances(encodings, self._means), self._counts)
-        return self.calibration.log_odds(apart)
-
-    @cached_property
-    def _counts(self) -> NDArray[np.int64]:
-        """(P,) the photos of each person, one or more."""
-        return np.bincount(self.owners, minlength=len(self.people))
-
-    @cached_property
-    def _means(self) -> Encodings:
-        """(P, size) the mean of each person's encodings."""
-        sums = np.zeros((len(self.people), self.encodings.shape[1]))
-        np.add.at(sums, self.owners, self.encodings)
-        return (sums / self._counts[:, None]).astype(np.float32)
+    """The name of the person whose folder is called so, as one line of text that any table and any terminal takes. Some
+    systems take letters and accents apart."""
+    return harmless(" ".join(shown(unicodedata.normalize("NFC", folder)).splitlines()))
 
 
 def read_gallery(folder: Path, encoder: Encoder) -> Gallery:
@@ -165,11 +113,15 @@ class _Reader:
 
     def _of_person(self, place: Path) -> list[_Face]:
         person = name_in(place.name)
+        seen: set[bytes] = set()  # a copy says nothing more
         single: list[_Face] = []
         several: list[tuple[Path, bytes, Boxes, Encodings]] = []
         for path in images.find(place):
             try:
                 data = images.read_bytes(path)
+                if (photo := digest(data)) in seen:
+                    continue
+                seen.add(photo)
                 boxes, encodings = self._photo(data)
             except ImageError as error:
                 self.notes.append(f"{path} cannot be used ({error})")
@@ -177,9 +129,9 @@ class _Reader:
             known = ~np.isnan(encodings).any(axis=1)
             boxes, encodings = boxes[known], encodings[known]
             if len(boxes) > 1:
-                several.append((path, digest(data), boxes, encodings))
+                several.append((path, photo, boxes, encodings))
             elif len(boxes):
-                single.append(_Face(person, path, digest(data), encodings[0]))
+                single.append(_Face(person, path, photo, encodings[0]))
             else:
                 self.notes.append(f"{path} is not used: no face is found in it")
         faces = single + [self._chosen(person, single, *one) for one in several]
@@ -250,55 +202,6 @@ class _ShippedDetector:
         wider = np.full((height + 2 * around, width + 2 * around, 3), GREY, np.uint8)
         wider[around : around + height, around : around + width] = picture
         return self._detector.detect(wider).boxes - np.float32(around)
-
-
-def reviewed(gallery: Gallery, paths: Sequence[Path]) -> Gallery:
-    """The gallery without photos that lie in another person's folder, and without people who have no other photos, with
-    notes on these, and on people who have two folders. paths: of the photo of each encoding."""
-    people, notes = gallery.people, []
-    if not people:
-        return gallery
-    odds = _odds_without_itself(gallery)
-    own = odds[np.arange(len(odds)), gallery.owners]
-    odds[np.arange(len(odds)), gallery.owners] = -np.inf
-    nearest, enough = odds.argmax(axis=1), np.log(max(1, len(people) - 1))
-    wrong = (odds.max(axis=1) > enough) & (own < 0)
-    for face in np.flatnonzero(wrong).tolist():
-        here, there = people[gallery.owners[face]], people[nearest[face]]
-        notes.append(f"{paths[face]} looks like {there}, and not like the other photos of {here}; it is not used: move "
-                     "or remove it")  # fmt: skip
-    encodings, owners = gallery.encodings[~wrong], gallery.owners[~wrong]
-    left = np.unique(owners)
-    for person in set(range(len(people))).difference(left.tolist()):
-        notes.append(f"{people[person]} has no other photo that can be used, and cannot be recognised")
-    sums = np.zeros((len(people), len(people)))
-    np.add.at(sums, owners, odds[~wrong])
-    means = sums[np.ix_(left, left)] / np.bincount(owners, minlength=len(people))[left, None]
-    for one, other in left[np.argwhere(np.triu(np.minimum(means, means.T) > enough, 1))].tolist():
-        notes.append(f"{people[one]} and {people[other]} seem to be one person; put their photos into one folder, or "
-                     "neither is recognised for certain")  # fmt: skip
-    return replace(
-        gallery,
-        people=tuple(people[person] for person in left),
-        encodings=encodings,
-        owners=np.searchsorted(left, owners),
-        notes=tuple(notes),
-    )
-
-
-def _odds_without_itself(gallery: Gallery) -> NDArray[np.float64]:
-    """(M, P) `Gallery.log_odds` of the gallery's own faces, each compared with all others; NaN where its person has no
-    other."""
-    odds = gallery.log_odds(gallery.encodings)
-    for person in range(len(gallery.people)):
-        theirs = np.flatnonzero(gallery.owners == person)
-        others, sums = len(theirs) - 1, gallery.encodings[theirs].sum(axis=0)
-        for face in theirs:
-            means = (sums - gallery.encodings[face]) / max(1, others)
-            apart = distances(gallery.encodings[face][None], means[None])
-            compared = gallery.calibration.to_person(apart, np.array(max(1, others)))
-            odds[face, person] = gallery.calibration.log_odds(compared)[0, 0] if others else np.nan
-    return odds
 
 
 def _fingerprint(faces: list[_Face]) -> str:
