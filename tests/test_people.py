@@ -163,6 +163,13 @@ def test_forget_deletes_the_encodings_and_the_next_run_makes_them_again(photos: 
     assert f"deleted {out / FILE}" in capsys.readouterr().err
     assert people.people(people.Options(out=out, forget=True)) == 0
     assert "no encodings are kept" in capsys.readouterr().err
+    with pytest.raises(InputError, match="give the folder whose encodings are to be deleted"):
+        people.people(people.Options(forget=True))
+    (again / FILE).touch()
+    with pytest.raises(InputError, match=r"nowhere is no folder, so nothing was deleted"):
+        people.people(people.Options(out=again, people=again / "nowhere", forget=True))
+    assert (again / FILE).exists() and people.people(people.Options(people=again, forget=True)) == 0
+    assert not (again / FILE).exists()
     for name in ("astronaut.png", "biden.jpg", "copy of obama.jpg", "broken.jpg"):
         (again / "album" / name).unlink()
     shutil.copy(photos / "obama3.jpg", again / "album/obama3.jpg")

@@ -70,19 +70,18 @@ class Options:
     workers: AutoCount = "auto"
     """Processes that decode photos and encode faces; auto: one for each CPU core that may be used."""
     forget: bool = False
-    """Delete the encodings that are kept in --out (and in --people, if given), and do nothing else."""
+    """Delete the encodings that are kept in --out and in --people, or in one of them, and do nothing else."""
 
 
 def people(options: Options) -> int:
     """Group the faces, and write the results. Returns the exit status: 0, or 3 if some photo could not be read. Raises
     InputError, before anything is written, for options that cannot be used."""
+    if options.forget:
+        return _forget([folder for folder in (options.out, options.people) if folder is not None])
     if options.out is None:
         raise InputError("give a folder for the people with --out, such as --out people-found")
     if os.path.lexists(options.out) and not options.out.is_dir():
         raise InputError(f"--out {options.out} is a file; give a folder")
-    if options.forget:
-        with _alone(options.out) if (options.out / LOCK).exists() else nullcontext():
-            return _forget([options.out, *([options.people] if options.people else [])])
     if (options.out / FACES).exists():
         raise InputError(f"--out {options.out} holds results of visavis predict; give another folder")
     if not options.photos:
@@ -150,10 +149,18 @@ def _settings(options: Options) -> str:
 
 
 def _forget(folders: Sequence[Path]) -> int:
-    """Delete the encodings that are kept in the folders, and say so."""
+    """Delete the encodings that are kept in the folders, and say so. Raises InputError, before anything is deleted, for
+    what is no folder: nobody shall take a misspelt one for forgotten."""
+    if not folders:
+        raise InputError("give the folder whose encodings are to be deleted, with --out or --people")
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is no folder, so nothing was deleted; give the one that holds {cache.FILE}")
     for folder in folders:
         file = folder / cache.FILE
-        if cache.forget(folder):
+        with _alone(folder) if (folder / LOCK).exists() else nullcontext():
+            there = cache.forget(folder)
+        if there:
             say(f"deleted {file}: the encodings of all faces. Crops, tables and pages in {folder} are left; delete the "
                 "folder to remove these, too")  # fmt: skip
         else:
