@@ -278,6 +278,14 @@ def test_hidden_files_beside_crops_are_no_crops(tmp_path: Path):
         "0123456789ab-0": "Ada/one-0123456789ab-0.jpg"}  # fmt: skip
 
 
+def test_photos_among_the_crops_are_pointed_out(photos: Path, again: Path, capsys: pytest.CaptureFixture[str]):
+    out = again / "found"
+    shutil.copy(photos / "biden.jpg", out / "person-001/any.jpg")
+    assert run(again / "album", out) == 3
+    assert f"{out / 'person-001/any.jpg'} is no crop that visavis wrote (1 such)" in capsys.readouterr().err
+    assert persons(out)["biden"] == "seen-once"
+
+
 def test_a_folder_whose_name_is_no_utf_8_is_a_persons(again: Path):
     out = again / "found"
     (out / "person-001").rename(os.fsdecode(os.fsencode(out) + b"/Ren\xe9"))

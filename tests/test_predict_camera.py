@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from clips import clip
+from PIL import Image
+from portraits_of_people import around
 from watching import frames
 
+from visavis.analysers import AnalyserOptions
 from visavis.commands import predict
 from visavis.commands.network import Network
 from visavis.errors import InputError
@@ -31,6 +34,23 @@ def test_a_camera_is_looked_at_until_it_ends(tmp_path: Path, monkeypatch: pytest
     assert [row["path"] for row in rows(tmp_path / "out/files.csv")] == ["webcam:0"]
     assert [row["frame"] for row in rows(tmp_path / "out/faces.csv")] == ["0", "5", "10", "15"]
     assert len(frames(tmp_path / "out/redacted/webcam-0.mkv")) == 20
+
+
+def test_a_name_in_front_of_a_camera_does_not_flicker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One look in five is at somebody else, as a look at a turned face may be; a video shows who is on each frame."""
+    (tmp_path / "people/Barack").mkdir(parents=True)
+    Image.fromarray(around("obama")).save(tmp_path / "people/Barack/one.jpg")
+    looks = [around(name) for name in ("obama", "obama", "biden", "obama", "obama")]
+    clip(tmp_path / "camera0.mkv", range(0, 200, 40), sound=None, pictures=looks)
+    monkeypatch.setitem(CAMERAS, sys.platform, ("lavfi", f"movie={tmp_path}/camera{{}}.mkv"))
+    said = {}
+    for photos, webcam in (((str(tmp_path / "camera0.mkv"),), None), ((), "0")):
+        out = tmp_path / f"out-{webcam}"
+        who = {"analyse": "identity", "analysers": AnalyserOptions(tmp_path / "people"), "every": 1, "draw": False}
+        options = predict.Options(photos, out, webcam=webcam, network=Network("cpu"), workers=1, **who)
+        assert predict.predict(options) == 0
+        said[webcam] = [row["who"] for row in rows(out / "faces.csv")]
+    assert said == {None: ["Barack", "Barack", "", "Barack", "Barack"], "0": ["Barack"] * 5}
 
 
 CAMERA = """

@@ -42,17 +42,24 @@ class Folders:
         self._names: dict[str, str] = {}
         self.places: dict[str, PurePosixPath] = {}
         self.notes: list[str] = []
+        others: list[Path] = []
         for folder in sorted(path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")):
             self._names[name_in(folder.name)] = folder.name
             for path in images.find(folder):  # without hidden files: some systems put one beside each
                 found = _CROP.findall(path.name)
                 if not found:
+                    others.append(path)
                     continue
                 face, place = found[-1].lower(), PurePosixPath(path.relative_to(out).as_posix())
                 if face in self.places and self.places[face].parts[0] != folder.name:
                     self.notes.append(f"{place} and {self.places[face]} show the same face; the second is used: remove "
                                       "the one that is wrong")  # fmt: skip
                 self.places.setdefault(face, place)
+        if others:
+            self.notes.append(
+                f"{others[0]} is no crop that visavis wrote ({len(others)} such), so nobody is compared with it; put "
+                "photos of people into folders elsewhere, and give these with --people"
+            )
 
     @property
     def people(self) -> list[str]:

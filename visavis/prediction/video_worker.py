@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import images
+from visavis.analysers.identity.steady import SteadyNames
 from visavis.boxes import Boxes
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
@@ -135,7 +136,7 @@ def _film(task: VideoTask) -> _Film:
             task.copies.forget_frames(task.place)
         film = search_and_copy(video, task.every, copies)
         pictures = _Pictures(task)
-        faces, steadier, tracker = None, Steadier(), Tracker(identity=NAMED)
+        faces, steadier, names, tracker = None, Steadier(), SteadyNames(), Tracker(identity=NAMED)
         try:
             while True:
                 look = film.send(faces)
@@ -151,6 +152,8 @@ def _film(task: VideoTask) -> _Film:
                     faces = task.copies.analysis(look.picture, faces)
                     if task.copies.points:
                         faces = steadier.steady(faces, look.frame.seconds)
+                    if task.camera is not None:  # it shows one scene, a video perhaps many
+                        faces = names.of_faces(faces, look.frame.seconds)
                 if faces is not None:
                     sure = task.reports(faces)
                     tracks = tracker.follow(faces, look.frame.seconds, sure & look.reported)
