@@ -1,5 +1,5 @@
-"""How windows on a face become one detection: by what they say together, by their mean, scored again or not, or by
-non-maximum suppression (NMS), on photos of a data folder.
+"""How windows on a face become one detection: by what they say together, by their mean, from the surest window on or
+from the smallest on, scored again or not, or by non-maximum suppression (NMS), on photos of a data folder.
 
     python -m benchmarks.fusions --data data --detector runs/windows/best.safetensors --split val
 
@@ -18,7 +18,7 @@ from dataset.photos import Photos, labels_within
 from dataset.split import Shares
 from visavis import load_detector, metrics
 from visavis.analysers.crops import cut
-from visavis.boxes import as_boxes, iou, nms
+from visavis.boxes import area, as_boxes, iou, nms
 from visavis.commands.commandline import DataFolder, main
 from visavis.detectors.grouping import SAME
 from visavis.detectors.sliding_window.detector import LIKELY, SlidingWindow, by_evidence
@@ -29,10 +29,11 @@ from visavis.faces import Faces
 from visavis.images import Picture, fit, read
 
 
-def by_mean(windows: Faces) -> Faces:
-    """Groups of overlapping windows, each as its mean: box and score."""
+def by_mean(windows: Faces, smallest_first: bool = False) -> Faces:
+    """Groups of overlapping windows, each as its mean: box and score. The surest window that is left takes those that
+    overlap it, or the smallest one does."""
     boxes, scores = windows.boxes, np.asarray(windows.scores)
-    left = np.argsort(-scores, kind="stable")
+    left = np.argsort(area(boxes) if smallest_first else -scores, kind="stable")
     found, values = [], []
     while len(left):
         near = iou(boxes[left[:1]], boxes[left])[0] >= SAME
@@ -79,6 +80,7 @@ def run(options: Options) -> int:
     ways: dict[str, Callable[[Faces, Picture], Faces]] = {
         "evidence": lambda windows, _: by_evidence(windows),
         "mean, scored again": lambda windows, picture: scored_again(detector, picture, by_mean(windows)),
+        "smallest first": lambda windows, picture: scored_again(detector, picture, by_mean(windows, True)),
         "mean": lambda windows, _: by_mean(windows),
         "NMS": lambda windows, _: by_nms(windows),
     }

@@ -134,6 +134,9 @@ def test_windows_on_a_face_are_fused() -> None:
     )
     mean = by_mean(windows)
     np.testing.assert_allclose(mean.boxes, [[1.2, 0, 11.2, 10], [100, 0, 110, 10]], atol=1e-5)
+    sizes = Faces(as_boxes([[0, 0, 10, 10], [0, 0, 10, 20], [0, 0, 10, 40]]), np.array([0.5, 0.6, 0.9], np.float32))
+    np.testing.assert_allclose(by_mean(sizes, smallest_first=True).boxes[:, 3], [15.4545, 40], rtol=1e-4)
+    np.testing.assert_allclose(by_mean(sizes).boxes[:, 3], [32, 10], rtol=1e-4)
     assert by_nms(windows).boxes.tolist() == [[2, 0, 12, 10], [100, 0, 110, 10]]
     together = by_evidence(windows)
     weights = np.log(np.array([0.6 / 0.4, 0.9 / 0.1]))
