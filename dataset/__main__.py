@@ -11,7 +11,7 @@ from dataset.split import Shares, Split
 from dataset.transforms import Preset
 from visavis.commands.commandline import DataFolder, main
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.options import Count, Range, Seed, Share
 
 
@@ -173,7 +173,8 @@ def sheet(options: Sheet) -> int:
     drawn = contact(some, options.transforms, options.seed, options.mosaic)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(encode(drawn))
-    say(f"{len(some)} photos of {options.split}, transforms {options.transforms}, seed {options.seed}: {options.out}")
+    how = f"transforms {options.transforms}, seed {options.seed}"
+    say(f"{counted(len(some), 'photo')} of {options.split}, {how}: {options.out}")
     return 0
 
 
@@ -189,7 +190,7 @@ def look(options: Look) -> int:
     shown = entries(options.data, some, options.found)
     title = f"{options.data.resolve().name}, {options.split}"
     path = visavis.look(shown, options.out, title, options.threshold)
-    say(f"{len(shown)} photos, {path.stat().st_size / 1e6:.1f} MB: {path} (open it in a browser)")
+    say(f"{counted(len(shown), 'photo')}, {path.stat().st_size / 1e6:.1f} MB: {path} (open it in a browser)")
     return 0
 
 
@@ -222,7 +223,8 @@ def import_boxes(options: Import) -> int:
     kind = kinds[0] if kinds else guess(Path(source))
     wanted = Wanted(options.images, options.category, options.ignore_heavy, options.exif, options.incomplete)
     photos, faces, failed = import_labels(kind, Path(source), options.out, options.negatives, wanted)
-    say(f"{photos - failed} photos with {faces} faces in {options.out}; {failed} could not be read (downloads.csv)")
+    made = f"{counted(photos - failed, 'photo')} with {counted(faces, 'face')}"
+    say(f"{made} in {options.out}; {failed} could not be read (downloads.csv)")
     return 3 if failed else 0
 
 
@@ -233,7 +235,7 @@ def export(options: Export) -> int:
 
     photos = Photos.load(options.data, options.split, options.shares)
     count, faces = formats.export(options.kind, photos, options.out)
-    say(f"{count} photos with {faces} faces as {options.kind}: {options.out}")
+    say(f"{counted(count, 'photo')} with {counted(faces, 'face')} as {options.kind}: {options.out}")
     return 0
 
 

@@ -71,7 +71,7 @@ def test_cvats_export_as_typed(photo: Path):
     )
     done = typed("-m", "dataset", "import", photo / "export.xml", "--images", photo / "mine", "--out", photo / "out")
     assert (done.returncode, done.stderr.count("labels for 256 x 200 pixels, and the photo has 512 x 400")) == (0, 1)
-    assert "2 photos with 1 faces" in done.stderr and "boxes of other classes are left out: car (1)" in done.stderr
+    assert "2 photos with 1 face in" in done.stderr and "boxes of other classes are left out: car (1)" in done.stderr
     assert "2 kinds of shapes are left out: points (1); tag (1)" in done.stderr
     found = {one.image_id: one.boxes.tolist() for one in load_photos(photo / "out")}
     assert found == {"a": [list(FACE)], "b/c": []}

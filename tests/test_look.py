@@ -98,7 +98,7 @@ def test_thumbnails_shrink_until_the_page_is_small_enough(tmp_path: Path) -> Non
         path = visavis.look(many, tmp_path / "page.html", largest=largest)
         assert path.stat().st_size <= largest
         assert all(photo["t"] for photo in photos_in(path))
-    with pytest.raises(InputError, match="40 photos are too many for a page of 22,000 bytes"):
+    with pytest.raises(InputError, match="40 entries are too many for a page of 22,000 bytes"):
         visavis.look(many, tmp_path / "page.html", largest=22_000)
     with pytest.raises(InputError, match="is a folder"):
         visavis.look(many, tmp_path)
@@ -274,14 +274,32 @@ def test_a_strip_shows_the_frames_of_its_person_alone(browser: Any, tmp_path: Pa
                                         strips=strips))  # fmt: skip
     page, people = seen.page, seen.page.locator(".person")
     assert people.all_inner_texts() == ["walk.mp4 · #1 · person 1", "walk.mp4 · #2 · person 2"]
-    for person, count in ((0, "2 of 4 photos"), (1, "1 of 4 photos"), (1, "4 photos"), (1, "1 of 4 photos")):
+    everything, none_and = "1 photo and 3 frames", "0 of 1 photo and "
+    for person, count in ((0, none_and + "2 of 3 frames"), (1, none_and + "1 of 3 frames"), (1, everything),
+                          (1, none_and + "1 of 3 frames")):  # fmt: skip
         people.nth(person).click()
         wait_for(page, count)
     assert people.nth(1).get_attribute("aria-pressed") == "true" and names(page) == ["walk.mp4 1.0 s"]
     page.click("#clear")
-    wait_for(page, "4 photos")
+    wait_for(page, everything)
+    assert page.get_attribute("#grid", "aria-label") == "photos and frames"
     assert people.nth(1).get_attribute("aria-pressed") == "false"
     assert seen.errors == [] and fetched(seen) == []
+
+
+def test_what_is_counted_is_called_what_it_is(browser: Any, tmp_path: Path) -> None:
+    small = skimage.data.coffee()[:40, :60]
+    crops = [Entry(name, small, kind="face") for name in ("Ann/1.jpg", "Bob/1.jpg")]
+    pictures = [Entry("a.jpg", small), *crops, Entry("a.mp4 0.0 s", small, video="a.mp4")]
+    page = opened(browser, visavis.look(pictures, tmp_path / "page.html")).page
+    wait_for(page, "1 photo and 2 faces and 1 frame")
+    page.click(".photo[title='Bob/1.jpg']")
+    assert page.get_attribute("#dialog", "aria-label") == "face"
+    close(page)
+    page.fill("#search", "Bob")
+    wait_for(page, "0 of 1 photo and 1 of 2 faces and 0 of 1 frame")
+    page.goto(visavis.look(crops[:1], tmp_path / "page.html").as_uri())
+    wait_for(page, "1 face")
 
 
 def test_of_thousands_only_those_in_sight_are_in_the_document(browser: Any, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def test_faces_are_grouped_in_folders(first: Path):
             assert 0.2 < float(row["distance"]) < 0.5 and float(row["probability"]) > 0.9
     page = (out / "people.html").read_text(encoding="utf-8")
     assert page.count('"identity":"person-001"') == 2 and page.count('"identity":"seen-once"') == 2
+    assert page.count('"k":"face"') == 4  # the page counts faces, not photos
 
 
 def test_a_second_run_adds_and_what_was_moved_or_renamed_stays_so(photos: Path, again: Path, capsys):

@@ -16,3 +16,8 @@ def say(message: str) -> None:
 def harmless(text: str) -> str:
     """The text with its control characters written out, as \\x1b."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 photo`, `2 photos`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

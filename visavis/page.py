@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -46,12 +46,13 @@ _BYTES_A_PIXEL = 0.06
 
 @dataclass(frozen=True)
 class Entry:
-    """A photo on the page.
+    """A picture on the page.
 
     picture: its path, a Pillow image, or (height, width, 3) uint8 RGB. truth: the labels, None if there are none.
     found: what a detector found, None if none was run: then nothing is missed or false.
     ignore: (M, 4), pixels. row: values to show, name -> text; the page can filter by `identity` and `reason`.
-    max_pixels: larger photos are not decoded. video: of which it is a frame, as `Strip.name`; empty for a photo.
+    max_pixels: larger photos are not decoded. video: of which it is a frame, as `Strip.name`; empty for others.
+    kind: what others are, for the page's counts.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Entry:
     row: Mapping[str, str] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
     video: str = ""
+    kind: Literal["photo", "face"] = "photo"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def look(
     facts = len(page) + len(_json(head)) + sum(len(_json(row)) for row in rows) + paths + 1000
     share = (largest - facts) // max(1, len(rows)) - 50  # bytes in base64; 50 for the size and the fields' names
     if rows and share < 200:
-        raise InputError(f"{len(rows)} photos are too many for a page of {largest:,} bytes; show fewer")
+        raise InputError(f"{len(rows)} entries are too many for a page of {largest:,} bytes; show fewer")
     for row, entry, place in zip(rows, entries, places, strict=True):
         _add_picture(row, entry.picture if place is None else place, share * 3 // 4, entry.max_pixels)
         if place is not None and linked:  # a link to follow, from the page's folder; never fetched by itself
@@ -203,8 +205,8 @@ def _row(entry: Entry, threshold: float, iou: float) -> dict[str, Any]:
         [*_corners(box), kind, round(float(score), 3), *([attributes] if attributes else [])]
         for box, kind, score, attributes in zip(found.boxes, finds, scores, _attributes(found), strict=True)
     ]
-    video = {"v": entry.video} if entry.video else {}
-    return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}} | video
+    kind = {"v": entry.video} if entry.video else {"k": entry.kind} if entry.kind != "photo" else {}
+    return {"n": entry.name, "b": drawn, "r": {name: str(text) for name, text in entry.row.items()}} | kind
 
 
 def _strip(strip: Strip) -> dict[str, Any]:

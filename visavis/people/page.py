@@ -26,4 +26,4 @@ def _entry(out: Path, face: Face, folders: Folders) -> Entry:
     if face.probability is not None:
         row["probability"] = f"{face.probability:.2f}"
     place = folders.places[face.name]
-    return Entry(shown(str(place)), out / place, row=row)
+    return Entry(shown(str(place)), out / place, row=row, kind="face")

@@ -18,14 +18,13 @@ from visavis.analysers.identity.known import Gallery
 from visavis.errors import ImageError
 from visavis.files import csv_rows, replaced
 from visavis.images import ALREADY_READ
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.people import page, table
 from visavis.people.album import Album, encoder
 from visavis.people.folders import Folders
 from visavis.people.sorting import Sorted, corrected, recognised, sort
 from visavis.people.table import Face
 from visavis.prediction.crops import Crops
-from visavis.prediction.results import counted
 from visavis.reduced_photos import read_unchanged
 from visavis.sources import shown
 from visavis.workers import WorkerDied, Workers

@@ -5,10 +5,10 @@ from itertools import groupby
 from pathlib import Path
 
 from visavis.images import limit_at
+from visavis.messages import counted
 from visavis.page import STRIPS, Entry, Strip, look_at_many
 from visavis.prediction import frames, strips
 from visavis.prediction.formats.protocol import Records
-from visavis.prediction.results import counted
 from visavis.prediction.shots import Shot, shots
 from visavis.prediction.tracks import Person, people
 

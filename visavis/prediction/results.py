@@ -11,6 +11,7 @@ from typing import IO, Self
 from visavis.boxes import SIDES
 from visavis.detectors.protocol import Detector, about
 from visavis.files import csv_rows
+from visavis.messages import counted
 from visavis.prediction import masks, tracks
 from visavis.prediction.analysis import Analysis
 from visavis.prediction.records import Face, Record
@@ -151,11 +152,6 @@ class Report:
         told = ", ".join(f"{count} {name}" for count, name in zip(worn, masks.STATES, strict=True))
         shown = f" (mask: {told})" if any(worn) else ""
         return f"{'; '.join(kinds)}{shown}{small}{unsure}{failed}{skipped}{why}"
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 photo`, `2 photos`."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _table(path: Path, columns: Iterable[str]) -> tuple[IO[str], "csv.DictWriter[str]"]:
