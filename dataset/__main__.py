@@ -1,5 +1,5 @@
-"""python -m dataset summary|sheet|look|windows|import|export: view a data folder, make one from other labels, or export
-it."""
+"""python -m dataset summary|sheet|look|windows search|import|export: view a data folder, make one from other labels, or
+export it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +114,6 @@ class Windows:
     """Compare sizes and strides of sliding windows: how many faces a perfect judge of windows could find, and at how
     many windows. Also finds the best sizes."""
 
-    action: tyro.conf.Positional[Literal["search"]]
-    """What to do."""
     data: DataFolder = Path("data")
     sizes: tuple[str, ...] = ("100x85,200x100,250x212",)
     """Sets of sizes, each HEIGHTxWIDTH in pixels, with commas between; several sets with spaces between."""
@@ -248,7 +246,7 @@ Command = (
     Annotated[Summary, tyro.conf.subcommand("summary")]
     | Annotated[Sheet, tyro.conf.subcommand("sheet")]
     | Annotated[Look, tyro.conf.subcommand("look")]
-    | Annotated[Windows, tyro.conf.subcommand("windows")]
+    | Annotated[Windows, tyro.conf.subcommand("windows search")]
     | Annotated[Import, tyro.conf.subcommand("import")]
     | Annotated[Export, tyro.conf.subcommand("export")]
 )

@@ -1,6 +1,7 @@
 """Every command at its edge: complete help without torch, and one clear line for what cannot be used."""
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,12 +25,14 @@ COMMANDS = {
     "-m dataset summary": "dataset.__main__:Summary",
     "-m dataset sheet": "dataset.__main__:Sheet",
     "-m dataset look": "dataset.__main__:Look",
+    "-m dataset windows search": "dataset.__main__:Windows",
     "-m dataset import": "dataset.__main__:Import",
     "-m dataset export": "dataset.__main__:Export",
     "train.py": "train:Options",
     "evaluate.py": "evaluate:Options",
     "predict.py": "predict:Options",
     "serve.py": "serve:Options",
+    "-m visavis people": "visavis.commands.people:Options",
     "-m visavis.export": "visavis.commands.export:Options",
     "-m visavis.slim": "visavis.commands.slim:Options",
     "-m demo.site": "demo.site:Options",
@@ -54,9 +57,12 @@ for command in {commands}:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_names_every_option(command: str) -> None:
+def test_help_names_the_command_as_it_was_typed_and_every_option(command: str) -> None:
     done = typed(*command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(rf"usage: python (/\S*/)?{command} \[-h\] ", done.stdout)
+    wrong = typed(*command.split(), "--no-such-option")
+    assert wrong.returncode == 2 and f"{command} --help" in re.sub(r"[\s│]+", " ", wrong.stderr)
     module, name = COMMANDS[command].split(":")
     options: Any = getattr(importlib.import_module(module), name)
     for field in flat(options):
@@ -116,7 +122,8 @@ WRONG = {
     "dataset summary --data absent": "absent",
     "dataset summary --data empty": "empty",
     "dataset summary --data broken": "no column x2",
-    "dataset sheet --data empty --out new.jpg": "empty",
+    "dataset sheet --data empty --out new.jpg": "python -m dataset sheet: ",
+    "dataset windows search --find 50": "python -m dataset windows search: --find must be at",
     "dataset import gone.csv --out new": "gone.csv",
     "dataset import wider gone.txt --out new": "gone.txt",
     "dataset import coco text.jpg --out new": "text.jpg is not valid JSON",

@@ -36,6 +36,7 @@ def main(
 ) -> NoReturn:
     """Parse the command line into `options`, check the ranges of its numbers, run, and exit with the right status.
 
+    options: a dataclass, or a union of several, each with the name of its subcommand, which the first words say.
     prog: the name of the command in help and messages; by default, how Python was started. complete: is applied to the
     words that were typed before they are parsed.
     """
@@ -44,8 +45,13 @@ def main(
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_what_is_closed()
     try:
+        words = complete(sys.argv[1:])
+        for name, chosen in _subcommands(options).items():
+            if words[: len(name.split())] == name.split():  # it is parsed alone, so that all that is said has its name
+                options, prog, words = chosen, f"{prog} {name}", words[len(name.split()) :]
+                break
         with help_texts.registry():
-            given = tyro.cli(options, prog=prog, args=complete(sys.argv[1:]), config=(tyro.conf.OmitArgPrefixes,))
+            given = tyro.cli(options, prog=prog, args=words, config=(tyro.conf.OmitArgPrefixes,))
         hold(given)
         status = run(given)
         sys.stdout.flush()  # here, where a closed pipe is handled
@@ -86,6 +92,11 @@ def _names(options: Any) -> list[str]:
     return [
         name for field in fields(options) for name in (_names(field.type) if is_dataclass(field.type) else [field.name])
     ]
+
+
+def _subcommands(options: Any) -> dict[str, Any]:
+    """The dataclasses of a union by the names of their subcommands; none for a single dataclass."""
+    return {named.name: one for one, named in map(get_args, get_args(options))}
 
 
 def _dataclasses(options: Any) -> list[Any]:
