@@ -24,6 +24,7 @@ from visavis.commands.network import Network
 from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares, Split
 from visavis.detectors import DETECTORS
+from visavis.detectors import check as check_detector
 from visavis.detectors.protocol import about
 from visavis.errors import InputError
 from visavis.evaluation import groups, mistakes
@@ -285,6 +286,9 @@ def _check(options: Options) -> list[str]:
         raise InputError("--protocol lfw takes no --batch-size: photos are searched one by one; leave it out")
     if evaluate_identity.PACKAGE in options.detector and options.protocol != "lfw":
         raise InputError("--detector face_recognition is for --protocol lfw; its detectors are dlib_hog and dlib_cnn")
+    for source in options.detector:
+        if source != evaluate_identity.PACKAGE:
+            check_detector(source)
     if options.rethreshold and not options.calibrate:
         raise InputError("--rethreshold needs --calibrate, which writes to the checkpoint; give both or neither")
     if options.out.exists() and not options.out.is_dir():

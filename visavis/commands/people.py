@@ -21,6 +21,7 @@ from visavis.analysers.identity import cache
 from visavis.analysers.identity.gallery import read_gallery
 from visavis.commands.network import DetectorName, Network
 from visavis.cores import cores
+from visavis.detectors import check as check_detector
 from visavis.detectors.protocol import about
 from visavis.errors import InputError
 from visavis.files import sweep
@@ -86,6 +87,7 @@ def people(options: Options) -> int:
         raise InputError(f"--out {options.out} holds results of visavis predict; give another folder")
     if not options.photos:
         raise InputError("give photos, or folders of them")
+    check_detector(options.detector)
     inputs = sources.listed(options.photos, options.recurse, options.out)
     name = _settings(options)
     apart = options.people is not None and not _same(options.people, options.out)

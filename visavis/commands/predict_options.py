@@ -11,6 +11,7 @@ from visavis.analysers import ANALYSERS, AnalyserOptions, named
 from visavis.analysers import check as check_analysers
 from visavis.commands.commandline import Duration
 from visavis.commands.network import DetectorName, Network
+from visavis.detectors import check as check_detector
 from visavis.effects.filters import FILTERS, Filters
 from visavis.effects.redaction import EFFECTS, Redaction
 from visavis.errors import InputError
@@ -202,6 +203,7 @@ def check(options: Options) -> None:
         raise InputError("--margin and --square need --crops")
     if options.weights is not None and options.detector != "shipped":
         raise InputError("--weights and --detector both name a detector; give one of them")
+    check_detector(options.weights or options.detector)
     unknown = set(options.formats) - {"csv", *FORMATS}
     if unknown or not options.formats:
         raise InputError(f"--format {options.format}: choose from {', '.join(['csv', *FORMATS])}")

@@ -86,6 +86,14 @@ def load_detector(
     return LoadedDetector(detector)
 
 
+def check(name_or_path: str | Path) -> None:
+    """Raise InputError for what is neither a name of a detector nor a file, as `load_detector` does, but at once: for
+    commands that read much before they load one."""
+    path = Path(name_or_path)
+    if str(path) not in DETECTORS and not path.suffix and not path.exists():
+        raise InputError(f"no detector {str(path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint")
+
+
 def _named(place: str) -> Callable[..., Detector]:
     """The function of a `module:function`."""
     module, function = place.split(":")
@@ -93,7 +101,6 @@ def _named(place: str) -> Callable[..., Detector]:
 
 
 def _of_checkpoint(path: Path, device: str, threshold: float | None, options: dict[str, Any]) -> Detector:
-    if not path.suffix and not path.exists():
-        raise InputError(f"no detector {str(path)!r}; give one of {', '.join(DETECTORS)}, or the path of a checkpoint")
+    check(path)
     metadata = checkpoint.metadata(path)
     return kinds.of(metadata, path).load(path, metadata, device, threshold, **options)
