@@ -1,12 +1,20 @@
 """The house keeps to its map: who imports whom, what is light to import, and how files are called."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+from visavis import kinds
+from visavis.analysers import ANALYSERS
+from visavis.commands import COMMANDS
+from visavis.detectors import DETECTORS, OTHER_FILES
+from visavis.evaluation.protocols import PROTOCOLS
+from visavis.prediction.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {path.stem for path in ROOT.glob("*.py")}
@@ -146,6 +154,24 @@ def test_the_storeys_of_visavis() -> None:
     assert not wrong
     inside = [name for name, imported in arrows() if name.startswith("visavis.") and imported == "visavis"]
     assert not [name for name in inside if level(name)]
+
+
+def test_the_map_has_every_folder_and_module() -> None:
+    registries = DETECTORS, OTHER_FILES, ANALYSERS, kinds.KINDS, FORMATS, PROTOCOLS
+    places = [place for registry in registries for place in registry.values()]
+    places += [place for place, _ in COMMANDS.values()]
+    registered = {place.partition(":")[0].replace(".", "/") + ".py" for place in places}
+    there = {path.relative_to(ROOT).as_posix() for name, path in modules() if within(name, "visavis")}
+    modules_there = {name for name in there if not name.endswith("__init__.py")}
+    folders = {name.rpartition("/")[0] for name in there} | {"visavis/weights", "visavis/live/page"}
+
+    page = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
+    _, *parts = re.split(r"\*\*`(visavis[^`]*)/`\*\*", page)
+    on_it = dict(zip(parts[::2], parts[1::2], strict=True))
+    named = {f"{folder}/{name}" for folder, text in on_it.items() for name in re.findall(r"`(\w+\.py)`", text)}
+    assert on_it.keys() == folders
+    assert modules_there - registered - named == set(), "add these to docs/map.md"
+    assert named - modules_there == set(), "docs/map.md has these, and visavis has not"
 
 
 def test_no_module_needs_itself() -> None:
