@@ -24,7 +24,7 @@ import numpy as np
 import train
 from dataset import subjects, tables
 from dataset.faces import Photo, load_photos
-from dataset.formats import import_csv
+from dataset.formats import import_labels
 from dataset.split import Shares
 from visavis.boxes import as_boxes
 from visavis.commands.commandline import main
@@ -155,7 +155,7 @@ def _import(folder: Path, source: Path, rows: list[dict[str, str]]) -> None:
     folder.mkdir()
     (folder / "images").symlink_to((source / "images").resolve())
     tables.write(folder / "boxes.csv", rows, rows[0].keys())
-    import_csv(folder / "boxes.csv", folder / "data")
+    import_labels("csv", folder / "boxes.csv", folder / "data")
     (folder / "images").unlink()
     for path in (folder / "data").iterdir():
         path.rename(folder / path.name)

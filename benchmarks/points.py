@@ -28,7 +28,7 @@ from visavis.commands.commandline import DataFolder, main
 from visavis.data import points
 from visavis.detectors.protocol import Detector
 from visavis.errors import InputError
-from visavis.evaluation.points import ROWS, Change, Contender, figures, look, matching
+from visavis.evaluation.points import ROWS, Change, Contender, figures, locate_all, matching
 from visavis.evaluation.scoreboard import table
 from visavis.faces import Faces
 from visavis.files import replaced
@@ -111,7 +111,7 @@ def run(options: Options) -> int:
     record: dict[str, Any] = {}
     for name, change in CHANGES.items():
         contenders = [Contender(one, analyser) for one, analyser in analysers.items()]
-        seen = look(contenders, detector, some, labelled, change)
+        seen = locate_all(contenders, detector, some, labelled, change)
         results = [figures(one, seen.truth) for one in contenders]
         print(f"\n{name}\n{table(ROWS, results)}", flush=True)
         record[name] = [{key: one[key] for _, key, _ in ROWS} | {"name": one["name"]} for one in results]

@@ -87,3 +87,11 @@ def test_the_interval_holds_the_middle_95_of_100_draws():
     assert bootstrap.interval(values) == (25, 975)
     assert bootstrap.interval(np.append(values, np.full(1000, np.nan))) == (25, 975)
     assert bootstrap.interval(np.append(values, np.full(1001, np.nan))) is None
+
+
+def test_the_interval_of_a_mean_is_two_standard_errors_wide():
+    values = np.arange(100.0)  # their standard deviation is 28.87: the mean's standard error is 2.887
+    low, high = bootstrap.of_mean(values) or (0, 0)
+    assert (low, high) == (pytest.approx(49.5 - 1.96 * 2.887, abs=0.4), pytest.approx(49.5 + 1.96 * 2.887, abs=0.4))
+    assert bootstrap.of_mean(values) == (low, high)
+    assert bootstrap.of_mean(np.array([])) is None

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         "b/nested/deep name.png,Ada,ignore,1,2,30,40\n"
         "none.jpg,,,,,,\n"
     )
-    assert formats.import_csv(source / "boxes.csv", tmp_path / "data") == (4, 3, 0)
+    assert formats.import_labels("csv", source / "boxes.csv", tmp_path / "data") == (4, 3, 0)
     return tmp_path
 
 
@@ -167,7 +167,7 @@ def test_yolo_keeps_the_labels_of_photos_in_folders_of_its_own_names(folder: Pat
         Image.new("RGB", (60 + number, 40)).save(folder / f"{name}.jpg")
     rows = "".join(f"{name}.jpg,{number},2,30,40\n" for number, name in enumerate(names))
     (folder / "own.csv").write_text(f"image,x1,y1,x2,y2\n{rows}")
-    assert formats.import_csv(folder / "own.csv", folder / "own") == (3, 3, 0)
+    assert formats.import_labels("csv", folder / "own.csv", folder / "own") == (3, 3, 0)
     assert formats.export("yolo", formats.Photos.load(folder / "own", "all"), folder / "given") == (3, 3)
     assert formats.import_labels("yolo", folder / "given/data.yaml", folder / "back") == (3, 3, 0)
     boxes = {photo.size: photo.boxes.round().tolist() for photo in known(folder / "back").values()}

@@ -14,7 +14,7 @@ from dataset.formats.intake import take_in
 from dataset.photos import Photos
 from visavis.errors import InputError
 
-__all__ = ["FORMATS", "export", "guess", "import_csv", "import_labels"]
+__all__ = ["FORMATS", "export", "guess", "import_labels"]
 
 FORMATS: dict[str, str] = {
     "wider": "dataset.formats.wider",
@@ -32,9 +32,9 @@ FORMATS: dict[str, str] = {
 }
 """Name -> module with `read(source, wanted) -> iterator of ImportedPhoto` and perhaps `write(photos, out)`."""
 
-TELLS = ("utkface", "fairface", "masks", "points68", "kaggle-keypoints")
-"""Those that tell attributes of the faces, or their points. Several of them can be taken into one
-data folder, one after the other."""
+JOINABLE = ("utkface", "fairface", "masks", "points68", "kaggle-keypoints")
+"""Formats that have attributes of faces, or their points. Several can be imported into one data folder, one after the
+other."""
 
 
 def import_labels(
@@ -45,12 +45,7 @@ def import_labels(
     negatives: a folder of photos without faces, all of which are added. Raises InputError with file and row.
     """
     read: Callable[[Path, Wanted], Iterator[ImportedPhoto]] = _module(kind).read
-    return take_in(lambda: read(source, wanted), out, negatives, wanted.exif, add=kind in TELLS)
-
-
-def import_csv(source: Path, out: Path, negatives: Path | None = None) -> tuple[int, int, int]:
-    """`import_labels` for a CSV of boxes."""
-    return import_labels("csv", source, out, negatives)
+    return take_in(lambda: read(source, wanted), out, negatives, wanted.exif, add=kind in JOINABLE)
 
 
 def export(kind: str, photos: Photos, out: Path) -> tuple[int, int]:

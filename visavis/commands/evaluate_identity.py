@@ -66,7 +66,7 @@ def evaluate(detectors: dict[str, str], how: dict[str, Any], threshold: float | 
     given = lfw.read_pairs(data)
     contenders = [_contender(name, source, how | {"threshold": threshold}) for name, source in detectors.items()]
     say(f"{len(given.one)} pairs in {len(np.unique(given.fold))} folds, {len(given.photos)} photos of {data}")
-    unreadable = lfw.look(contenders, given)
+    unreadable = lfw.encode_all(contenders, given)
     results = [figures(one, given) for one in contenders]
     print(table(ROWS, results))
     for one in results:

@@ -1,4 +1,4 @@
-"""`visavis evaluate --analyse points,dlib_points`: points of faces, held against points.csv, behind a detector."""
+"""`visavis evaluate --analyse points,dlib_points`: points of faces, compared with points.csv, behind a detector."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares
 from visavis.errors import InputError
 from visavis.evaluation import groups
-from visavis.evaluation.points import ROWS, Contender, figures, look, report
+from visavis.evaluation.points import ROWS, Contender, figures, locate_all, report
 from visavis.evaluation.scoreboard import table
 from visavis.files import replaced
 from visavis.messages import say
@@ -48,7 +48,7 @@ def evaluate(
     asked = {}
     for name, some in sorted(parts.items()):
         contenders = [Contender(one, analyser) for one, analyser in analysers.items()]
-        asked[name] = contenders, look(contenders, finder, some, labelled)
+        asked[name] = contenders, locate_all(contenders, finder, some, labelled)
     together = [Contender(one, analyser) for one, analyser in analysers.items()]
     for contenders, _ in asked.values():
         for whole, part in zip(together, contenders, strict=True):

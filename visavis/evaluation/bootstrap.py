@@ -57,6 +57,14 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def of_mean(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float] | None:
+    """The 95 % interval of the mean of (N,) values, which are drawn with replacement; None if there are none."""
+    if not len(values):
+        return None
+    rng = np.random.default_rng(seed)
+    return interval(np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(DRAWS)]))
+
+
 def of_figure(values: NDArray[np.float64], faces: int) -> tuple[float, float] | None:
     """As `interval`, for an AP or F1 over that many faces. If all draws agree, the interval of a share, see `share`.
 

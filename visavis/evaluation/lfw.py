@@ -59,7 +59,7 @@ class Contender:
     find_ms: list[float] = field(default_factory=list)
     encode_ms: list[float] = field(default_factory=list)
 
-    def look(self, name: str, picture: Picture) -> None:
+    def take(self, name: str, picture: Picture) -> None:
         """Find and encode the face in the middle of a photo."""
         began = time.perf_counter()
         boxes = self.find(picture)
@@ -122,7 +122,7 @@ def in_the_middle(boxes: Boxes, size: tuple[int, int]) -> int | None:
     return int(np.where(inside, away, np.inf).argmin()) if inside.any() else None
 
 
-def look(contenders: Iterable[Contender], given: Pairs) -> list[dict[str, str]]:
+def encode_all(contenders: Iterable[Contender], given: Pairs) -> list[dict[str, str]]:
     """Have every contender look at every photo. Returns those that could not be read, with the reason: their faces are
     found by nobody."""
     unreadable = []
@@ -134,7 +134,7 @@ def look(contenders: Iterable[Contender], given: Pairs) -> list[dict[str, str]]:
             unreadable.append({"photo": name, "reason": error.reason})
             continue
         for contender in contenders:
-            contender.look(name, picture)
+            contender.take(name, picture)
     return unreadable
 
 

@@ -50,7 +50,7 @@ class Contender:
 
 
 @dataclass
-class Seen:
+class LabelledFaces:
     """The labelled faces of the photos that could be read: a list entry a face."""
 
     image_ids: list[str] = field(default_factory=list)
@@ -58,15 +58,15 @@ class Seen:
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
 
-def look(
+def locate_all(
     contenders: Sequence[Contender],
     detector: Detector,
     photos: Sequence[Photo],
     labelled: dict[str, list[Pointed]],
     change: Change = lambda picture, points: (picture, points),
-) -> Seen:
+) -> LabelledFaces:
     """Find the faces of each photo once, and ask every contender for the points of those that are labelled."""
-    seen = Seen()
+    seen = LabelledFaces()
     for photo, picture in readable(photos, seen.unreadable):
         known = labelled[photo.image_id]
         picture, truth = change(picture, np.stack([one.points for one in known]))
@@ -111,7 +111,7 @@ def figures(contender: Contender, truth: Sequence[Points]) -> dict[str, Any]:
         "faces": len(kept),
         "not_found": missed / len(kept) if kept else None,
         "nme": _mean(errors),
-        "nme_interval": _interval(errors),
+        "nme_interval": bootstrap.of_mean(errors),
         "nme_median": float(np.median(errors)) if len(errors) else None,
         "nme_diagonal": _mean(by_diagonal(found, right)),
         "failed": failed / len(kept) if kept else None,
@@ -157,16 +157,6 @@ def aside(points: Points) -> NDArray[np.float64]:
 
 def _mean(values: NDArray[Any]) -> float | None:
     return float(np.mean(values)) if len(values) else None
-
-
-def _interval(errors: NDArray[np.float64]) -> tuple[float, float] | None:
-    """95 %, by the bootstrap over faces."""
-    if not len(errors):
-        return None
-    dice = np.random.default_rng(0)
-    return bootstrap.interval(
-        np.array([errors[dice.integers(len(errors), size=len(errors))].mean() for _ in range(bootstrap.DRAWS)])
-    )
 
 
 ROWS = (
