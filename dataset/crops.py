@@ -214,5 +214,5 @@ def summary(faces: CropDataset, heads: Iterable[str]) -> str:
     masks = ", ".join(f"{int((mask == n).sum())} {name}" for n, name in enumerate(MASKS))
     genders = ", ".join(f"{int((gender == n).sum())} {name}" for n, name in enumerate(GENDERS))
     exact, grouped = int(((low >= 0) & (low == high)).sum()), int((low < high).sum())
-    told = {"mask": masks, "age": f"{exact} to the year, {grouped} as a group", "gender": genders}
-    return "; ".join(f"{name}: {told[name]}" for name in heads)
+    counts = {"mask": masks, "age": f"{exact} to the year, {grouped} as a group", "gender": genders}
+    return "; ".join(f"{name}: {counts[name]}" for name in heads)

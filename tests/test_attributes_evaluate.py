@@ -150,7 +150,7 @@ def test_the_command_calibrates(people: tuple[Path, Path], tmp_path: Path, capsy
     torch.manual_seed(0)
     model = network.build("gender_cnn", "none")
     path, metadata = tmp_path / "network.safetensors", {"kind": "face_attributes", "arch": "gender_cnn"}
-    metadata |= {"heads": model.tells, "side": model.side, "margin": model.margin, "norms": True}
+    metadata |= {"heads": model.predicts, "side": model.side, "margin": model.margin, "norms": True}
     checkpoint.save(path, model.state_dict(), metadata)
     given = Options(analyse=str(path), data=people[0], split="all", out=tmp_path / "out", calibrate=True)
     assert evaluate(given) == 0

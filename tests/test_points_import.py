@@ -204,5 +204,5 @@ def test_the_sets_of_points_mirror_and_turn_into_smaller_ones() -> None:
     assert five.tolist() == [[38.5, 61.5], [44.5, 55.5], [30, 70], [48, 52], [54, 46]]
     assert converted(converted(sixty_eight, 15), 5).tolist() == five.tolist()
     assert SIXTY_EIGHT.names[8] == "jaw_9" and SIXTY_EIGHT.names[36] == "left_eye_1"
-    with pytest.raises(ValueError, match="a set of 68 points cannot be had from one of 5"):
+    with pytest.raises(ValueError, match="a set of 68 points cannot be computed from one of 5"):
         converted(five, 68)

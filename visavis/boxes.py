@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Boxes = NDArray[np.float32]  # (N, 4) float32, x1 y1 x2 y2, pixels
 SIDES = ("x1", "y1", "x2", "y2")
-"""What tables and records call them."""
+"""Their names in tables and records."""
 
 
 def as_boxes(values: ArrayLike) -> Boxes:
     """Return `values` as an (N, 4) float32 array; an empty sequence becomes (0, 4).
 
-    Raises ValueError where the shape is another.
+    Raises ValueError for any other shape.
     """
     array = np.asarray(values, dtype=np.float32)
     if array.size == 0:

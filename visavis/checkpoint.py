@@ -40,7 +40,7 @@ def save(path: Path, weights: "dict[str, torch.Tensor]", metadata: dict[str, Any
 
 
 def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
-    """The weights (floats as float32) and the metadata. Raises InputError for what is no checkpoint of ours."""
+    """The weights (floats as float32) and the metadata. Raises InputError unless it is one of our checkpoints."""
     from safetensors import safe_open
 
     known = metadata(path)
@@ -50,7 +50,7 @@ def load(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
 
 
 def arrays(path: Path) -> "dict[str, NDArray[Any]]":
-    """The tensors as they are stored, without torch. Raises InputError for what is no checkpoint of ours."""
+    """The tensors as they are stored, without torch. Raises InputError unless it is one of our checkpoints."""
     from safetensors import safe_open
 
     metadata(path)
@@ -59,7 +59,7 @@ def arrays(path: Path) -> "dict[str, NDArray[Any]]":
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """The metadata alone, without torch. Raises InputError for what is no checkpoint of ours."""
+    """The metadata alone, without torch. Raises InputError unless it is one of our checkpoints."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -75,7 +75,7 @@ def metadata(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of the file: what is made of a checkpoint is told by it, and made anew when it changes."""
+    """The SHA-256 of the file: files that are made of a checkpoint bear it, and are made anew when it changes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

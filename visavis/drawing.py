@@ -268,7 +268,7 @@ def _wide_font(size: int) -> ImageFont.FreeTypeFont:
 
 @cache
 def _has(letter: str) -> bool:
-    """Whether the wide font has it, and does not draw what it draws for a letter that there is not."""
+    """Whether the wide font has it, and does not draw its mark for a missing letter instead."""
     return _drawn(letter) != _drawn("\U0010fffd")
 
 

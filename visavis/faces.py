@@ -20,12 +20,12 @@ class Faces:
 
     boxes: (N, 4) float32, x1 y1 x2 y2, pixels of the picture as displayed.
     scores: (N,) float32 in 0..1; 1 for a label, and where none are given.
-    keypoints: (N, K, 2) float32, x y, pixels, or None where nobody looked for them; NaN where one cannot be told.
+    keypoints: (N, K, 2) float32, x y, pixels, or None if none were looked for; NaN for one that is not known.
     attributes: name -> an array with one row a face.
-    errors: (N, K) float32, how far off each keypoint is taken to be, pixels, or None where nobody says.
+    errors: (N, K) float32, the estimated error of each keypoint, pixels, or None if there is no estimate.
 
-    Raises ValueError where the arrays do not have N rows, for a box that is not finite, and for a box or a keypoint
-    beyond `FARTHEST`.
+    Raises ValueError if the arrays do not have N rows or a box is not finite, and for a box or a keypoint beyond
+    `FARTHEST`.
     """
 
     boxes: Boxes = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
@@ -48,7 +48,7 @@ class Faces:
         if self.scores.ndim != 1:
             raise ValueError(f"scores must have the shape (N,), not {self.scores.shape}")
         if np.isnan(self.scores).any():
-            raise ValueError(f"face {int(np.argmax(np.isnan(self.scores)))} has a score that is no number")
+            raise ValueError(f"face {int(np.argmax(np.isnan(self.scores)))} has a score that is not a number")
         if not np.isfinite(boxes).all():
             raise ValueError(f"face {int(np.argmin(np.isfinite(boxes).all(axis=1)))} has a box that is not finite")
         columns = {"scores": self.scores, "keypoints": self.keypoints, "errors": self.errors, **self.attributes}

@@ -1,7 +1,7 @@
 """Pictures between files and arrays: decode, orient, resize, encode. RGB uint8 HWC everywhere.
 
-What a file is called says nothing: its bytes decide. Every limit and verdict on a photo is made
-here, so that download, clean, training and prediction judge the same file the same way.
+The name of a file says nothing: its bytes decide. Every photo is judged here, so that download, clean, training and
+prediction judge the same file in the same way.
 """
 
 import io
@@ -58,7 +58,7 @@ class Reduced:
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says of itself: format as in `EXTENSIONS`, size as displayed, and EXIF's orientation, 1 to 8, by
+    """The header of a picture: format as in `EXTENSIONS`, size as displayed, and EXIF's orientation, 1 to 8, by
     which the pixels that are stored are turned and mirrored for that."""
 
     format: str
@@ -81,8 +81,8 @@ def read_reduced(path: str | Path, shortest: int | None, max_pixels: int = MAX_P
     """Decode a photo no larger than needed: the picture, and by how many times it is smaller: 1, 2, 4 or 8.
 
     shortest: pixels that the shorter side must still have; libjpeg then computes a half, a quarter or an eighth of a
-    JPEG's pixels alone, which takes less time. Other formats, and None, come in full. The pixel limit is held
-    against the full size. The picture may be written to. Raises ImageError.
+    JPEG's pixels alone, which takes less time. Other formats, and None, come in full. The pixel limit
+    applies to the full size. The picture may be written to. Raises ImageError.
     """
     reduced = decode_reduced(read_bytes(path), lambda height, width: shortest, max_pixels)
     return reduced.picture, reduced.times
@@ -188,7 +188,7 @@ def find(folder: Path) -> Iterator[Path]:
 
 @cache
 def _formats() -> list[str]:
-    """What Pillow is to try. It reads all but HEIF by itself."""
+    """The formats that Pillow is to try. It reads all but HEIF by itself."""
     import pillow_heif
 
     pillow_heif.register_heif_opener(thumbnails=False)
@@ -286,10 +286,10 @@ def as_picture(value: Any) -> Picture:
 
 
 def taken(image: OneImage) -> Picture:
-    """A picture from whatever programs hold one in: an array as it is, a Pillow image, the path of a photo.
+    """A picture from any form in which programs have one: an array as it is, a Pillow image, the path of a photo.
 
     Pillow images and photos are taken as displayed: EXIF orientation applied, transparency on white.
-    Raises ImageError where a path holds no photo, ValueError for what is no picture.
+    Raises ImageError for a path that holds no photo, ValueError for anything else that is not a picture.
     """
     if isinstance(image, str | os.PathLike):
         return read(os.fspath(image))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visavis.faces import FIVE_POINTS
 
 Points = NDArray[np.float32]
-"""(..., K, 2) x y, pixels; NaN where nobody knows."""
+"""(..., K, 2) x y, pixels; NaN for a point that is not known."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ _FROM: dict[int, dict[int, tuple[Sequence[int], ...]]] = {68: _FROM_68, 15: _FRO
 
 def converted(points: Points, count: int) -> Points:
     """(..., K, 2) points of one of `LAYOUTS` as the (..., count, 2) of another that has fewer: the mean of each eye's
-    points is its middle. Raises ValueError where the second cannot be had from the first."""
+    points is its middle. Raises ValueError if the second cannot be computed from the first."""
     if count not in _FROM.get(points.shape[-2], {}):
-        raise ValueError(f"a set of {count} points cannot be had from one of {points.shape[-2]}")
+        raise ValueError(f"a set of {count} points cannot be computed from one of {points.shape[-2]}")
     parts = [points[..., list(numbers), :].mean(axis=-2) for numbers in _FROM[points.shape[-2]][count]]
     return np.stack(parts, axis=-2).astype(np.float32)

@@ -20,14 +20,14 @@ def draw(image: OneImage, faces: Faces, **how: Any) -> Image.Image:
     """A copy of the picture with a box and a score for each face.
 
     image: a (height, width, 3) uint8 RGB array, a Pillow image, or the path of a photo. how: `kind`, `texts` and
-    `colours` of visavis.drawing.boxes_on. Raises ImageError for a path that holds no photo, ValueError for what is no
-    picture.
+    `colours` of visavis.drawing.boxes_on. Raises ImageError for a path that holds no photo, ValueError for anything
+    else that is not a picture.
     """
     return Image.fromarray(boxes_on(taken(image), _checked(faces), **how))
 
 
 def redact(image: OneImage, faces: Faces, effect: str = "blur", **how: Any) -> Image.Image:
-    """A copy of the picture in which nobody recognises the faces.
+    """A copy of the picture with all faces made unrecognisable.
 
     image: as for `draw`. effect: one of visavis.effects.redaction.EFFECTS: `blur`, `pixelate`, `fill` (black),
     `oval-blur`. how: `grow` and `keep_largest` of visavis.Redaction. Raises ValueError for another effect, and as
@@ -37,11 +37,11 @@ def redact(image: OneImage, faces: Faces, effect: str = "blur", **how: Any) -> I
 
 
 def align(image: OneImage, faces: Faces, size: int = 112) -> list[Image.Image]:
-    """Each face alone, `size` pixels wide and high, with level eyes: what networks that compare faces are shown.
+    """Each face alone, `size` pixels wide and high, with level eyes, as networks that compare faces expect them.
 
     image: as for `draw`. The faces' keypoints say how each is turned (five, 15 or 68); faces without any are given
-    those of the analyser `points` first. Raises ValueError for keypoints of which the five cannot be had, or that are
-    not known of some face, and as `draw` does.
+    those of the analyser `points` first. Raises ValueError for keypoints from which those five cannot be
+    computed, or that are unknown for some face, and as `draw` does.
     """
     check_number("size", size, 1)
     picture, faces = taken(image), _checked(faces)
@@ -66,7 +66,7 @@ def decorate(image: OneImage, faces: Faces, *filters: str) -> Image.Image:
 
 
 def _checked(faces: Faces) -> Faces:
-    """The faces. Raises ValueError for what is none, such as the boxes of another program."""
+    """The faces themselves. Raises ValueError for anything else, such as the boxes of another program."""
     if not isinstance(faces, Faces):
         kind = type(faces).__name__
         raise ValueError(f"faces must be visavis.Faces, not {kind}; visavis.Faces(boxes) makes them of (N, 4) boxes")

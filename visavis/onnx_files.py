@@ -90,11 +90,11 @@ def able_to_export() -> None:
         needed(package, "exporting", INSTALL)
 
 
-def save(path: Path, out: Path, make: Callable[[dict[str, str]], bytes], told: dict[str, Any]) -> None:
-    """Write the ONNX file `out` of the checkpoint at `path`. make: the file's bytes, given its metadata. told: what
+def save(path: Path, out: Path, make: Callable[[dict[str, str]], bytes], entries: dict[str, Any]) -> None:
+    """Write the ONNX file `out` of the checkpoint at `path`. make: the file's bytes, given its metadata. entries: what
     those say besides. Raises OSError where it cannot be written."""
-    told = {FIRST: MADE, "checkpoint": checkpoint.fingerprint(path)} | told
-    data = make({KEY: json.dumps(told)})
+    entries = {FIRST: MADE, "checkpoint": checkpoint.fingerprint(path)} | entries
+    data = make({KEY: json.dumps(entries)})
     with replaced(out, "wb") as opened:
         opened.write(data)
 

@@ -1,7 +1,7 @@
 """What is to be looked at: files, folders, globs, lists of names, in a stable order, each exactly once.
 
 Nothing is opened here. What must not be (pipes, devices, links that lead to themselves) or is not wanted (hidden
-files, other files than photos) is told from its name and its kind, and stays in the list with the reason.
+files, other files than photos) is recognised by its name and its kind, and stays in the list with the reason.
 """
 
 import codecs

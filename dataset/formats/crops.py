@@ -31,7 +31,7 @@ FOUND = "detected"
 
 
 def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
-    """The same photos, each with the box of the face that it is of, and then as much as was told of that face.
+    """The same photos, each with the box of the face that it is of, and then as much as is known of that face.
 
     crops: without boxes, and with one row of attributes. A photo in which no face is found teaches nothing: a box to
     ignore covers all of it, for there is a face in it, and a detector must not learn that there is none; it is said how

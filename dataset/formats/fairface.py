@@ -33,8 +33,8 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             if not name or gender not in GENDERS:
                 raise InputError(f"{where}: it must name a file, and a gender of {', '.join(GENDERS)}; mend the row")
             low, high = ages(group, where)
-            told = {"mask": "none", "age_low": str(low), "age_high": str(high), "gender": gender}
-            photos.append(ImportedPhoto(f"fairface/{name}", located(name, folders), where, attributes=[told]))
+            attributes = {"mask": "none", "age_low": str(low), "age_high": str(high), "gender": gender}
+            photos.append(ImportedPhoto(f"fairface/{name}", located(name, folders), where, attributes=[attributes]))
     yield from crops.with_faces(photos)
 
 

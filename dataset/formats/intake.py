@@ -112,11 +112,11 @@ def drop_repeated(one: ImportedPhoto) -> int:
     """Keep one of the boxes at the same place (`SAME`); returns how many are left out. A box to learn from wins over
     one to ignore."""
     flags = one.flags or [""] * len(one.boxes)
-    told = one.attributes or [{} for _ in one.boxes]
+    attributes_of = one.attributes or [{} for _ in one.boxes]
     points = one.points or [None] * len(one.boxes)
     before = len(one.boxes) + len(one.ignore)
     kept: list[tuple[Box, str, dict[str, str], Points | None]] = []
-    for box, flag, attributes, some in zip(one.boxes, flags, told, points, strict=True):
+    for box, flag, attributes, some in zip(one.boxes, flags, attributes_of, points, strict=True):
         if not any(_same_spot(box, other) for other, *_ in kept):
             kept.append((box, flag, attributes, some))
     ignored: list[Box] = []
@@ -171,10 +171,10 @@ def _face_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
 
 
 def _attribute_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:
-    """attributes.csv: the faces of which something is told."""
+    """attributes.csv: the faces of which an attribute is known."""
     for image_id, one in taken.items():
-        for box, told in zip(one.boxes, one.attributes, strict=True) if one.attributes else ():
-            yield {"image_id": image_id, **_sides(box), **told}
+        for box, attributes in zip(one.boxes, one.attributes, strict=True) if one.attributes else ():
+            yield {"image_id": image_id, **_sides(box), **attributes}
 
 
 def _point_rows(taken: dict[str, ImportedPhoto]) -> Iterator[dict[str, object]]:

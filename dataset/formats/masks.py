@@ -38,12 +38,12 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         raise InputError(f"{source} has neither annotations/ nor a folder called {', '.join(CLASSES)}")
     photos = []
     for folder in folders:
-        told = {"mask": CLASSES[folder.name]}
+        attributes = {"mask": CLASSES[folder.name]}
         for path in crops.photos_in(folder):
             person = _PERSON.match(path.name)
             identity = f"{source.name}/{person[0]}" if person else ""
             image = f"{source.name}/{folder.name}/{path.name}"
-            photos.append(ImportedPhoto(image, path, str(path), identity, attributes=[dict(told)]))
+            photos.append(ImportedPhoto(image, path, str(path), identity, attributes=[dict(attributes)]))
     yield from crops.with_faces(photos)
 
 

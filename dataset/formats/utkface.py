@@ -26,7 +26,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             raise InputError(
                 f"{path}: its name says an age of {named[1]}, and {OLDEST} is the most; remove or rename it"
             )
-        told = {"mask": "none", "age": str(int(named[1])), "gender": GENDERS[named[2]]}
-        photos.append(ImportedPhoto(f"utkface/{path.name}", path, str(path), attributes=[told]))
+        attributes = {"mask": "none", "age": str(int(named[1])), "gender": GENDERS[named[2]]}
+        photos.append(ImportedPhoto(f"utkface/{path.name}", path, str(path), attributes=[attributes]))
     say_some("photos are left out, for their names do not begin with [age]_[gender]_:", unnamed)
     yield from crops.with_faces(photos)

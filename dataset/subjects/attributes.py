@@ -77,11 +77,11 @@ class Attributes:
         def ask(images: list[torch.Tensor]) -> Any:
             return torch.cat([one.cpu() for one in model(torch.stack(images).to(on)).values()], dim=1).numpy()
 
-        told = answers(model, crops, len(crops), ask, world, stop)
-        if told is None:
+        answered = answers(model, crops, len(crops), ask, world, stop)
+        if answered is None:
             return None
-        numbers, rows = zip(*told, strict=True)
-        return Predictions.of(np.stack(rows), model.tells, crops.labels[list(numbers)])
+        numbers, rows = zip(*answered, strict=True)
+        return Predictions.of(np.stack(rows), model.predicts, crops.labels[list(numbers)])
 
     def draw(self, path: Path, learner: "Learner", items: Items, names: Sequence[str]) -> None:
         """With what is known of each."""

@@ -75,10 +75,10 @@ class Points:
                 wide = 2 * frame.half
                 yield frame.outside(place), wide, None if spread is None else spread * wide
 
-        told = answers(model, crops, len(crops.points), ask, world, stop)
-        if told is None:
+        answered = answers(model, crops, len(crops.points), ask, world, stop)
+        if answered is None:
             return None
-        numbers, rows = zip(*told, strict=True)
+        numbers, rows = zip(*answered, strict=True)
         found, wide, spreads = zip(*rows, strict=True)
         said = None if spreads[0] is None else np.stack(spreads)
         return Located(np.stack(found), crops.points[list(numbers)], np.array(wide) / model.side, said)

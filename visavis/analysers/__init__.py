@@ -1,4 +1,4 @@
-"""What faces tell: the analysers, one file each, and how to get one by its name. docs/architecture.md adds one."""
+"""The analysers, one file each, and how to get one by its name. docs/architecture.md adds one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module

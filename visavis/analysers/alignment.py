@@ -1,4 +1,4 @@
-"""Faces cut out with level eyes, all of one size: what networks that compare faces are shown, and people, too."""
+"""Faces cut out with level eyes, all of one size, as networks that compare faces expect them."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -18,19 +18,19 @@ def write(
     out: Path,
     restored: Callable[[dict[str, Any], dict[str, Any], str], Any],
     outputs: Callable[[Any], Sequence[str]],
-    told: Sequence[str],
+    copied: Sequence[str],
 ) -> None:
     """Export the checkpoint at `path` to the ONNX file `out`, which it replaces: (N, side, side, 3) uint8 RGB `faces`
     in, what the network gives in evaluation out.
 
     restored: (weights, metadata, source) -> the network, with its `side`. outputs: their names, in the order in which
-    the network gives them. told: what the checkpoint's metadata say that the file's say too. Raises InputError where
-    it is no checkpoint or a package is missing, and OSError where the file cannot be written.
+    the network gives them. copied: the entries of the checkpoint's metadata that the file has, too. Raises
+    InputError if it is no checkpoint or a package is missing, and OSError if the file cannot be written.
     """
     onnx_files.able_to_export()
     weights, known = checkpoint.load(path)
     model = restored(weights, known, str(path))
-    said = {name: known[name] for name in told if name in known}
+    said = {name: known[name] for name in copied if name in known}
     onnx_files.save(path, out, lambda metadata: _whole(model, outputs(model), metadata), said)
 
 

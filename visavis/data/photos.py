@@ -93,7 +93,7 @@ class Photos(Sequence[Photo]):
         and clean.csv does not drop it. Its faces are its rows in faces.csv or, where it has none there,
         those in labels.csv. Photos that look alike (groups.csv) are in the same split.
         dropped: with those that clean.csv drops, too.
-        Labels that are too little of a face are told, by table and row. Raises InputError with file and row for
+        Labels that show too little of a face are reported, by table and row. Raises InputError with file and row for
         bad tables, and for an empty split.
         """
         if split not in SPLITS:

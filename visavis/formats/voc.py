@@ -22,9 +22,9 @@ def annotation(
     place = PurePosixPath(name)
     _add(root, folder=(PurePosixPath(IMAGES) / place.parent).as_posix(), filename=place.name, **more)
     _add(ElementTree.SubElement(root, "size"), width=size[1], height=size[0], depth=3)
-    for (x1, y1, x2, y2), told in objects:
+    for (x1, y1, x2, y2), properties in objects:
         entry = ElementTree.SubElement(root, "object")
-        _add(entry, name="face", pose="Unspecified", truncated=0, **{"difficult": 0, **told})
+        _add(entry, name="face", pose="Unspecified", truncated=0, **{"difficult": 0, **properties})
         corners = (round(value, 3) for value in (x1 + 1, y1 + 1, x2, y2))
         _add(ElementTree.SubElement(entry, "bndbox"), **dict(zip(CORNERS, corners, strict=True)))
     ElementTree.indent(root)

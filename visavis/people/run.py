@@ -125,7 +125,7 @@ def _write_files(album: Album, faces: Sequence[Face], out: Path) -> None:
 
 
 def _summary(album: Album, result: Sorted, folders: Folders, uncompared: list[Face], out: Path) -> Iterator[str]:
-    """What the user is told, a line each. uncompared: faces that have no encoding."""
+    """Messages for the user, a line each. uncompared: faces that have no encoding."""
     people = Counter(face.person for face in result.faces if face.person)
     alone = people.pop(ALONE, 0)
     photos = sum(one.status == "ok" for one in album.outcomes)

@@ -36,7 +36,7 @@ class BestCrops:
 
 
 def worth(picture: Picture, faces: Faces) -> list[float]:
-    """How good a picture of its person each face is. One whose sharpness cannot be told is better than none."""
+    """How good a picture of its person each face is. One whose sharpness is not known is better than none."""
     sharp = np.nan_to_num(Sharpness().analyse(picture, faces).attributes["sharpness"])
     sizes = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1)
     return [float(value) for value in np.asarray(faces.scores) * sizes * np.maximum(sharp, 1e-3)]

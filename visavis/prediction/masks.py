@@ -52,9 +52,9 @@ def write(out: Path, records: Records) -> None:
 def _looks(record: Record) -> Iterator[dict[str, float]]:
     for _, together in groupby(record.faces, lambda face: face["frame"]):
         faces = list(together)
-        told = counts(faces)
+        seen = counts(faces)
         yield {"frame": faces[0]["frame"], "time": faces[0]["time"], "faces": len(faces)} | {
-            name: told[name] for name in STATES
+            name: seen[name] for name in STATES
         }
 
 

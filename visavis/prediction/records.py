@@ -16,7 +16,7 @@ from visavis.sources import Input, shown
 
 Face = dict[str, Any]
 """`SIDES` in pixels of the photo as displayed, rounded to 0.01; `score`, to 0.0001; `keypoints` if any are given (x and
-y of each, as the sides, or None if one cannot be told) and `errors`, by how far each may be off; and the value of each
+y of each, as the sides, or None if one is not known) and `errors`, by how far each may be off; and the value of each
 attribute, with None for NaN."""
 
 

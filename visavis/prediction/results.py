@@ -149,8 +149,8 @@ class Report:
         skipped = f"; {self.counts['skipped']} skipped" if self.counts["skipped"] else ""
         why = f" ({FILES} says why)" if self._tables is not None and (failed or skipped) else ""
         worn = [self.counts[f"mask {name}"] for name in masks.STATES]
-        told = ", ".join(f"{count} {name}" for count, name in zip(worn, masks.STATES, strict=True))
-        shown = f" (mask: {told})" if any(worn) else ""
+        listed = ", ".join(f"{count} {name}" for count, name in zip(worn, masks.STATES, strict=True))
+        shown = f" (mask: {listed})" if any(worn) else ""
         return f"{'; '.join(kinds)}{shown}{small}{unsure}{failed}{skipped}{why}"
 
 

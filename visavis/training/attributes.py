@@ -19,7 +19,7 @@ CLOSE = 5
 class Predictions:
     """What a network said of faces, and what is known of them; arrays with a row a face.
 
-    given: of each attribute that it tells, (N, classes) or (N, years) probabilities, or (N, 1) years. labels: (N, 4)
+    given: of each attribute that it predicts, (N, classes) or (N, years) probabilities, or (N, 1) years. labels: (N, 4)
     mask, age_low, age_high, gender; -1 where nobody said.
     """
 
@@ -27,39 +27,39 @@ class Predictions:
     labels: NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows: NDArray[np.float32], tells: dict[str, int], labels: NDArray[np.float32]) -> "Predictions":
-        """From what all heads gave, side by side; tells: how many numbers each gives."""
-        parts = np.split(rows, np.cumsum(list(tells.values()))[:-1], axis=1)
-        return cls(dict(zip(tells, parts, strict=True)), labels)
+    def of(cls, rows: NDArray[np.float32], outputs: dict[str, int], labels: NDArray[np.float32]) -> "Predictions":
+        """From what all heads gave, side by side; outputs: how many numbers each gives."""
+        parts = np.split(rows, np.cumsum(list(outputs.values()))[:-1], axis=1)
+        return cls(dict(zip(outputs, parts, strict=True)), labels)
 
     def years(self) -> NDArray[np.float32]:
-        """(N,): the ages that it tells."""
+        """(N,): the predicted ages."""
         age = self.given["age"]
         return age[:, 0] if age.shape[1] == 1 else age @ np.arange(age.shape[1], dtype=np.float32)
 
     def figures(self) -> dict[str, Any]:
         """See visavis.training.validation.Outcome."""
         mask, low, high, gender = self.labels.T
-        told: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, truth in (("mask", mask), ("gender", gender)):
             if name not in self.given:
                 continue
             known = truth >= 0
             right = self.given[name][known].argmax(axis=1) == truth[known]
             recalls = [right[truth[known] == number] for number in range(len(CLASSES[name]))]
-            told[f"{name}_faces"] = int(known.sum())
-            told[f"{name}_accuracy"] = _mean(right)
-            told[f"{name}_recall"] = _mean([one.mean() for one in recalls if len(one)])
-            told |= {f"{name}_recall_{one}": _mean(some) for one, some in zip(CLASSES[name], recalls, strict=True)}
+            values[f"{name}_faces"] = int(known.sum())
+            values[f"{name}_accuracy"] = _mean(right)
+            values[f"{name}_recall"] = _mean([one.mean() for one in recalls if len(one)])
+            values |= {f"{name}_recall_{one}": _mean(some) for one, some in zip(CLASSES[name], recalls, strict=True)}
         if "age" in self.given:
             known = (low >= 0) & (low == high)
             off = np.abs(self.years()[known] - low[known])
-            told |= {"age_faces": int(known.sum()), "age_mae": _mean(off), "age_within_5": _mean(off <= CLOSE)}
-            told["age_mae_under_13"] = _mean(off[low[known] < 13])
+            values |= {"age_faces": int(known.sum()), "age_mae": _mean(off), "age_within_5": _mean(off <= CLOSE)}
+            values["age_mae_under_13"] = _mean(off[low[known] < 13])
             grouped = (low >= 0) & (low < high)
             years = np.round(self.years()[grouped])
-            told["age_in_group"] = _mean((years >= low[grouped]) & (years <= high[grouped]))
-        return told
+            values["age_in_group"] = _mean((years >= low[grouped]) & (years <= high[grouped]))
+        return values
 
     @property
     def value(self) -> float:
@@ -75,16 +75,16 @@ class Predictions:
 
     def sentence(self) -> str:
         """See Outcome."""
-        told = {name: value for name, value in self.figures().items() if value is not None}
+        values = {name: value for name, value in self.figures().items() if value is not None}
         shown = ", ".join(
-            f"{words} {told[name]:.3f}"
+            f"{words} {values[name]:.3f}"
             for name, words in (
                 ("mask_recall", "mask: mean recall"),
                 ("gender_accuracy", "gender: right"),
                 ("age_mae", "age: years off"),
                 ("age_in_group", "age: in its group"),
             )
-            if name in told
+            if name in values
         )
         return f"{shown}; on {len(self.labels)} faces"
 

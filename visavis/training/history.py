@@ -56,7 +56,7 @@ class History:
             self.events.flush()
 
     def chart(self) -> None:
-        """curves.png: the losses by step, and what the validations told by epoch (`SHARES`)."""
+        """curves.png: the losses by step, and the results of validations by epoch (`SHARES`)."""
         pyplot = _pyplot()
         steps = [line for line in self.lines if "loss" in line]
         epochs = [line for line in self.lines if _of_epoch(line)]
@@ -67,9 +67,9 @@ class History:
         left.set(xlabel="step", ylabel="loss", title="Training loss")
         left.set_ylim(bottom=0)
         for name, label in SHARES.items():
-            told = [line for line in epochs if line.get(name) is not None]
-            if told:
-                right.plot([line["epoch"] for line in told], [line[name] for line in told], "o-", label=label)
+            known = [line for line in epochs if line.get(name) is not None]
+            if known:
+                right.plot([line["epoch"] for line in known], [line[name] for line in known], "o-", label=label)
         right.set(xlabel="epoch", title="Validation", ylim=(0, 1))
         right.xaxis.get_major_locator().set_params(integer=True)
         for axes in (left, right):
@@ -101,7 +101,7 @@ def draw_precision_recall(path: Path, judged: Judged, threshold: float) -> None:
 
 
 def _of_epoch(line: Line) -> bool:
-    """Whether the line is what a validation told."""
+    """Whether the line is of a validation."""
     return "loss" not in line and "resumed" not in line
 
 

@@ -15,7 +15,7 @@ Weights = dict[str, Tensor]
 
 
 def fetched(weights: Any) -> Weights:
-    """torchvision's weights from its cache or the web. Raises InputError where they cannot be had."""
+    """torchvision's weights from its cache or the web. Raises InputError if they cannot be fetched."""
     name = Path(urlparse(weights.url).path).name
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     try:

@@ -48,7 +48,7 @@ class Run:
 
     loader: a DataLoader of (images, targets), those that are left of the epoch that `batches` was started on.
     validate: scores the network on the photos held out; returns None where it was asked to stop. threshold: the score
-    from which on an answer counts, until a validation tells a better one.
+    from which on an answer counts, until a validation finds a better one.
     metadata: of the checkpoints. described: what a resumed run records of itself. epoch_over: called after each epoch.
     """
 

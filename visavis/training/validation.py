@@ -1,4 +1,4 @@
-"""What a validation tells of a network in training: the figure that decides, and all that is recorded and shown."""
+"""The outcome of a validation in training: the figure that decides, and all that is recorded and shown."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from visavis.training.pictures import draw_finds
 
 
 class Outcome(Protocol):
-    """What every validation tells, whatever the network learns."""
+    """The outcome of every validation, whatever the network learns."""
 
     @property
     def value(self) -> float:

@@ -40,8 +40,8 @@ def of_ages(rows: NDArray[np.float32], ages: NDArray[np.float64]) -> float | Non
         return float(np.quantile(np.abs(rows[:, 0] - ages), WITHIN))
     apart = []
     for one in TEMPERATURES:
-        told = answers("age", rows, one)
-        apart.append(abs(((told["age_low"] <= ages) & (ages <= told["age_high"])).mean() - WITHIN))
+        given = answers("age", rows, one)
+        apart.append(abs(((given["age_low"] <= ages) & (ages <= given["age_high"])).mean() - WITHIN))
     return float(TEMPERATURES[int(np.argmin(apart))])
 
 

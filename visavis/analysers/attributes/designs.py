@@ -1,6 +1,6 @@
-"""The networks that tell attributes of faces, by name: what each tells, what it is shown, what it starts from.
+"""The networks that predict attributes of faces, by name: what each predicts, what it is shown, what it starts from.
 
-`face_attributes` is ours. The others are the recipes of systems that tell one thing each: age and gender by a small
+`face_attributes` is ours. The others are the recipes of systems that predict one thing each: age and gender by a small
 convolutional network from scratch, masks by MobileNetV2. Nothing here loads torch.
 """
 
@@ -14,9 +14,9 @@ YEARS = 101
 
 @dataclass(frozen=True)
 class Design:
-    """heads: what it tells -> how many numbers that is: the probabilities of classes or of ages in years, or 1, the age
-    itself. side: pixels of the square that it is shown. margin: how many times as wide as the face's box that square
-    is. init, transforms: what a training takes by default."""
+    """heads: what it predicts -> how many numbers that is: the probabilities of classes or of ages in years, or 1, the
+    age itself. side: pixels of the square that it is shown. margin: how many times as wide as the face's box that
+    square is. init, transforms: what a training takes by default."""
 
     heads: dict[str, int]
     side: int

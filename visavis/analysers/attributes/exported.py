@@ -9,12 +9,12 @@ from pathlib import Path
 
 from visavis.analysers import graph
 
-TOLD = ("kind", "arch", "heads", "side", "margin", "temperatures", "limits")
-"""What the checkpoint's metadata say that its ONNX file says too."""
+COPIED = ("kind", "arch", "heads", "side", "margin", "temperatures", "limits")
+"""Entries of the checkpoint's metadata that its ONNX file has, too."""
 
 
 def write(path: Path, out: Path) -> None:
     """See visavis.analysers.graph.write."""
     from visavis.analysers.attributes.network import of_checkpoint
 
-    graph.write(path, out, of_checkpoint, lambda model: list(model.tells), TOLD)
+    graph.write(path, out, of_checkpoint, lambda model: list(model.predicts), COPIED)

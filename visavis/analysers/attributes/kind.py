@@ -1,4 +1,4 @@
-"""What visavis.kinds has to know of networks that tell attributes of faces.
+"""What visavis.kinds needs to know about networks that predict attributes of faces.
 
 Torch is loaded by what needs it, when it is called.
 """
@@ -39,7 +39,7 @@ def load(path: Path, metadata: dict[str, Any], device: str, threshold: float | N
 
 
 def analyser(path: Path) -> "Analyser":
-    """All that the network of a checkpoint tells."""
+    """All that the network of a checkpoint predicts."""
     from visavis.analysers.attributes.analyser import FaceAttributes
 
     return FaceAttributes((), path)
@@ -69,4 +69,4 @@ def described(model: "FaceAttributes") -> dict[str, Any]:
     """What the metadata of a checkpoint say of the network besides its architecture."""
     from visavis.analysers.attributes.network import has_norms
 
-    return {"heads": model.tells, "side": model.side, "margin": model.margin, "norms": has_norms(model)}
+    return {"heads": model.predicts, "side": model.side, "margin": model.margin, "norms": has_norms(model)}

@@ -24,7 +24,7 @@ from visavis.errors import InputError
 from visavis.training.initial import fetched, load_exactly, stored
 
 UNKNOWN = -1
-"""What stands in a target where nobody said."""
+"""Stands in a target for a label that is not known."""
 MASK_WEIGHTS = (2.0, 4.0, 1.0)
 """Of worn, wrong and none in the loss: the first two are rare in every set."""
 SPREAD = 2.5
@@ -42,8 +42,8 @@ class FaceAttributes(nn.Module):
     (N, classes) probabilities, or of (N, 1) years.
 
     images: (3, side, side) uint8 each, or all as (N, 3, side, side). targets: mask and gender, the number of the class,
-    and age_low and age_high, years; UNKNOWN where nobody said.
-    tells: as Design.heads. stages: numbers of the backbone's modules at which its stages begin.
+    and age_low and age_high, years; UNKNOWN for a label that is not known.
+    predicts: as Design.heads. stages: numbers of the backbone's modules at which its stages begin.
     """
 
     stages: tuple[int, ...]
@@ -52,10 +52,10 @@ class FaceAttributes(nn.Module):
         """neck: makes (N, features) of what the backbone gives. colours: (3, 2) mean and deviation of red, green and
         blue, 0 to 1, that the network is to see as 0 and 1."""
         super().__init__()
-        self.tells, self.side, self.margin = design.heads, design.side, design.margin
+        self.predicts, self.side, self.margin = design.heads, design.side, design.margin
         self.backbone: Any = backbone
         self.neck = neck
-        self.heads = nn.Linear(features, sum(self.tells.values()))
+        self.heads = nn.Linear(features, sum(self.predicts.values()))
         # Constants of the architecture, which no checkpoint holds.
         mean, deviation = (torch.tensor(colours).T * 255)[..., None, None]
         self.register_buffer("mean", mean, persistent=False)
@@ -66,16 +66,16 @@ class FaceAttributes(nn.Module):
         batch = images if isinstance(images, Tensor) else torch.stack([image.as_subclass(Tensor) for image in images])
         normal = (batch.float() - self.mean) / self.deviation  # type: ignore[operator]
         seen = self.neck(self.backbone(normal.contiguous(memory_format=torch.channels_last)))
-        parts = self.heads(seen).split(list(self.tells.values()), dim=1)
+        parts = self.heads(seen).split(list(self.predicts.values()), dim=1)
         return {
             name: part if count > 1 else part * DECADE
-            for (name, count), part in zip(self.tells.items(), parts, strict=True)
+            for (name, count), part in zip(self.predicts.items(), parts, strict=True)
         }
 
     def forward(self, images: Sequence[Tensor] | Tensor, targets: Sequence[dict[str, Any]] | None = None) -> Any:
         given = self.outputs(images)
         if not self.training:
-            return {name: some.softmax(dim=1) if self.tells[name] > 1 else some for name, some in given.items()}
+            return {name: some.softmax(dim=1) if self.predicts[name] > 1 else some for name, some in given.items()}
         assert targets is not None
         names = ("mask", "gender", "age_low", "age_high")
         return losses(given, {name: torch.stack([target[name] for target in targets]) for name in names})
@@ -143,7 +143,7 @@ def build(arch: str, init: str, trainable_layers: int = 3) -> FaceAttributes:
             raise InputError(f"`init` {init}: there are no such weights for {arch}; give none, or a checkpoint of it")
         source = MobileNet_V2_Weights.IMAGENET1K_V1
         weights = fetched(source) if init == "imagenet" else stored(Path(init))
-        # A classifier's last layer tells other things.
+        # A classifier's last layer is for other classes.
         load_exactly(model.backbone, {name.removeprefix("features."): value for name, value in weights.items()
                                       if name.startswith("features.")}, init)  # fmt: skip
         model.backbone = folded(model.backbone)

@@ -31,8 +31,8 @@ class SteadyNames:
         before have a say in; as they are without such attributes."""
         if "who" not in faces.attributes:
             return faces
-        told = zip(faces.attributes["who"].tolist(), faces.attributes["who_score"].tolist(), strict=True)
-        names, scores = self._settled(faces.boxes, list(told), seconds)
+        given = zip(faces.attributes["who"].tolist(), faces.attributes["who_score"].tolist(), strict=True)
+        names, scores = self._settled(faces.boxes, list(given), seconds)
         new = {"who": np.array(names, np.str_), "who_score": np.array(scores, np.float32)}
         return replace(faces, attributes=faces.attributes | new)
 
@@ -41,16 +41,16 @@ class SteadyNames:
         if not all("who" in row for row in rows):
             return list(rows)
         boxes = as_boxes([[row[side] for side in SIDES] for row in rows])
-        told = [(row["who"], np.nan if row["who_score"] is None else row["who_score"]) for row in rows]
-        names, scores = self._settled(boxes, told, seconds)
+        given = [(row["who"], np.nan if row["who_score"] is None else row["who_score"]) for row in rows]
+        names, scores = self._settled(boxes, given, seconds)
         return [
             row | {"who": name, "who_score": None if np.isnan(score) else round(score, 4)}
             for row, name, score in zip(rows, names, scores, strict=True)
         ]
 
-    def _settled(self, boxes: Boxes, told: list[tuple[str, float]], seconds: float) -> tuple[list[str], list[float]]:
+    def _settled(self, boxes: Boxes, given: list[tuple[str, float]], seconds: float) -> tuple[list[str], list[float]]:
         answers = []
-        for said, (name, score) in zip(self._said.look(boxes, seconds), told, strict=True):
+        for said, (name, score) in zip(self._said.look(boxes, seconds), given, strict=True):
             if not np.isnan(score):
                 said.append((name, score))
             answers.append(_answer(said))

@@ -46,7 +46,7 @@ class FacePoints:
         self.about = About(partial(checkpoint.fingerprint, path))
         self._network = graph.loaded(Network, path)
         self.keypoints: tuple[str, ...] = LAYOUTS[self._network.count].names
-        self.attributes: tuple[str, ...] = ("points_error",) if self._network.tells_spreads else ()
+        self.attributes: tuple[str, ...] = ("points_error",) if self._network.has_spreads else ()
 
     def analyse(self, picture: OneImage, faces: Faces) -> Faces:
         """See visavis.analysers.protocol.Analyser."""
@@ -56,7 +56,7 @@ class FacePoints:
         columns: dict[str, NDArray[Any]] = {}
         if self.attributes:
             columns["points_error"] = (100 * spreads.mean(axis=1) / np.maximum(sides, 1)).astype(np.float32)
-        errors = spreads if self._network.tells_spreads else None
+        errors = spreads if self._network.has_spreads else None
         return replace(faces, keypoints=points, errors=errors, attributes=faces.attributes | columns)
 
     def locate(self, picture: Picture, boxes: NDArray[np.float32]) -> tuple[Points, NDArray[np.float32]]:
@@ -111,7 +111,7 @@ class Network:
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     @property
-    def tells_spreads(self) -> bool:
+    def has_spreads(self) -> bool:
         """Whether it says how far off its points may be."""
         return "spreads" in self._outputs
 

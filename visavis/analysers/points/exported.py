@@ -8,12 +8,12 @@ from pathlib import Path
 
 from visavis.analysers import graph
 
-TOLD = ("kind", "arch", "side", "margin", "count")
-"""What the checkpoint's metadata say that its ONNX file says too."""
+COPIED = ("kind", "arch", "side", "margin", "count")
+"""Entries of the checkpoint's metadata that its ONNX file has, too."""
 
 
 def write(path: Path, out: Path) -> None:
     """See visavis.analysers.graph.write."""
     from visavis.analysers.points.network import of_checkpoint
 
-    graph.write(path, out, of_checkpoint, lambda model: model.outputs, TOLD)
+    graph.write(path, out, of_checkpoint, lambda model: model.outputs, COPIED)

@@ -1,5 +1,5 @@
-"""The network of 15 points: a small convolutional one from random weights, as many built it for Kaggle's Facial
-Keypoints Detection: one to three blocks as VGG has them (Simonyan and Zisserman 2015) and two linear layers, on 96 x 96
+"""The network of 15 points: a small convolutional one from random weights, like many entries to Kaggle's Facial
+Keypoints Detection: one to three blocks as in VGG (Simonyan and Zisserman 2015) and two linear layers, on 96 x 96
 grey pixels.
 """
 

@@ -1,4 +1,4 @@
-"""What visavis.kinds has to know of networks that find points of faces.
+"""What visavis.kinds needs to know about networks that find points of faces.
 
 Torch is loaded by what needs it, when it is called.
 """

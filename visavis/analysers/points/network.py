@@ -3,8 +3,8 @@
 From the features at a sixteenth of the crop's resolution, maps of a quarter of it are built with those of an eighth and
 a quarter beside them (Lin et al., "Feature Pyramid Networks", 2017). Each point is the mean place of its map, which is
 finer than the map's cells (Sun et al., "Integral Human Pose Regression", 2018; Nibali et al., "Numerical Coordinate
-Regression with Convolutional Neural Networks", 2018). How far it may be off is told by the features where it was found,
-as the scale of a Laplace distribution (Kumar et al., "LUVLi Face Alignment", 2020, has the likelihood).
+Regression with Convolutional Neural Networks", 2018). How far it may be off is estimated from the features where it
+was found, as the scale of a Laplace distribution (Kumar et al., "LUVLi Face Alignment", 2020, has the likelihood).
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ BELL = 0.9
 MAP_WEIGHT, SPREAD_WEIGHT = 0.5, 0.1
 """Of the loss of the maps' shapes and of the likelihood, beside that of the places, in cells."""
 SHARPEST = 0.02
-"""Cells: the least scale that is told."""
+"""Cells: the smallest scale that it gives."""
 
 
 class FacePoints(nn.Module):

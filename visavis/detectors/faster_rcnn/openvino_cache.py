@@ -39,8 +39,8 @@ def _name(core: Any, file: Path, settings: dict[str, Any]) -> str:
     import openvino
 
     processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-    told = json.dumps([openvino.__version__, processor, fingerprint(file), settings], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    described = json.dumps([openvino.__version__, processor, fingerprint(file), settings], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()
 
 
 def _read(kept: Path) -> bytes | None:

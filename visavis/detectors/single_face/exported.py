@@ -24,5 +24,5 @@ def write(path: Path, out: Path) -> None:
     weights, known = checkpoint.load(path)
     model: SingleFace = network.of_checkpoint(weights, known, str(path))
     threshold, calibration, _ = scoring(known)
-    told: dict[str, Any] = {"arch": known["arch"], "threshold": threshold, "side": model.side}
-    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, calibration, metadata), told)
+    entries: dict[str, Any] = {"arch": known["arch"], "threshold": threshold, "side": model.side}
+    onnx_files.save(path, out, lambda metadata: onnx_file.whole(model, calibration, metadata), entries)

@@ -11,8 +11,8 @@ from typing import Any
 from visavis import checkpoint, onnx_files
 from visavis.detectors.sliding_window.windows import SIDE
 
-TOLD = ("kind", "arch", "windows", "threshold", "temperature", "shift")
-"""What the checkpoint's metadata say that its ONNX file says too."""
+COPIED = ("kind", "arch", "windows", "threshold", "temperature", "shift")
+"""Entries of the checkpoint's metadata that its ONNX file has, too."""
 
 
 def write(path: Path, out: Path) -> None:
@@ -22,8 +22,8 @@ def write(path: Path, out: Path) -> None:
 
     weights, known = checkpoint.load(path)
     model = of_checkpoint(weights, known, str(path))
-    told = {name: known[name] for name in TOLD if name in known}
-    onnx_files.save(path, out, lambda metadata: _whole(model, metadata), told)
+    entries = {name: known[name] for name in COPIED if name in known}
+    onnx_files.save(path, out, lambda metadata: _whole(model, metadata), entries)
 
 
 def _whole(model: Any, metadata: dict[str, str]) -> bytes:

@@ -90,13 +90,13 @@ class Run:
         if (folder / STATE).exists():
             self._restore(load_file(folder / STATE))
 
-    def go(self, told: Callable[[str], None] = say) -> Cascade:
+    def go(self, report: Callable[[str], None] = say) -> Cascade:
         """Learn the stages that are left, and say what each of them is like."""
         while len(self.cascade.stages) < self._recipe.stages:
             number = len(self.cascade.stages)
             self._negatives.fill(self.cascade, self._recipe.negatives, self._recipe.searches, self._seed)
             if len(self._negatives.patches) < FEWEST or self._faces.shape[1] < FEWEST:
-                told(f"the cascade is done: {len(self._negatives.patches)} windows without a face still pass it")
+                report(f"the cascade is done: {len(self._negatives.patches)} windows without a face still pass it")
                 break
             others = integrals(self._negatives.patches)
             rng = np.random.default_rng([self._seed, number])
@@ -112,7 +112,7 @@ class Run:
                 "windows": self._negatives.seen,
             }
             self._save(row)
-            told(
+            report(
                 f"stage {number + 1}: {len(learnt.stage)} features, {learnt.detection:.2%} of faces and "
                 f"{learnt.false:.1%} of {others.shape[1]} other windows pass"
             )
