@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dataset.photos import Photo, Photos, worthwhile
 from dataset.split import SPLITS
+from visavis import charts
 from visavis.boxes import as_boxes
 
 
@@ -82,18 +83,10 @@ def table(photos: Photos) -> Iterator[str]:
 
 def picture(measures: Measures, path: Path) -> None:
     """Write the histograms: width, height, ratio, size relative to the photo, faces per photo, and positions."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(2, 3, figsize=(13, 7), layout="constrained")
-    try:
-        draw(measures, axes)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100)
-    finally:
-        pyplot.close(figure)
+    figure = charts.blank(13, 7)
+    draw(measures, figure.subplots(2, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
 
 
 def draw(measures: Measures, axes: np.ndarray) -> None:

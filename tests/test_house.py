@@ -70,12 +70,18 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield ".".join(part for part in parts if part != "__init__"), path
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """What is in a file; each is read once for all tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path, package: str) -> Iterator[str]:
     """Every module of ours that the file imports, at the top or in a function; `from a import b` gives a.b if
     that is a module. `package` is what relative imports start from. A text that is the dotted name of a module, or
     `module:name`, is an import that waits.
     """
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             named = node.value.partition(":")[0]
             ours = "." in named and named.split(".")[0] in OURS and _is_module(named)
@@ -104,7 +110,7 @@ def within(name: str, prefix: str) -> bool:
 
 @cache
 def arrows() -> tuple[tuple[str, str], ...]:
-    """(importer, imported), both dotted names; the files are read once for all tests."""
+    """(importer, imported), both dotted names."""
     return tuple(
         (name, imported)
         for name, path in modules()
@@ -187,7 +193,7 @@ def test_a_file_is_named_after_its_idea() -> None:
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    assert not [name for name, path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert not [name for name, path in modules() if not ast.get_docstring(tree(path))]
 
 
 def test_light_imports_load_no_torch() -> None:
@@ -208,7 +214,7 @@ def test_no_name_of_a_module_to_import_is_put_together() -> None:
     wrong = [
         f"{name} line {node.lineno}"
         for name, path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__")
         and isinstance(node.args[0], ast.JoinedStr | ast.BinOp)
@@ -223,5 +229,21 @@ def test_the_library_does_not_know_the_command_line() -> None:
         f"{name} imports {imported}"
         for name, imported in inside
         if within(imported, "visavis.commands") and not any(within(name, one) for one in known)
+    ]
+    assert not wrong
+
+
+def test_errors_of_the_library_name_parameters_and_not_options() -> None:
+    """`main` of the commands adds the dashes. A whole command that is to be typed, such as train.py --arch NAME, has
+    them."""
+    wrong = [
+        f"{name} line {node.lineno}"
+        for name, path in modules()
+        if name.startswith("visavis.") and not within(name, "visavis.commands")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+        if ast.unparse(node.exc.func) in ("InputError", "ImageError", "ValueError")
+        for text in ast.walk(node)
+        if isinstance(text, ast.Constant) and re.search(r"(?<!\.py) --[a-z]", f" {text.value}")
     ]
     assert not wrong

@@ -26,7 +26,7 @@ class Line:
 
 def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds: Sequence[float], path: Path) -> None:
     """Precision over recall, with a dot at each detector's threshold. judged: at IoU 0.5, all on the same photos."""
-    figure = _figure(7, 5.5)
+    figure = blank(7, 5.5)
     axes = figure.subplots()
     for name, ranked, threshold in zip(names, judged, thresholds, strict=True):
         over = metrics.curve(ranked)
@@ -36,12 +36,12 @@ def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds:
         axes.plot([recall], [precision], "o", color=line.get_color())
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_title(f"{judged[0].photos} photos, {judged[0].truths} faces, IoU 0.5")
-    _finish(figure, path)
+    finish(figure, path)
 
 
 def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> None:
     """The share of detections that are right, by score; below it, the number of detections by score."""
-    figure = _figure(6, 6)
+    figure = blank(6, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
     for name, ranked in zip(names, judged, strict=True):
@@ -53,7 +53,7 @@ def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> N
     axes.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.01))
     axes.set_title("How many detections with this score are right")
     below.set(xlabel="score", ylabel="detections", yscale="log")
-    _finish(figure, path)
+    finish(figure, path)
 
 
 def curves(
@@ -61,7 +61,7 @@ def curves(
 ) -> None:
     """Several charts side by side, each with a title and lines. The y axes of shares are all alike, those of larger
     figures reach to the largest. labels: of the x axis and of the y axis. logarithmic: whether the x axis is."""
-    figure = _figure(5 * len(panels), 4.5)
+    figure = blank(5 * len(panels), 4.5)
     for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for line in lines:
             axes.plot(line.across, line.up, label=line.name)
@@ -71,7 +71,7 @@ def curves(
             axes.set_xscale("log")
         else:
             axes.margins(x=0)
-    _finish(figure, path)
+    finish(figure, path)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def stacked(bars: Sequence[Bar], labels: tuple[str, str], title: str, path: Path
     from matplotlib.ticker import MaxNLocator
 
     count = len(bars[0].up)
-    figure = _figure(min(16, max(5, 3 + 0.25 * count)), 3.6)
+    figure = blank(min(16, max(5, 3 + 0.25 * count)), 3.6)
     axes = figure.subplots()
     below = np.zeros(count)
     for bar in bars:
@@ -102,16 +102,18 @@ def stacked(bars: Sequence[Bar], labels: tuple[str, str], title: str, path: Path
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # by itself it splits a single whole one
     axes.set_axisbelow(True)
-    _finish(figure, path)
+    finish(figure, path)
 
 
-def _figure(width: float, height: float) -> "Figure":
+def blank(width: float, height: float) -> "Figure":
+    """An empty figure of that size in inches, without pyplot, which would choose a window system."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _finish(figure: "Figure", path: Path) -> None:
+def finish(figure: "Figure", path: Path) -> None:
+    """Add grids and legends, and write the file as a PNG."""
     for axes in figure.axes:
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[1]:

@@ -87,7 +87,7 @@ def read_pairs(folder: Path) -> Pairs:
     """Raises InputError where something is missing or wrong, with the row."""
     path = folder / PAIRS
     if not path.is_file():
-        raise InputError(f"{path} is not there; --protocol lfw needs it, with the columns one,other,same, and images/")
+        raise InputError(f"{path} is not there; `protocol` lfw needs it, with the columns one,other,same, and images/")
     rows = list(tables.rows(path, COLUMNS))
     if not rows:
         raise InputError(f"{path} has no pair; give one in each row")

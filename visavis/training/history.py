@@ -1,14 +1,12 @@
-"""What a run records for people: metrics.jsonl, TensorBoard's events, curves.png, pr.png."""
+"""What a run records for people: metrics.jsonl, TensorBoard's events, curves.png."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from visavis import charts
 from visavis.files import replaced
 from visavis.journal import lines
-from visavis.metrics import Judged, average_precision, curve
 
 NAME = "metrics.jsonl"
 
@@ -57,10 +55,10 @@ class History:
 
     def chart(self) -> None:
         """curves.png: the losses by step, and the results of validations by epoch (`SHARES`)."""
-        pyplot = _pyplot()
         steps = [line for line in self.lines if "loss" in line]
         epochs = [line for line in self.lines if _of_epoch(line)]
-        figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        figure = charts.blank(11, 4)
+        left, right = figure.subplots(1, 2)
         for name in [key for key in steps[0] if key.startswith("loss")] if steps else []:
             label = "all" if name == "loss" else name.removeprefix("loss_").replace("_", " ")
             left.plot([line["step"] for line in steps], [line[name] for line in steps], label=label, lw=1.2)
@@ -71,12 +69,8 @@ class History:
             if known:
                 right.plot([line["epoch"] for line in known], [line[name] for line in known], "o-", label=label)
         right.set(xlabel="epoch", title="Validation", ylim=(0, 1))
-        right.xaxis.get_major_locator().set_params(integer=True)
-        for axes in (left, right):
-            axes.grid(alpha=0.3)
-            if axes.has_data():
-                axes.legend(frameon=False)
-        _save(figure, self.folder / "curves.png")
+        right.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        charts.finish(figure, self.folder / "curves.png")
 
     def close(self) -> None:
         """Finish TensorBoard's file."""
@@ -84,40 +78,9 @@ class History:
             self.events.close()
 
 
-def draw_precision_recall(path: Path, judged: Judged, threshold: float) -> None:
-    """Precision over recall at IoU 0.5, with a point at `threshold`."""
-    over = curve(judged)
-    figure, axes = _pyplot().subplots(figsize=(5, 4.5), layout="constrained")
-    axes.plot(over.recall, over.precision, label=f"AP50 {average_precision(judged):.3f}")
-    at = int(np.searchsorted(-over.thresholds, -threshold, side="right")) - 1
-    if at >= 0:
-        label = f"score {threshold:.2f}: precision {over.precision[at]:.2f}, recall {over.recall[at]:.2f}"
-        axes.plot([over.recall[at]], [over.precision[at]], "o", color="C0", label=label)
-    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
-    axes.set_title(f"Validation: {judged.photos} photos, {judged.truths} faces, IoU 0.5")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower left")
-    _save(figure, path)
-
-
 def _of_epoch(line: Line) -> bool:
     """Whether the line is of a validation."""
     return "loss" not in line and "resumed" not in line
-
-
-def _save(figure: Any, path: Path) -> None:
-    with replaced(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=110)
-    _pyplot().close(figure)
-
-
-def _pyplot() -> Any:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
 
 
 def _events(folder: Path, done: int) -> Any:

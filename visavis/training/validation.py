@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from visavis import metrics
+from visavis import charts, metrics
 from visavis.faces import Faces
 from visavis.metrics import FEW, Judged, Scores, or_none
-from visavis.training.history import draw_precision_recall
 from visavis.training.pictures import draw_finds
 
 
@@ -75,7 +74,7 @@ class Validation:
     def show(self, folder: Path, held_out: Sequence[Any], threshold: float) -> None:
         """predictions.png, pr.png."""
         draw_finds(folder / "predictions.png", held_out, self.finds, threshold)
-        draw_precision_recall(folder / "pr.png", self.judged, threshold)
+        charts.precision_recall(["validation"], [self.judged], [threshold], folder / "pr.png")
 
     def reservations(self, folder: Path, threshold: float) -> list[str]:
         """Reasons why the figures may mislead: too few faces, or false positives that may be faces."""
