@@ -12,6 +12,7 @@ from clean.inspecting import inspect_all
 from clean.inspection import Inspection, ListedPhoto, Task, inspect
 from dataset import tables
 from visavis import images
+from visavis.errors import InputError
 from visavis.journal import Journal
 
 TASK = Task(finders=(), max_pixels=10**6, min_side=32)
@@ -93,6 +94,20 @@ def test_a_look_holds_until_file_label_or_limits_change(tmp_path: Path):
     assert not seen.still_holds(photo, TASK)
     photo.path.unlink()
     assert not seen.still_holds(photo, TASK)
+
+
+def test_two_runs_do_not_write_into_one_journal(tmp_path: Path):
+    path = tmp_path / "seen.jsonl"
+    with Journal(path) as first:
+        assert first.add({"a": 1}) == 0
+        with pytest.raises(InputError, match=r"another run is writing to .*seen\.jsonl; wait until it ends"):
+            Journal(path).__enter__()
+        assert first.add({"b": 2}) == 9
+    with path.open("a") as torn:
+        torn.write('{"c"')
+    with Journal(path) as again:
+        assert again.add({"d": 4}) == 18
+    assert path.read_text() == '{"a": 1}\n{"b": 2}\n{"d": 4}\n'
 
 
 def test_the_journal_survives_a_torn_line(tmp_path: Path):

@@ -247,3 +247,7 @@ def test_errors_of_the_library_name_parameters_and_not_options() -> None:
         if isinstance(text, ast.Constant) and re.search(r"(?<!\.py) --[a-z]", f" {text.value}")
     ]
     assert not wrong
+
+
+def test_a_script_in_the_root_ends_no_process() -> None:
+    assert not [path.name for path in ROOT.glob("*.py") if "_exit(" in path.read_text(encoding="utf-8")]

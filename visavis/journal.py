@@ -11,6 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from visavis.errors import InputError
+from visavis.locking import lock
+
 _PIECE = 65536
 
 
@@ -43,16 +46,20 @@ def whole_length(path: Path) -> int:
 
 
 class Journal:
-    """Adds lines to the file at `path`, which is made if it is not there. Use as a context manager."""
+    """Adds lines to the file at `path`, which is made if it is not there. Use as a context manager, which raises
+    InputError if another program is writing to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            cut_torn_end(self.path)
         self._file = self.path.open("ab")
+        if not lock(self._file):
+            self._file.close()
+            raise InputError(f"another run is writing to {self.path}; wait until it ends")
+        cut_torn_end(self.path)
+        self._file.seek(0, os.SEEK_END)
         return self
 
     def add(self, value: dict[str, Any]) -> int:
