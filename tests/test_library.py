@@ -61,7 +61,7 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert changed[80:160, 190:260].mean() > 20 and changed[300:].mean() < 5  # the face; far from it, JPEG's loss alone
     width, height = Image.open("face-0.png").size
     assert abs(width - 126) <= 1 and abs(height - 165) <= 1  # 90 x 118 and two fifths more, each end rounded
-    assert 0.038 < names["told"].attributes["share"][0] < 0.043  # 91 * 116 / 512**2
+    assert 0.038 < names["judged"].attributes["share"][0] < 0.043  # 91 * 116 / 512**2
     page = Path("look.html").read_text(encoding="utf-8")
     assert "My photos" in page and "sharpness" in page
 
