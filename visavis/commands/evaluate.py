@@ -90,9 +90,9 @@ class Options:
     """Calibrate each detector's scores on these photos (preferably --split val), so that a score is the probability of
     a face, and store the calibration in its checkpoint."""
     analyse: str = ""
-    """Score analysers instead of detectors: mask, age, gender on the faces of attributes.csv in --data, points,
-    dlib_points on those of points.csv, or paths of checkpoints that train.py wrote, separated by commas. With
-    --calibrate, calibrate them on these faces."""
+    """Score analysers instead of detectors, names or paths of checkpoints that train.py wrote, separated by commas:
+    those of mask, age and gender on the faces of attributes.csv in --data, or those of points on the faces of
+    points.csv. With --calibrate, calibrate the former on these faces."""
     detect: bool = False
     """With --analyse: first find the faces with --detector, as in use, so that missed faces count, too. Points are
     always scored so."""
