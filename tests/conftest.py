@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import gc
+import io
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -109,3 +110,35 @@ def ready_networks() -> Iterator[None]:
 
     with mock.patch.object(onnx_files, "session", session):
         yield
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A photo of a face as a client sends it, a JPEG file; a test file may have a photo of its own."""
+    import skimage.data
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()).save(stream, "JPEG", quality=95)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Any:
+    """face_recognition's network, which makes encodings of faces."""
+    from visavis.analysers.identity.encoders import load_encoder
+    from visavis.analysers.identity.face_recognition import FaceRecognition
+
+    made = load_encoder()
+    assert isinstance(made, FaceRecognition)
+    return made
+
+
+@pytest.fixture(scope="session")
+def encodings(encoder: Any) -> dict[str, Any]:
+    """The encoding of each of portraits_of_people's, (1, 128), by its name."""
+    from portraits_of_people import PORTRAITS
+
+    from visavis.faces import Faces
+
+    return {name: encoder.encode(one.picture, Faces(one.boxes)) for name, one in PORTRAITS.items()}

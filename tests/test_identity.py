@@ -23,18 +23,6 @@ from visavis.faces import Faces
 OBAMAS = ("obama", "obama2", "obama3")
 
 
-@pytest.fixture(scope="module")
-def encoder() -> FaceRecognition:
-    made = load_encoder()
-    assert isinstance(made, FaceRecognition)
-    return made
-
-
-@pytest.fixture(scope="module")
-def encodings(encoder: FaceRecognition) -> dict[str, np.ndarray]:
-    return {name: encoder.encode(one.picture, Faces(one.boxes)) for name, one in PORTRAITS.items()}
-
-
 # Encodings ------------------------------------------------------------------------------------------------------------
 
 

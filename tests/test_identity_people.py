@@ -11,13 +11,12 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
-from portraits_of_people import PORTRAITS, around
+from portraits_of_people import around
 from typed import typed
 
 from visavis import load_analyser
 from visavis.analysers.identity import gallery
 from visavis.analysers.identity.cache import FILE, Cache
-from visavis.analysers.identity.encoders import load_encoder
 from visavis.analysers.identity.encoding import distances
 from visavis.analysers.identity.face_recognition import FaceRecognition
 from visavis.analysers.identity.gallery import read_gallery
@@ -26,18 +25,6 @@ from visavis.errors import InputError
 from visavis.faces import Faces
 
 HOPPER = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
-
-
-@pytest.fixture(scope="module")
-def encoder() -> FaceRecognition:
-    made = load_encoder()
-    assert isinstance(made, FaceRecognition)
-    return made
-
-
-@pytest.fixture(scope="module")
-def encodings(encoder: FaceRecognition) -> dict[str, np.ndarray]:
-    return {name: encoder.encode(one.picture, Faces(one.boxes)) for name, one in PORTRAITS.items()}
 
 
 def person(folder: Path, **pictures: np.ndarray) -> None:

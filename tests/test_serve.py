@@ -33,13 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield one
 
 
-@pytest.fixture(scope="module")
-def photo() -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(skimage.data.astronaut()).save(stream, "JPEG", quality=95)
-    return stream.getvalue()
-
-
 def test_detect_answers_what_predict_prints(server: Served, photo: bytes, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo)
     words = ["--analyse", "sharpness", "--threshold", "0.5", "--stdout", "jsonl", "--timeout", "10m"]

@@ -1,6 +1,5 @@
 """Clients of `visavis serve` that send what they should not, or too much, or nothing: nobody else notices."""
 
-import io
 import json
 import socket
 import time
@@ -11,9 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import skimage.data
 from clips import clip
-from PIL import Image
 from server import Served, live, served
 
 ConnectionClosed = pytest.importorskip("websockets.exceptions").ConnectionClosed
@@ -25,13 +22,6 @@ pytest.importorskip("uvicorn")
 def server() -> Iterator[Served]:
     with served("--max-bytes", "3000000", "--max-pixels", "2000000") as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def photo() -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(skimage.data.astronaut()).save(stream, "JPEG", quality=95)
-    return stream.getvalue()
 
 
 def test_a_client_that_leaves_ends_the_work_on_its_video(server: Served, tmp_path: Path) -> None:

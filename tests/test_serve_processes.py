@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 from clips import FACE as FACE_PICTURE
 from clips import clip
 from PIL import Image
@@ -28,13 +27,6 @@ pytest.importorskip("uvicorn")
 
 FILM = FACE_PICTURE[:240]
 """250 x 300 pixels are the clips' own; an even height makes JPEG and H.264 agree. The face is at 74, 36, 172, 162."""
-
-
-@pytest.fixture(scope="module")
-def photo() -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(skimage.data.astronaut()).save(stream, "JPEG", quality=95)
-    return stream.getvalue()
 
 
 def test_beyond_this_machine_nobody_is_answered_without_the_token(photo: bytes) -> None:
