@@ -25,11 +25,11 @@ CLOSE_UP = 0.2
 """Share of the canvases that show a single photo so close that a face fills the canvas or more."""
 CLOSE = (0.4, 1.2)
 """Smallest and largest height of the face in a close-up, as a share of the canvas's."""
-UPRIGHT = 0.45
+UPRIGHT = 0.62
 """Share of the photos that are not turned at all."""
-QUARTER = 0.2
+QUARTER = 0.08
 """Share of the photos that are turned by 90, 180 or 270 degrees, as by a camera that was not held upright."""
-TILT = 40.0
+TILT = 30.0
 """The other photos are turned by up to this many degrees in either direction."""
 ENLARGED, REDUCED = 3.0, 0.08
 """No photo is enlarged or reduced by more than these factors."""

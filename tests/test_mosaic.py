@@ -91,7 +91,7 @@ def test_photos_are_turned_as_often_as_is_said(photos):
         shapes.append(("upright" if (photo.boxes == [[10, 10, 30, 40]]).all() else "turned", seen.shape[:2]))
     upright = sum(kind == "upright" for kind, _ in shapes) / 400
     quarters = sum(kind == "turned" and shape in ((100, 150), (150, 100)) for kind, shape in shapes) / 400
-    assert 0.38 < upright < 0.52 and 0.14 < quarters < 0.26
+    assert 0.55 < upright < 0.69 and 0.04 < quarters < 0.12
 
 
 def test_a_fifth_of_the_canvases_are_close_ups(photos):
