@@ -258,3 +258,32 @@ def test_a_narrow_screen_has_all_of_it_within_its_width(server: Served, browser:
         assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
     phone.page.close()
     assert phone.errors == []
+
+
+def test_a_phone_has_the_settings_below_the_live_picture_and_folded_above_photos(
+    server: Served, browser: Any, tmp_path: Path
+) -> None:
+    phone = opened(browser, server.url, viewport={"width": 390, "height": 844})
+    page = phone.page
+
+    def top(selector: str) -> float:
+        return page.locator(selector).bounding_box()["y"]
+
+    assert top("#stage") < top("#settings summary") < top("#effects")
+    page.click("#tab-files")
+    assert page.is_hidden("#effects") and top("#settings summary") < top("#drop") < 300
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "photo.png")
+    page.set_input_files("#choose", [tmp_path / "photo.png"])
+    until(page, "document.querySelector('article .state')?.textContent.endsWith('Boxes')")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    assert top("#drop") < 0 <= top("#settings summary") < 20  # in sight, however far one has come
+    page.click("#settings summary")
+    page.click("#effects [value=fill] + span")
+    until(page, "document.querySelector('article .state').textContent.endsWith('Black')")
+    assert page.text_content("#chosen") == "Black" and page.is_visible("#effects")
+    page.click("#settings summary")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    until(page, "document.querySelector('#settings').open")
+    assert page.is_hidden("#settings summary") and page.locator("#effects").bounding_box()["x"] > 900
+    page.close()
+    assert phone.errors == []

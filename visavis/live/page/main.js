@@ -58,6 +58,7 @@ function show() {
   $("stage").classList.toggle("redacts", settings.redacts);
   $("filters").hidden = settings.effect !== "filter";
   $("detector-says").textContent = texts.detectorSays(settings.detector, settings.redacts);
+  $("chosen").textContent = texts.effect(settings.effect);
 }
 let renewing = 0;
 function changed() {
@@ -183,12 +184,22 @@ function full() {
 
 // Views and files -----------------------------------------------------------------------------------------------------
 function view(name) {
+  const other = $(name).hidden;
   for (const one of ["live", "files"]) {
     $(one).hidden = one !== name;
     $(`tab-${one}`).setAttribute("aria-selected", one === name);
   }
+  if (other) fold();
   if (name === "files") stop();
 }
+
+// On a narrow screen the settings are folded where they would stand before photos and videos.
+const narrow = matchMedia("(max-width: 860px)");
+function fold() {
+  $("settings").open = !narrow.matches || $("files").hidden;
+}
+narrow.addEventListener("change", fold);
+
 $("tab-live").addEventListener("click", () => view("live"));
 $("tab-files").addEventListener("click", () => view("files"));
 
@@ -225,7 +236,7 @@ addEventListener("keydown", event => {
     box.checked = to;
     box.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  if (key === " " && !event.target.matches("button, input, a")) camera.running || !$("picture").hidden ? stop() : start();
+  if (key === " " && !event.target.matches("button, input, a, summary")) camera.running || !$("picture").hidden ? stop() : start();
   else if (effects[Number(key) - 1]) press(effects[Number(key) - 1], true);
   else if (key === "m") press($("mirror"), !settings.mirror);
   else if (key === "f") full();
