@@ -59,6 +59,7 @@ def test_without_photos_faces_or_finds():
     blind = bootstrap.draw(metrics.judge([Faces(FACE)] * 3, faceless), [Faces(FACE)] * 3)
     assert bootstrap.interval(blind.ap) == bootstrap.interval(blind.f1) == (0, 0)
     assert bootstrap.of_figure(nothing.ap, 0) is None
+    assert bootstrap.interval(bootstrap.draw(*scored(1, 1)).ap) == (1, 1)  # a single face is one
 
 
 def test_a_share_has_wilsons_interval():
