@@ -119,7 +119,7 @@ def test_faces_of_photos_that_cannot_be_read_are_not_judged_by_others(folder: Pa
     uniform = {name: torch.full((1, count), 1 / count) for name, count in HEADS.items()}
 
     class Even(torch.nn.Module):
-        side, margin, tells = 64, 1.05, HEADS
+        side, margin, predicts = 64, 1.05, HEADS
 
         def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
             return {name: one.expand(len(images), -1) for name, one in uniform.items()}

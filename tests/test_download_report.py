@@ -82,7 +82,7 @@ def test_a_run_ends_with_table_advice_and_chart(tmp_path, capfd):
 def test_options_that_are_none(tmp_path):
     data = labels(tmp_path, {"a/1": "http://127.0.0.2:9/"})
     for change in ({"placeholder": 1}, {"shard": "9/8"}, {"contact": "a\nb"}):
-        with pytest.raises(InputError, match="--"):
+        with pytest.raises(InputError, match=r"--|`placeholder`"):
             images.run(options(data, **change))
     for change in ({"placeholder": -1}, {"retries": -1}):  # what the command holds its options to
         with pytest.raises(InputError, match="must be"):
