@@ -59,9 +59,10 @@ export class Camera {
     const address = new URL("/v1/live", location);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
-    // flight: frames that are sent and not answered yet. since: when the server can have begun with the first of them. looking,
-    // preparing: milliseconds that the server's look and a frame's encoding took lately.
-    Object.assign(this, { socket, sent: 0, flight: [], since: 0, looking: 0, preparing: 0, times: [], due: true, asked: "" });
+    // flight: frames that are sent and not answered yet. since: when the server can have begun with the first of them. looks:
+    // milliseconds of the server's last looks; looking: of the shortest of these, for one in twenty is a thorough one, which takes
+    // several times as long. preparing: milliseconds that a frame's encoding took lately.
+    Object.assign(this, { socket, sent: 0, flight: [], since: 0, looking: 0, looks: [], preparing: 0, times: [], due: true, asked: "" });
     socket.addEventListener("open", () => {
       this.said({ problem: "" });
       this.send();
@@ -97,16 +98,19 @@ export class Camera {
     next();
   }
 
-  // Whether the server can take another frame. One more than it looks at is on its way, but no sooner than it will be wanted:
-  // a frame that waits shows what has passed.
-  get isTime() {
-    return !this.flight.length || (this.flight.length === 1 && performance.now() - this.since > this.looking - this.preparing);
+  // Milliseconds until the server can take another frame. One more than it looks at is on its way, but no sooner than it will be
+  // wanted: a frame that waits shows what has passed.
+  get wait() {
+    if (this.flight.length > 1) return Infinity;
+    return this.flight.length ? this.looking - this.preparing - (performance.now() - this.since) : 0;
   }
 
-  // Send the newest frame, if it is time for one.
+  // Send the newest frame, once it is time for one.
   async send() {
-    const { video, small, socket } = this;
-    if (!this.isTime || this.encoding || !this.fresh || document.hidden) return;
+    const { video, small, socket, wait } = this;
+    clearTimeout(this.timer);
+    if (this.encoding || !this.fresh || document.hidden) return;
+    if (wait > 0) return void (wait < Infinity && (this.timer = setTimeout(() => this.send(), wait)));
     if (socket?.readyState !== WebSocket.OPEN || !video.videoWidth) return;
     this.encoding = true;
     this.fresh = false;
@@ -140,7 +144,8 @@ export class Camera {
     this.due = answer.due ?? true;
     if (answer.error) this.said({ problem: answer.error });
     else {
-      this.looking = smooth(this.looking, 1000 * answer.seconds);
+      this.looks = [...this.looks.slice(-7), 1000 * answer.seconds];
+      this.looking = Math.min(...this.looks);
       this.draw(answer, picture);
       const now = performance.now();
       this.times = [...this.times.filter(time => time > now - 2000), now];
