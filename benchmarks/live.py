@@ -2,10 +2,13 @@
 
 `visavis serve` and a headless Chromium with a simulated camera of 640 x 480 pixels: answers per second, and
 milliseconds from taking a frame to drawing the faces in it, as the page counts them. Then a plain loop as in Flask
-pages: a Haar cascade, one MobileNetV2 call for each face, boxes drawn, the picture encoded as JPEG. Of each, CPU time,
-too, which depends less on what else the machine does. The figures are in benchmarks/results/live.json.
+pages: a Haar cascade, one MobileNetV2 call for each face, boxes drawn, the picture encoded as JPEG; alone, with the
+whole machine to itself, and as such a page, where the same browser shows what the loop sends it. Of the first two, CPU
+time, too, which depends less on what else the machine does. The figures are in benchmarks/results/live.json.
 """
 
+import http.server
+import itertools
 import json
 import os
 import re
@@ -14,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,7 +40,7 @@ HEIGHT, WIDTH, FRAMES = 480, 640, 25
 
 @dataclass
 class Options:
-    """Measure the live page in a browser, and a plain loop beside it."""
+    """Measure the live page in a browser, and a plain loop and its page beside it."""
 
     photo: tyro.conf.Positional[Path]
     """A photo with at least one face, over which the simulated camera moves."""
@@ -45,7 +49,7 @@ class Options:
     detail: Literal["640", "480", "320"] = "640"
     """Pixels of a frame's longer side, as the page sends it."""
     seconds: Duration = 20.0
-    """How long each of the two is measured."""
+    """How long each is measured."""
     chromium: str = "chromium"
     """The browser: a command or a path."""
     out: Path = Path("benchmarks/results/live.json")
@@ -53,7 +57,7 @@ class Options:
 
 
 def measure(options: Options) -> int:
-    """Measure both, one after the other, and write the figures. Raises InputError without a browser."""
+    """Measure them one after the other, and write the figures. Raises InputError without a browser."""
     browser = shutil.which(options.chromium)
     if browser is None:
         raise InputError(f"no browser {options.chromium}; give another as --chromium")
@@ -61,10 +65,10 @@ def measure(options: Options) -> int:
     with tempfile.TemporaryDirectory() as folder:
         camera = made_camera(Path(folder) / "camera.y4m", pictures)
         page = _page(options, browser, camera)
-    plain = _plain_loop(pictures, options.seconds)
-    figures = {"cores": cores(), "load_before": _LOAD, "page": page, "plain_loop": plain}
-    if plain["frames_a_second"]:
-        figures["times"] = round(page["answers_a_second"] / plain["frames_a_second"], 2)
+    loop, shown = _plain_loop(pictures, options.seconds), _plain_page(pictures, options.seconds, browser)
+    figures = {"cores": cores(), "load_before": _LOAD, "page": page, "plain_loop": loop, "plain_page": shown}
+    for name, plain in (("times_the_loop", loop), ("times_its_page", shown)):
+        figures[name] = round(page["answers_a_second"] / plain["frames_a_second"], 2)
     options.out.write_text(json.dumps(figures, indent=1) + "\n")
     say(json.dumps(figures))
     return 0
@@ -170,7 +174,8 @@ def _number(page: Any, selector: str) -> int:
     return int(page.text_content(selector).split()[0])
 
 
-def _plain_loop(pictures: list[Picture], seconds: float) -> dict[str, Any]:
+def _plain_frames(pictures: list[Picture]) -> Iterator[tuple[bytes, int]]:
+    """The loop without end: each frame as JPEG, with boxes drawn, and how many faces the cascade found in it."""
     import cv2
     import torch
     from torchvision.models import mobilenet_v2
@@ -178,22 +183,64 @@ def _plain_loop(pictures: list[Picture], seconds: float) -> dict[str, Any]:
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     network = mobilenet_v2(weights=None).eval()  # its time depends on its size, and not on its weights
     frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in pictures]
-    done = found = 0
-    began, busy = time.perf_counter(), time.process_time()
-    with torch.inference_mode():
-        while time.perf_counter() < began + seconds:
-            frame = frames[done % len(frames)].copy()
-            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-            for x, y, width, height in cascade.detectMultiScale(grey, 1.1, 5, minSize=(60, 60)):
-                face = cv2.resize(frame[y : y + height, x : x + width], (224, 224))
+    for original in itertools.cycle(frames):
+        frame = original.copy()
+        faces = cascade.detectMultiScale(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), 1.1, 5, minSize=(60, 60))
+        for x, y, width, height in faces:
+            face = cv2.resize(frame[y : y + height, x : x + width], (224, 224))
+            with torch.inference_mode():
                 network(torch.from_numpy(face).permute(2, 0, 1)[None].float() / 127.5 - 1)
-                cv2.rectangle(frame, (x, y), (x + width, y + height), (0, 255, 0), 2)
-                found += 1
-            cv2.imencode(".jpg", frame)
-            done += 1
-    taken, busy = time.perf_counter() - began, time.process_time() - busy
-    rate, faces, cpu = round(done / taken, 1), round(found / done, 2), round(1000 * busy / done, 1)
-    return {"frames_a_second": rate, "faces_a_frame": faces, "cpu_ms_a_frame": cpu}
+            cv2.rectangle(frame, (x, y), (x + width, y + height), (0, 255, 0), 2)
+        yield cv2.imencode(".jpg", frame)[1].tobytes(), len(faces)
+
+
+def _plain_loop(pictures: list[Picture], seconds: float) -> dict[str, Any]:
+    began, busy, found = time.perf_counter(), time.process_time(), []
+    for _, faces in _plain_frames(pictures):
+        found.append(faces)
+        if time.perf_counter() > began + seconds:
+            break
+    taken, busy, done = time.perf_counter() - began, time.process_time() - busy, len(found)
+    return {
+        "frames_a_second": round(done / taken, 1),
+        "faces_a_frame": round(sum(found) / done, 2),
+        "cpu_ms_a_frame": round(1000 * busy / done, 1),
+    }
+
+
+def _plain_page(pictures: list[Picture], seconds: float, browser: str) -> dict[str, Any]:
+    """The loop as a page: <img> of an endless answer, whose parts are the frames (multipart/x-mixed-replace)."""
+    from playwright.sync_api import sync_playwright
+
+    times: list[float] = []
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            with suppress(ConnectionError):  # the browser has gone
+                for jpeg, _ in _plain_frames(pictures):
+                    self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n")
+                    times.append(time.perf_counter())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing is said of a request."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server, sync_playwright() as started:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        chromium = started.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        page = chromium.new_page(viewport={"width": 1200, "height": 800})
+        page.set_content(f'<img src="http://127.0.0.1:{server.server_port}/video_feed">')
+        page.wait_for_function("document.images[0].naturalWidth")
+        page.wait_for_timeout(3000)
+        began = time.perf_counter()
+        page.wait_for_timeout(1000 * seconds)
+        taken = time.perf_counter() - began
+        done = sum(began <= one <= began + taken for one in times)
+        chromium.close()
+        server.shutdown()
+    return {"frames_a_second": round(done / taken, 1)}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import skimage.data
 from visavis import Faces, images, load_detector
 from visavis.boxes import iou
 from visavis.live.finders import QUICK, Quick
-from visavis.live.following import EVERY, Following
+from visavis.live.following import Following
 
 LARGE, TINY = [200.0, 100, 300, 220], [20.0, 20, 44, 48]
 
@@ -29,24 +29,42 @@ def scene(seed: int = 0) -> np.ndarray:
     return images.resize(coarse, (480, 640))
 
 
-def test_a_thorough_look_comes_first_and_each_second_and_in_another_scene():
+def test_a_thorough_look_comes_first_and_after_a_second_and_in_another_scene():
     thorough, quick = Says(LARGE), Says(LARGE)
     following = Following(thorough, quick, QUICK)
     looks = []
-    for frame in range(22):
+    for frame in range(12):
         following.find(scene(), frame / 10)
         looks.append((thorough.looks, quick.looks))
-    assert looks[0] == (1, 0) and looks[9] == (1, 9) and looks[10] == (2, 9) and looks[21] == (3, 19)
-    following.find(scene(1), 2.2)
-    assert thorough.looks == 4  # a cut
-    following.find(scene(1)[:240], 2.3)
-    assert thorough.looks == 5  # another size
-    following.find(scene(1)[:240], 2.4, "thorough")
-    assert thorough.looks == 6
+    assert looks[0] == (1, 0) and looks[9] == (1, 9) and looks[10] == (2, 9) and looks[11] == (2, 10)
+    following.find(scene(1), 1.2)
+    assert thorough.looks == 3  # a cut
+    following.find(scene(1)[:240], 1.3)
+    assert thorough.looks == 4  # another size
+    following.find(scene(1)[:240], 1.4, "thorough")
+    assert thorough.looks == 5
     alone = Following(thorough, None, QUICK)
     for frame in range(3):
         alone.find(scene(), frame / 100)
-    assert thorough.looks == 9 and EVERY == 1
+    assert thorough.looks == 8
+
+
+def test_thorough_looks_that_show_nothing_new_come_every_other_second():
+    def times_of(following: Following, thorough: Says, until: int, since: int = 0) -> list[int]:
+        times = []
+        for frame in range(since, until):
+            before = thorough.looks
+            following.find(scene(), frame / 10)
+            times += [frame] * (thorough.looks - before)
+        return times
+
+    thorough, quick = Says(LARGE), Says(LARGE)
+    calm = Following(thorough, quick, QUICK)
+    assert times_of(calm, thorough, 62) == [0, 10, 30, 50]
+    thorough.boxes.append(TINY)  # somebody has come whom the quick look does not find
+    assert times_of(calm, thorough, 100, since=62) == [70, 80]
+    lost = Says(LARGE), Says(LARGE, TINY)  # what the quick look alone finds is judged again after a second, too
+    assert times_of(Following(*lost, QUICK), lost[0], 31) == [0, 10, 20, 30]
 
 
 def test_what_the_quick_look_misses_stays_while_it_is_small_or_does_not_move():

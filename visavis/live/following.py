@@ -20,8 +20,8 @@ from visavis.images import Picture, fit, grey
 Look = Literal["auto", "thorough", "quick"]
 """The look at a frame: a thorough one if it is due, else a quick one; or one of the two in any case."""
 
-EVERY = 1.0
-"""Seconds after which the next look is a thorough one."""
+EVERY, CALM = 1.0, 2.0
+"""Seconds after which the next look is a thorough one; and the most of them, where thorough looks show nothing new."""
 CHANGED = 30.0
 """Grey levels: a picture that is so far from that of the last thorough look, in the mean, is another scene."""
 STILL = 6.0
@@ -45,6 +45,8 @@ class Following:
         self._thorough, self._quick, self._shorter = thorough, quick, shorter
         self.due = True
         self._known = Faces()
+        self._shown: Faces | None = None
+        self._wait = EVERY
         self._before: NDArray[np.uint8] | None = None
         self._size = (0, 0)
         self._seconds = 0.0
@@ -54,12 +56,14 @@ class Following:
         is thorough."""
         now, size = grey(fit(picture, THUMB)[0]), (picture.shape[0], picture.shape[1])
         is_same = self._before is not None and now.shape == self._before.shape and not self._has_changed(now)
-        self.due = not is_same or not 0 <= seconds - self._seconds < EVERY
+        self.due = not is_same or not 0 <= seconds - self._seconds < self._wait
         if look == "auto":  # boxes of small faces cannot be carried on exactly between frames of different sizes
             look = "thorough" if self.due or size != self._size else "quick"
         if self._quick is None or look == "thorough":
             self._known = self._thorough.detect([picture])[0]
-            self._before, self._size, self._seconds = now, size, seconds
+            is_calm = is_same and self._shown is not None and _agree(self._known, self._shown)
+            self._wait = min(2 * self._wait, CALM) if is_calm else EVERY
+            self._before, self._size, self._seconds, self._shown = now, size, seconds, None
             self.due = self._quick is None
             return self._known
         found = self._quick.detect([picture])[0]
@@ -68,7 +72,9 @@ class Following:
         factors = size[0] / self._size[0], size[1] / self._size[1]
         known = replace(self._known, boxes=scale(self._known.boxes, factors))
         missing = iou(known.boxes, found.boxes).max(axis=1, initial=0) < SAME
-        return together([found, known[missing & self._stays(now)]])
+        shown = together([found, known[missing & self._stays(now)]])
+        self._shown = replace(shown, boxes=scale(shown.boxes, (1 / factors[0], 1 / factors[1])))
+        return shown
 
     def _has_changed(self, now: NDArray[np.uint8]) -> bool:
         """Whether it is another scene than that of the last thorough look."""
@@ -86,3 +92,8 @@ class Following:
             (x1, y1), (x2, y2) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
             stays[face] |= float(changes[max(0, y1) : y2 + 1, max(0, x1) : x2 + 1].mean()) < STILL
         return np.asarray(stays)
+
+
+def _agree(some: Faces, others: Faces) -> bool:
+    """Whether each of the one is one of the other, and none is left."""
+    return len(some) == len(others) and bool((iou(some.boxes, others.boxes).max(axis=1, initial=0) >= SAME).all())
