@@ -13,8 +13,10 @@ from skimage import data
 
 from dataset import tables
 from visavis import checkpoint
+from visavis.analysers import load_analyser
 from visavis.analysers.attributes import calibrating, network
 from visavis.analysers.attributes.analyser import SHIPPED, answers, calibrated
+from visavis.analysers.protocol import Analysers
 from visavis.commands.evaluate import Options, evaluate
 from visavis.commands.network import Network
 from visavis.data.attributes import KnownAttributes
@@ -142,6 +144,21 @@ def test_the_command(people: tuple[Path, Path], tmp_path: Path, capsys: pytest.C
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
+
+
+def test_two_that_give_the_same_are_scored_beside_each_other(
+    people: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, path = people
+    assert evaluate(Options(analyse=f"mask,{path},age", data=folder, split="all", out=tmp_path / "out")) == 0
+    said = capsys.readouterr().out
+    assert said.count("mask: 1 faces") == 2 and said.startswith("mask, age:\n") and f"\n{path}:\n" in said
+    written = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert written["analyse"] == ["mask", "age"] and "gender" not in written
+    (other,) = written["beside"]
+    assert other["analyse"] == [str(path)] and other["gender"]["faces"] == 1 and other["age"] == written["age"]
+    with pytest.raises(InputError, match="mask, mask_score: more than one analyser gives it; leave all"):
+        Analysers([load_analyser("mask"), load_analyser(path)])
 
 
 @pytest.mark.usefixtures("shared_cache")

@@ -1,10 +1,12 @@
 """What an analyser must provide, what it may declare about itself, and several analysers as one."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
 
@@ -59,10 +61,15 @@ def about(analyser: Analyser) -> About:
 
 
 class Analysers:
-    """Several analysers, one after the other, as one: first those that give keypoints, then the others."""
+    """Several analysers, one after the other, as one: first those that give keypoints, then the others. Raises
+    InputError where two give the same attribute.
+    """
 
     def __init__(self, several: Sequence[Analyser]) -> None:
         self._several: list[Analyser] = []
+        given = Counter(name for one in several for name in one.attributes)
+        if twice := [name for name, times in given.items() if times > 1]:
+            raise InputError(f"`analyse`: {', '.join(twice)}: more than one analyser gives it; leave all but one out")
         for one in several:
             joined = _joined(self._several, one)
             if joined is None:

@@ -1,5 +1,5 @@
 """`visavis evaluate --analyse mask,age,gender`: the answers of analysers, compared with the labels in
-attributes.csv."""
+attributes.csv. Two that give the same attribute are scored beside each other."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from visavis.analysers import load_analyser
 from visavis.analysers.attributes import calibrating
 from visavis.analysers.attributes.analyser import FaceAttributes
-from visavis.analysers.protocol import Analysers
+from visavis.analysers.protocol import Analyser, Analysers
 from visavis.boxes import as_boxes
 from visavis.data import attributes
 from visavis.data.attributes import CLASSES, KnownAttributes
@@ -58,17 +58,61 @@ def evaluate(
     parts: dict[str, list[Photo]] = {}
     for photo in photos:
         parts.setdefault(groups.group_of(photo.image_id) if by_group else "", []).append(photo)
-    whole = Analysers(several)
     in_front = () if detector is None else _detector(detector)
+    turns = _turns(names, several)
+    scored = []
+    for turn in turns:
+        if len(turns) > 1:
+            print(f"{', '.join(turn)}:")
+        scored.append(_scored(turn, parts, labelled, in_front))
+    answers = scored[0][0]
+    record = {"data": str(data), "split": split, "faces": len(answers.known), "unreadable": answers.unreadable}
+    of_turns = [{"analyse": list(turn)} | found for turn, (_, found) in zip(turns, scored, strict=True)]
+    record |= of_turns[0] | ({"beside": of_turns[1:]} if of_turns[1:] else {})
+    out.mkdir(parents=True, exist_ok=True)
+    with replaced(out / "evaluation.json") as file:
+        json.dump(record, file, indent=2, allow_nan=False)
+        file.write("\n")
+    say(f"figures: {out / 'evaluation.json'}")
+    if answers.unreadable:
+        say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")
+    return 3 if answers.unreadable else 0
+
+
+Turn = dict[str, Analyser]
+"""Analysers by name, no two of which give the same attribute."""
+
+
+def _turns(names: list[str], several: list[Analyser]) -> list[Turn]:
+    """Who is asked together: what gives an attribute that an earlier one gives, too, has a turn of its own."""
+    turns: list[Turn] = []
+    for name, one in zip(names, several, strict=True):
+        free = (
+            turn for turn in turns if not any(set(one.attributes) & set(other.attributes) for other in turn.values())
+        )
+        if (turn := next(free, None)) is None:
+            turns.append(turn := {})
+        turn[name] = one
+    return turns
+
+
+def _scored(
+    turn: Turn,
+    parts: dict[str, list[Photo]],
+    labelled: dict[str, list[KnownAttributes]],
+    in_front: tuple[Detector, float] | tuple[()],
+) -> tuple[Answers, dict[str, Any]]:
+    """The answers on the photos of each group, "" if there are no groups, and the figures, which are printed."""
+    whole, by_group = Analysers(list(turn.values())), "" not in parts
     looks = {name: InFront(whole, *in_front) if in_front else whole for name in sorted(parts)}
     asked = {name: ask(one, parts[name], labelled) for name, one in looks.items()}
     answers = Answers.together(list(asked.values()))
     if not answers.known:
-        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
-    found = figures(answers)
-    if not found:
+        photos = sum(len(part) for part in parts.values())
+        raise InputError(f"none of the {photos} photos can be read; run `python -m clean`")
+    if not (found := figures(answers)):
         raise InputError(
-            f"`analyse`: {', '.join(names)} give no attribute that attributes.csv has; name mask, age or gender"
+            f"`analyse`: {', '.join(turn)} give no attribute that attributes.csv has; name mask, age or gender"
         )
     for line in report(found):
         print(line)
@@ -83,16 +127,7 @@ def evaluate(
             its["detected"] = look.figures(asked[name].known)
             for line in detected(its["detected"]):
                 print(f"{name}/: {line}" if by_group else line)
-    found |= {"groups": of_groups} if by_group else {}
-    record = {"analyse": names, "data": str(data), "split": split, "faces": len(answers.known)}
-    out.mkdir(parents=True, exist_ok=True)
-    with replaced(out / "evaluation.json") as file:
-        json.dump(record | {"unreadable": answers.unreadable} | found, file, indent=2, allow_nan=False)
-        file.write("\n")
-    say(f"figures: {out / 'evaluation.json'}")
-    if answers.unreadable:
-        say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")
-    return 3 if answers.unreadable else 0
+    return answers, found | ({"groups": of_groups} if by_group else {})
 
 
 def _detector(name: str) -> tuple[Detector, float]:
