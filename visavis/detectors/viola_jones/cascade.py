@@ -1,7 +1,8 @@
 """A cascade: stages of ever more features, each of which drops windows without a face before the next has to look.
 
 In a stage every feature votes: by one value where it is below its threshold, and by another where it is not (a decision
-stump). Windows whose votes add up to less than the stage's threshold are dropped.
+stump). Windows whose votes add up to less than the stage's threshold are dropped. Some cascades of OpenCV have decision
+trees instead: what a feature says decides which other one votes.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,12 @@ from visavis.detectors.viola_jones.features import SIDE, Corners, corners
 class Stage:
     """rectangles: (F, 3, 5), see features.py. thresholds: (F,) float32, of each feature's value, which is divided by
     the window's area and standard deviation. below, above: (F,) float32, the votes of values less than the threshold,
-    and of the others. threshold: what the votes must add up to."""
+    and of the others. threshold: what the votes must add up to. width, height: of the window. tilted: see
+    features.corners.
+
+    parents: (F, 2), which makes trees of the features: which other one's decision leads to a feature, and whether that
+    is for values below its threshold (0) or for the others (1); -1 where a tree begins. A decision that leads to
+    another feature votes 0. None if all are stumps."""
 
     rectangles: NDArray[Any]
     thresholds: NDArray[np.float32]
@@ -27,6 +33,8 @@ class Stage:
     threshold: float
     width: int = SIDE
     height: int = SIDE
+    tilted: NDArray[np.bool_] | None = None
+    parents: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.thresholds)
@@ -34,7 +42,7 @@ class Stage:
     @cached_property
     def corners(self) -> Corners:
         """See features.corners."""
-        return corners(self.rectangles, self.width, self.height)
+        return corners(self.rectangles, self.width, self.height, self.tilted)
 
     def margins(self, integrals: NDArray[np.float32], norms: NDArray[np.float32] | float = 1.0) -> NDArray[np.float64]:
         """(W,) by how much the votes for each window exceed the threshold; it is dropped if they fall short of it.
@@ -43,8 +51,22 @@ class Stage:
         features.
         """
         values = (self.corners @ integrals) * norms
-        votes = np.where(values < self.thresholds[:, None], self.below[:, None], self.above[:, None])
+        return self.margins_of(values < self.thresholds[:, None])
+
+    def margins_of(self, below: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """As `margins`. below: (F, W), whether each feature's value is below its threshold."""
+        votes = np.where(below, self.below[:, None], self.above[:, None])
+        if self.parents is not None:
+            votes *= self._reached(below, self.parents)
         return votes.sum(axis=0, dtype=np.float64) - self.threshold
+
+    def _reached(self, below: NDArray[np.bool_], parents: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(F, W) whether the decisions in its tree lead to a feature."""
+        reached = np.ones_like(below)
+        for feature, (parent, side) in enumerate(parents):
+            if parent >= 0:
+                reached[feature] = reached[parent] & (below[parent] != side)
+        return reached
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +86,7 @@ class Cascade:
         return sum(map(len, self.stages))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What `of_arrays` makes a cascade from, to be stored."""
+        """What `of_arrays` makes a cascade from, to be stored: one of upright stumps, as visavis learns it."""
         stages = self.stages
         return {
             "rectangles": np.concatenate([stage.rectangles for stage in stages]).astype(np.int8),

@@ -198,7 +198,7 @@ def margins_in_place(
 ) -> NDArray[np.float64]:
     """As Stage.margins, of windows in the integral image."""
     flat = layer.sums.ravel()
-    votes = np.full(len(starts), -stage.threshold)
+    below = np.empty((len(stage), len(starts)), np.bool_)
     uneven = stage.corners @ layer.areas
     for feature in range(len(stage)):
         part = slice(*stage.corners.indptr[feature : feature + 2])
@@ -208,9 +208,5 @@ def margins_in_place(
         exact = value.astype(np.float32)
         if uneven[feature]:
             exact -= means * np.float32(uneven[feature])
-        votes += np.where(
-            exact * norms < stage.thresholds[feature],
-            np.float64(stage.below[feature]),
-            np.float64(stage.above[feature]),
-        )
-    return votes
+        below[feature] = exact * norms < stage.thresholds[feature]
+    return stage.margins_of(below)

@@ -4,6 +4,7 @@ This is `CascadeClassifier.detectMultiScale` of OpenCV 4 before it groups window
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,7 @@ def shrunken_pictures(
             seen = parts * max(((small.shape[0] + 1 - cascade.height) // apart + parts - 1) // parts, 1)
             starts = grid(sums, columns, rows, apart)[:seen]
             layer = Layer(sums, squared, columns, rows, starts.ravel(), float(scale), (wide, high), (width, height))
-            layer = Layer(
-                sums, squared, columns, rows, _seen(cascade, layer, starts), float(scale), (wide, high), (width, height)
-            )
-            yield layer
+            yield replace(layer, starts=_seen(cascade, layer, starts))
         factor *= step
 
 
