@@ -168,6 +168,19 @@ def test_masks_of_parts_lie_on_these_parts(astronaut: tuple[np.ndarray, Faces]) 
         face_parts.mask((512, 512), faces, "ear")
 
 
+@pytest.mark.parametrize("degrees", [0, 30, 90, 180])
+def test_the_outline_of_an_eye_turns_with_the_head(degrees: int) -> None:
+    # An eye of 20 x 8 pixels. Its outline is 27 pixels long and 15.2 high, along and across the eye.
+    corners = np.array([[-10, 0], [-4, -4], [4, -4], [10, 0], [4, 4], [-4, 4]], np.float64)
+    turn = np.deg2rad(degrees)
+    along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    points = np.zeros((68, 2))
+    points[36:42] = corners @ np.stack([along, across]) + 50
+    path = face_parts.outline(points, "left_eye") - 50
+    assert np.ptp(path @ along) == pytest.approx(27.0, abs=0.1)
+    assert 15.2 - 0.1 <= np.ptp(path @ across) <= 17.5  # the curve swings a little beyond the points
+
+
 def test_a_sketch_covers_what_it_draws_and_nothing_else() -> None:
     white = np.full((40, 60, 3), 255, np.uint8)
     sketch = Sketch((40, 60), (-10, -10, 80, 80))

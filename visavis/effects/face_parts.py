@@ -20,7 +20,10 @@ def outline(points: NDArray[np.floating], part: str) -> Path:
     if part in ("left_eye", "right_eye"):
         eye = points[PARTS[part]]
         middle = eye.mean(axis=0)
-        return curve(middle + (eye - middle) * [[1.35, 1.9]])
+        along = eye[3] - eye[0]  # the eye lies along its corners, however the head is tilted
+        along = along / max(1e-6, float(np.hypot(*along)))
+        axes = np.array([along, [-along[1], along[0]]])
+        return curve(middle + (eye - middle) @ axes.T * [[1.35, 1.9]] @ axes)
     if part == "mouth":
         return curve(points[PARTS["mouth_outer"]])
     if part != "face":

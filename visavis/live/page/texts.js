@@ -19,7 +19,7 @@ export const TEXTS = {
   detector: "Detector",
   filters: "Filters",
   threshold: "Threshold",
-  thresholdSays: "The score from which on a find counts as a face. When redacting, less certain finds are covered, too.",
+  thresholdSays: "The lowest score that counts as a face. When redacting, less certain finds are covered, too.",
   analyse: "For each face, show",
   scene: "What is in view",
   sceneAsk: "Classify the live picture",
@@ -45,7 +45,7 @@ export const TEXTS = {
   busy: "the server is busy; trying again",
   lost: "The connection to the server was lost; trying again.",
   noShow: "Your browser cannot show this format; the copy can be downloaded.",
-  cameraOver: "The server's camera gives no more pictures.",
+  cameraOver: "The server's camera has stopped sending pictures.",
 };
 
 export const EFFECTS = {
