@@ -8,6 +8,7 @@ const SMALL = 320;  // pixels of a frame's longer side that are enough for a qui
 const AGAIN = 1000;  // milliseconds until a lost connection is tried again
 
 const smooth = (before, now) => (before ? 0.8 * before + 0.2 * now : now);
+const release = stream => stream?.getTracks().forEach(track => track.stop());
 
 export class Camera {
   // settings: {detector, threshold, covering, analyse, effect, redacts, filter, scene, mirror, detail}, read when they are needed;
@@ -16,34 +17,45 @@ export class Camera {
     Object.assign(this, { video, canvas, settings, said });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.small = document.createElement("canvas");
-    this.stream = this.socket = null;
+    this.turn = this.stream = this.socket = null;  // turn: each start has its own, and none has it any more once it is stopped
     this.encoding = false;
   }
 
+  // Also while the browser still asks whether it may.
   get running() {
-    return this.stream !== null;
+    return this.turn !== null;
   }
 
-  // Raises an Error whose message is for people.
+  // Whether it runs now: not if it was stopped or started anew meanwhile. Raises an Error whose message is for people.
   async start(device) {
     if (!navigator.mediaDevices) throw new Error(cameraProblem("insecure"));
     const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, ...(device ? { deviceId: { exact: device } } : { facingMode: "user" }) };
     this.stop();
+    const turn = this.turn = {}, isOver = () => this.turn !== turn;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+      const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+      if (isOver()) {
+        release(stream);
+        return false;
+      }
+      this.stream = stream;
+      stream.getVideoTracks()[0].addEventListener("ended", () => this.stop());
+      this.video.srcObject = stream;
+      await this.video.play();
     } catch (error) {
+      if (isOver()) return false;
+      this.stop();
       throw new Error(cameraProblem(error.name, error.message));
     }
-    this.stream.getVideoTracks()[0].addEventListener("ended", () => this.stop());
-    this.video.srcObject = this.stream;
-    await this.video.play();
+    if (isOver()) return false;
     this.connect();
     this.watch();
+    return true;
   }
 
   stop() {
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
-    this.stream = null;
+    release(this.stream);
+    this.turn = this.stream = null;
     this.socket?.close();
     this.socket = null;
     this.video.srcObject = null;

@@ -1,5 +1,7 @@
 // What is drawn on a canvas over, or instead of, a picture: boxes, points, captions, and redacted faces.
 
+import * as texts from "./texts.js";
+
 const INK = "#141414";
 let about;
 
@@ -16,7 +18,7 @@ export function caption(face) {
     if (["x1", "y1", "x2", "y2", "score", "keypoints", "errors", "who"].includes(name) || about.untold.some(end => name.endsWith(end))) continue;
     if (value === null || value === "") continue;
     if (typeof value === "number") words.push(`${name} ${Math.abs(value) < 100 ? Number(value.toPrecision(2)) : Math.round(value)}`);
-    else words.push(name === "mask" ? (value === "none" ? "no mask" : `mask ${value}`) : value);
+    else words.push(name === "mask" ? texts.mask(value) : value);
   }
   return words.join(" ");
 }

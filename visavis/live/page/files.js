@@ -123,7 +123,7 @@ class Card {
     else shown.alt = `${label}: ${this.file.name}`;
     shown.addEventListener("error", () => {
       const note = document.createElement("p");
-      note.textContent = texts.TEXTS.noShow;
+      note.textContent = blob === this.file ? texts.TEXTS.noShow : texts.TEXTS.noShowOfCopy;
       shown.replaceWith(note);
     });
     shown.src = address;

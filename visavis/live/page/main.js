@@ -134,7 +134,7 @@ async function start(device) {
   leaveServer();
   $("problem").textContent = "";
   try {
-    await camera.start(device);
+    if (!await camera.start(device)) return;
   } catch (error) {
     $("problem").textContent = error.message;
     return;
@@ -163,6 +163,10 @@ function leaveServer() {
 function stop() {
   leaveServer();
   camera.stop();
+}
+
+function startOrStop() {
+  camera.running || !$("picture").hidden ? stop() : start();
 }
 
 $("picture").addEventListener("load", () => fit($("picture").naturalWidth, $("picture").naturalHeight));
@@ -230,16 +234,16 @@ $("zip").addEventListener("click", async () => {
 
 // Keys ----------------------------------------------------------------------------------------------------------------
 addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=radio], [type=checkbox]), select")) return;
-  const effects = [...$("effects").querySelectorAll("input")], key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+  const effects = [...$("effects").querySelectorAll("input")], key = event.key.toLowerCase(), live = !$("live").hidden;
   const press = (box, to) => {
     box.checked = to;
     box.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  if (key === " " && !event.target.matches("button, input, a, summary")) camera.running || !$("picture").hidden ? stop() : start();
+  if (key === " " && live && !event.target.matches("button, a, summary, [type=checkbox]")) event.repeat || startOrStop();
   else if (effects[Number(key) - 1]) press(effects[Number(key) - 1], true);
   else if (key === "m") press($("mirror"), !settings.mirror);
-  else if (key === "f") full();
+  else if (key === "f" && live) event.repeat || full();
   else if (key === "+" || key === "-") {
     $("threshold").value = settings.threshold + (key === "+" ? 0.05 : -0.05);
     changed();

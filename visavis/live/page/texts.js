@@ -44,7 +44,8 @@ export const TEXTS = {
   covers: "Only what this detector finds is redacted.",
   busy: "the server is busy; trying again",
   lost: "The connection to the server was lost; trying again.",
-  noShow: "Your browser cannot show this format; the copy can be downloaded.",
+  noShow: "Your browser cannot show this format.",
+  noShowOfCopy: "Your browser cannot show this format; the copy can be downloaded.",
   cameraOver: "The server's camera has stopped sending pictures.",
 };
 
@@ -108,6 +109,7 @@ export const reason = name => REASONS[name] ?? `The file cannot be read: ${name}
 export const cameraProblem = (name, message) => CAMERA[name] ?? `The camera does not start: ${message}`;
 export const faces = count => (count === 1 ? "1 face" : `${count} faces`);
 export const progress = (done, expected) => (expected ? `${done} of about ${expected}` : `${done}`);
+export const mask = value => (value === "none" ? "no mask" : `mask ${value}`);
 export const percent = share => `${Math.round(100 * share)} %`;
 export const left = seconds => ` · ${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")} left`;
 export const rate = value => `${value.toFixed(0)} a second`;
