@@ -105,6 +105,8 @@ def test_captions_say_less_where_there_is_less_room():
     faces = replace(FACE, attributes={"age": np.array([31.25]), "mood": np.array(["glad"]), "sharpness": [np.nan]})
     assert captions(faces) == [("0.99 age 31 glad", "0.99 age 31", "0.99")]
     assert captions(FACE) == [("0.99",)] and captions(Faces()) == []
+    told = [captions(replace(FACE, attributes={"age": np.array([age])}))[0][0] for age in (7.04, 99.4, 99.6, 100.0)]
+    assert told == ["0.99 age 7", "0.99 age 99", "0.99 age 100", "0.99 age 100"]
 
 
 def test_a_name_and_how_probable_it_is_stand_in_place_of_the_score():

@@ -17,7 +17,7 @@ from dataset.photos import Photos
 from dataset.subjects.attributes import Attributes
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.attributes import network
-from visavis.analysers.attributes.analyser import FaceAttributes, Network
+from visavis.analysers.attributes.analyser import SHIPPED, FaceAttributes, Network
 from visavis.analysers.attributes.designs import YEARS
 from visavis.analysers.crops import cut, square
 from visavis.analysers.protocol import Analysers
@@ -174,12 +174,23 @@ def test_shearing_leaves_the_face_in_the_picture(folder: Path) -> None:
         ({"age_low": 30}, "attributes.csv row 2: give `age`, or both `age_low` and `age_high`"),
         ({"age_low": 30, "age_high": 20}, "attributes.csv row 2: age_low 30 is more than age_high 20"),
         ({"x2": 0}, "attributes.csv row 2: the box"),
+        ({"x1": 64, "x2": 70}, r"attributes.csv row 2: the box \(64, 0, 70, 9\) lies outside the photo, .* 64 x 48"),
     ],
 )
 def test_bad_labels_are_refused_with_their_row(tmp_path: Path, row: dict[str, object], message: str) -> None:
+    photo = {"image_id": "a", "status": "ok", "path": "images/a.jpg", "width": 64, "height": 48}
+    tables.write(tmp_path / "downloads.csv", [photo])
     tables.write(tmp_path / "attributes.csv", [{"image_id": "a", "x1": 0, "y1": 0, "x2": 9, "y2": 9} | row])
     with pytest.raises(InputError, match=message):
         attributes.read(tmp_path)
+
+
+def test_a_training_begins_with_the_weights_that_come_with_visavis() -> None:
+    shipped, _ = checkpoint.load(SHIPPED)
+    given = network.build("face_attributes", "shipped").state_dict()
+    assert all(torch.equal(given[name], value.float()) for name, value in shipped.items())
+    with pytest.raises(InputError, match="no weights at coco, nor are there any of that name"):
+        network.build("face_attributes", "coco")
 
 
 def test_an_item_is_the_same_however_often_it_is_asked_for(folder: Path) -> None:

@@ -53,6 +53,17 @@ def test_each_filter_is_drawn_where_it_belongs(
     assert changed(picture, drawn) == pytest.approx(place, abs=4)
 
 
+def test_a_hat_stays_on_a_head_whose_face_turns_aside(astronaut: tuple[np.ndarray, Faces]) -> None:
+    picture, faces = astronaut
+    turned = np.array(faces.keypoints)
+    turned[:, 17:, 0] += 15  # all but the jaw
+    (left, _, right, _), (left2, _, right2, _) = (
+        changed(picture, Filters(("hat",))(picture, Faces(BOX, keypoints=points)))
+        for points in (faces.keypoints, turned)
+    )
+    assert -10 < (left2 + right2) / 2 - (left + right) / 2 < 0
+
+
 def test_a_filter_turns_and_grows_with_the_head(astronaut: tuple[np.ndarray, Faces]) -> None:
     """The photo turned by a quarter, and three times as large: what is drawn is the same, turned and enlarged."""
     picture, faces = astronaut

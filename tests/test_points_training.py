@@ -18,7 +18,7 @@ from dataset.split import Shares
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.crops import Frame
 from visavis.analysers.points import network
-from visavis.analysers.points.analyser import FacePoints, roll
+from visavis.analysers.points.analyser import SHIPPED, FacePoints, roll
 from visavis.analysers.points.keypoints_cnn import KeypointsCnn
 from visavis.data import points
 from visavis.data.points import Pointed
@@ -109,6 +109,12 @@ def test_weights_of_points_are_no_detector_and_others_no_points(trained: Path) -
         load_detector(str(trained / "last.safetensors"))
     with pytest.raises(InputError, match="which finds no points of faces"):
         FacePoints(checkpoint.SHIPPED)
+
+
+def test_a_training_begins_with_the_points_that_come_with_visavis() -> None:
+    shipped, _ = checkpoint.load(SHIPPED)
+    given = network.build_face_points("shipped").state_dict()
+    assert all(torch.equal(given[name], value.float()) for name, value in shipped.items())
 
 
 def test_options_that_mean_nothing_to_points_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ def test_points_are_in_all_that_is_written(results: Path) -> None:
     coco = json.loads((results / "coco.json").read_text())
     (annotation,) = coco["annotations"]
     assert annotation["num_keypoints"] == 68
+    (category,) = coco["categories"]
+    assert category["keypoints"] == list(SIXTY_EIGHT.names)
+    assert category["skeleton"][0] == [1, 2] and [42, 37] in category["skeleton"]  # an eye is closed
     assert annotation["keypoints"] == [value for x, y in table for value in (x, y, 2)]
 
 

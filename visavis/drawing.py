@@ -244,10 +244,11 @@ def _hides_a_face(tag: _Rectangle, faces: np.ndarray) -> bool:
 
 def _written(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
     """`text` on one line, and a font that has its letters: Pillow's own, or matplotlib's for accents, Greek, Cyrillic
-    and the like. What neither has loses its accents or turns into `?`."""
+    and the like. What neither has loses its accents or turns into `?`. The spaces of
+    Pillow's own are so narrow that words run together: there are two between words."""
     line = unicodedata.normalize("NFC", " ".join(text.split()))
     if line.isascii():
-        return line, _font(size)
+        return line.replace(" ", "  "), _font(size)
     return "".join(letter if _has(letter) else _plain(letter) for letter in line), _wide_font(size)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from visavis.data import tables
+from visavis.data import join, tables
 from visavis.errors import InputError
 
 MASKS = ("worn", "wrong", "none")
@@ -37,10 +37,11 @@ def read(folder: Path) -> dict[str, list[KnownAttributes]]:
     """The rows of attributes.csv by image_id. Raises InputError with file and row for a value that cannot be."""
     path = folder / "attributes.csv"
     found: dict[str, list[KnownAttributes]] = {}
+    sizes = join.sizes(folder)
     needed = ("image_id", "x1", "y1", "x2", "y2")
     for line, row in enumerate(tables.rows(path, needed), start=2):
         known = KnownAttributes(
-            tables.box(row, path, line),
+            tables.box(row, path, line, sizes.get(row["image_id"])),
             _one_of(MASKS, row, "mask", path, line),
             _one_of(GENDERS, row, "gender", path, line),
             _ages(row, path, line),

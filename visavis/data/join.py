@@ -63,6 +63,11 @@ def read(folder: Path, shares: Shares, dropped: bool = False) -> list[Row]:
     return rows
 
 
+def sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """Height and width of each photo of which downloads.csv, if it is there, says them."""
+    return _paths(folder, {})[1] if (folder / "downloads.csv").exists() else {}
+
+
 def _labels(path: Path) -> tuple[dict[str, Labels], dict[str, str]]:
     """Boxes, and the identity, of each image_id in labels.csv."""
     labels: dict[str, Labels] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.data import tables
+from visavis.data import join, tables
 from visavis.errors import InputError
 from visavis.keypoints import LAYOUTS, Layout, Points
 
@@ -34,6 +34,7 @@ def read(folder: Path) -> dict[str, list[Pointed]]:
     path = folder / "points.csv"
     found: dict[str, list[Pointed]] = {}
     layout: Layout | None = None
+    sizes = join.sizes(folder)
     for line, row in enumerate(tables.rows(path), start=2):
         layout = layout or _layout(path, row)
         points = np.full((len(layout), 2), np.nan, np.float32)
@@ -45,7 +46,8 @@ def read(folder: Path) -> dict[str, list[Pointed]]:
                 raise InputError(f"points.csv row {line}: {name} has one of x and y; give both, or leave both empty")
         if np.isnan(points).all():
             raise InputError(f"points.csv row {line}: all points are empty; remove the row")
-        found.setdefault(row["image_id"], []).append(Pointed(tables.box(row, path, line), points))
+        box = tables.box(row, path, line, sizes.get(row["image_id"]))
+        found.setdefault(row["image_id"], []).append(Pointed(box, points))
     return found
 
 

@@ -142,11 +142,17 @@ def number(row: Row, column: str, path: Path, line: int) -> float:
     return value
 
 
-def box(row: Row, path: Path, line: int) -> tuple[float, float, float, float]:
-    """The row's x1, y1, x2, y2. Raises InputError where one is no number or the box is empty or upside down."""
+def box(row: Row, path: Path, line: int, size: tuple[int, int] | None = None) -> tuple[float, float, float, float]:
+    """The row's x1, y1, x2, y2. Raises InputError where one is no number or the box is empty or upside down, and where
+    none of it lies in a picture of `size` (height, width), if that is given."""
     x1, y1, x2, y2 = (number(row, column, path, line) for column in ("x1", "y1", "x2", "y2"))
     if x2 <= x1 or y2 <= y1:
         raise InputError(f"{path.name} row {line}: the box ({x1:g}, {y1:g}, {x2:g}, {y2:g}) is empty; drop the row")
+    if size is not None and not (x1 < size[1] and y1 < size[0] and x2 > 0 and y2 > 0):
+        raise InputError(
+            f"{path.name} row {line}: the box ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside the photo, which has "
+            f"{size[1]} x {size[0]} pixels; correct or drop the row"
+        )
     return x1, y1, x2, y2
 
 

@@ -173,12 +173,15 @@ FILTERS: dict[str, Callable[[Pen, Head], None]] = {
 
 
 def _crown(head: Head) -> tuple[float, float, float]:
-    """x and y of where the hair begins above the middle of the brows, and the head's width there; the face's units."""
+    """x and y of where the hair begins above the middle of the head, and the head's width there; the face's units.
+
+    The middle of a turned head is behind that of its face: on the other side of the jaw's middle than the brows.
+    """
     brows = np.concatenate([head.own("left_brow"), head.own("right_brow")])
     left, right = head.own(0)[0], head.own(16)[0]
     wide = max(1.5, float(right[0] - left[0]) * 0.98)
-    x = 0.5 * float(left[0] + right[0]) * 0.6 + 0.4 * float(brows[:, 0].mean())
-    return x, float(brows[:, 1].min()) - 0.62, wide
+    middle = 0.5 * float(left[0] + right[0])
+    return middle - 0.3 * (float(brows[:, 0].mean()) - middle), float(brows[:, 1].min()) - 0.62, wide
 
 
 @dataclass(frozen=True)
@@ -222,7 +225,7 @@ class Filters:
 
     def _draw(self, layer: Layer, head: Head, before: Sequence[Head]) -> None:
         pen = Pen(layer, head.place)
-        for name in FILTERS:  # in their order: a hat goes over ears
+        for name in FILTERS:  # in their order: ears stand before a hat
             if name in self.names:
                 FILTERS[name](pen, head)
         for other in before:

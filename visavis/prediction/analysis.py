@@ -95,7 +95,7 @@ def _text(name: str, value: object) -> str:
     if name == "track":
         return f"#{value}" if value else ""
     if isinstance(value, float):
-        return "" if value != value else f"{name} {value:{'.2g' if abs(value) < 100 else '.0f'}}"
+        return "" if value != value else f"{name} {value:{'.2g' if abs(value) < 99.5 else '.0f'}}"
     if name == "mask" and value:
         return "no mask" if value == "none" else f"mask {value}"
     return str(value)

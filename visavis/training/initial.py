@@ -35,6 +35,10 @@ def stored(path: Path) -> Weights:
     """The weights of a .pth file, read without running any code of the file's. Raises InputError."""
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(
+            f"no weights at {path}, nor are there any of that name for this architecture; give another `init`"
+        ) from None
     except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"{path} is no file of weights that can be loaded safely: {reason}") from None

@@ -3,12 +3,13 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from visavis.files import replaced
 from visavis.formats import coco
+from visavis.keypoints import LAYOUTS
 from visavis.prediction.formats.protocol import Records
 from visavis.prediction.records import Face
 from visavis.prediction.shots import Shot, properties, root, shots
@@ -23,7 +24,7 @@ OF_PICTURES = True
 def write(out: Path, records: Records) -> None:
     """Write coco.json. Names of files are relative to `info.root`, which is itself relative to the folder of coco.json.
     Images have the `path` of the input as in files.csv, and annotations a `score`; frames of a video have a `video_id`
-    and a `frame_id`."""
+    and a `frame_id`. The category names the keypoints, where they are one of visavis.keypoints.LAYOUTS."""
     above = root(shots(records(), out))
     info = {"root": shown(os.path.relpath(os.path.realpath(above), os.path.realpath(out)))}
     videos = {record.path: number for number, (_, record) in enumerate(records(), start=1) if record.frames is not None}
@@ -33,10 +34,13 @@ def write(out: Path, records: Records) -> None:
         entry = {"id": number, "file_name": name, "width": shot.width, "height": shot.height, "path": shot.path}
         return entry | ({"video_id": videos[shot.path], "frame_id": shot.frame} if shot.frame is not None else {})
 
+    counts: set[int] = set()
+
     def annotations() -> Iterator[dict[str, Any]]:
         faces = count(1)
         for number, shot in enumerate(shots(records(), out), start=1):
             for face, box in zip(shot.rows, shot.boxes, strict=True):
+                counts.add(len(face.get("keypoints") or ()))
                 yield coco.annotation(next(faces), number, box, **properties(face), **points(face))
 
     with replaced(out / WRITES) as file:
@@ -47,7 +51,8 @@ def write(out: Path, records: Records) -> None:
         if videos:
             file.write(',\n"videos": ')
             write_list(file, ({"id": number, "name": name} for name, number in videos.items()))
-        file.write(f',\n"categories": {json.dumps(coco.CATEGORIES)}}}\n')
+        named = [one | skeleton(max(counts, default=0)) for one in coco.CATEGORIES]
+        file.write(f',\n"categories": {json.dumps(named)}}}\n')
 
 
 def points(face: Face) -> dict[str, Any]:
@@ -62,6 +67,14 @@ def points(face: Face) -> dict[str, Any]:
         "keypoints": [value for cell in cells for value in cell],
         "num_keypoints": sum(point is not None for point in points),
     }
+
+
+def skeleton(count: int) -> dict[str, Any]:
+    """The names of so many keypoints, and which of them are joined, counted from 1; none where they have no layout."""
+    if (layout := LAYOUTS.get(count)) is None:
+        return {}
+    paths = [[number + 1 for number in (*numbers, *numbers[: int(closed)])] for numbers, closed in layout.lines]
+    return {"keypoints": layout.names, "skeleton": [pair for path in paths for pair in pairwise(path)]}
 
 
 def write_list(file: IO[str], entries: Iterable[object]) -> None:
