@@ -22,7 +22,7 @@ from visavis.commands.commandline import DataFolder, main
 from visavis.data import points
 from visavis.files import replaced
 from visavis.keypoints import Points, converted
-from visavis.options import Count, Range
+from visavis.options import Count, Range, TrainingPrecision
 from visavis.training import config
 from visavis.training.points import Located
 
@@ -40,6 +40,9 @@ class Options:
     batch_size: Count = 32
     lr: float = 1e-3
     shares: Shares = Shares()
+    precision: TrainingPrecision = "auto"
+    """As train.py has it: bf16 takes half of the time on CPUs that multiply in it (AMX)."""
+    channels_last: bool = False
     workers: Annotated[int, Range(0)] = 0
 
 
@@ -55,6 +58,7 @@ def run(options: Options) -> int:
                 "data": options.data, "out": out, "arch": "keypoints_cnn", "blocks": blocks, "dropout": dropout,
                 "epochs": options.epochs, "batch_size": options.batch_size, "lr": options.lr, "ema": 0.99,
                 "val": options.shares.val, "test": options.shares.test, "workers": options.workers,
+                "precision": options.precision, "channels_last": options.channels_last,
             }  # fmt: skip
             if status := train.train(config.renewed(train.Options(), asked)):
                 return status

@@ -22,7 +22,7 @@ from visavis.commands.network import Network
 from visavis.data.attributes import KnownAttributes
 from visavis.data.split import Shares
 from visavis.errors import InputError
-from visavis.evaluation.attributes import Answers, of_ages, of_classes, report
+from visavis.evaluation.attributes import Answers, of_ages, of_classes, report, said_of_classes, years_off
 from visavis.training.attributes import Predictions
 
 BOX = (178, 60, 271, 181)
@@ -56,6 +56,21 @@ def test_ages() -> None:
     assert found["groups"]["0 to 2"] == {"faces": 0, "mae": None, "mae_interval": None, "rmse": None, "bias": None}
     assert (found["faces_of_a_group"], found["in_group"]) == (2, 0.5)
     assert any("3.00 years off in the mean" in line for line in report({"age": found}))
+
+
+def test_what_the_charts_show() -> None:
+    labels = (("male", (10, 10)), ("female", (30, 30)), ("", (20, 29)), ("male", None))
+    known = [KnownAttributes((0, 0, 9, 9), gender=gender, ages=ages) for gender, ages in labels]
+    columns = {
+        "age": np.array([14, np.nan, 24, 50]),
+        "gender": np.array(["male", "male", "male", ""]),
+        "gender_score": np.array([0.9, 0.6, 0.8, np.nan]),
+    }
+    given = Answers(known, {name: [rows] for name, rows in columns.items()})
+    assert years_off(given).tolist() == [4]
+    (name, (scores, right)), *others = said_of_classes(given).items()
+    assert (name, scores.tolist(), right.tolist(), others) == ("gender", [0.9, 0.6], [True, False], [])
+    assert not len(years_off(Answers(known))) and not said_of_classes(Answers(known))
 
 
 def test_training_counts_ages_of_a_group_as_evaluation_does() -> None:
@@ -144,6 +159,7 @@ def test_the_command(people: tuple[Path, Path], tmp_path: Path, capsys: pytest.C
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.json", "ages.png", "reliability.png"}
 
 
 def test_two_that_give_the_same_are_scored_beside_each_other(

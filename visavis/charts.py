@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis import calibration, metrics
 from visavis.files import replaced
@@ -39,8 +40,15 @@ def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds:
     finish(figure, path)
 
 
-def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> None:
-    """The share of detections that are right, by score; below it, the number of detections by score."""
+class Scored(NamedTuple):
+    """Answers: (N,) how sure each is, and whether it is right."""
+
+    scores: NDArray[Any]
+    right: NDArray[np.bool_]
+
+
+def reliability(names: Sequence[str], judged: Sequence[Judged | Scored], path: Path, what: str = "detections") -> None:
+    """The share of detections, or of `what` else has scores, that are right, by score; below it, their number."""
     figure = blank(6, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
@@ -51,8 +59,8 @@ def reliability(names: Sequence[str], judged: Sequence[Judged], path: Path) -> N
         edges = np.linspace(0, 1, calibration.BINS + 1)
         below.stairs(over.finds, edges, color=line.get_color())
     axes.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.01))
-    axes.set_title("How many detections with this score are right")
-    below.set(xlabel="score", ylabel="detections", yscale="log")
+    axes.set_title(f"How many {what} with this score are right")
+    below.set(xlabel="score", ylabel=what, yscale="log")
     finish(figure, path)
 
 

@@ -1,5 +1,8 @@
-"""`visavis evaluate --analyse mask,age,gender`: the answers of analysers, compared with the labels in
-attributes.csv. Two that give the same attribute are scored beside each other."""
+"""`visavis evaluate --analyse mask,age,gender`: the answers of analysers, compared with the labels in attributes.csv.
+
+Two that give the same attribute are scored beside each other. --out has evaluation.json, ages.png (how many answers are
+off by no more than so many years) and reliability.png (how many answers of a score are right).
+"""
 
 import json
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from visavis import charts
 from visavis.analysers import load_analyser
 from visavis.analysers.attributes import calibrating
 from visavis.analysers.attributes.analyser import FaceAttributes
@@ -20,11 +24,14 @@ from visavis.detectors import load_detector
 from visavis.detectors.protocol import Detector
 from visavis.errors import ImageError, InputError
 from visavis.evaluation import groups
-from visavis.evaluation.attributes import Answers, ask, figures, report
+from visavis.evaluation.attributes import Answers, ask, figures, report, said_of_classes, years_off
 from visavis.evaluation.in_front import LOWEST, InFront, detected
 from visavis.files import replaced
 from visavis.images import read
 from visavis.messages import say
+
+MOST_YEARS = 20
+"""Where the chart of ages ends."""
 
 
 def evaluate(
@@ -73,10 +80,27 @@ def evaluate(
     with replaced(out / "evaluation.json") as file:
         json.dump(record, file, indent=2, allow_nan=False)
         file.write("\n")
-    say(f"figures: {out / 'evaluation.json'}")
+    _draw([(", ".join(turn), one) for turn, (one, _) in zip(turns, scored, strict=True)], out)
+    say(f"figures and charts: {out}")
     if answers.unreadable:
         say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")
     return 3 if answers.unreadable else 0
+
+
+def _draw(several: list[tuple[str, Answers]], out: Path) -> None:
+    """ages.png and reliability.png, as far as there are such answers. several: who was asked, and the answers."""
+    across = np.arange(0, MOST_YEARS + 0.5, 0.5)
+    ages: list[charts.Line] = []
+    classes: dict[str, charts.Scored] = {}
+    for who, answers in several:
+        of = "" if len(several) == 1 else f": {who}"
+        if len(off := years_off(answers)):
+            ages.append(charts.Line(f"age{of}", across, (off[:, None] <= across).mean(axis=0)))
+        classes |= {f"{name}{of}": said for name, said in said_of_classes(answers).items()}
+    if ages:
+        charts.curves([("How far ages are off", ages)], ("years at most", "share of faces"), out / "ages.png")
+    if classes:
+        charts.reliability(list(classes), list(classes.values()), out / "reliability.png", "answers")
 
 
 Turn = dict[str, Analyser]

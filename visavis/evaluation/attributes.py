@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from visavis import calibration
 from visavis.analysers.protocol import Analyser
 from visavis.boxes import as_boxes
+from visavis.charts import Scored
 from visavis.data.attributes import CLASSES, KnownAttributes
 from visavis.data.photos import Photo
 from visavis.evaluation import bootstrap
@@ -73,6 +74,26 @@ def figures(answers: Answers) -> dict[str, Any]:
         ages = [one.ages or (np.nan, np.nan) for one in answers.known]
         found["age"] = of_ages(np.array(ages, np.float64).reshape(-1, 2), answers)
     return found
+
+
+def said_of_classes(answers: Answers) -> dict[str, Scored]:
+    """Of each attribute that is a class, if something was said of a face whose label has it."""
+    found = {}
+    for name in CLASSES:
+        if name in answers.columns:
+            truth, said = np.array([getattr(one, name) for one in answers.known]), answers.column(name)
+            if (spoken := (truth != "") & (said != "")).any():
+                found[name] = Scored(answers.column(f"{name}_score")[spoken], (said == truth)[spoken])
+    return found
+
+
+def years_off(answers: Answers) -> NDArray[np.float64]:
+    """(N,) by how many years the ages that were said are wrong, of faces whose age is known to the year."""
+    if "age" not in answers.columns:
+        return np.zeros(0)
+    truth = np.array([np.nan if one.age is None else one.age for one in answers.known], np.float64)
+    off = np.abs(answers.column("age") - truth)
+    return off[~np.isnan(off)]
 
 
 def of_classes(
