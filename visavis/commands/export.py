@@ -1,4 +1,4 @@
-"""Write a detector as an ONNX file for other programs: `python -m visavis.export runs/faces/best.safetensors`.
+"""Write a network as an ONNX file for other programs: `python -m visavis.export runs/faces/best.safetensors`.
 
 The inputs and outputs of the file: docs/backends.md.
 """
@@ -15,7 +15,8 @@ from visavis.messages import say
 
 @dataclass
 class Options:
-    """Write a detector as one ONNX file, which takes a photo of any size and returns boxes and scores."""
+    """Write a network as one ONNX file. A detector's takes a photo of any size and returns boxes and scores, that of an
+    analyser takes squares around faces."""
 
     source: Annotated[Path | None, tyro.conf.Positional] = None
     """A checkpoint that train.py wrote; by default the detector that comes with the project."""
