@@ -16,7 +16,7 @@ from dataset.crops import CropDataset
 from dataset.photos import Photos
 from dataset.subjects.attributes import Attributes
 from visavis import checkpoint, load_analyser, load_detector
-from visavis.analysers.attributes import network
+from visavis.analysers.attributes import kind, network
 from visavis.analysers.attributes.analyser import SHIPPED, FaceAttributes, Network
 from visavis.analysers.attributes.designs import YEARS
 from visavis.analysers.crops import cut, square
@@ -187,10 +187,10 @@ def test_bad_labels_are_refused_with_their_row(tmp_path: Path, row: dict[str, ob
 
 def test_a_training_begins_with_the_weights_that_come_with_visavis() -> None:
     shipped, _ = checkpoint.load(SHIPPED)
-    given = network.build("face_attributes", "shipped").state_dict()
+    given = kind.network("face_attributes", "shipped").state_dict()
     assert all(torch.equal(given[name], value.float()) for name, value in shipped.items())
     with pytest.raises(InputError, match="no weights at coco, nor are there any of that name"):
-        network.build("face_attributes", "coco")
+        kind.network("face_attributes", "coco")
 
 
 def test_an_item_is_the_same_however_often_it_is_asked_for(folder: Path) -> None:

@@ -17,7 +17,7 @@ from dataset.point_crops import AT_MOST, PointDataset, slots
 from dataset.split import Shares
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.crops import Frame
-from visavis.analysers.points import network
+from visavis.analysers.points import kind, network
 from visavis.analysers.points.analyser import SHIPPED, FacePoints, roll
 from visavis.analysers.points.keypoints_cnn import KeypointsCnn
 from visavis.data import points
@@ -113,7 +113,7 @@ def test_weights_of_points_are_no_detector_and_others_no_points(trained: Path) -
 
 def test_a_training_begins_with_the_points_that_come_with_visavis() -> None:
     shipped, _ = checkpoint.load(SHIPPED)
-    given = network.build_face_points("shipped").state_dict()
+    given = kind.network("face_points", "shipped").state_dict()
     assert all(torch.equal(given[name], value.float()) for name, value in shipped.items())
 
 

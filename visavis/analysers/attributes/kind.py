@@ -53,10 +53,13 @@ def export(path: Path, out: Path) -> None:
 
 
 def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None) -> "FaceAttributes":
-    """The network that learns. init: where its weights come from; freeze: `nothing`, or all but the heads, in place of
-    `trainable_layers`. Raises InputError."""
+    """The network that learns. init: where its weights come from, `shipped` for those of face_attributes that come with
+    visavis; freeze: `nothing`, or all but the heads, in place of `trainable_layers`. Raises InputError."""
+    from visavis.analysers.attributes.analyser import SHIPPED
     from visavis.analysers.attributes.network import build
 
+    if init == "shipped" and arch == "face_attributes":
+        init = str(SHIPPED)
     return build(arch, init, trainable_layers if freeze is None else ALL_STAGES if freeze == "nothing" else 0)
 
 

@@ -18,7 +18,6 @@ from torch.nn import functional
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from visavis import checkpoint
-from visavis.analysers.attributes.analyser import SHIPPED
 from visavis.analysers.attributes.designs import DESIGNS, YEARS, Design
 from visavis.detectors.faster_rcnn.folding import folded
 from visavis.errors import InputError
@@ -124,16 +123,13 @@ def age_loss(logits: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def build(arch: str, init: str, trainable_layers: int = 3) -> FaceAttributes:
-    """One of `DESIGNS`. init: `imagenet` (torchvision's MobileNetV2), `shipped` (for face_attributes), `none` (random),
-    or a path: a checkpoint of ours of the same arch, or torchvision's .pth. trainable_layers: stages that learn,
-    counted from the output.
+    """One of `DESIGNS`. init: `imagenet` (torchvision's MobileNetV2), `none` (random), or a path: a checkpoint of ours
+    of the same arch, or torchvision's .pth. trainable_layers: stages that learn, counted from the output.
 
     Of weights that were trained before, the batch norms are folded into the convolutions: that is a third less work in
     training, and what a picture teaches does not depend on those beside it. From random weights all stages learn, with
     their norms. Raises InputError for weights that are not to be had or do not fit.
     """
-    if init == "shipped" and arch == "face_attributes":
-        init = str(SHIPPED)
     if init.endswith(".safetensors"):
         weights, known = checkpoint.load(Path(init))
         if known.get("arch") != arch:

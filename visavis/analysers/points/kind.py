@@ -51,12 +51,15 @@ def export(path: Path, out: Path) -> None:
 
 
 def network(arch: str, init: str, trainable_layers: int = 3, freeze: str | None = None, **design: Any) -> Any:
-    """The network that learns. init: where its weights come from; freeze: `nothing`, or all but the maps, in place of
-    `trainable_layers`. design: options of `DESIGN`. Raises InputError."""
+    """The network that learns. init: where its weights come from, `shipped` for those of face_points that come with
+    visavis; freeze: `nothing`, or all but the maps, in place of `trainable_layers`. design: options of `DESIGN`. Raises
+    InputError."""
+    from visavis.analysers.points.analyser import SHIPPED
     from visavis.analysers.points.network import STAGES, build_face_points, build_keypoints_cnn
 
     if arch == "keypoints_cnn":
         return build_keypoints_cnn(init, **design)
+    init = str(SHIPPED) if init == "shipped" else init
     return build_face_points(init, trainable_layers if freeze is None else len(STAGES) if freeze == "nothing" else 0)
 
 

@@ -17,7 +17,6 @@ from torch.nn import functional
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from visavis import checkpoint
-from visavis.analysers.points.analyser import SHIPPED
 from visavis.analysers.points.keypoints_cnn import BLOCKS, DROPOUT, KeypointsCnn
 from visavis.detectors.faster_rcnn.folding import folded
 from visavis.errors import InputError
@@ -144,13 +143,12 @@ def _mix() -> nn.Sequential:
 
 
 def build_face_points(init: str, trainable_layers: int = 3, side: int = SIDE, margin: float = MARGIN) -> FacePoints:
-    """init: `imagenet` (torchvision's MobileNetV2), `shipped`, `none` (random), or a path: a checkpoint of ours, or
-    torchvision's .pth. trainable_layers: stages of the backbone that learn, counted from the output.
+    """init: `imagenet` (torchvision's MobileNetV2), `none` (random), or a path: a checkpoint of ours, or torchvision's
+    .pth. trainable_layers: stages of the backbone that learn, counted from the output.
 
     Of weights that were trained before, the batch norms are folded into the convolutions. From random weights all
     stages learn, with their norms. Raises InputError for weights that are not to be had or do not fit.
     """
-    init = str(SHIPPED) if init == "shipped" else init
     if init.endswith(".safetensors"):
         model = of_checkpoint(*checkpoint.load(Path(init)), init)
         if not isinstance(model, FacePoints):
