@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with what the demo leaves, made the short way: fewer photos, no site, no cleaner, and one
     short epoch."""
     place = tmp_path_factory.mktemp("project")
-    for name in ("clean", "dataset", "demo", "train.py", "visavis"):
+    for name in ("benchmarks", "clean", "dataset", "demo", "train.py", "visavis"):
         (place / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "notebooks", place / "notebooks")
     out = place / "demo-out"
