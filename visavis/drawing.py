@@ -244,8 +244,8 @@ def _hides_a_face(tag: _Rectangle, faces: np.ndarray) -> bool:
 
 def _written(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
     """`text` on one line, and a font that has its letters: Pillow's own, or matplotlib's for accents, Greek, Cyrillic
-    and the like. What neither has loses its accents or turns into `?`. The spaces of
-    Pillow's own are so narrow that words run together: there are two between words."""
+    and the like. What neither has loses its accents or turns into `?`. The spaces of Pillow's own are so narrow that
+    words run together: there are two between words."""
     line = unicodedata.normalize("NFC", " ".join(text.split()))
     if line.isascii():
         return line.replace(" ", "  "), _font(size)
