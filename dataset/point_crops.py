@@ -23,7 +23,8 @@ from visavis.images import Picture
 from visavis.keypoints import LAYOUTS, Points, converted
 
 AT_MOST = 3
-"""Faces of one identity that an epoch sees: those of a video are much alike. Of more, each time others are taken."""
+"""Faces of one identity that an epoch or a validation sees: those of a video are much alike. Of more, each epoch takes
+others."""
 SHIFT, SCALE = 0.07, 0.13
 """How far the square is from where the box says: standard deviation, as a share of its half, and of its logarithm."""
 TURN = 22.0
@@ -138,14 +139,28 @@ def _within(frame: Frame, around: Around) -> Frame:
 
 def slots(photos: Photos, labelled: dict[str, list[Pointed]]) -> list[list[int]]:
     """The faces of each item: all of an identity take turns where it has more than `AT_MOST`."""
+    return [
+        slot
+        for faces in _identities(photos, labelled)
+        for slot in ([[face] for face in faces] if len(faces) <= AT_MOST else [faces] * AT_MOST)
+    ]
+
+
+def unlike(photos: Photos, labelled: dict[str, list[Pointed]]) -> list[int]:
+    """The faces that a validation counts: of an identity with more than `AT_MOST` as many, spread over all it has."""
+    return [
+        faces[place]
+        for faces in _identities(photos, labelled)
+        for place in np.linspace(0, len(faces) - 1, min(len(faces), AT_MOST)).round().astype(int).tolist()
+    ]
+
+
+def _identities(photos: Photos, labelled: dict[str, list[Pointed]]) -> list[list[int]]:
+    """The faces of each identity; one that has none is alone."""
     of: dict[str, list[int]] = {}
     for face, (number, _) in enumerate(_rows(photos, labelled)):
         of.setdefault(photos[number].identity or f"\0{face}", []).append(face)
-    return [
-        slot
-        for faces in of.values()
-        for slot in ([[face] for face in faces] if len(faces) <= AT_MOST else [faces] * AT_MOST)
-    ]
+    return list(of.values())
 
 
 def _rows(photos: Photos, labelled: dict[str, list[Pointed]]) -> list[tuple[int, Pointed]]:

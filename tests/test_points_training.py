@@ -13,7 +13,7 @@ import train
 from benchmarks.fifteen_points import baseline
 from dataset import tables
 from dataset.photos import Photos
-from dataset.point_crops import AT_MOST, PointDataset, slots
+from dataset.point_crops import AT_MOST, PointDataset, slots, unlike
 from dataset.split import Shares
 from visavis import checkpoint, load_analyser, load_detector
 from visavis.analysers.crops import Frame
@@ -158,6 +158,7 @@ def test_many_photos_of_one_person_take_turns(folder: Path) -> None:
     told = {photo.image_id: one for photo in photos}
     assert len(slots(photos, told)) == 12
     assert slots(together, told) == [list(range(12))] * AT_MOST
+    assert unlike(photos, told) == list(range(12)) and unlike(together, told) == [0, 6, 11]
 
 
 def test_what_nobody_labelled_and_what_lies_outside_stays_out_of_the_loss() -> None:

@@ -1,6 +1,6 @@
 """What a network that is shown single faces answers on those held out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -27,18 +27,18 @@ class Faces(Protocol):
 def answers(
     model: torch.nn.Module,
     faces: Faces,
-    count: int,
+    wanted: Sequence[int],
     ask: Callable[[list[Any]], Iterable[Any]],
     world: "World",
     stop: "Stop",
 ) -> list[tuple[int, Any]] | None:
-    """The number and the answer of each of `count` faces whose photo can be read, in order; None if `stop` was asked
-    meanwhile. The faces are divided among the processes of `world`.
+    """The number and the answer of each of the `wanted` faces whose photo can be read, in order of their numbers; None
+    if `stop` was asked meanwhile. The faces are divided among the processes of `world`.
 
     ask: from what is shown of several faces to the answer on each; what it gives must be possible to pickle. Raises
     InputError if no photo can be read.
     """
-    numbers = list(Share(count, world.rank, world.size))
+    numbers = [wanted[place] for place in Share(len(wanted), world.rank, world.size)]
     training = model.training
     model.eval()
     mine: list[tuple[int, Any]] = []
@@ -56,5 +56,5 @@ def answers(
         return None
     together: list[tuple[int, Any]] = sorted((one for part, _ in gathered for one in part), key=lambda one: one[0])
     if not together:
-        raise InputError(f"none of the photos of {count} faces for validation can be read; run `python -m clean`")
+        raise InputError(f"none of the photos of {len(wanted)} faces for validation can be read; run `python -m clean`")
     return together

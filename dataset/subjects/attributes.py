@@ -77,7 +77,7 @@ class Attributes:
         def ask(images: list[torch.Tensor]) -> Any:
             return torch.cat([one.cpu() for one in model(torch.stack(images).to(on)).values()], dim=1).numpy()
 
-        answered = answers(model, crops, len(crops), ask, world, stop)
+        answered = answers(model, crops, range(len(crops)), ask, world, stop)
         if answered is None:
             return None
         numbers, rows = zip(*answered, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dataset.photos import Photo, Photos
-from dataset.point_crops import PointDataset, slots
+from dataset.point_crops import PointDataset, slots, unlike
 from dataset.subjects.answering import answers
 from visavis.analysers.crops import Frame
 from visavis.calibration import Calibration
@@ -64,8 +64,9 @@ class Points:
     def judged(
         self, model: Any, on: "torch.device", world: "World", stop: "Stop", kind: str, scoring: Calibration
     ) -> Located | None:
-        """By the points that it finds in the boxes of the faces whose photos can be read."""
+        """By the points that it finds in the boxes of the faces whose photos can be read, of an identity a few."""
         crops = PointDataset(self.held_out, self.labelled, model.count, model.side, model.margin)
+        faces = unlike(self.held_out, self.labelled)
 
         def ask(shown: list[tuple[torch.Tensor, Frame]]) -> Iterator[tuple[Any, float, Any]]:
             given = model(torch.stack([image for image, _ in shown]).to(on))
@@ -75,7 +76,7 @@ class Points:
                 wide = 2 * frame.half
                 yield frame.outside(place), wide, None if spread is None else spread * wide
 
-        answered = answers(model, crops, len(crops.points), ask, world, stop)
+        answered = answers(model, crops, faces, ask, world, stop)
         if answered is None:
             return None
         numbers, rows = zip(*answered, strict=True)
