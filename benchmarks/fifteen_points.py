@@ -15,6 +15,7 @@ import numpy as np
 
 import train
 from dataset.photos import Photos
+from dataset.point_crops import unlike
 from dataset.split import Shares
 from visavis.analysers.crops import Frame
 from visavis.analysers.points.keypoints_cnn import MARGIN, POINTS, SIDE
@@ -73,11 +74,15 @@ def run(options: Options) -> int:
 
 
 def baseline(data: Path, shares: Shares) -> Located:
-    """The error of a constant answer: the mean place of each point in the crops of the training faces."""
+    """The error of a constant answer, the mean place of each point in the crops of the training faces, on those faces
+    that a validation counts."""
     labelled = points.read(data)
     parts = []
     for split in ("train", "val"):
-        faces = [one for photo in Photos.load(data, split, shares) for one in labelled.get(photo.image_id, [])]
+        photos = Photos.load(data, split, shares)
+        faces = [one for photo in photos for one in labelled.get(photo.image_id, [])]
+        if split == "val":
+            faces = [faces[number] for number in unlike(photos, labelled)]
         frames = [Frame.around(np.array(one.box), MARGIN) for one in faces]
         parts.append((frames, [converted(one.points, POINTS) for one in faces]))
     (frames, truth), (held_out, wanted) = parts
