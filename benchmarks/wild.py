@@ -3,8 +3,8 @@
 The validation split of a data folder, in which the first part of a photo's name says its kind (`web/…`), and photos
 made of it:
 
-- close-ups: photos of 1080 x 1440 that one face fills to .5, .6 .. .9 of the width;
-- turned: photos of faces wider than an eighth of the photo, turned by 90, 180 and 270 degrees;
+- close-ups of each kind: photos of 1080 x 1440 that one face fills to .5, .6 .. .9 of the width;
+- turned, of each kind: photos of faces wider than an eighth of the photo, turned by 90, 180 and 270 degrees;
 - small in large: photos of 3000 x 2250 without a face, into which four faces of 28 to 60 pixels are pasted;
 - faceless: the photos that have none.
 
@@ -15,7 +15,7 @@ deface: those less than two thirds of whose box is covered. All figures go to --
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,22 +161,21 @@ def _left(shot: Shot, found: Faces, threshold: float, as_deface: bool) -> list[f
 
 
 def _shots(photos: list[Photo], options: Options) -> Iterator[Shot]:
-    made: dict[str, Callable[[], Iterator[Shot]]] = {
-        "closeup": lambda: _close_ups(photos, options.limit),
-        "turned": lambda: _turned(photos, options.limit),
-        "small": lambda: _small(photos, options.limit),
-    }
     faceless = [one for one in photos if not len(one.boxes) and not len(one.ignore)]
-    by_kind: dict[str, list[Photo]] = {"faceless": faceless}
+    origins: dict[str, list[Photo]] = {}
     for one in photos:
         if len(one.boxes):
-            by_kind.setdefault(one.image_id.split("/")[0], []).append(one)
-    by_kind["crowds"] = [one for one in photos if len(one.boxes) >= 10]
-    for kind in options.kinds or (*by_kind, *made):
-        if kind in made:
-            yield from made[kind]()
+            origins.setdefault(one.image_id.split("/")[0], []).append(one)
+    as_they_are = {"faceless": faceless, **origins, "crowds": [one for one in photos if len(one.boxes) >= 10]}
+    made = {"closeup": _close_ups, "turned": _turned}
+    for kind in options.kinds or (*as_they_are, *made, "small"):
+        if kind == "small":
+            yield from _small(photos, options.limit)
+        elif kind in made:
+            for origin, some in origins.items():
+                yield from made[kind](some, f"{kind} {origin}", options.limit)
         else:
-            for one in by_kind[kind][: options.limit]:
+            for one in as_they_are[kind][: options.limit]:
                 yield _shot(kind, one)
 
 
@@ -194,7 +193,7 @@ def _alone(photos: list[Photo], wide: float) -> Iterator[tuple[Picture, np.ndarr
         yield read(one.path), one.boxes[0]
 
 
-def _close_ups(photos: list[Photo], limit: int) -> Iterator[Shot]:
+def _close_ups(photos: list[Photo], kind: str, limit: int) -> Iterator[Shot]:
     count = 0
     for picture, box in _alone(photos, 80):
         height, width = picture.shape[:2]
@@ -211,24 +210,24 @@ def _close_ups(photos: list[Photo], limit: int) -> Iterator[Shot]:
             factor = 1080 / part.shape[1], 1440 / part.shape[0]
             moved = (box - [left, top, left, top]) * [factor[0], factor[1], factor[0], factor[1]]
             shown = resize(np.ascontiguousarray(part), (1440, 1080))
-            yield Shot(f"closeup {share}", shown, clip(as_boxes([moved]), (1440, 1080)), as_boxes([]))
+            yield Shot(f"{kind} {share}", shown, clip(as_boxes([moved]), (1440, 1080)), as_boxes([]))
         count += 1
         if count >= limit:
             return
 
 
-def _turned(photos: list[Photo], limit: int) -> Iterator[Shot]:
+def _turned(photos: list[Photo], kind: str, limit: int) -> Iterator[Shot]:
     some = [one for one in photos if len(one.boxes) == 1 and not len(one.ignore)]
     count = 0
     for one in some:
-        shot = _shot("turned", one)
+        shot = _shot(kind, one)
         height, width = shot.picture.shape[:2]
         if not len(shot.faces) or shot.faces[0, 2] - shot.faces[0, 0] < width / 8:
             continue
         for angle in (0, 90, 180, 270):
             boxes = quarter_turned(shot.faces, (height, width), angle // 90)
             picture = np.ascontiguousarray(np.rot90(shot.picture, angle // 90))
-            yield Shot(f"turned {angle:03}", picture, boxes, as_boxes([]))
+            yield Shot(f"{kind} {angle:03}", picture, boxes, as_boxes([]))
         count += 1
         if count >= limit:
             return

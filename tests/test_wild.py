@@ -39,12 +39,12 @@ def folder(tmp_path: Path) -> Path:
 def test_made_photos_show_their_faces_where_they_say(folder: Path):
     shots = list(wild._shots(wild.load_photos(folder), wild.Options(folder, limit=2)))
     close_ups = [shot for shot in shots if shot.kind.startswith("closeup")]
-    assert [shot.kind for shot in close_ups] == [f"closeup {share}" for share in wild.SHARES] * 2
+    assert [shot.kind for shot in close_ups] == [f"closeup web {share}" for share in wild.SHARES] * 2
     for shot in close_ups:
         assert shot.picture.shape == (1440, 1080, 3)
-        assert (shot.faces[0, 2] - shot.faces[0, 0]) / 1080 == pytest.approx(float(shot.kind.split()[1]), abs=0.01)
+        assert (shot.faces[0, 2] - shot.faces[0, 0]) / 1080 == pytest.approx(float(shot.kind.split()[2]), abs=0.01)
     turned = [shot for shot in shots if shot.kind.startswith("turned")]
-    assert [shot.kind for shot in turned] == [f"turned {angle}" for angle in ("000", "090", "180", "270")] * 2
+    assert [shot.kind for shot in turned] == [f"turned web {angle}" for angle in ("000", "090", "180", "270")] * 2
     upright = turned[0]
     for quarters, shot in enumerate(turned[:4]):
         assert (np.rot90(shot.picture, -quarters) == upright.picture).all()
@@ -62,7 +62,14 @@ def test_every_kind_has_its_figures(folder: Path):
     kinds = ("web", "faceless", "turned")
     assert wild.run(wild.Options(folder, val=1.0, kinds=kinds, limit=2, redaction=True, out=out)) == 0
     results = {row["kind"]: row for row in json.loads(out.read_text(encoding="utf-8"))["results"]}
-    assert set(results) >= {"web", "faceless", "turned 000", "turned 090", "redacted web", "redacted turned 000"}
+    assert set(results) >= {
+        "web",
+        "faceless",
+        "turned web 000",
+        "turned web 090",
+        "redacted web",
+        "redacted turned web 000",
+    }
     assert (results["web"]["photos"], results["web"]["faces"], results["web"]["found"]) == (2, 2, 1.0)
     assert results["faceless"] == {"kind": "faceless", "detector": "shipped", "threshold": ANY, "photos": 2, "finds": 0}
     assert (results["redacted web"]["faces"], results["redacted web"]["recognisable"]) == (2, 0)
