@@ -212,6 +212,3 @@ def test_names_are_steady_over_looks():
     assert look("Bob", 0.8, 0.5, 300) == ("Bob", 0.8)  # another face
     assert look("Bob", 0.8, 10.6, 6) == ("Bob", 0.8)  # long after
     assert len(names.of_faces(Faces(), 10.7)) == 0
-    row = {"x1": 306.0, "y1": 310.0, "x2": 360.0, "y2": 360.0, "who": "", "who_score": None}
-    assert SteadyNames().of_rows([row], 0.0) == [row]
-    assert SteadyNames().of_rows([{"x1": 1.0}], 0.0) == [{"x1": 1.0}]

@@ -16,6 +16,8 @@ from PIL import Image
 from server import Served, live, served
 from typed import typed
 
+from visavis.live.steady import PAUSE
+
 pytest.importorskip("websockets.sync.client")
 pytest.importorskip("uvicorn")
 
@@ -249,5 +251,6 @@ def test_the_live_page_knows_people_and_a_look_that_is_in_doubt_does_not_change_
         for data in (photo, photo, stream.getvalue()):
             socket.send(data)
             said.append(json.loads(socket.recv(60))["faces"][0])
+            time.sleep(PAUSE)
     assert [face["who"] for face in said] == ["Eileen 🙂"] * 3
     assert said[0]["who_score"] > 0.9 > 0.7 > said[2]["who_score"] > 0.4

@@ -5,12 +5,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from starlette.responses import Response, StreamingResponse
 
 from visavis import images
-from visavis.analysers.identity.steady import SteadyNames
 from visavis.drawing import boxes_on
 from visavis.effects.filters import Filters
 from visavis.effects.redaction import Redaction
@@ -18,6 +18,7 @@ from visavis.errors import ImageError, InputError
 from visavis.images import Picture
 from visavis.live.asking import Ask
 from visavis.live.looking import Looker
+from visavis.live.steady import Steady
 from visavis.live.turns import Busy
 from visavis.messages import say
 from visavis.prediction.analysis import captions, colours
@@ -25,7 +26,6 @@ from visavis.prediction.filtering import Filtering
 from visavis.prediction.records import reported
 from visavis.video import recording
 from visavis.video.recording import Frame, Video
-from visavis.video.steadying import Steadier
 
 QUALITY = 80
 VIEWERS = 16
@@ -64,8 +64,7 @@ class Camera:
         self._opened, self._looker = opened, looker
         self._wanted: Counter[Ask] = Counter()
         self._shown: dict[Ask, bytes] = {}
-        self._names: dict[Ask, SteadyNames] = {}
-        self._steadiers: dict[Ask, Steadier] = {}
+        self._steady: dict[Ask, Steady] = {}
         self._newest: Picture | None = None
         self._came = threading.Event()
         self._changed = asyncio.Condition()
@@ -135,23 +134,24 @@ class Camera:
             while self._came.wait() and (picture := self._newest) is not None:
                 self._came.clear()
                 wanted = list(self._wanted)
-                self._names = {ask: self._names.get(ask, SteadyNames()) for ask in wanted}
-                self._steadiers = {ask: self._steadiers.get(ask, Steadier()) for ask in wanted}
+                self._steady = {ask: self._steady.get(ask, Steady()) for ask in wanted}
                 shown = {ask: self._drawn(picture, ask) for ask in wanted}
                 asyncio.run_coroutine_threadsafe(self._publish(shown), loop).result()
         finally:
             self._looking = False
 
     def _drawn(self, picture: Picture, ask: Ask) -> bytes:
-        faces, now = self._looker.faces(picture, ask), time.monotonic()
+        steady, now = self._steady[ask], time.monotonic()
+        faces = self._looker.faces(picture, ask, steady, now)
         if ask.redact:
             return images.encode(Redaction(ask.redact)(picture, faces), quality=QUALITY)
         faces = faces[reported(faces, ask.min_size, ask.threshold)]
         if ask.filter:
-            steadier = self._steadiers[ask]
-            drawn = Filtering(Filters(ask.filter))(picture, faces, lambda found: steadier.steady(found, now))
+            steadied = (
+                (lambda found: found) if faces.keypoints is not None else partial(steady.points.steady, seconds=now)
+            )
+            drawn = Filtering(Filters(ask.filter))(picture, faces, steadied)
         else:
-            faces = self._names[ask].of_faces(faces, now)
             drawn = boxes_on(picture, faces, texts=captions(faces), own=colours(faces))
         return images.encode(drawn, quality=QUALITY)
 

@@ -14,7 +14,6 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from visavis.analysers.identity.steady import SteadyNames
 from visavis.errors import InputError
 from visavis.live.asking import Ask
 from visavis.live.looking import Looker
@@ -56,7 +55,6 @@ class _Talk:
         self._socket, self._looker, self._turns = socket, looker, turns
         self._ask: Ask | InputError = looker.ask({})
         self._watching = looker.watching()
-        self._names = SteadyNames()
         self._newest: tuple[int, bytes, Ask, float] | None = None
         self._came = asyncio.Event()
         self._owes = False  # an answer
@@ -123,8 +121,7 @@ class _Talk:
                 began = time.perf_counter()
                 record = await run_in_threadpool(self._looker.frame, data, ask, self._watching)
             if record.status == "ok":
-                faces = self._names.of_rows(record.faces, began)
-                answer: dict[str, Any] = {"width": record.width, "height": record.height, "faces": faces}
+                answer: dict[str, Any] = {"width": record.width, "height": record.height, "faces": record.faces}
                 answer["due"] = self._watching.following.due
                 if self._watching.classes:
                     answer["scene"] = self._watching.classes

@@ -21,6 +21,7 @@ from visavis.live.asking import Ask
 from visavis.live.classifier import Classifier, Scene
 from visavis.live.finders import Above, Finders
 from visavis.live.following import Following
+from visavis.live.steady import Steady
 from visavis.live.whole_progress import WholeProgress
 from visavis.prediction import pages, strips, tracks
 from visavis.prediction.analysis import Analysis
@@ -34,7 +35,6 @@ from visavis.prediction.results import FaceFields, Tables
 from visavis.prediction.videos import EVERY, Progress
 from visavis.sources import Input
 from visavis.video import recording
-from visavis.video.steadying import Steadier
 from visavis.workers import WorkerDied, Workers
 
 
@@ -57,7 +57,7 @@ class Watching:
     detector: str
     following: Following
     scene: Scene | None
-    steadier: Steadier = field(default_factory=Steadier)
+    steady: Steady = field(default_factory=Steady)
     classes: list[tuple[str, float]] = field(default_factory=list)
     shapes: list[list[Shape]] = field(default_factory=list)
 
@@ -91,11 +91,11 @@ class Looker:
         name = words.get("detector") or self.finders.own
         return Ask.of(words, name, self.finders[name].threshold, self.analysers, self.filters)
 
-    def faces(self, picture: Picture, ask: Ask) -> Faces:
-        """The faces of a picture that is decoded already, those that redaction covers included."""
+    def faces(self, picture: Picture, ask: Ask, steady: Steady, seconds: float) -> Faces:
+        """The faces of a camera's picture at that time, decoded already, those that redaction covers included."""
         finder = self.finders[ask.detector]
         found: Faces = finder.network.call(Above(finder.plain, self._floor(ask)).detect, [picture])[0]
-        return self._analysis(ask)(picture, found)
+        return steady.analysed(found, seconds, self._analysis(ask), lambda analysis, faces: analysis(picture, faces))
 
     def watching(self) -> "Watching":
         """What is known of a camera that begins now."""
@@ -117,11 +117,15 @@ class Looker:
             if ask.scene and watching.scene is not None:
                 watching.classes = finder.network.call(watching.scene.look, picture, seconds)
             found = found[reported(found, ask.min_size, self._floor(ask))]
-            if ask.analyse:
-                found = self._workers.submit(_analysed, self._analysis(ask), picture, found).result()
+
+            def analysed(analysis: Callable[[Picture, Faces], Faces], faces: Faces) -> Faces:
+                return self._workers.submit(_analysed, analysis, picture, faces).result()
+
+            found = watching.steady.analysed(found, seconds, self._analysis(ask), analysed)
             if ask.filter and len(found):
-                known = self._workers.submit(_analysed, _filtering(ask).pointed, picture, found).result()
-                watching.shapes = Filters(ask.filter).shapes(watching.steadier.steady(known, seconds))
+                pointed = analysed(_filtering(ask).pointed, found)
+                steady = pointed if found.keypoints is not None else watching.steady.points.steady(pointed, seconds)
+                watching.shapes = Filters(ask.filter).shapes(steady)
         except ImageError as error:
             return Record("frame", *unreadable(error))
         except WorkerDied:

@@ -1,13 +1,10 @@
 """Names that do not flicker: those of the same face in successive looks at a scene, by what most looks said."""
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from visavis.boxes import SIDES, Boxes, as_boxes
 from visavis.faces import Faces
 from visavis.video.remembering import Remembered
 
@@ -32,29 +29,16 @@ class SteadyNames:
         if "who" not in faces.attributes:
             return faces
         given = zip(faces.attributes["who"].tolist(), faces.attributes["who_score"].tolist(), strict=True)
-        names, scores = self._settled(faces.boxes, list(given), seconds)
-        new = {"who": np.array(names, np.str_), "who_score": np.array(scores, np.float32)}
-        return replace(faces, attributes=faces.attributes | new)
-
-    def of_rows(self, rows: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
-        """The same for rows of a record, in which a score that is not known is None."""
-        if not all("who" in row for row in rows):
-            return list(rows)
-        boxes = as_boxes([[row[side] for side in SIDES] for row in rows])
-        given = [(row["who"], np.nan if row["who_score"] is None else row["who_score"]) for row in rows]
-        names, scores = self._settled(boxes, given, seconds)
-        return [
-            row | {"who": name, "who_score": None if np.isnan(score) else round(score, 4)}
-            for row, name, score in zip(rows, names, scores, strict=True)
-        ]
-
-    def _settled(self, boxes: Boxes, given: list[tuple[str, float]], seconds: float) -> tuple[list[str], list[float]]:
         answers = []
-        for said, (name, score) in zip(self._said.look(boxes, seconds), given, strict=True):
+        for said, (name, score) in zip(self._said.look(faces.boxes, seconds), given, strict=True):
             if not np.isnan(score):
                 said.append((name, score))
             answers.append(_answer(said))
-        return [name for name, _ in answers], [score for _, score in answers]
+        new = {
+            "who": np.array([name for name, _ in answers], np.str_),
+            "who_score": np.array([score for _, score in answers], np.float32),
+        }
+        return replace(faces, attributes=faces.attributes | new)
 
 
 def _answer(said: _Said) -> tuple[str, float]:

@@ -44,11 +44,13 @@ export function drawFaces(context, faces, width, mirrored) {
       context.stroke();
     }
     context.fillStyle = colour;
+    context.beginPath();
     for (const [x, y] of face.keypoints ?? []) {
-      context.beginPath();
-      context.arc(across(x), y * factor, (face.keypoints.length > 20 ? 1 : 1.8) * unit, 0, 7);
-      context.fill();
+      const radius = (face.keypoints.length > 20 ? 1 : 1.8) * unit;
+      context.moveTo(across(x) + radius, y * factor);
+      context.arc(across(x), y * factor, radius, 0, 7);
     }
+    context.fill();
     const text = caption(face), size = 7 * unit + 4, pad = size / 3;
     const length = context.measureText(text).width + 2 * pad;
     const begin = Math.max(0, Math.min(left - unit, context.canvas.width - length));
