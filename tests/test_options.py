@@ -115,3 +115,12 @@ def test_an_empty_path_is_not_the_current_folder(line: str):
     done = typed(*words, option, "")
     assert done.returncode == 2
     assert f"Error parsing {option}: the path is empty; give one" in done.stderr  # the rest is on another line
+
+
+@pytest.mark.parametrize("line", ["predict.py a.png --out o --filter", "predict.py a.png --out o --analyse",
+                                  "predict.py a.png --out o --format", "evaluate.py --analyse"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "points,"])
+def test_a_list_of_names_has_no_empty_one(line: str, text: str):
+    *words, option = line.split()
+    done = typed(*words, option, text)
+    assert done.returncode == 2 and f"Error parsing {option}: {text!r} has an empty name" in done.stderr

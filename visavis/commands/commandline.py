@@ -132,6 +132,26 @@ Seconds = Annotated[
 
 Duration = Annotated[Seconds, Range(0, without=(0,))]
 """More than 0 seconds."""
+
+
+def _listed(text: str) -> str:
+    """Names with commas between them, as they were typed. Raises ValueError where one is empty."""
+    if not all(name.strip() for name in text.split(",")):
+        raise ValueError(f"{text!r} has an empty name; give names with commas between them, or leave the option out")
+    return text
+
+
+Names = Annotated[
+    str,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NAMES",
+        instance_from_str=lambda arguments: _listed(arguments[0]),
+        is_instance=lambda value: isinstance(value, str),
+        str_from_instance=lambda value: [value],
+    ),
+]
+"""Names with commas between them; an empty text, as from a variable of the shell that is not set, is refused."""
 Device = Annotated[str, tyro.conf.arg(help="auto (a CUDA GPU if there is one), cpu, cuda, cuda:1, mps.")]
 DataFolder = Annotated[
     Path, tyro.conf.arg(help="Data folder, as made by download and clean, or by `python -m dataset import`.")

@@ -19,7 +19,7 @@ from visavis import calibration, charts, metrics
 from visavis.analysers import Analyser, load_analyser, named
 from visavis.checkpoint import SHIPPED
 from visavis.commands import evaluate_attributes, evaluate_identity, evaluate_points
-from visavis.commands.commandline import DataFolder
+from visavis.commands.commandline import DataFolder, Names
 from visavis.commands.network import Network
 from visavis.data.photos import Photo, load_photos
 from visavis.data.split import Shares, Split
@@ -89,7 +89,7 @@ class Options:
     calibrate: bool = False
     """Calibrate each detector's scores on these photos (preferably --split val), so that a score is the probability of
     a face, and store the calibration in its checkpoint."""
-    analyse: str = ""
+    analyse: Names = ""
     """Score analysers instead of detectors, names or paths of checkpoints that train.py wrote, separated by commas:
     those of mask, age and gender on the faces of attributes.csv in --data, or those of points on the faces of
     points.csv. With --calibrate, calibrate the former on these faces."""

@@ -9,7 +9,7 @@ import tyro
 
 from visavis.analysers import ANALYSERS, AnalyserOptions, named
 from visavis.analysers import check as check_analysers
-from visavis.commands.commandline import Duration
+from visavis.commands.commandline import Duration, Names
 from visavis.commands.network import DetectorName, Network
 from visavis.detectors import check as check_detector
 from visavis.effects.filters import FILTERS, Filters
@@ -61,10 +61,10 @@ class Options:
     min_size: Amount = 0
     """Leave out faces whose shorter side has fewer pixels of the photo; files.csv counts them."""
     format: Annotated[
-        str, tyro.conf.arg(help=f"Formats of the results, separated by commas: csv, {', '.join(FORMATS)}.")
+        Names, tyro.conf.arg(help=f"Formats of the results, separated by commas: csv, {', '.join(FORMATS)}.")
     ] = "csv"
     analyse: Annotated[
-        str,
+        Names,
         tyro.conf.arg(
             help=f"Analysers to run on each face, separated by commas: {', '.join(ANALYSERS)}. What they say of a face "
             "appears in the tables, the formats and the captions."
@@ -93,7 +93,7 @@ class Options:
     keep_largest: bool = False
     """With --redact: do not redact the largest face of each photo."""
     filter: Annotated[
-        str,
+        Names,
         tyro.conf.arg(
             help="Write filtered/: copies with these things drawn on the faces, of photos as JPEG files, separated by "
             f"commas: {', '.join(FILTERS)}."
