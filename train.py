@@ -196,11 +196,12 @@ def _grow(options: Options, subject: subjects.Grown) -> int:
 
 def _settled(options: Options, world: "World") -> tuple[Options, str]:
     """The options with an architecture and initial weights, and, if no architecture was given, a message about the
-    choice."""
+    choice. Raises InputError where there are no such weights."""
     from visavis import device
 
     on, _ = device.choose(world.device(options.device))
     arch, init = start.settle(options.arch, options.init, on.type != "cpu")
+    start.check(arch, start.weights(init, options.out, options.resume), options.teacher)
     where = "on a CPU" if on.type == "cpu" else f"on {on.type}"
     why = f"no --arch was given: {where}, that is {arch}, from {init}" if options.arch is None else ""
     return replace(options, arch=arch, init=init), why

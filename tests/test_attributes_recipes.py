@@ -79,5 +79,7 @@ def test_a_recipe_learns_from_faces_that_have_its_label_alone(folder: Path, tmp_
 
 
 def test_there_are_no_weights_from_imagenet_for_a_small_network(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`init` imagenet: there are no such weights for age_cnn; give none"):
+    with pytest.raises(
+        InputError, match="`init` imagenet: no such file, nor one of those that age_cnn may begin with: none"
+    ):
         train.train(asked(folder, tmp_path / "run", arch="age_cnn", init="imagenet"))

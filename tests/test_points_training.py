@@ -246,7 +246,7 @@ def test_designs_that_mean_nothing_are_refused(folder: Path, fifteen: Path, tmp_
         train.train(
             asked(folder, tmp_path / "out", arch="keypoints_cnn", blocks=3, init=str(fifteen / "last.safetensors"))
         )
-    with pytest.raises(InputError, match="keypoints_cnn starts from none or a"):
+    with pytest.raises(InputError, match="nor one of those that keypoints_cnn may begin with: none"):
         train.train(asked(folder, tmp_path / "out", arch="keypoints_cnn", init="imagenet"))
 
 

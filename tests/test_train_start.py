@@ -1,6 +1,7 @@
 """What a training starts from, what it says about a CPU, and what it keeps where there is too little to choose by."""
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -21,6 +22,7 @@ from visavis.checkpoint import SHIPPED
 from visavis.detectors.faster_rcnn.architectures import build
 from visavis.errors import InputError
 from visavis.faces import Faces
+from visavis.kinds import archs
 from visavis.metrics import doubtful, judge, score
 from visavis.training import config, cost, start
 from visavis.training.distributed import World
@@ -51,6 +53,27 @@ def folder(tmp_path_factory):
 )
 def test_architecture_and_weights_that_are_not_given(arch, init, gpu, settled):
     assert start.settle(arch, init, gpu) == settled
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"init": "NONSENSE"}, "`init` NONSENSE: no such file, nor one of those that mobilenet_v2_fpn may begin with: "
+                               "shipped, coco, imagenet, none"),
+        ({"arch": None, "init": "gone.safetensors"}, "`init` gone.safetensors: no such file"),
+        ({"arch": "keypoints_cnn", "init": "shipped"}, "keypoints_cnn may begin with: none"),
+        ({"arch": "window_trees", "init": "coco"}, "window_trees may begin with: none"),
+        ({"teacher": Path("gone.safetensors")}, "no weights at gone.safetensors"),
+    ],
+)  # fmt: skip
+def test_what_it_begins_with_is_judged_before_the_data_is_read(tmp_path, more, told):
+    with pytest.raises(InputError, match=re.escape(told)):
+        train.train(options(tmp_path / "nowhere", tmp_path / "run", **{"arch": "mobilenet_v2_fpn"} | more))
+
+
+@pytest.mark.parametrize("arch", archs())
+def test_an_architecture_may_begin_with_its_own_default(arch):
+    start.check(*start.settle(arch, None, False), None)
 
 
 def test_without_arch_a_cpu_trains_the_shipped_light_network_and_keeps_its_threshold(folder, tmp_path, capsys):

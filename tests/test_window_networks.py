@@ -112,7 +112,7 @@ def test_vgg16_for_windows_has_the_layers_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"init": "coco"}, "no such weights"),
+        ({"init": "coco"}, "nor one of those that window_cnn_small may begin with: none"),
         ({"sizes": "100"}, "HEIGHTxWIDTH"),
         ({"mosaic": 320}, "means nothing"),
         ({"blocks": 2}, "means nothing"),

@@ -24,6 +24,7 @@ ARCHS, LIGHT    names of its architectures, and of those that a CPU can train
 GOAL            what decides which weights are the best
 USE, NO_USE     what to say at the end of a training, with {weights}, and where it came to nothing
 defaults        arch -> the initial weights and the augmentation of a training that names none
+inits           arch -> the names of the initial weights that it may begin with, besides a file
 learns          arch -> what such a network learns: the name of one of dataset.subjects, and arguments for it
 load            (path, metadata, device, threshold, **options) -> a detector, for visavis.load_detector
 export          (path, out): write the checkpoint as an ONNX file

@@ -33,7 +33,16 @@ STEPWISE = {"compile": False, "channels_last": True, "precision": "auto", "patie
 class WindowTrees(Windows):
     """See dataset.subjects.Subject."""
 
-    only: ClassVar[dict[str, Any]] = Windows.only | plain(Recipe()) | STEPWISE | {"resume": False, "transforms": None}
+    only: ClassVar[dict[str, Any]] = (
+        Windows.only
+        | plain(Recipe())
+        | STEPWISE
+        | {
+            "resume": False,
+            "transforms": None,
+            "init": "none",
+        }
+    )
 
     def grow(self, out: Path, metadata: dict[str, Any], seed: int, **design: Any) -> "Validation":
         """Learn, judge what was learnt by whole photos, and write best.safetensors and pictures into `out`."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from visavis import checkpoint, kinds
 from visavis.calibration import THRESHOLD, Calibration
 from visavis.calibration import scoring as scoring_of
+from visavis.errors import InputError
 
 FULL = "resnet50_fpn"
 """The architecture for a GPU."""
@@ -27,6 +28,18 @@ def settle(arch: str | None, init: str | None, gpu: bool) -> tuple[str, str]:
     if (path := _checkpoint(init)) is not None:
         return checkpoint.metadata(path)["arch"], init
     return FULL if gpu or init == "coco" else LIGHT, init
+
+
+def check(arch: str, init: str, teacher: Path | None) -> None:
+    """Raise InputError for initial weights that are neither a file nor known to the architecture by that name, and for
+    a teacher that is no checkpoint of ours."""
+    names = kinds.of_arch(arch)[1].inits(arch)
+    if init not in names and not Path(init).is_file():
+        raise InputError(
+            f"`init` {init}: no such file, nor one of those that {arch} may begin with: {', '.join(names)}"
+        )
+    if teacher is not None:
+        checkpoint.metadata(Path(teacher))  # a text, where the run is resumed
 
 
 def scoring(init: str, kind: str) -> tuple[Calibration, float]:

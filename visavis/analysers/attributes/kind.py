@@ -28,6 +28,12 @@ def defaults(arch: str) -> tuple[str, str]:
     return DESIGNS[arch].init, DESIGNS[arch].transforms
 
 
+def inits(arch: str) -> tuple[str, ...]:
+    """The names of initial weights that a training may begin with, besides a file."""
+    own = ("shipped",) if arch == "face_attributes" else ()
+    return (*own, *dict.fromkeys((DESIGNS[arch].init, "none")))
+
+
 def learns(arch: str) -> tuple[str, dict[str, Any]]:
     """The subject of dataset.subjects, and which part of it."""
     return "attributes", {"heads": tuple(DESIGNS[arch].heads)}

@@ -26,6 +26,11 @@ def defaults(arch: str) -> tuple[str, str]:
     return ("imagenet", "full") if arch == "face_points" else ("none", "light")
 
 
+def inits(arch: str) -> tuple[str, ...]:
+    """The names of initial weights that a training may begin with, besides a file."""
+    return ("shipped", "imagenet", "none") if arch == "face_points" else ("none",)
+
+
 def learns(arch: str) -> tuple[str, dict[str, Any]]:
     """The subject of dataset.subjects."""
     return "points", {}

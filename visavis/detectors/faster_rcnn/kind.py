@@ -34,6 +34,11 @@ def defaults(arch: str) -> tuple[str, str]:
     return "coco", "full"
 
 
+def inits(arch: str) -> tuple[str, ...]:
+    """The names of initial weights that a training may begin with, besides a file."""
+    return "shipped", "coco", "imagenet", "none"
+
+
 def learns(arch: str) -> tuple[str, dict[str, Any]]:
     """The subject of dataset.subjects, and which part of it."""
     return "faces", {}

@@ -30,6 +30,11 @@ def defaults(arch: str) -> tuple[str, str]:
     return "shipped" if arch == "single_face_mobilenet_v2_slim" else "imagenet", "full"
 
 
+def inits(arch: str) -> tuple[str, ...]:
+    """The names of initial weights that a training may begin with, besides a file."""
+    return defaults(arch)[0], "none"
+
+
 def learns(arch: str) -> tuple[str, dict[str, Any]]:
     """The subject of dataset.subjects, and which part of it."""
     return "faces", {}

@@ -27,6 +27,11 @@ def defaults(arch: str) -> tuple[str, str]:
     return "none", "light"
 
 
+def inits(arch: str) -> tuple[str, ...]:
+    """The names of initial weights that a training may begin with, besides a file."""
+    return ("none",)
+
+
 def learns(arch: str) -> tuple[str, dict[str, Any]]:
     """The subject of dataset.subjects."""
     return "windows", {}

@@ -20,6 +20,11 @@ def defaults(arch: str) -> tuple[str, str]:
     return "none", "none"
 
 
+def inits(arch: str) -> tuple[str, ...]:
+    """Trees begin with nothing."""
+    return ("none",)
+
+
 def learns(arch: str) -> tuple[str, dict[str, Any]]:
     """The subject of dataset.subjects."""
     return "window_trees", {}
