@@ -29,10 +29,10 @@ from visavis import images
 from visavis.boxes import area, as_boxes, iou
 from visavis.commands import commandline
 from visavis.cores import cores
-from visavis.errors import ImageError
+from visavis.errors import ImageError, InputError
 from visavis.evaluation.conventions import meets
 from visavis.files import replaced
-from visavis.messages import say
+from visavis.messages import counted, say
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "face_recognition": ("--finder", "face_recognition", "--also", "none"),
@@ -73,9 +73,11 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Measure all, write, print."""
+    """Measure all, write, print. Raises InputError where the data have too few photos."""
     figures: dict[str, Any] = json.loads(options.out.read_text()) if options.only and options.out.exists() else {}
     photos = [one for one in listing.photos(options.data) if split_of(one.identity, one.image_id) == "val"]
+    if not photos:
+        raise InputError(f"{options.data} has no photo for validation; give a data folder of more people")
     with tempfile.TemporaryDirectory() as place:
         parts: dict[str, Callable[[], Any]] = {
             "faults": lambda: faults(photos, Path(place) / "faults", options),
@@ -110,6 +112,9 @@ def faults(photos: Sequence[ListedPhoto], place: Path, options: Options) -> dict
     random.seed(options.seed)
     folder = Folder(place)
     bases = base_photos(photos, random.Random(options.seed))
+    if len(bases) < options.good:
+        raise InputError(f"--good {options.good}: {counted(len(bases), 'photo')} for validation with a single face, no "
+                         "two alike; give a smaller number")  # fmt: skip
     scenes = [one for one in photos if not one.boxes]
     good = [Good(folder, bases.pop()) for _ in range(options.good)]
     chance = random.Random(options.seed + 1)

@@ -17,6 +17,8 @@ from benchmarks.clean_faults import Folder
 from clean.inspection import ListedPhoto
 from dataset import tables
 from visavis import images
+from visavis.errors import InputError
+from visavis.messages import counted
 
 Settings = Mapping[str, Sequence[str]]
 """Name -> arguments of clean."""
@@ -58,6 +60,8 @@ def both_speeds(
     """`speed` on photos as they are, and enlarged; counts: of these and of those. Of all parts: speed is not a matter
     of what was learnt from."""
     labelled = [one for one in photos if one.boxes]
+    if len(labelled) < max(counts):
+        raise InputError(f"--timed and --large: {counted(len(labelled), 'labelled photo')}; give smaller numbers")
     small, large = (random.Random(seed).sample(labelled, count) for count in counts)
     return {
         "as they are": speed(small, place / "small", 1, asked),
