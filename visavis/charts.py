@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,10 @@ from visavis.metrics import Judged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+MOST_NAMES, LONGEST_NAME = 6, 36
+"""Where there are more names, or one has more letters, the legend is put below the charts."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,17 @@ def blank(width: float, height: float) -> "Figure":
 
 
 def finish(figure: "Figure", path: Path) -> None:
-    """Add grids and legends, and write the file as a PNG."""
+    """Add grids and legends, and write the file as a PNG. A legend that would cover much of a chart is below
+    all of them."""
+    named = {name: line for axes in figure.axes for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    large = len(named) > MOST_NAMES or any(len(name) > LONGEST_NAME for name in named)
+    if large:
+        names = [fill(name, 50) for name in named]
+        figure.set_figheight(figure.get_figheight() + 0.2 * sum(name.count("\n") + 1 for name in names))
+        figure.legend(named.values(), names, frameon=False, loc="outside lower center")
     for axes in figure.axes:
         axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[1]:
+        if axes.get_legend_handles_labels()[1] and not large:
             axes.legend(frameon=False)
     with replaced(path, "wb") as file:
         figure.savefig(file, format="png", dpi=120)

@@ -40,7 +40,7 @@ from visavis.evaluation.contest import (
 from visavis.evaluation.detecting import detect_all
 from visavis.evaluation.protocols import PROTOCOLS
 from visavis.evaluation.reservations import reservations
-from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table, with_false
+from visavis.evaluation.scoreboard import COST, DETECTION, sentence, short, table, with_false
 from visavis.files import replaced
 from visavis.images import encode
 from visavis.messages import say
@@ -300,12 +300,6 @@ def _check(options: Options) -> list[str]:
     for source in options.detector if options.calibrate and not options.analyse else ():
         if source in DETECTORS and source != "shipped":
             raise InputError(f"--calibrate: {source} has no checkpoint in which to store a calibration; leave it out")
-    stems = [Path(source).with_suffix("") for source in options.detector]
-    for names in (
-        [stem.name for stem in stems],
-        ["/".join(stem.parts[-2:]) for stem in stems],
-        [str(stem) for stem in stems],
-    ):
-        if len(set(names)) == len(names):
-            return names
-    raise InputError("--detector: the same detector is given twice")
+    if len(set(options.detector)) < len(options.detector):
+        raise InputError("--detector: the same detector is given twice")
+    return short(options.detector)

@@ -26,6 +26,7 @@ from visavis.errors import ImageError, InputError
 from visavis.evaluation import groups
 from visavis.evaluation.attributes import Answers, ask, figures, report, said_of_classes, years_off
 from visavis.evaluation.in_front import LOWEST, InFront, detected
+from visavis.evaluation.scoreboard import short
 from visavis.files import replaced
 from visavis.images import read
 from visavis.messages import say
@@ -80,7 +81,8 @@ def evaluate(
     with replaced(out / "evaluation.json") as file:
         json.dump(record, file, indent=2, allow_nan=False)
         file.write("\n")
-    _draw([(", ".join(turn), one) for turn, (one, _) in zip(turns, scored, strict=True)], out)
+    shown = dict(zip(names, short(names), strict=True))
+    _draw([(", ".join(map(shown.__getitem__, turn)), one) for turn, (one, _) in zip(turns, scored, strict=True)], out)
     say(f"figures and charts: {out}")
     if answers.unreadable:
         say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")

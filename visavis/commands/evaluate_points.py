@@ -16,7 +16,7 @@ from visavis.data.split import Shares
 from visavis.errors import InputError
 from visavis.evaluation import groups
 from visavis.evaluation.points import ROWS, Contender, figures, locate_all, report
-from visavis.evaluation.scoreboard import table
+from visavis.evaluation.scoreboard import short, table
 from visavis.files import replaced
 from visavis.messages import say
 from visavis.training.points import FAILED
@@ -87,12 +87,11 @@ def evaluate(
 def _chart(results: list[dict[str, Any]], path: Path) -> None:
     """The share of faces with at most an error, over the error in percent."""
     lines = []
-    for one in results:
+    for name, one in zip(short([one["name"] for one in results]), results, strict=True):
         errors = np.sort(one["errors"])
         across = np.linspace(0, 100 * FAILED, 161)
         share = np.searchsorted(errors, across / 100, side="right") / max(1, len(errors))
-        lines.append(Line(f"{one['name']} (area {one['auc']:.3f})" if one["auc"] is not None else one["name"], across,
-                          share))  # fmt: skip
+        lines.append(Line(name if one["auc"] is None else f"{name} (area {one['auc']:.3f})", across, share))
     charts.curves([(f"{results[0]['faces']} faces", lines)], ("NME, %", "share of faces"), path)
 
 

@@ -1,5 +1,7 @@
 """Figures as a table, with a line per figure and a column per detector; and the comparison of two as a sentence."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 DETECTION = (
@@ -46,6 +48,19 @@ COST = (
 """The figures of time and memory."""
 
 Rows = tuple[tuple[str, str, str], ...]
+
+
+def short(sources: Sequence[str]) -> list[str]:
+    """Names and paths of weights without their folders and endings, as far as these are needed to tell them apart."""
+    stems = [Path(source).with_suffix("") for source in sources]
+    for names in (
+        [stem.name for stem in stems],
+        ["/".join(stem.parts[-2:]) for stem in stems],
+        [str(stem) for stem in stems],
+    ):
+        if len(set(names)) == len(names):
+            return names
+    return list(sources)
 
 
 def with_false(counts: tuple[int, ...]) -> Rows:
