@@ -123,6 +123,42 @@ def photo() -> bytes:
     return stream.getvalue()
 
 
+@pytest.fixture(scope="module")
+def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server of the live page, with a camera of its own."""
+    from clips import clip
+    from server import served
+
+    film = clip(tmp_path_factory.mktemp("film") / "film.mp4", sound=None)
+    with served("--workers", "1", "--analyse", "sharpness", "--camera", str(film)) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def with_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser with a made camera."""
+    from browser import chromium
+    from live_page import made_camera
+
+    camera = made_camera(tmp_path_factory.mktemp("camera") / "camera.y4m")
+    fake = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
+    with chromium(*fake, f"--use-file-for-fake-video-capture={camera}") as one:
+        yield one
+
+
+@pytest.fixture
+def seen(page_server: Any, with_camera: Any) -> Iterator[Any]:
+    """The live page; at the end nothing was wrong in its console, and nobody else was asked."""
+    from browser import opened
+
+    one = opened(with_camera, page_server.url)
+    one.page.set_default_timeout(120_000)
+    yield one
+    one.page.close()
+    assert one.errors == []
+    assert [url for url in one.requests if not url.startswith((page_server.base, "blob:" + page_server.base))] == []
+
+
 @pytest.fixture(scope="session")
 def encoder() -> Any:
     """face_recognition's network, which makes encodings of faces."""
