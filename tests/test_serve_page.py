@@ -139,6 +139,23 @@ def test_a_dropped_photo_comes_back_redacted_and_all_as_a_zip(seen: Opened, tmp_
     assert page.locator("article").count() == 0
 
 
+def test_what_is_done_of_a_video_and_of_all_files_is_counted(seen: Opened, tmp_path: Path) -> None:
+    page, photo = seen.page, tmp_path / "photo.png"
+    Image.fromarray(skimage.data.astronaut()).save(photo)
+    page.click("#tab-files")
+    page.evaluate(
+        """{ window.told = new Set();
+        new MutationObserver(all => all.forEach(one => told.add(one.target.textContent)))
+            .observe(document.querySelector('#files'), { childList: true, subtree: true }); 0 }"""
+    )
+    told = "[...told].some(one => /^[0-9]+ of about {}( · |$)/.test(one))"
+    page.set_input_files("#choose", [clip(tmp_path / "clip.mp4", range(0, 8000, 40), sound=None), photo])
+    until(page, told.format("200 frames"))
+    until(page, "document.querySelectorAll('article .download:not([hidden])').length == 2")
+    page.click("#zip")
+    until(page, told.format("201 photos and frames"))
+
+
 def test_what_stands_before_the_camera_is_said_with_five_bars(with_camera: Any, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     models = pytest.importorskip("torchvision.models")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import skimage.data
 from browser import opened
-from live_page import until
+from live_page import answers, until
 from PIL import Image
 from server import Served
 
@@ -67,5 +67,25 @@ def test_a_phone_has_the_settings_below_the_live_picture_and_folded_above_photos
     page.set_viewport_size({"width": 1280, "height": 800})
     until(page, "document.querySelector('#settings').open")
     assert page.is_hidden("#settings summary") and page.locator("#effects").bounding_box()["x"] > 900
+    page.close()
+    assert phone.errors == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 568)])
+def test_what_is_said_of_the_live_picture_covers_none_of_it(
+    page_server: Served, with_camera: Any, width: int, height: int
+) -> None:
+    """There is no room for it beside the captions of faces."""
+    phone = opened(with_camera, page_server.url, viewport={"width": width, "height": height})
+    page = phone.page
+    page.click("#start")
+    answers(page)
+    picture, stage = (page.locator(one).bounding_box() for one in ("#canvas", "#stage"))
+    spans = [one.bounding_box() for one in page.locator("#stats span").all()]
+    assert len(spans) == 4 and picture["height"] == pytest.approx(picture["width"] * 480 / 640, abs=1)
+    assert all(stage["y"] < one["y"] and one["y"] + one["height"] < picture["y"] for one in spans)
+    assert all(stage["x"] < one["x"] and one["x"] + one["width"] < stage["x"] + stage["width"] for one in spans)
+    page.click("#stop")
+    assert page.locator("#stage").evaluate("one => getComputedStyle(one).paddingTop") == "0px"
     page.close()
     assert phone.errors == []

@@ -59,7 +59,7 @@ export class Files {
     for (const { file } of this.all) form.append("files", file, file.name);
     const words = query(this.settings);
     words.set("draw", "true");
-    const answer = await post("/v1/results", words, form, done => say(done ?? texts.TEXTS.packing), () => false);
+    const answer = await post("/v1/results", words, form, texts.TEXTS.pictures, done => say(done ?? texts.TEXTS.packing), () => false);
     if (answer.status === 200) save(answer.body, "visavis.zip");
     say(answer.status === 200 ? "" : (await answer.body.text()).trim());
   }
@@ -85,7 +85,8 @@ class Card {
     this.effect = words.get("redact") || (words.get("filter") ? "filter" : "boxes");
     this.part.again.hidden = true;
     words.set("name", this.file.name);
-    const answer = await post("/v1/copy", words, this.file, (text, share) => over() || this.say(text, share), over);
+    const answer = await post(
+      "/v1/copy", words, this.file, texts.TEXTS.frames, (text, share) => over() || this.say(text, share), over);
     if (over()) return;
     const done = answer.status === 200;
     this.copy = done ? answer.body : null;
@@ -176,19 +177,19 @@ export function query({ detector, threshold, analyse, effect, redacts, filter })
   return words;
 }
 
-// Send it and wait for the answer, which `over` may make superfluous. A server that is busy is asked again.
-async function post(path, words, body, said, over) {
+// Send it and wait for the answer, which `over` may make superfluous. things: what progress counts. A server that is busy is asked again.
+async function post(path, words, body, things, said, over) {
   const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
   words.set("progress", key);
   for (;;) {
-    const answer = await once(`${path}?${words}`, body, said, over, key);
+    const answer = await once(`${path}?${words}`, body, things, said, over, key);
     if (answer.status !== 429 || over()) return answer;
     said(texts.TEXTS.busy);
     await new Promise(done => setTimeout(done, 1000 * (Number(answer.head("retry-after")) || 1)));
   }
 }
 
-function once(address, body, said, over, key) {
+function once(address, body, things, said, over, key) {
   const request = new XMLHttpRequest();  // fetch does not tell how much was sent
   let asking = 0, first = null;
   const ask = async () => {
@@ -199,7 +200,7 @@ function once(address, body, said, over, key) {
     first ??= { done: seen.done, now };
     const pace = (seen.done - first.done) / (now - first.now);
     const left = seen.expected && pace > 0 ? texts.left((seen.expected - seen.done) / pace / 1000) : "";
-    said(texts.progress(seen.done, seen.expected) + left, Math.min(0.99, seen.done / (seen.expected || Infinity)));
+    said(texts.progress(seen.done, seen.expected, things) + left, Math.min(0.99, seen.done / (seen.expected || Infinity)));
   };
   request.upload.addEventListener("progress", event => said(texts.TEXTS.sending, event.loaded / event.total / 10));
   request.upload.addEventListener("load", () => {

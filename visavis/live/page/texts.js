@@ -13,6 +13,8 @@ export const TEXTS = {
   full: "Full screen",
   kept: "Nothing is kept: what you show is forgotten as soon as it is answered, and no third party is asked.",
   drop: "Drop photos and videos here, or choose them",
+  frames: "frames",
+  pictures: "photos and frames",
   zip: "Download all as ZIP",
   clear: "Clear",
   picture: "Picture",
@@ -108,7 +110,7 @@ export const analyser = name => ANALYSERS[name] ?? name;
 export const reason = name => REASONS[name] ?? `The file cannot be read: ${name}.`;
 export const cameraProblem = (name, message) => CAMERA[name] ?? `The camera does not start: ${message}`;
 export const faces = count => (count === 1 ? "1 face" : `${count} faces`);
-export const progress = (done, expected) => (expected ? `${done} of about ${expected}` : `${done}`);
+export const progress = (done, expected, things) => expected ? `${done} of about ${expected} ${things}` : `${things} so far: ${done}`;
 export const mask = value => (value === "none" ? "no mask" : `mask ${value}`);
 export const percent = share => `${Math.round(100 * share)} %`;
 export const left = seconds => ` · ${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")} left`;
