@@ -136,7 +136,7 @@ def test_none_of_the_photos_can_be_read(tmp_path: Path):
 
 def test_names_of_detectors_are_short_and_differ():
     def names(*paths: str) -> list[str]:
-        return evaluate._check(evaluate.Options(paths))
+        return evaluate.check(evaluate.Options(paths))
 
     assert names("runs/a/best.safetensors") == ["best"]
     assert names("runs/a/best.safetensors", "runs/a/last.safetensors") == ["best", "last"]
