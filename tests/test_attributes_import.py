@@ -29,8 +29,8 @@ def test_utkface_and_fairface_into_one_folder(tmp_path: Path, capsys: pytest.Cap
     out = tmp_path / "people"
     assert import_labels("utkface", tmp_path / "utk", out) == (2, 1, 0)
     said = capsys.readouterr().err
-    assert "1 photos are left out, for their names do not begin with [age]_[gender]_: portrait.jpg" in said
-    assert "1 photos show no face that our detector finds, and nothing is learnt from them" in said
+    assert "1 photo is left out, as a name must begin with [age]_[gender]_: portrait.jpg" in said
+    assert "1 photo shows no face that our detector finds, and nothing is learnt from them" in said
     (blank,) = [row for row in tables.rows(out / "faces.csv") if row["use"] == "ignore"]
     assert blank["image_id"] == "utkface/7_0_0_20170110"  # no negative: somebody is in it
     assert [float(blank[side]) for side in ("x1", "y1", "x2", "y2")] == [0, 0, 200, 200]

@@ -76,7 +76,7 @@ def test_what_of_a_source_is_not_taken_is_said(photo: Path, capsys: pytest.Captu
     assert formats.import_labels("coco", photo / "a.json", photo / "out") == (2, 1, 1)
     err = capsys.readouterr().err
     assert "boxes of other classes are left out: car (1)" in err
-    assert f"1 photos cannot be used: {photo / 'gone.jpg'}: missing" in err
+    assert f"1 photo cannot be used: {photo / 'gone.jpg'}: missing" in err
 
 
 def test_a_class_without_a_box_is_not_a_set_without_faces(photo: Path):
@@ -117,7 +117,7 @@ def test_label_studios_coco_of_a_rotated_photo_and_two_annotators(photo: Path, c
     (photo / "result.json").write_text(label_studio([one, one | {"id": 1}], found))
     assert boxes("coco", photo / "result.json") == [[80, 67, 174, 186]]
     err = capsys.readouterr().err
-    assert "0a1b2c3d-a.jpg is taken for a.jpg" in err and "photos are listed more than once" in err
+    assert "0a1b2c3d-a.jpg is taken for a.jpg" in err and "1 photo is listed more than once" in err
 
 
 def test_cvats_coco_with_polygons_and_photos_in_a_subset(photo: Path):

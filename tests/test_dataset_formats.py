@@ -115,7 +115,7 @@ def wider(tmp_path: Path) -> Path:
 
 def test_wider_face_with_its_flags(wider: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert formats.import_labels("wider", wider, tmp_path / "data") == (4, 3, 0)
-    assert f"1 boxes without an area are left out: {wider} row 11" in capsys.readouterr().err
+    assert f"1 box without an area is left out: {wider} row 11" in capsys.readouterr().err
     photos = known(tmp_path / "data")
     assert photos["0--Parade/a"].boxes.tolist() == [[10, 20, 40, 60], [50, 60, 70, 85]]
     assert photos["0--Parade/a"].ignore.tolist() == [[1, 2, 31, 32]]

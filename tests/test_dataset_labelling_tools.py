@@ -174,7 +174,7 @@ def test_one_photo_tells_of_the_others_of_its_source(
         "image,width,height,x1,y1,x2,y2\na.jpg,512,300,180,68,272,186\nb.jpg,512,300,9,9,99,99\n"
     )
     assert all_boxes("csv", photo / "a.csv")["a"] == [list(box)]
-    unclear = "1 photos have an EXIF orientation, which their labels are assumed to follow" in capsys.readouterr().err
+    unclear = "1 photo has an EXIF orientation, which the labels are assumed to follow" in capsys.readouterr().err
     assert unclear == (other == 1)
 
 

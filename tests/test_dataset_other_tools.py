@@ -120,7 +120,7 @@ def test_a_csv_as_spreadsheets_write_it(photo: Path, table: bytes):
 def test_a_face_labelled_three_times_is_one_and_it_is_said(photo: Path, capsys: pytest.CaptureFixture[str]):
     (photo / "boxes.csv").write_text("image,x1,y1,x2,y2\n" + "a.jpg,180,68,272,186\n" * 3)
     boxes("csv", photo / "boxes.csv")
-    assert "labelled twice, and count once, in a.jpg (2)" in capsys.readouterr().err
+    assert "1 photo has faces that are labelled twice and count once: a.jpg (2)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("by", "count"), [(1, 1), (2, 1), (4, 2)])

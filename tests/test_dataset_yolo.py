@@ -127,4 +127,4 @@ def test_a_label_file_without_a_photo_is_said(photo: Path, capsys: pytest.Captur
     for name in ("a", "gone"):
         (photo / f"labels/{name}.txt").write_text(YOLO_FACE)
     boxes("yolo", photo)
-    assert f"label files belong to no photo and are left out: {photo / 'labels/gone.txt'}" in capsys.readouterr().err
+    assert f"1 label file belongs to no photo; left out: {photo / 'labels/gone.txt'}" in capsys.readouterr().err

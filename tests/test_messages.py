@@ -3,7 +3,7 @@
 import pytest
 
 from visavis.commands.commandline import fail
-from visavis.messages import say
+from visavis.messages import counted, say
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,13 @@ def test_the_line_of_an_error_is_harmless_too(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         fail("visavis predict", "\x1b[31mred.jpg is not\nthere")
     assert capsys.readouterr().err == "visavis predict: \\x1b[31mred.jpg is not there\n"
+
+
+def test_counts_agree_with_what_follows():
+    assert [counted(number, "photo") for number in (0, 1, 2, 2000)] == [
+        "0 photos",
+        "1 photo",
+        "2 photos",
+        "2,000 photos",
+    ]
+    assert [counted(number, "photo has", "photos have") for number in (1, 2)] == ["1 photo has", "2 photos have"]

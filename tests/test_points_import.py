@@ -58,7 +58,7 @@ def test_a_face_that_is_not_found_has_a_box_around_its_points(
     elsewhere = grid(380, 300)  # the astronaut's shoulder
     (tmp_path / "set/points.csv").write_text(HEADER + row("a_1.jpg", elsewhere.ravel().tolist()))
     assert import_labels("points68", tmp_path / "set", tmp_path / "data") == (1, 1, 0)
-    assert "1 faces are not found by our detector" in capsys.readouterr().err
+    assert "1 face is not found by our detector; a box around the points is taken: " in capsys.readouterr().err
     (one,) = points.read(tmp_path / "data")["set/a_1"]
     assert one.box == pytest.approx((378.08, 273.9, 477.92, 390.9), abs=0.1)
 
@@ -134,9 +134,7 @@ def partial() -> dict[str, object]:
 def test_kaggles_table_is_imported_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = training_csv(tmp_path / "training.csv", [whole(), partial()])
     assert import_labels("kaggle-keypoints", source, tmp_path / "data") == (1, 1, 0)
-    assert "1 faces lack some of their points and are left out; --incomplete takes them in: row 3" in (
-        capsys.readouterr().err
-    )
+    assert "1 face has only some points; left out without --incomplete: row 3" in (capsys.readouterr().err)
     (one,) = points.read(tmp_path / "data")["kaggle/00002"]
     found = dict(zip(FIFTEEN.names, one.points.tolist(), strict=True))
     assert found["right_eye"] == [10.5, 60.5]  # the person's left eye; Kaggle counts from the middle of a pixel

@@ -18,6 +18,7 @@ def harmless(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 photo`, `2 photos`."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, thing: str, things: str = "") -> str:
+    """`1 photo`, `2,000 photos`. things: what several are called, where an s is not enough: `1 photo has`,
+    `2 photos have`."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"

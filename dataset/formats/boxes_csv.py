@@ -72,7 +72,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             box = tables.box(row, source, line)
             if usable(box, where, []):
                 (one.ignore if use == "ignore" else one.boxes).append(box)
-    say_some("photos have another name than their files:", list(elsewhere))
+    say_some("photo has", "photos have", "another name than in its file:", list(elsewhere))
     yield from photos.values()
 
 

@@ -69,7 +69,7 @@ def _photos(held: dict[str, Any], source: Path, wanted: Wanted) -> dict[str, Imp
         photos[key] = ImportedPhoto(
             image, place, where, identity, size=imported.size_in(entry, where), displayed=displayed
         )
-    imported.say_some("photos have another name than their files:", elsewhere)
+    imported.say_some("photo has", "photos have", "another name than in its file:", elsewhere)
     return photos
 
 

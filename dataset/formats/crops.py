@@ -49,7 +49,12 @@ def with_faces(crops: Iterable[ImportedPhoto]) -> Iterator[ImportedPhoto]:
         return box is not None
 
     yield from looked_at(crops, LEAST, take)
-    say_some("photos show no face that our detector finds, and nothing is learnt from them:", sorted(without))
+    say_some(
+        "photo shows",
+        "photos show",
+        "no face that our detector finds, and nothing is learnt from them:",
+        sorted(without),
+    )
 
 
 def looked_at(

@@ -48,8 +48,10 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
                 if imported.usable(box := _box(shape, inside), inside, left_out):
                     one.boxes.append(box)
         yield one
-    imported.say_some("photos have another name than their files:", elsewhere)
-    imported.say_some("kinds of shapes are left out:", [f"{kind} ({count})" for kind, count in others.items()])
+    imported.say_some("photo has", "photos have", "another name than in its file:", elsewhere)
+    imported.say_some(
+        "kind of shapes is", "kinds of shapes are", "left out:", [f"{kind} ({count})" for kind, count in others.items()]
+    )
     imported.say_left_out(left_out)
 
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from dataset.photos import Photo
 from visavis.errors import InputError
 from visavis.keypoints import Points
-from visavis.messages import say
+from visavis.messages import counted, say
 
 Box = tuple[float, float, float, float]
 Size = tuple[int, int]
@@ -117,11 +117,12 @@ def face_classes(used: Mapping[Key, int], names: Mapping[Key, str], wanted: str 
     return called
 
 
-def say_some(what: str, places: list[str], most: int = 10) -> None:
-    """Report how many `places` there are, if any, and the first ones."""
+def say_some(thing: str, things: str, what: str, places: list[str], most: int = 10) -> None:
+    """Report how many `places` there are, if any, and the first ones. thing, things: how the report of one and of
+    several begins."""
     if places:
         more = f" and {len(places) - most} more" if len(places) > most else ""
-        say(f"{len(places)} {what} {'; '.join(places[:most])}{more}")
+        say(f"{counted(len(places), thing, things)} {what} {'; '.join(places[:most])}{more}")
 
 
 def usable(box: Box, where: str, left_out: list[str]) -> bool:
@@ -162,7 +163,7 @@ def around_ellipse(box: Box, degrees: float) -> Box:
 
 def say_left_out(left_out: list[str]) -> None:
     """Report how many boxes had no area, and the rows of the first ones."""
-    say_some("boxes without an area are left out:", left_out)
+    say_some("box without an area is", "boxes without an area are", "left out:", left_out)
 
 
 def marked(value: object, where: str) -> bool:

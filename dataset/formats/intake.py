@@ -63,7 +63,7 @@ def take_in(
         raise InputError("the source names no photo")
     if there := taken.keys() & {row["image_id"] for row in before.get("downloads.csv", [])}:
         raise InputError(f"{out} holds {min(there)} already; give another --out, or remove {out} and import all again")
-    say_some("photos are listed more than once, and their labels are merged:", listed)
+    say_some("photo is", "photos are", "listed more than once (the labels are merged):", listed)
     twice, fitting = [], Fitting(exif)
     for one in taken.values():
         if count := drop_repeated(one):
@@ -72,10 +72,12 @@ def take_in(
     for image_id, one in tqdm(taken.items(), desc="import", unit="photo"):
         rows.append(_take(image_id, one, out, fitting))
     fitting.finish()
-    say_some("faces are labelled twice, and count once, in", twice)
-    say_some("photos have boxes outside the picture:", _outside(taken, rows))
+    say_some("photo has", "photos have", "faces that are labelled twice and count once:", twice)
+    say_some("photo has", "photos have", "boxes outside the picture:", _outside(taken, rows))
     failed = [row for row in rows if row["status"] != "ok"]
-    say_some("photos cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed])
+    say_some(
+        "photo", "photos", "cannot be used:", [f"{taken[str(row['image_id'])].path}: {row['reason']}" for row in failed]
+    )
     new = {"downloads.csv": rows, "faces.csv": _face_rows(taken), "attributes.csv": _attribute_rows(taken)}
     new |= {"points.csv": _point_rows(taken)}
     for name, some in (new | {"labels.csv": _label_rows(taken)}).items():  # labels.csv last: with it, all is there

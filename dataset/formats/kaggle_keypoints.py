@@ -62,8 +62,8 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             one = ImportedPhoto(name, source.parent / name, where, content=_picture(row["Image"] or "", where))
             one.boxes, one.points = [(0.0, 0.0, float(SIDE), float(SIDE))], [points]
             yield one
-    say_some("faces lack some of their points and are left out; --incomplete takes them in:", incomplete, 3)
-    say_some("faces have no point at all and are left out:", empty, 3)
+    say_some("face has", "faces have", "only some points; left out without --incomplete:", incomplete, 3)
+    say_some("face has", "faces have", "no point at all; left out:", empty, 3)
 
 
 def _point(row: dict[str, str], name: str, where: str) -> tuple[float, float]:

@@ -55,10 +55,17 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             if label in classes and imported.usable(box := _box(value, size or (0, 0), where), where, left_out):
                 one.boxes.append(box)
         yield one
-    imported.say_some("tasks were not labelled, or skipped, and are left out:", unlabelled)
-    imported.say_some("tasks have several annotations; the ground truth or the last one is taken:", several)
-    imported.say_some("photos have another name than their files:", elsewhere)
-    imported.say_some("kinds of regions are left out:", [f"{kind} ({count})" for kind, count in others.items()])
+    imported.say_some("task was", "tasks were", "not labelled, or skipped; left out:", unlabelled)
+    imported.say_some(
+        "task has", "tasks have", "several annotations; the ground truth or the last one is taken:", several
+    )
+    imported.say_some("photo has", "photos have", "another name than in its file:", elsewhere)
+    imported.say_some(
+        "kind of regions is",
+        "kinds of regions are",
+        "left out:",
+        [f"{kind} ({count})" for kind, count in others.items()],
+    )
     imported.say_left_out(left_out)
 
 

@@ -31,7 +31,7 @@ def with_boxes(photos: Iterable[ImportedPhoto], threshold: float) -> Iterator[Im
         return FROM_POINTS not in flags
 
     yield from looked_at(photos, threshold, take)
-    say_some("faces are not found by our detector, and have a box around their points:", sorted(without))
+    say_some("face is", "faces are", "not found by our detector; a box around the points is taken:", sorted(without))
 
 
 def _box(found: Faces, points: Points) -> tuple[Box, str]:

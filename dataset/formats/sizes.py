@@ -46,11 +46,16 @@ class Fitting:
         """Convert the labels that wait; report what was changed, and which labels were unclear."""
         for one, displayed, orientation in self._waiting:
             self._fit(one, displayed, orientation, self._ignored)
-        say_some("photos have another size or orientation than in their labels:", self._changed)
+        say_some("photo has", "photos have", "another size or orientation than in the labels:", self._changed)
         if not self._ignored:
             unclear = [one.where or one.image for one, _, _ in self._waiting if one.boxes or one.ignore]
-            say_some("photos have an EXIF orientation, which their labels are assumed to follow; if these were by "
-                     "a tool that ignores it, set `exif` to ignored:", unclear)  # fmt: skip
+            say_some(
+                "photo has",
+                "photos have",
+                "an EXIF orientation, which the labels are assumed to follow; if these were by a tool that ignores it, "
+                "set `exif` to ignored:",
+                unclear,
+            )
 
     def _fit(self, one: ImportedPhoto, displayed: Size, orientation: int, stored: bool) -> None:
         if said := fitted(one, displayed, orientation, stored):

@@ -28,5 +28,5 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
             )
         attributes = {"mask": "none", "age": str(int(named[1])), "gender": GENDERS[named[2]]}
         photos.append(ImportedPhoto(f"utkface/{path.name}", path, str(path), attributes=[attributes]))
-    say_some("photos are left out, for their names do not begin with [age]_[gender]_:", unnamed)
+    say_some("photo is", "photos are", "left out, as a name must begin with [age]_[gender]_:", unnamed)
     yield from crops.with_faces(photos)

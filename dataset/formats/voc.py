@@ -53,7 +53,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
                 difficult = imported.marked(entry.findtext("difficult") or "", where)
                 (one.ignore if difficult else one.boxes).append(box)
         yield one
-    imported.say_some("annotations name a missing photo:", elsewhere)
+    imported.say_some("annotation names", "annotations name", "a missing photo:", elsewhere)
     imported.say_left_out(left_out)
 
 

@@ -52,7 +52,7 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
         place += 2 + len(faces)
         if not faces and place < len(lines) and set(lines[place][1].split()) == {"0"}:
             place += 1
-    say_some("photos have another name than their files:", elsewhere)
+    say_some("photo has", "photos have", "another name than in its file:", elsewhere)
     say_left_out(left_out)
 
 

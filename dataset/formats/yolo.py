@@ -136,7 +136,7 @@ def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> d
             name = image if wanted.images else PurePosixPath(name).with_name(place.name).as_posix()
             path = place
         images[name] = path, labels
-    imported.say_some("photos have another name than their files:", elsewhere)
+    imported.say_some("photo has", "photos have", "another name than in its file:", elsewhere)
     _say_unpaired([labels for _, labels in images.values()], labelled_by, source)
     return images
 
@@ -146,11 +146,13 @@ def _say_unpaired(labels: list[Path], labelled_by: set[Path], source: Path) -> N
     without = [str(path) for path in labels if not path.exists()]
     if len(without) == len(labels):
         raise InputError(f"{source}: no photo has a label file, such as {without[0]}; give a folder with both")
-    imported.say_some("photos have no label file and count as photos without a face; they would be", without)
+    imported.say_some("photo has", "photos have", "no label file, and so no face; missing:", without)
     folders = {path.parent for path in labelled_by if "labels" in path.parts}
     alone = {path for folder in folders for path in texts_in(folder).values()} - labelled_by
     imported.say_some(
-        "label files belong to no photo and are left out:",
+        "label file belongs",
+        "label files belong",
+        "to no photo; left out:",
         sorted(str(one) for one in alone if one.name != "classes.txt"),
     )
 
