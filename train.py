@@ -21,7 +21,7 @@ from dataset.split import Shares
 from visavis import kinds
 from visavis.commands.commandline import DataFolder, Device, Seconds, main
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.options import Count, Range, Seed, TrainingPrecision
 from visavis.training import config, start
 from visavis.training.recipe import Recipe
@@ -289,9 +289,10 @@ def _introduce(options: Options, run: Run, *how: str) -> None:
     parts = f" in {recipe.accumulate} parts" if recipe.accumulate > 1 else ""
     run.tell(
         f"{options.arch} from {options.init}: {sum(p.numel() for p in learner.learning):,} of "
-        f"{sum(p.numel() for p in learner.model.parameters()):,} parameters learn; {len(run.subject.photos)} photos, "
-        f"{len(run.subject.held_out)} for validation; {run.steps} steps of {run.batches.batch_size}{parts}, "
-        f"{recipe.optimiser}, learning rate {learner.rate:.2g}, {recipe.schedule}"
+        f"{sum(p.numel() for p in learner.model.parameters()):,} parameters learn; "
+        f"{counted(len(run.subject.photos), 'photo')}, {len(run.subject.held_out)} for validation; "
+        f"{counted(run.steps, 'step')} of {run.batches.batch_size}{parts}, {recipe.optimiser}, learning rate "
+        f"{learner.rate:.2g}, {recipe.schedule}"
     )
 
 

@@ -16,6 +16,7 @@ from clean.finders import Finder
 from clean.inspection import Inspection, ListedPhoto
 from visavis.boxes import Boxes, area, as_boxes, iou, nms
 from visavis.evaluation.conventions import Shift, meets
+from visavis.messages import counted
 
 PRECISION = 0.95
 """The share of faces that is required among the detections to learn from."""
@@ -66,16 +67,17 @@ def calibrated(
     measured = others(inspections, name, shift)
     if len(measured.best) < FACES:
         return finder, (
-            f"sure from {finder.sure:.3f} on ({finder.origin}); these photos cannot show it, "
-            f"with {len(measured.best)} faces labelled besides the main ones ({FACES} are needed)"
+            f"sure from {finder.sure:.3f} on ({finder.origin}); these photos cannot show it, with "
+            f"{counted(len(measured.best), 'face')} labelled besides the main ones ({FACES} are needed)"
         )
     sure = max(finder.sure, measured.sure())
     if not np.isfinite(sure):
         return replace(finder, sure=sure), f"never sure: no score gives a precision of {PRECISION:.0%} in these photos"
     count = int((measured.scores >= sure).sum())
     return replace(finder, sure=sure), (
-        f"sure from {sure:.3f} on: {measured.precision(sure):.1%} of {count} detections besides the largest face are "
-        f"labelled faces, in {measured.photos} photos with several; {measured.recall(sure):.0%} of these are found"
+        f"sure from {sure:.3f} on: {measured.precision(sure):.1%} of {counted(count, 'detection')} besides the "
+        f"largest face are labelled faces, in {counted(measured.photos, 'photo')} with several; "
+        f"{measured.recall(sure):.0%} of these are found"
     )
 
 

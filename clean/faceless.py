@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, area, as_boxes, clip, iou
+from visavis.messages import counted
 
 VISIBLE = 0.5
 """The share of a label that must lie in the picture."""
@@ -55,6 +56,6 @@ def judge(labels: Boxes, size: tuple[int, int], found: Sequence[Found]) -> tuple
         return "", "", best
     elsewhere = {one.finder: int((one.scores >= one.sure).sum()) for one in found}
     if any(elsewhere.values()):
-        faces = ", ".join(f"{name} is sure of {count} faces" for name, count in elsewhere.items() if count)
+        faces = ", ".join(f"{name} is sure of {counted(count, 'face')}" for name, count in elsewhere.items() if count)
         return "label_moved", f"{faces}, none at the label (overlap {best:.2f})", best
     return "faceless", f"no face at the label, and no sure one elsewhere: {', '.join(elsewhere)}", best

@@ -19,7 +19,7 @@ from clean import finders, journal
 from clean.inspection import Inspection, ListedPhoto, Task, inspect, prepare
 from visavis.cores import cores
 from visavis.journal import Journal
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.workers import WorkerDied, Workers
 
 SECONDS = 120.0
@@ -48,7 +48,7 @@ def inspect_all(
         elif before.unasked(keys) or not before.complete():
             waiting.append(number)
     if known := len(photos) - len(waiting):
-        say(f"{known} of {len(photos)} photos were judged before and have not changed")
+        say(f"of {counted(len(photos), 'photo')}, {counted(known, 'was', 'were')} judged before, with no change since")
     # A process that must load torch takes as long to start as ten photos take.
     count = min(cores(), len(waiting) // 10) if workers == "auto" else min(workers, len(waiting))
 

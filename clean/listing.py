@@ -15,6 +15,7 @@ from dataset import tables
 from visavis.data.missing import none_is_ok
 from visavis.errors import InputError
 from visavis.images import find
+from visavis.messages import counted
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -106,6 +107,6 @@ def _none(folder: Path, base: sqlite3.Connection) -> str:
         return none_is_ok(folder / "downloads.csv")
     (count,) = base.execute("SELECT COUNT(DISTINCT image_id) FROM label").fetchone()
     return (
-        f"{folder} has no downloads.csv, and none of the {count} images of labels.csv lies in {folder / 'images'}; "
-        "run `python -m download images` first"
+        f"{folder} has no downloads.csv, and of {counted(count, 'image')} in labels.csv none lies in "
+        f"{folder / 'images'}; run `python -m download images` first"
     )

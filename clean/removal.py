@@ -16,7 +16,7 @@ from clean.shelf import Shelf
 from clean.verdicts import Verdict
 from visavis.errors import InputError
 from visavis.journal import Journal
-from visavis.messages import say
+from visavis.messages import counted, say
 
 STAYS = frozenset({"missing", "unreadable", "crashed", "changed"})
 """Reasons that say nothing about the photo: there is no file, the next run inspects it again, or somebody changed it,
@@ -54,7 +54,7 @@ def quarantine(some: Sequence[Rejected], data: Path, folder: Path, journal: Path
             except OSError as error:
                 failed += 1
                 say(f"could not move {photo.path} to {target}: {error.strerror}")
-    say(f"{len(some) - failed} rejected photos moved to {folder}")
+    say(f"{counted(len(some) - failed, 'rejected photo')} moved to {folder}")
     return failed
 
 
@@ -65,7 +65,7 @@ def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> in
         return 0
     counts = Counter(verdict.reason for _, _, verdict in some)
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-    say(f"to be deleted from {data}: {len(some)} photos ({listed})")
+    say(f"to be deleted from {data}: {counted(len(some), 'photo')} ({listed})")
     if not yes and not _agreed():
         say("nothing was deleted")
         return 0
@@ -81,7 +81,7 @@ def delete(some: Sequence[Rejected], data: Path, journal: Path, yes: bool) -> in
             except OSError as error:
                 failed += 1
                 say(f"could not delete {photo.path}: {error.strerror}")
-    say(f"{len(some) - failed} photos deleted")
+    say(f"{counted(len(some) - failed, 'photo')} deleted")
     return failed
 
 

@@ -25,6 +25,7 @@ from visavis.errors import ImageError
 from visavis.evaluation.conventions import Shift
 from visavis.faces import Faces
 from visavis.files import replaced
+from visavis.messages import counted
 
 EACH = 60
 """The number of photos on a sheet."""
@@ -57,7 +58,7 @@ def write(
     pictures = _Pictures(inspections, judged, asked, moves)
     with replaced(path) as file:
         file.write(_HEAD)
-        file.write(f"<h1>What clean made of {len(inspections):,} photos</h1>\n")
+        file.write(f"<h1>What clean made of {counted(len(inspections), 'photo')}</h1>\n")
         file.write("".join(f"<p>{escape(note)}</p>\n" for note in notes))
         file.write(
             f"<table><tr><th>sheet<th>photos<th>of all</tr>\n{_contents(sheets, len(inspections))}</table>\n{_key()}"

@@ -10,7 +10,7 @@ from dataset import tables
 from dataset.photos import Photo, Photos, worthwhile
 from visavis.errors import ImageError, InputError
 from visavis.images import read
-from visavis.messages import say
+from visavis.messages import counted, say
 
 
 def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any]:
@@ -28,19 +28,25 @@ def check(folder: Path, photos: Photos, held_out: Photos) -> None:
     """Report missing photos. Raises InputError if one of the two splits has no photo with a usable face."""
     for split, some in (("train", photos), ("val", held_out)):
         if not some.faces:
-            raise InputError(f"{folder}: none of the {len(some)} photos in the split {split!r} has a labelled face")
+            raise InputError(
+                f"{folder}: of {counted(len(some), 'photo')} in the split {split!r}, none has a labelled face"
+            )
     gone = [photo for photo in chain(photos, held_out) if not photo.path.is_file()]
     count = len(photos) + len(held_out)
     first = _first_gone(folder, gone[0]) if gone else ""
     if len(gone) == count:
         raise InputError(
-            f"{folder}: all of the {count} photos are missing; {first}; download them, or give another --data"
+            f"{folder}: {counted(count, 'photo is', 'photos are all')} missing; {first}; download what is missing, or "
+            "give another --data"
         )
     for split, some in (("train", photos), ("val", held_out)):
         if not any(map(_usable, some)):
             raise InputError(_nothing_to_learn(folder, split, some))
     if gone:
-        say(f"{len(gone)} of {count} photos are missing, and others take their places; {first}")
+        say(
+            f"of {counted(count, 'photo')}, {counted(len(gone), 'is', 'are')} missing, and others take their places; "
+            f"{first}"
+        )
 
 
 def _usable(photo: Photo) -> bool:
@@ -67,9 +73,9 @@ def _nothing_to_learn(folder: Path, split: str, photos: Photos) -> str:
     counts = Counter(str(_fault(photo)) for photo in photos if len(photo.boxes))
     reasons = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
     return (
-        f"{folder}: none of the {photos.faces} labelled faces in the split {split!r} can be used; of the photos that "
-        f"have one: {reasons}. See them with `python -m dataset sheet --data {folder} --split {split}`; boxes are in "
-        "pixels of the photo, x1 y1 x2 y2"
+        f"{folder}: of {counted(photos.faces, 'labelled face')} in the split {split!r}, none can be used; of the "
+        f"photos that have one: {reasons}. See them with `python -m dataset sheet --data {folder} --split {split}`; "
+        "boxes are in pixels of the photo, x1 y1 x2 y2"
     )
 
 

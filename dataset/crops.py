@@ -21,6 +21,7 @@ from visavis.analysers.crops import GREY, cut, square
 from visavis.data.attributes import GENDERS, MASKS, KnownAttributes
 from visavis.errors import InputError
 from visavis.images import Picture
+from visavis.messages import counted
 
 TRANSFORMS = ("none", "light", "full", "affine")
 SMALLEST = 12
@@ -68,7 +69,7 @@ class CropDataset:
 
     def tell_unreadable(self) -> int:
         """Say how many faces' photos could not be read, if any, and count anew: for the end of an epoch."""
-        return self.failed.tell(len(self), "faces")
+        return self.failed.tell(len(self), "face")
 
     def __getitem__(self, key: int | Key) -> tuple[Tensor, dict[str, Any]]:
         epoch, place, number = (0, key, key) if isinstance(key, int) else key
@@ -86,7 +87,7 @@ class CropDataset:
                 crop = moved(picture, frame, self.side, dice)
                 crop = lit(worse(crop, self.margin, dice) if self.transforms == "full" else crop, dice)
             return _image(crop), self._target(face) | {"draw": seed_of(self.seed, epoch, place, 1)}
-        raise InputError(f"none of the photos of {len(self)} faces can be read; run `python -m clean`")
+        raise InputError(f"none of the photos of {counted(len(self), 'face')} can be read; run `python -m clean`")
 
     def plain(self, face: int) -> Tensor | None:
         """The image of a face as it is; None if its photo cannot be read. In validation no other face may stand in: the

@@ -17,7 +17,7 @@ from dataset.split import Shares
 from visavis.boxes import Boxes, area, clip, scale
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture, read_reduced
-from visavis.messages import say
+from visavis.messages import counted, say
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class Unreadable:
     def tell(self, all_in_all: int, what: str) -> int:
         """Say how many there were, if any, and count anew."""
         if number := self.count:
-            say(f"{number} of {all_in_all} {what} could not be read in this epoch, and others stood in")
+            say(f"{number} of {counted(all_in_all, what)} could not be read in this epoch, and others stood in")
             self._counts[:] = 0
         return number
 
@@ -115,7 +115,7 @@ class FaceDataset:
 
     def tell_unreadable(self) -> int:
         """Report how many photos could not be read, if any, and reset the count: for the end of an epoch."""
-        return self.failed.tell(len(self), "photos")
+        return self.failed.tell(len(self), "photo")
 
     def name(self, number: int) -> str:
         """The photo's image_id."""
@@ -180,7 +180,7 @@ class FaceDataset:
                 say(f"left out: {photo.path}: {error}")
                 continue
             return (number, *_reduced(photo, picture, times, self.size))
-        raise InputError(f"none of the {len(self.photos)} photos can be read; run `python -m clean`")
+        raise InputError(f"of {counted(len(self.photos), 'photo')}, none can be read; run `python -m clean`")
 
     def _spare_what_is_shared(self) -> None:
         """Exclude the parent process's objects from garbage collection, once in each loading process.

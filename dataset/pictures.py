@@ -59,7 +59,7 @@ def entries(folder: Path, photos: Sequence[Photo], found: Path | None = None) ->
         made.append(Entry(photo.image_id, photo.path, Faces(photo.boxes), faces, photo.ignore, shown, photo.max_pixels))
     if found is not None and all(entry.found is None for entry in made):
         raise InputError(
-            f"`found` {found}: its tables have none of these {len(made)} photos; "
+            f"`found` {found}: its tables have none of the photos ({len(made)}); "
             f"run `python predict.py {folder / 'images'} --out {found} --overwrite` in the present folder"
         )
     return made

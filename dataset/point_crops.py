@@ -21,6 +21,7 @@ from visavis.data.points import Pointed
 from visavis.errors import InputError
 from visavis.images import Picture
 from visavis.keypoints import LAYOUTS, Points, converted
+from visavis.messages import counted
 
 AT_MOST = 3
 """Faces of one identity that an epoch or a validation sees: those of a video are much alike. Of more, each epoch takes
@@ -78,7 +79,7 @@ class PointDataset:
 
     def tell_unreadable(self) -> int:
         """Say how many faces' photos could not be read, if any, and count anew: for the end of an epoch."""
-        return self.faces.failed.tell(len(self), "faces")
+        return self.faces.failed.tell(len(self), "face")
 
     def __getitem__(self, key: int | Key) -> tuple[Tensor, dict[str, Any]]:
         epoch, place, number = (0, key, key) if isinstance(key, int) else key
@@ -91,7 +92,7 @@ class PointDataset:
                 crop, points = self._seen(around, face, dice)
                 target = {"points": torch.from_numpy(points), "draw": seed_of(self.seed, epoch, place, 1)}
                 return _image(crop), target
-        raise InputError(f"none of the photos of {len(self)} faces can be read; run `python -m clean`")
+        raise InputError(f"none of the photos of {counted(len(self), 'face')} can be read; run `python -m clean`")
 
     def plain(self, face: int) -> tuple[Tensor, Frame] | None:
         """The image of a face, counted without regard to identities, in the square that its box says, and that square

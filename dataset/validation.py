@@ -14,7 +14,7 @@ from visavis.calibration import Calibration
 from visavis.errors import ImageError, InputError
 from visavis.faces import Faces
 from visavis.images import read
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.metrics import judge, score
 from visavis.training.validation import Validation
 
@@ -69,12 +69,12 @@ def evaluate(
     together = {image_id: one for part, _ in gathered for image_id, one in part.items()}
     ordered = {photo.image_id: together[photo.image_id] for photo in photos if photo.image_id in together}
     if not ordered:
-        raise InputError(f"none of the {len(photos)} photos for validation can be read; run `python -m clean`")
+        raise InputError(f"of {counted(len(photos), 'photo')} for validation, none can be read; run `python -m clean`")
     finds, truth, ignore = (list(column) for column in zip(*ordered.values(), strict=True))
     if not any(map(len, truth)):
         raise InputError(
-            f"none of the {len(ordered)} readable validation photos has a usable face, so there is nothing to score; "
-            "look at their labels with `python -m dataset sheet`"
+            f"of {counted(len(ordered), 'readable validation photo')}, none has a usable face, so there is nothing to "
+            "score; look at their labels with `python -m dataset sheet`"
         )
     return Validation(
         score(truth, finds, ignore), judge(truth, finds, 0.5, ignore), dict(zip(ordered, finds, strict=True))

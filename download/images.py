@@ -27,7 +27,7 @@ from download.scratch import alone_in
 from visavis import images
 from visavis.commands.commandline import Duration, Seconds
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.options import Count, Range
 
 
@@ -185,5 +185,6 @@ def _fetch(plan: Plan, photos: Photos, client: Client, options: Options) -> None
             show()
         except KeyboardInterrupt:
             bar.close()
-            say(f"{tally.outcomes.total():,} of {tally.total:,} images are done; run the command again to continue")
+            done = counted(tally.outcomes.total(), "is", "are")
+            say(f"of {counted(tally.total, 'image')}, {done} done; run the command again to continue")
             raise

@@ -18,7 +18,7 @@ from tyro.conf import Positional
 from dataset import tables
 from download import names, sources
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.options import Count, Number
 
 REASONS: dict[str, str] = {
@@ -206,7 +206,7 @@ def _filters(options: Options) -> dict[str, Callable[[Label], bool]]:
 def _missing(missing: set[str], others: set[str], source: str) -> str:
     name = min(missing)
     close = difflib.get_close_matches(name, sorted(others), n=3)
-    more = f" nor of {len(missing) - 1} others" if len(missing) > 1 else ""
+    more = f" nor of {counted(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
     return f"{source} has no list of {name!r}{more}" + (f"; there is {', '.join(close)}" if close else "")
 
 
@@ -223,9 +223,12 @@ def _printable(text: str) -> str:
 
 def _report(labels: int, rejected: Counter[str], lists: int, labels_path: Path, rejected_path: Path) -> None:
     lines = labels + rejected.total()
-    say(f"{lines:,} lines of {lists:,} identities: {labels:,} labels in {labels_path}")
+    say(
+        f"{counted(lines, 'line')} of {counted(lists, 'identity', 'identities')}: {counted(labels, 'label')} in "
+        f"{labels_path}"
+    )
     if rejected:
-        say(f"{rejected.total():,} lines in {rejected_path}:")
+        say(f"{counted(rejected.total(), 'line')} in {rejected_path}:")
         for reason, count in rejected.most_common():
             say(f"  {count:>9,}  {reason}: {REASONS[reason]}")
     if not labels:

@@ -20,7 +20,7 @@ from download.scratch import alone_in, rewrite
 from download.tally import Tally
 from visavis import images
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 
 _RANK = {"failed": 1, "refused": 2, "ok": 3}  # of two rows for an image, the higher one wins
 
@@ -68,7 +68,10 @@ def run(options: Options) -> int:
     except sqlite3.OperationalError as error:
         raise InputError(f"{options.data}: {error}; free some space and start again") from None
     for folder, count in lost.items():
-        say(f"{count:,} photos of {folder} are missing or differ from its table: left out, and to be fetched again")
+        say(
+            f"of {folder}, {counted(count, 'photo is', 'photos are')} missing or not what its table says: left out, "
+            "and to be fetched again"
+        )
     return 3 if lost else 0
 
 

@@ -14,7 +14,7 @@ from download.photos import Photos
 from download.scratch import rewrite
 from download.tally import Tally
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.options import Range
 
 REASON = "placeholder"
@@ -87,8 +87,8 @@ def mark(data: Path, scratch: Path, least: int, tally: Tally) -> list[Placeholde
             photos.remove(row["image_id"])
     for placeholder in found:
         say(
-            f"placeholder: {placeholder.photos:,} photos of {placeholder.identities:,} identities "
-            f"are the same picture (sha256 {placeholder.sha256[:16]})"
+            f"placeholder: the same picture for {counted(placeholder.photos, 'photo')} of "
+            f"{counted(placeholder.identities, 'identity', 'identities')} (sha256 {placeholder.sha256[:16]})"
         )
     return found
 

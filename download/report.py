@@ -5,7 +5,7 @@ from pathlib import Path
 
 from download.reasons import REASONS
 from download.tally import Tally
-from visavis.messages import say
+from visavis.messages import counted, say
 
 CHART = "downloads.png"
 
@@ -49,7 +49,7 @@ def table(tally: Tally) -> list[str]:
     for outcome, count in (+tally.outcomes).most_common():
         status, meaning = REASONS.get(outcome, ("ok", "the photo is in images/"))
         lines.append(f"{count:>9,}  {outcome:<18} {status:<8} {meaning}; e.g. {tally.examples[outcome]}")
-    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {tally.total:,} images"]
+    return [*lines, f"{tally.outcomes.total():>9,}  in all, of {counted(tally.total, 'image')}"]
 
 
 def advice(tally: Tally) -> list[str]:

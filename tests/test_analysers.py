@@ -72,7 +72,7 @@ def test_several_are_one_and_must_give_back_their_faces():
             return Faces()
 
     assert Analysers([load_analyser("sharpness")]).attributes == ("sharpness",)
-    with pytest.raises(ValueError, match="Loses must give back its 1 faces, with its attributes"):
+    with pytest.raises(ValueError, match="Loses must give back 1 face, as it got, with its attributes"):
         Analysers([Loses()]).analyse(ASTRONAUT, FACE)
 
 

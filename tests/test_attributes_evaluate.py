@@ -155,7 +155,7 @@ def test_the_command(people: tuple[Path, Path], tmp_path: Path, capsys: pytest.C
     folder, path = people
     assert evaluate(Options(analyse=str(path), data=folder, split="all", out=tmp_path / "out", groups=True)) == 0
     said = capsys.readouterr()
-    assert "mask: 1 faces, of 100.0% something is said" in said.out and "age: 1 faces of a known age" in said.out
+    assert "mask: 1 face, of 100.0% something is said" in said.out and "age: 1 face of a known age" in said.out
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert "of a/:" in said.out and written["groups"]["a"]["age"] == written["age"]
     assert written["faces"] == 1 and written["age"]["faces"] == 1 and written["unreadable"] == []
@@ -168,7 +168,7 @@ def test_two_that_give_the_same_are_scored_beside_each_other(
     folder, path = people
     assert evaluate(Options(analyse=f"mask,{path},age", data=folder, split="all", out=tmp_path / "out")) == 0
     said = capsys.readouterr().out
-    assert said.count("mask: 1 faces") == 2 and said.startswith("mask, age:\n") and f"\n{path}:\n" in said
+    assert said.count("mask: 1 face,") == 2 and said.startswith("mask, age:\n") and f"\n{path}:\n" in said
     written = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert written["analyse"] == ["mask", "age"] and "gender" not in written
     (other,) = written["beside"]
@@ -206,9 +206,9 @@ def test_photos_that_cannot_be_read_calibrate_nothing(people: tuple[Path, Path],
     torn = shutil.copytree(people[0], tmp_path / "torn")
     (torn / "images/a.png").write_bytes(b"torn")
     given = Options(analyse=str(people[1]), data=torn, split="all", out=tmp_path / "out", calibrate=True)
-    with pytest.raises(InputError, match="none of the 1 photos can be read, so nothing can be calibrated"):
+    with pytest.raises(InputError, match="of 1 photo, none can be read, so nothing can be calibrated"):
         evaluate(given)
-    with pytest.raises(InputError, match="none of the 1 photos can be read; run `python -m clean`"):
+    with pytest.raises(InputError, match="of 1 photo, none can be read; run `python -m clean`"):
         evaluate(replace(given, calibrate=False))
 
 

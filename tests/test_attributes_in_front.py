@@ -52,8 +52,8 @@ def test_what_the_detector_misses_counts() -> None:
     )
     assert list(detected(values)) == [
         "detected: 33.3% (6.1% to 79.2%) of 3 labelled faces",
-        f"AP50 by mask, in 1 photos: worn {classes['worn']['ap50']:.3f} (2 faces), wrong - (0 faces), "
-        "none 0.000 (1 faces)",
+        f"AP50 by mask, in 1 photo: worn {classes['worn']['ap50']:.3f} (2 faces), wrong - (0 faces), "
+        "none 0.000 (1 face)",
     ]
 
 

@@ -112,13 +112,13 @@ def test_a_second_run_looks_at_changed_files_alone(judged, tmp_path):
     os.utime(folder / "images/Ann/two.jpg")  # touched, not changed
     again = clean("--data", folder)
     assert again.returncode == 0
-    assert "16 of 16 photos were judged before" in again.stderr
+    assert "of 16 photos, 16 were judged before" in again.stderr
     assert journal.read_bytes() == before
     assert [(folder / name).read_bytes() for name in ("clean.csv", "faces.csv")] == tables_before
     changed = folder / "images/Ann/coffee.jpg"
     kept = changed.read_bytes()
     changed.write_bytes(jpeg(ASTRONAUT[:420]))
-    assert "15 of 16 photos were judged before" in clean("--data", folder).stderr
+    assert "of 16 photos, 15 were judged before" in clean("--data", folder).stderr
     assert verdicts(folder)["Ann/coffee"] == ("0", "changed")  # it is not what was downloaded
     downloads = (folder / "downloads.csv").read_text()
     (folder / "downloads.csv").write_text(downloads.replace(hashlib.sha256(kept).hexdigest(), ""))

@@ -30,9 +30,9 @@ def test_bad_options_are_told_in_one_line(arguments: list[str], says: str):
     [
         (None, None, "labels.csv is not there"),
         ("image_id,x1\nA/1,3\n", None, "no column identity"),
-        ("good", None, "none of the 1 images of labels.csv lies in"),
+        ("good", None, "of 1 image in labels.csv none lies in"),
         ("good", "image_id,status\nA/1,ok\n", "no column reason"),
-        ("good", "failed", "calls none of its 1 images ok"),
+        ("good", "failed", "calls none ok; 1 is"),
         ("upside down", "failed", "labels.csv row 2: the box"),
     ],
 )

@@ -75,7 +75,7 @@ def test_shards_with_journals_of_their_own_make_one(tmp_path: Path, capsys: pyte
     joined.write_bytes(b"".join((tmp_path / f"{number}.jsonl").read_bytes() for number in (2, 0, 1)))
     before = joined.read_bytes()
     inspections = inspect_all(whole, TASK, joined, workers=1)
-    assert "6 of 6 photos were judged before" in capsys.readouterr().err
+    assert "of 6 photos, 6 were judged before" in capsys.readouterr().err
     assert joined.read_bytes() == before
     assert [seen.image_id for _, seen in inspections] == names
 

@@ -107,7 +107,7 @@ def test_deleting_without_asking(folder: Path):
     assert clean(folder, "--delete", "--yes").returncode == 3  # the one outside
     assert lying(folder) == {"images/A/good.jpg"}
     again = clean(folder, "--delete", "--yes")
-    assert again.returncode == 3 and "1 photos (1 not_a_photo)" in again.stderr
+    assert again.returncode == 3 and "1 photo (1 not_a_photo)" in again.stderr
 
 
 def test_what_could_not_be_moved_is_judged_again(folder: Path, tmp_path: Path):

@@ -38,7 +38,7 @@ def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signa
     assert 0 < seen < PHOTOS
     again = clean("--data", tmp_path, "--only", "corrupt")  # what finders saw before holds, and nobody asks them now
     assert again.returncode == 0
-    assert f"{seen} of {PHOTOS} photos were judged before" in again.stderr
+    assert f"of {PHOTOS} photos, {seen} were judged before" in again.stderr
     assert set(verdicts(tmp_path).values()) == {("1", "")}
 
 

@@ -173,4 +173,4 @@ def test_a_row_of_a_data_folder_that_is_there_twice_counts_once(
     row = {"image_id": "a", "x1": 180, "y1": 68, "x2": 272, "y2": 186, "use": "train"}
     tables.write(photo / "out" / name, [{key: row[key] for key in row if key in tables.COLUMNS[name]}] * 3)
     assert load_photos(photo / "out")[0].boxes.tolist() == [list(FACE)]
-    assert f"{name}: 2 rows repeat the box of a row above and count once: row 3, 4" in capsys.readouterr().err
+    assert f"{name}: 2 rows repeat the box of a row above, which counts once: row 3, 4" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_too_little_of_a_face_is_told_by_row(folder: Path, capsys: pytest.Captur
     tables.write(folder / "labels.csv", rows)
     photos = Photos.load(folder)
     said = capsys.readouterr().err
-    assert "2 labels are too little of a face to learn from and are ignored" in said
+    assert "2 labels are too little of a face to learn from, and ignored" in said
     assert "labels.csv row 3: 30 x 135 pixels of it, 13%, lie in Person_1/1" in said
     assert [(table, line) for table, line, _ in photos.left_out] == [("labels.csv", 3), ("labels.csv", 8)]
     _, target = FaceDataset(photos, preset("none"))[1]

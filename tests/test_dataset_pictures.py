@@ -107,7 +107,7 @@ def test_the_page_of_a_data_folder(folder: Path) -> None:
     assert len(on_page(folder / "look.html")) == 1 and done.stderr.startswith("1 photo, "), done.stderr
     (folder / "boxed/files.csv").write_text("path,status,reason,width,height,faces,seconds\nother.png,ok,,1,1,0,0\n")
     done = typed(*common, "--found", folder / "boxed")
-    assert done.returncode == 2 and "its tables have none of these 8 photos" in done.stderr
+    assert done.returncode == 2 and "its tables have none of the photos (8)" in done.stderr
     (folder / "nothing").mkdir()
     done = typed(*common, "--found", folder / "nothing")
     assert done.returncode == 2 and "there is no faces.csv; give a folder of predict.py's results" in done.stderr

@@ -188,7 +188,7 @@ def test_the_command(tmp_path):
     source = archive(tmp_path / "lists.tar.gz", SMALL)
     done = typed("-m", "download", "lists", source, "--data", tmp_path / "data", "--identities", "1", "--curated")
     assert done.returncode == 0, done.stderr
-    assert "6 lines of 1 identities: 3 labels" in done.stderr and done.stdout == ""
+    assert "6 lines of 1 identity: 3 labels" in done.stderr and done.stdout == ""
     wrong = typed("-m", "download", "lists", tmp_path / "nowhere", "--data", tmp_path / "none")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert not (tmp_path / "none").exists()

@@ -80,7 +80,7 @@ def test_a_photo_that_changed_is_left_out(tmp_path, site, capfd):
     (data / downloads(data)["p1/1"]["path"]).write_bytes(b"other")
     (data / downloads(data)["p2/2"]["path"]).unlink()
     assert merge.run(merge.Options(source=(data,), data=tmp_path / "all")) == 3
-    assert "2 photos of" in capfd.readouterr().err
+    assert "2 photos are missing or not what its table says" in capfd.readouterr().err
     assert {"p1/1", "p2/2"} == downloads(data).keys() - downloads(tmp_path / "all").keys()
     assert files(tmp_path / "all").keys() < files(data).keys()
 
@@ -150,7 +150,7 @@ def test_placeholders_are_told_at_the_end(tmp_path, site, capfd):
     } | dict.fromkeys(("p0/2", "p1/2", "p2/2", "p3/2", "p3/3"), ("refused", "placeholder", ""))
     assert sorted(files(tmp_path)) == [f"images/p{i}/1.jpg" for i in range(4)]
     said = capfd.readouterr().err
-    assert "5 photos of 4 identities are the same picture" in said
+    assert "the same picture for 5 photos of 4 identities" in said
     assert "5  placeholder" in said and "4  ok" in said
     asked = len(site.requests)
     assert images.run(options(tmp_path, placeholder=4)) == 0

@@ -112,7 +112,7 @@ def test_interrupt_lock_and_going_on(tmp_path, site):
     assert process.wait(600) == 130
     assert time.monotonic() - began < 120.0  # two where the machine is not busy; the deadline is ten minutes
     errors = process.stderr.read()
-    assert "4 of 8 images are done" in errors and "Traceback" not in errors
+    assert "of 8 images, 4 are done" in errors and "Traceback" not in errors
     assert sorted(files(tmp_path)) == [f"images/a/p{i}.jpg" for i in range(4)]
     hold.set()
     assert images.run(options(tmp_path)) == 0

@@ -51,7 +51,7 @@ def test_people_are_recognised_behind_a_detector_and_a_face_not_found_is_an_erro
     options = evaluate.Options(data=folder, protocol="lfw", out=tmp_path / "out", network=Network("cpu"))
     assert evaluate.evaluate(options) == 0
     printed = capsys.readouterr()
-    assert "1 pairs count as errors, since a face is not found in 1 photos" in printed.err
+    assert "1 pair counts as an error, since a face is not found in 1 photo " in printed.err
     record = json.loads((tmp_path / "out/evaluation.json").read_text())
     (found,) = record["contenders"]
     assert found["accuracies"] == [1.0, pytest.approx(2 / 3)] and found["accuracy"] == pytest.approx(5 / 6)

@@ -49,9 +49,9 @@ def test_what_the_figures_cannot_bear_is_said(folder: Path):
 
     contestant, labelled = known(folder)
     little, doubtful = said(contestant)
-    assert little.startswith("4 photos with 3 faces say little") and "recall by 0.333" in little
+    assert little.startswith("4 photos with 3 faces cannot say much") and "recall by 0.333" in little
     # The true positives have 0.9 and 0.8, so 0.95 alone is higher than half of them.
-    assert doubtful.startswith("known: 1 false positives score higher than half of the true positives")
+    assert doubtful.startswith("known: 1 false positive scores higher than half of the true positives")
     labelled.truth = labelled.truth * 34
     assert len(list(reservations([], labelled, Path("out")))) == 0  # 102 faces
     labelled.truth = labelled.truth[:4]
@@ -129,7 +129,7 @@ def test_none_of_the_photos_can_be_read(tmp_path: Path):
     (tmp_path / "images/A/1.jpg").write_text("no photo")
     box = {"x1": 1, "y1": 1, "x2": 9, "y2": 9}
     tables.write(tmp_path / "labels.csv", [{"image_id": "A/1", "identity": "A"} | box])
-    with pytest.raises(InputError, match="none of the 1 photos can be read"):
+    with pytest.raises(InputError, match="of 1 photo, none can be read"):
         evaluate.evaluate(evaluate.Options(data=tmp_path, split="all", out=tmp_path / "out", network=Network("cpu")))
     assert not (tmp_path / "out").exists()
 

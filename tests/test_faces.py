@@ -47,7 +47,7 @@ def test_columns_given_as_lists_become_arrays():
         ({"scores": [[1], [2], [3]]}, r"scores must have the shape \(N,\)"),
         ({"scores": [1, float("nan"), 1]}, "face 1 has a score"),
         ({"keypoints": np.zeros((2, 5, 2))}, "keypoints has 2 rows"),
-        ({"attributes": {"age": [1]}}, "age has 1 rows"),
+        ({"attributes": {"age": [1]}}, "age has 1 row "),
         ({"boxes": [[0, 0, 1, 1], [0, 0, float("inf"), 1]]}, "face 1 has a box that is not finite"),
         ({"boxes": [[0, 0, 1, 1], [0, 0, 2e18, 1]]}, r"face 1 has a box beyond 1e\+18 pixels"),
         ({"keypoints": [[[1, 2]], [[1, 2]], [[1, -np.inf]]]}, r"face 2 has a keypoint beyond 1e\+18 pixels"),

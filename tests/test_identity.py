@@ -137,7 +137,7 @@ def test_encodings_of_another_version_and_damaged_files_are_made_anew(tmp_path: 
         assert np.isnan(cache.get(b"photo", box, 3)).all()
         assert (cache.boxes(b"photo", "detector") == box).all() and cache.boxes(b"photo", "another") is None
     said = capsys.readouterr().err
-    assert f"{path}: 1 encodings are of face_recognition/0, not face_recognition/1; they are deleted" in said
+    assert f"{path}: 1 encoding is of face_recognition/0, not face_recognition/1: deleted" in said
     with Cache(path, "other/1") as cache:
         assert (cache.get(b"photo", box, 3) == 2).all()
     path.write_bytes(b"no database at all" * 100)

@@ -64,7 +64,7 @@ def test_a_slow_detector_deep_in_its_own_code_is_interrupted_too(tmp_path: Path)
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=300)  # at once, but on a machine that has little time for it
     assert run.returncode == 130, said
-    assert "stopped after 0 of 1 inputs; continue with --resume" in said
+    assert "stopped after 0 of 1 input; continue with --resume" in said
     assert "Traceback" not in said
 
 

@@ -222,5 +222,5 @@ def test_a_format_that_fails_is_named_and_the_others_are_written(place: Path, tm
     )
     options.resume = True
     assert predict.predict(options) == 0
-    assert "1 of 1 inputs were done before" in capfd.readouterr().err
+    assert "of 1 input, 1 was done before" in capfd.readouterr().err
     assert (out / "faulty.txt").read_text() == "1" and not (out / JOURNAL).exists()

@@ -133,7 +133,7 @@ def test_what_can_be_gone_on_with(photos: Path, tmp_path: Path, monkeypatch, cap
         predict.predict(options)
     options.min_size = 0
     assert predict.predict(options) == 0
-    assert "6 of 6 inputs were done before" in capfd.readouterr().err
+    assert "of 6 inputs, 6 were done before" in capfd.readouterr().err
     assert predict.predict(options) == 0
     assert "has ended: nothing is left to do" in capfd.readouterr().err
 

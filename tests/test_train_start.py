@@ -163,7 +163,7 @@ def test_a_part_without_a_usable_face_is_refused_before_anything_is_written(tmp_
     listed = [{"image_id": f"P{n}/1", "status": "ok", "path": f"images/P{n}/1.png"} for n in range(10)]
     tables.write(own / "downloads.csv", listed)
     spoil(own, split, how)
-    with pytest.raises(InputError, match=rf"none of the \d labelled faces in the split '{split}' can be used.*{told}"):
+    with pytest.raises(InputError, match=rf"of \d labelled faces? in the split '{split}', none can be used.*{told}"):
         train.train(options(own, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
@@ -230,7 +230,7 @@ def test_a_threshold_is_chosen_by_a_hundred_faces_and_kept_with_fewer(tmp_path):
 
 def test_false_finds_that_are_surer_than_half_of_the_right_ones_are_pointed_out(tmp_path):
     (said,) = found_of(100, 0.9).reservations(tmp_path, 0.5)
-    assert "1 false positives in the validation photos score higher than half of the true positives" in said
+    assert "1 false positive scores higher than half of the true positives in the validation photos" in said
     assert doubtful(found_of(5, 0.9).judged, 0.5) == 1
     assert doubtful(found_of(5, 0.8).judged, 0.5) == 0  # as sure as they are, and no surer
     assert doubtful(found_of(5, 0.9).judged, 0.95) == 0  # it does not count
@@ -266,8 +266,8 @@ def test_the_commit_is_of_the_repository_that_holds_the_code(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("readable", "told"),
     [
-        (0, "none of the 2 photos for validation can be read"),
-        (1, "none of the 1 readable validation photos has a usable face"),
+        (0, "of 2 photos for validation, none can be read"),
+        (1, "of 1 readable validation photo, none has a usable face"),
     ],
 )
 def test_a_validation_that_has_no_face_to_score_by_is_an_error_and_no_ap_of_nan(tmp_path, readable, told):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from visavis import checkpoint
 from visavis.errors import InputError
+from visavis.messages import counted
 
 BINS = 15
 """As in the paper."""
@@ -130,7 +131,10 @@ def trusted(finds: NDArray[np.bool_], fitted: Calibration) -> str | None:
     """Why the calibration that was fitted to finds, (K,) right or not, should not be stored; None if it can be."""
     for what, count in (("right", int(finds.sum())), ("false", int((~finds).sum()))):
         if count < FEWEST:
-            return f"{count} {what} finds are too few to fit it ({FEWEST} or more are needed)"
+            return (
+                f"{counted(count, f'{what} find is', f'{what} finds are')} too few to fit it ({FEWEST} or more are "
+                "needed)"
+            )
     if np.isclose(1 / fitted.temperature, STEEPNESS).any() or np.isclose(abs(fitted.shift), SHIFT):
         return f"the fit ended at its limit (temperature {fitted.temperature:.3g}, shift {fitted.shift:+.3g})"
     return None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from visavis import calibration, metrics
 from visavis.files import replaced
+from visavis.messages import counted
 from visavis.metrics import Judged
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def precision_recall(names: Sequence[str], judged: Sequence[Judged], thresholds:
         precision, recall, _ = metrics.at_threshold(ranked, threshold)
         axes.plot([recall], [precision], "o", color=line.get_color())
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
-    axes.set_title(f"{judged[0].photos} photos, {judged[0].truths} faces, IoU 0.5")
+    axes.set_title(f"{counted(judged[0].photos, 'photo')}, {counted(judged[0].truths, 'face')}, IoU 0.5")
     finish(figure, path)
 
 

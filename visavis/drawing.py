@@ -17,6 +17,7 @@ from visavis.boxes import area, clip
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture
 from visavis.keypoints import LAYOUTS
+from visavis.messages import counted
 
 Colour = tuple[int, int, int]
 _Rectangle = tuple[int, int, int, int]
@@ -78,7 +79,7 @@ def boxes_on(
     if texts is None:
         texts = [f"{score:.2f}" if kind in ("found", "false") else "" for score in np.asarray(faces.scores)]
     if len(texts) != len(faces):
-        raise ValueError(f"{len(texts)} texts for {len(faces)} faces")
+        raise ValueError(f"{counted(len(texts), 'text')} for {counted(len(faces), 'face')}")
     canvas = Image.fromarray(as_picture(picture))  # a copy: Pillow keeps a fourth byte for each pixel
     pen = ImageDraw.Draw(canvas)
     size = (picture.shape[0], picture.shape[1])
@@ -134,7 +135,7 @@ def contact_sheet(
     if columns < 1 or cell < 1:
         raise ValueError(f"a sheet has at least 1 column and cells of at least 1 pixel, not {columns} and {cell}")
     if captions is not None and len(captions) != len(pictures):
-        raise ValueError(f"{len(captions)} captions for {len(pictures)} pictures")
+        raise ValueError(f"{counted(len(captions), 'caption')} for {counted(len(pictures), 'picture')}")
     if not pictures:
         return contact_sheet([np.full((cell, cell, 3), _PAPER, dtype=np.uint8)], ["no pictures"], 1, cell)
     columns = min(columns, len(pictures))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, as_boxes
+from visavis.messages import counted
 
 FIVE_POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The keypoints that many detectors give, in their order. Left and right are the picture's, the mouth's its corners."""
@@ -56,7 +57,7 @@ class Faces:
             if column is not None and not np.ndim(column):
                 raise ValueError(f"{name} must be an array with one row a face, not {column[()]!r}")
             if column is not None and len(column) != len(boxes):
-                raise ValueError(f"{name} has {len(column)} rows for {len(boxes)} faces")
+                raise ValueError(f"{name} has {counted(len(column), 'row')} for {counted(len(boxes), 'face')}")
         for name, places in (("box", boxes), ("keypoint", self.keypoints)):
             beyond = [] if places is None else np.argwhere(np.abs(places) > FARTHEST)[:, 0].tolist()
             if beyond:

@@ -17,7 +17,7 @@ from visavis.errors import InputError
 from visavis.formats import yolo
 from visavis.formats.yolo import PARTS
 from visavis.images import find, header
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.texts import read_text
 
 LARGEST_SHARE = 1.5
@@ -84,7 +84,10 @@ def write(photos: Photos, out: Path) -> None:
     (out / "data.yaml").write_text(yolo.settings({part: f"{part}.txt" for part in PARTS}), encoding="utf-8")
     ignored, known = sum(len(photo.ignore) for photo in photos), sum(bool(photo.identity) for photo in photos)
     if ignored or known:
-        say(f"YOLO cannot store {ignored} boxes to ignore and the identities of {known} photos: they are left out")
+        say(
+            f"YOLO cannot store {counted(ignored, 'box', 'boxes')} to ignore and the identities of "
+            f"{counted(known, 'photo')}: they are left out"
+        )
 
 
 def _images(held: dict[str, Any], root: Path, wanted: Wanted, source: Path) -> dict[str, tuple[Path, Path]]:

@@ -7,6 +7,7 @@ import torch
 
 from dataset.samplers import Share
 from visavis.errors import InputError
+from visavis.messages import counted
 
 if TYPE_CHECKING:
     from visavis.training.distributed import World
@@ -56,5 +57,7 @@ def answers(
         return None
     together: list[tuple[int, Any]] = sorted((one for part, _ in gathered for one in part), key=lambda one: one[0])
     if not together:
-        raise InputError(f"none of the photos of {len(wanted)} faces for validation can be read; run `python -m clean`")
+        raise InputError(
+            f"none of the photos of {counted(len(wanted), 'face')} for validation can be read; run `python -m clean`"
+        )
     return together

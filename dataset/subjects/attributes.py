@@ -15,7 +15,7 @@ from visavis.data import attributes
 from visavis.data.attributes import GENDERS, MASKS
 from visavis.drawing import contact_sheet
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.training.attributes import Predictions
 from visavis.training.pictures import Items, as_picture, write, written_aside
 
@@ -54,7 +54,7 @@ class Attributes:
                     f"{split!r}; add some with `python -m dataset import utkface`, `fairface` or `masks`, or change "
                     "`val` and `test`"
                 )
-            say(f"{split}: {len(crops)} faces; {summary(crops, self.heads)}")
+            say(f"{split}: {counted(len(crops), 'face')}; {summary(crops, self.heads)}")
 
     def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> CropDataset:
         """Squares around faces. Raises InputError for unknown `transforms`."""

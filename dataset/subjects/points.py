@@ -15,7 +15,7 @@ from visavis.calibration import Calibration
 from visavis.data import points
 from visavis.drawing import contact_sheet, points_on
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.training.pictures import Items, as_picture, write, written_aside
 from visavis.training.points import Located
 
@@ -47,7 +47,7 @@ class Points:
                     "`python -m dataset import points68` or `kaggle-keypoints`, or change `val` and `test`"
                 )
             whole = sum(not np.isnan(one.points).any() for one in known)
-            say(f"{split}: {len(known)} faces, {whole} with all of {len(known[0].points)} points")
+            say(f"{split}: {counted(len(known), 'face')}, {whole} with all of {len(known[0].points)} points")
 
     def dataset(self, model: Any, transforms: str, mosaic: int | None, seed: int) -> PointDataset:
         """Squares around faces. Raises InputError for unknown `transforms`."""

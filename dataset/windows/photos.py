@@ -19,7 +19,7 @@ from visavis.detectors.sliding_window.design import Design
 from visavis.detectors.sliding_window.windows import SIDE, Layer
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture, fit, read_reduced
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.metrics import COVERED
 
 FACE = 0.4
@@ -59,13 +59,13 @@ class WindowDataset:
     def unusable(self) -> InputError:
         """What to raise if no photo gives a window."""
         return InputError(
-            f"no windows can be cut from {len(self)} photos: none can be read (run `python -m clean`), or all are "
-            f"smaller than the windows (`sizes` {self.design.sizes})"
+            f"no windows can be cut from {counted(len(self), 'photo')}: none can be read (run `python -m clean`), or "
+            f"all are smaller than the windows (`sizes` {self.design.sizes})"
         )
 
     def tell_unreadable(self) -> int:
         """Say how many photos could not be read, if any, and count anew: for the end of an epoch."""
-        return self.failed.tell(len(self), "photos")
+        return self.failed.tell(len(self), "photo")
 
     def __getitem__(self, key: int | Key) -> tuple[Tensor, dict[str, Any]]:
         epoch, place, number = (0, key, key) if isinstance(key, int) else key

@@ -18,6 +18,7 @@ from visavis.boxes import Boxes, area
 from visavis.cores import cores
 from visavis.detectors.sliding_window.windows import Layer, Size, layers, step_of, text_of
 from visavis.errors import InputError
+from visavis.messages import counted
 from visavis.workers import Workers
 
 FOUND = 0.5
@@ -95,11 +96,11 @@ def reach(photos: Photos, sizes: Sequence[Size], strides: Sequence[float]) -> li
         parts = [[photos[number] for number in range(len(photos))[first : first + together]]
                  for first in range(0, len(photos), together)]  # fmt: skip
         calls = [pool.submit(_of_photos, part, sizes, strides) for part in parts]
-        counted = [call.result() for call in calls]
-    hits = np.concatenate([hits for hits, _ in counted], axis=2)
+        found = [call.result() for call in calls]
+    hits = np.concatenate([hits for hits, _ in found], axis=2)
     if not hits.shape[2]:
-        raise InputError(f"none of {len(photos)} photos has a labelled face, so there is nothing to reach")
-    windows = np.sum([windows for _, windows in counted], axis=0)
+        raise InputError(f"of {counted(len(photos), 'photo')}, none has a labelled face, so there is nothing to reach")
+    windows = np.sum([windows for _, windows in found], axis=0)
     return [Reach(*both) for both in zip(hits, windows, strict=True)]
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
+from visavis.messages import counted
 
 
 class Analyser(Protocol):
@@ -89,7 +90,9 @@ class Analysers:
             else:
                 now = of_photo(picture, faces, origin)
             if len(now) != len(faces) or not set(one.attributes) <= now.attributes.keys():
-                raise ValueError(f"{type(one).__name__} must give back its {len(faces)} faces, with its attributes")
+                raise ValueError(
+                    f"{type(one).__name__} must give back {counted(len(faces), 'face')}, as it got, with its attributes"
+                )
             together = faces.attributes | now.attributes
             faces = replace(faces, keypoints=now.keypoints, errors=now.errors, attributes=together)
         return faces

@@ -38,7 +38,7 @@ from visavis.evaluation.reservations import reservations
 from visavis.evaluation.scoreboard import COST, DETECTION, sentence, table, with_false
 from visavis.files import replaced
 from visavis.images import encode
-from visavis.messages import say
+from visavis.messages import counted, say
 
 __all__ = ["Options", "calibrate", "evaluate"]
 
@@ -81,11 +81,11 @@ def evaluate(options: Options) -> int:
         for name, source in zip(names, options.detector, strict=True)
     ]
     part = options.split if protocol is None else options.protocol
-    say(f"device: {chosen}; {len(photos)} photos of {options.data} ({part})")
+    say(f"device: {chosen}; {counted(len(photos), 'photo')} of {options.data} ({part})")
 
     labelled = detect_all(contestants, photos, options.batch_size)
     if not labelled.paths:
-        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean` to see why")
+        raise InputError(f"of {counted(len(photos), 'photo')}, none can be read; run `python -m clean` to see why")
     results: list[dict[str, Any]] = []
     for contestant in contestants:
         if protocol:
@@ -111,7 +111,10 @@ def evaluate(options: Options) -> int:
     for reservation in reservations(contestants, labelled, options.out):
         say(reservation)
     if labelled.unreadable:
-        say(f"{len(labelled.unreadable)} of {len(photos)} photos could not be read (named in evaluation.json)")
+        say(
+            f"{len(labelled.unreadable)} of {counted(len(photos), 'photo')} could not be read (named in "
+            "evaluation.json)"
+        )
     say(f"figures, curves and mistakes: {options.out}")
     if options.calibrate:
         for contestant in contestants:
@@ -161,7 +164,8 @@ def calibrate(contestant: Contestant, labelled: LabelledPhotos, options: Options
     threshold = calibration.store(path, fitted, record, best, covering)
     how = f"temperature {fitted.temperature:.3f}, shift {fitted.shift:+.3f}"
     kept = (
-        f" (for the same detections as before: {judged.truths} faces are too few to choose another threshold)"
+        f" (for the same detections as before: {counted(judged.truths, 'face is', 'faces are')} too few to choose "
+        "another threshold)"
         if options.rethreshold and not enough
         else ""
     )
@@ -174,8 +178,8 @@ def _write(
     """evaluation.json and the mistakes."""
     for contestant in contestants:
         mark = f"-{contestant.name.replace('/', '_')}" if len(contestants) > 1 else ""
-        counted = [found.above(contestant.threshold) for found in contestant.found]
-        judged = labelled.paths, labelled.ids, labelled.truth, counted, labelled.ignore
+        sure = [found.above(contestant.threshold) for found in contestant.found]
+        judged = labelled.paths, labelled.ids, labelled.truth, sure, labelled.ignore
         with replaced(options.out / f"mistakes{mark}.jpg", "wb") as file:
             file.write(encode(mistakes.sheet(*judged)))
         title = f"{contestant.name}: the worst mistakes at threshold {contestant.threshold:.3f}"

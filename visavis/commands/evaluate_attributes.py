@@ -29,7 +29,7 @@ from visavis.evaluation.in_front import LOWEST, InFront, detected
 from visavis.evaluation.scoreboard import short
 from visavis.files import replaced
 from visavis.images import read
-from visavis.messages import say
+from visavis.messages import counted, say
 
 MOST_YEARS = 20
 """Where the chart of ages ends."""
@@ -56,7 +56,8 @@ def evaluate(
     photos = [photo for photo in load_photos(data, split, shares) if photo.image_id in labelled]
     if not photos:
         raise InputError(f"{data}/attributes.csv has no labelled face in the split {split!r}")
-    say(f"{sum(len(labelled[photo.image_id]) for photo in photos)} faces in {len(photos)} photos of {data} ({split})")
+    faces = sum(len(labelled[photo.image_id]) for photo in photos)
+    say(f"{counted(faces, 'face')} in {counted(len(photos), 'photo')} of {data} ({split})")
     if by_group:
         groups.check([photo.image_id for photo in photos])
     if calibrate:
@@ -85,7 +86,7 @@ def evaluate(
     _draw([(", ".join(map(shown.__getitem__, turn)), one) for turn, (one, _) in zip(turns, scored, strict=True)], out)
     say(f"figures and charts: {out}")
     if answers.unreadable:
-        say(f"{len(answers.unreadable)} photos could not be read (named in evaluation.json)")
+        say(f"{counted(len(answers.unreadable), 'photo')} could not be read (named in evaluation.json)")
     return 3 if answers.unreadable else 0
 
 
@@ -135,7 +136,7 @@ def _scored(
     answers = Answers.together(list(asked.values()))
     if not answers.known:
         photos = sum(len(part) for part in parts.values())
-        raise InputError(f"none of the {photos} photos can be read; run `python -m clean`")
+        raise InputError(f"of {counted(photos, 'photo')}, none can be read; run `python -m clean`")
     if not (found := figures(answers)):
         raise InputError(
             f"`analyse`: {', '.join(turn)} give no attribute that attributes.csv has; name mask, age or gender"
@@ -182,7 +183,7 @@ def _calibrate(analyser: Any, photos: list[Photo], labelled: dict[str, list[Know
             given[name].append(rows[name])
         known += mine
     if not known:
-        raise InputError(f"none of the {len(photos)} photos can be read, so nothing can be calibrated")
+        raise InputError(f"of {counted(len(photos), 'photo')}, none can be read, so nothing can be calibrated")
     fitted = {}
     for name in given:
         rows = np.concatenate(given[name])

@@ -22,7 +22,7 @@ from visavis.evaluation.scoreboard import table
 from visavis.faces import Faces
 from visavis.files import replaced
 from visavis.images import Picture
-from visavis.messages import say
+from visavis.messages import counted, say
 
 PACKAGE = "face_recognition"
 """The contender that is this package as it is, with its own detector."""
@@ -65,7 +65,10 @@ def evaluate(detectors: dict[str, str], how: dict[str, Any], threshold: float | 
     """
     given = lfw.read_pairs(data)
     contenders = [_contender(name, source, how | {"threshold": threshold}) for name, source in detectors.items()]
-    say(f"{len(given.one)} pairs in {len(np.unique(given.fold))} folds, {len(given.photos)} photos of {data}")
+    say(
+        f"{counted(len(given.one), 'pair')} in {counted(len(np.unique(given.fold)), 'fold')}, "
+        f"{counted(len(given.photos), 'photo')} of {data}"
+    )
     unreadable = lfw.encode_all(contenders, given)
     results = [figures(one, given) for one in contenders]
     print(table(ROWS, results))
@@ -80,8 +83,9 @@ def evaluate(detectors: dict[str, str], how: dict[str, Any], threshold: float | 
         file.write("\n")
     for one in results:
         if one["unfound"]:
-            say(f"{one['name']}: {one['unfound']} pairs count as errors, since a face is not found in "
-                f"{len(one['unfound_photos'])} photos (named in evaluation.json)")  # fmt: skip
+            errors = counted(one["unfound"], "pair counts as an error", "pairs count as errors")
+            among = counted(len(one["unfound_photos"]), "photo")
+            say(f"{one['name']}: {errors}, since a face is not found in {among} (named in evaluation.json)")
     say(f"figures and the ROC curve: {out}")
     return 3 if unreadable else 0
 
@@ -145,6 +149,6 @@ def _chart(contenders: Sequence[Contender], given: Pairs, path: Path) -> None:
     for one in contenders:
         curve = pairs.roc(pairs.errors_where_unfound(one.distances(given), given.same), given.same)
         lines.append(Line(f"{one.name} (area {curve.area:.4f})", np.maximum(curve.false, LEFT), curve.right))
-    title = f"{given.same.sum()} pairs of one person, {(~given.same).sum()} of two"
+    title = f"{counted(given.same.sum(), 'pair')} of one person, {(~given.same).sum()} of two"
     labels = "share of pairs of two people taken for one", "share of pairs of one person recognised"
     charts.curves([(title, lines)], labels, path, logarithmic=True)

@@ -18,7 +18,7 @@ from visavis.evaluation import groups
 from visavis.evaluation.points import ROWS, Contender, figures, locate_all, report
 from visavis.evaluation.scoreboard import short, table
 from visavis.files import replaced
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.training.points import FAILED
 
 
@@ -40,8 +40,8 @@ def evaluate(
     if by_group:
         groups.check([photo.image_id for photo in photos])
     finder = visavis.load_detector(detector)
-    say(f"{sum(len(labelled[photo.image_id]) for photo in photos)} faces in {len(photos)} photos of {data} ({split}), "
-        f"found by {detector}")  # fmt: skip
+    faces = sum(len(labelled[photo.image_id]) for photo in photos)
+    say(f"{counted(faces, 'face')} in {counted(len(photos), 'photo')} of {data} ({split}), found by {detector}")
     parts: dict[str, list[Photo]] = {}
     for photo in photos:
         parts.setdefault(groups.group_of(photo.image_id) if by_group else "", []).append(photo)
@@ -56,7 +56,7 @@ def evaluate(
             whole.milliseconds += part.milliseconds
     truth = [one for _, seen in asked.values() for one in seen.truth]
     if not truth:
-        raise InputError(f"none of the {len(photos)} photos can be read; run `python -m clean`")
+        raise InputError(f"of {counted(len(photos), 'photo')}, none can be read; run `python -m clean`")
     results = [figures(one, truth) for one in together]
     print(table(ROWS, results))
     for line in report(results):
@@ -80,7 +80,7 @@ def evaluate(
         file.write("\n")
     say(f"figures and the curve of errors: {out}")
     if unreadable:
-        say(f"{len(unreadable)} photos could not be read (named in evaluation.json)")
+        say(f"{counted(len(unreadable), 'photo')} could not be read (named in evaluation.json)")
     return 3 if unreadable else 0
 
 
@@ -92,7 +92,7 @@ def _chart(results: list[dict[str, Any]], path: Path) -> None:
         across = np.linspace(0, 100 * FAILED, 161)
         share = np.searchsorted(errors, across / 100, side="right") / max(1, len(errors))
         lines.append(Line(name if one["auc"] is None else f"{name} (area {one['auc']:.3f})", across, share))
-    charts.curves([(f"{results[0]['faces']} faces", lines)], ("NME, %", "share of faces"), path)
+    charts.curves([(counted(results[0]["faces"], "face"), lines)], ("NME, %", "share of faces"), path)
 
 
 def _plain(result: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from visavis.data import tables
 from visavis.data.split import Shares, sides
 from visavis.errors import InputError
 from visavis.images import SUFFIXES
-from visavis.messages import say
+from visavis.messages import counted, say
 
 Box = tuple[float, float, float, float]
 
@@ -94,7 +94,10 @@ def _say_repeated(path: Path, lines: list[int]) -> None:
     if lines:
         more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
         some = ", ".join(map(str, lines[:10]))
-        say(f"{path.name}: {len(lines)} rows repeat the box of a row above and count once: row {some}{more}")
+        say(
+            f"{path.name}: {counted(len(lines), 'row repeats', 'rows repeat')} the box of a row above, which counts "
+            f"once: row {some}{more}"
+        )
 
 
 def _faces(path: Path, known: set[str]) -> dict[str, Labels]:

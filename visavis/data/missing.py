@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from visavis.data import tables
+from visavis.messages import counted
 
 HELPS: dict[str, str] = {
     "private_address": "--allow-private",
@@ -30,4 +31,4 @@ def none_is_ok(path: Path) -> str:
         advice = f"`{command} --retry failed` tries them again"
     else:
         advice = "docs/reasons.md explains it; give `python -m download lists` more identities, or another list"
-    return f"{path} calls none of its {len(rows):,} images ok; {count:,} of them are `{reason}`: {advice}"
+    return f"of {counted(len(rows), 'image')}, {path} calls none ok; {counted(count, 'is', 'are')} `{reason}`: {advice}"

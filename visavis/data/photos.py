@@ -20,7 +20,7 @@ from visavis.data.split import SPLITS, Shares
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import header, limit_at
-from visavis.messages import say
+from visavis.messages import counted, say
 
 SMALLEST = 4.0
 """A face of fewer pixels a side, after clipping, is nothing to learn from."""
@@ -118,7 +118,10 @@ class Photos(Sequence[Photo]):
         if left_out:
             some = "; ".join(f"{table} row {line}: {why}" for table, line, why in left_out[:_TOLD])
             more = f"; and {len(left_out) - _TOLD} more" if len(left_out) > _TOLD else ""
-            say(f"{len(left_out)} labels are too little of a face to learn from and are ignored: {some}{more}")
+            say(
+                f"{counted(len(left_out), 'label is', 'labels are')} too little of a face to learn from, and ignored: "
+                f"{some}{more}"
+            )
         return photos
 
     def __len__(self) -> int:

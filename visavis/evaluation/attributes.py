@@ -21,6 +21,7 @@ from visavis.evaluation import bootstrap
 from visavis.evaluation.readable import readable
 from visavis.evaluation.scoreboard import cell
 from visavis.faces import Faces
+from visavis.messages import counted
 
 AGES = ((0, 3), (3, 13), (13, 20), (20, 30), (30, 45), (45, 60), (60, 121))
 """From the first year up to the second: children apart, whom many networks take for adults."""
@@ -177,7 +178,7 @@ def report(found: dict[str, Any]) -> Iterator[str]:
         if name == "age":
             yield from _ages(values)
             continue
-        yield f"{name}: {values['faces']} faces, of {cell(values['said'], '.1%')} something is said, " + (
+        yield f"{name}: {counted(values['faces'], 'face')}, of {cell(values['said'], '.1%')} something is said, " + (
             f"{cell(values['right_of_said'], '.1%')} of that right ({cell(values['right_of_said_interval'], '.1%')})"
         )
         yield f"  {'':8}{'faces':>7}{'precision':>11}{'recall':>9}{'F1':>8}   said: " + ", ".join(
@@ -193,7 +194,7 @@ def report(found: dict[str, Any]) -> Iterator[str]:
 
 def _ages(values: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"age: {values['faces']} faces of a known age, {cell(values['mae'], '.2f')} years off in the mean "
+        f"age: {counted(values['faces'], 'face')} of a known age, {cell(values['mae'], '.2f')} years off in the mean "
         f"({cell(values['mae_interval'], '.2f')}), RMSE {cell(values['rmse'], '.2f')}; an age is said of "
         f"{cell(values['said'], '.1%')} of the faces that have a label"
     )
@@ -209,4 +210,4 @@ def _ages(values: dict[str, Any]) -> Iterator[str]:
             yield f"  {name:10}{its['faces']:>7}{cell(its['mae'], '.2f'):>8}{within:>16}{cell(its['bias'], '+.2f'):>12}"
     if values["faces_of_a_group"]:
         within = cell(values["in_group"], ".1%")
-        yield f"  {values['faces_of_a_group']} faces of a known group of ages: {within} of answers in it"
+        yield f"  {counted(values['faces_of_a_group'], 'face')} of a known group of ages: {within} of answers in it"

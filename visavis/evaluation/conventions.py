@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.boxes import Boxes, area, as_boxes
+from visavis.messages import counted
 
 MATCHES = 20
 """With fewer clear pairs than this there is no estimate, and detections are not moved."""
@@ -38,11 +39,11 @@ class Shift:
     def __str__(self) -> str:
         if self.matches < MATCHES:
             return (
-                f"no estimate from {self.matches} confident detections at labels ({MATCHES} are needed); "
+                f"no estimate from {counted(self.matches, 'confident detection')} at labels ({MATCHES} are needed); "
                 "detections are compared as they are"
             )
         return (
-            f"from {self.matches} confident detections at labels: centre {self.right:+.1%} right, "
+            f"from {counted(self.matches, 'confident detection')} at labels: centre {self.right:+.1%} right, "
             f"{self.down:+.1%} down, {self.wider:.2f} times as wide, {self.taller:.2f} times as tall"
         )
 

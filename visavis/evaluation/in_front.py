@@ -15,6 +15,7 @@ from visavis.evaluation import bootstrap
 from visavis.evaluation.scoreboard import cell
 from visavis.faces import Faces
 from visavis.images import Picture
+from visavis.messages import counted
 
 IOU = 0.5
 """From here on, a detection is of a labelled face."""
@@ -93,12 +94,12 @@ class InFront:
 def detected(values: dict[str, Any]) -> Iterator[str]:
     """The figures of `InFront` as lines for people."""
     interval = cell(values["found_interval"], ".1%")
-    yield f"detected: {cell(values['found'], '.1%')} ({interval}) of {values['faces']} labelled faces"
+    yield f"detected: {cell(values['found'], '.1%')} ({interval}) of {counted(values['faces'], 'labelled face')}"
     masks = values.get("masks")
     if masks and masks["photos"]:
         classes = masks["classes"].items()
-        its = ", ".join(f"{name} {cell(one['ap50'], '.3f')} ({one['faces']} faces)" for name, one in classes)
-        yield f"AP50 by mask, in {masks['photos']} photos: {its}"
+        its = ", ".join(f"{name} {cell(one['ap50'], '.3f')} ({counted(one['faces'], 'face')})" for name, one in classes)
+        yield f"AP50 by mask, in {counted(masks['photos'], 'photo')}: {its}"
 
 
 def _as(name: str, found: Faces) -> Faces:

@@ -25,6 +25,7 @@ from visavis.evaluation.scoreboard import cell
 from visavis.faces import Faces
 from visavis.images import Picture
 from visavis.keypoints import PARTS, SIXTY_EIGHT, Points, converted
+from visavis.messages import counted
 from visavis.training.points import FAILED, area, between_corners, by_corners, by_diagonal
 
 SAME = 0.3
@@ -188,4 +189,4 @@ def report(results: Sequence[dict[str, Any]]) -> Iterator[str]:
     for pose, its in shown[0]["poses"].items():
         if its["faces"]:
             cells = "".join(f"{cell(one['poses'][pose]['nme'], '.2%'):>16}" for one in shown)
-            yield f"  {pose:<22}{cells}   {its['faces']} faces"
+            yield f"  {pose:<22}{cells}   {counted(its['faces'], 'face')}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from visavis import metrics
 from visavis.detectors.protocol import about
 from visavis.evaluation.contest import Contestant, LabelledPhotos, ranked
+from visavis.messages import counted
 
 
 def reservations(contestants: list[Contestant], labelled: LabelledPhotos, out: Path) -> Iterator[str]:
@@ -16,14 +17,16 @@ def reservations(contestants: list[Contestant], labelled: LabelledPhotos, out: P
     faces = sum(map(len, labelled.truth))
     if 0 < faces < metrics.FEW:
         yield (
-            f"{len(labelled.paths)} photos with {faces} faces say little: one face found or missed by chance changes "
-            f"recall by {1 / faces:.3f}. Look at the intervals, or evaluate on {metrics.FEW} faces or more"
+            f"{counted(len(labelled.paths), 'photo')} with {counted(faces, 'face')} cannot say much: one face found "
+            f"or missed by chance changes recall by {1 / faces:.3f}. Look at the intervals, or evaluate on "
+            f"{metrics.FEW} faces or more"
         )
     for contestant in contestants:
         if doubtful := metrics.doubtful(ranked(contestant, labelled), contestant.threshold):
             yield (
-                f"{contestant.name}: {doubtful} false positives score higher than half of the true positives: they may "
-                f"be unlabelled faces, see the pages of mistakes in {out}; python -m clean finds such faces"
+                f"{contestant.name}: {counted(doubtful, 'false positive scores', 'false positives score')} higher "
+                "than half of the true positives and may be faces without a label, see the pages of mistakes in "
+                f"{out}; python -m clean finds such faces"
             )
     runs = {one.name: about(one.detector).runs for one in contestants if about(one.detector).runs}
     if len(set(runs.values())) > 1:

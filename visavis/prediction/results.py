@@ -138,9 +138,9 @@ class Report:
         kinds = [f"{counted(photos, 'photo')}, {faces}"] if photos or not videos else []
         if videos or self.counts["frames"]:  # one person has a face in each frame
             frames, people = counted(self.counts["frames"], "frame"), self.counts["people"]
-            of = f" of {people} {'person' if people == 1 else 'people'}" if people else ""
+            of = f" of {counted(people, 'person', 'people')}" if people else ""
             kinds.append(f"{counted(videos, 'video')}, {in_frames}{of} in {frames} searched")
-        small = f"; {self.counts['left_out']} smaller faces left out" if self.counts["left_out"] else ""
+        small = f"; {counted(self.counts['left_out'], 'smaller face')} left out" if self.counts["left_out"] else ""
         unsure = f"; {self.counts['unsure']} more redacted, below the threshold" if self.counts["unsure"] else ""
         failed = ""
         if self.counts["unreadable"]:

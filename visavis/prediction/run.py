@@ -9,7 +9,7 @@ from typing import Any, Self
 from visavis.data import tables
 from visavis.errors import ImageError, InputError
 from visavis.files import sweep
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.prediction import masks, pages, results, sheets, strips, tracks
 from visavis.prediction.copies import CROPS, DRAWN, FILTERED, REDACTED
 from visavis.prediction.formats import FORMATS, load_format, written
@@ -97,7 +97,7 @@ class Run:
                 _forget(self._out)
             else:
                 _compare(self._out, self._journal.settings, settings)
-                say(f"{self._journal.done} of {len(inputs)} inputs were done before")
+                say(f"of {counted(len(inputs), 'input')}, {counted(self._journal.done, 'was', 'were')} done before")
             sweep(self._out)
             videos = any(one.is_video for one in inputs)
             masked = videos and "mask" in fields.attributes
@@ -138,7 +138,7 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._report is not None and kind is not None and issubclass(kind, KeyboardInterrupt):
             hint = "; continue with --resume" if self._journal is not None else ""
-            say(f"stopped after {self.done} of {len(self.inputs)} inputs{hint}")
+            say(f"stopped after {self.done} of {counted(len(self.inputs), 'input')}{hint}")
         for file in (self._tables, self._journal):
             if file is not None:
                 file.close()

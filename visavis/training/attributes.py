@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.attributes import CLASSES
+from visavis.messages import counted
 from visavis.metrics import FEW
 
 CLOSE = 5
@@ -86,7 +87,7 @@ class Predictions:
             )
             if name in values
         )
-        return f"{shown}; on {len(self.labels)} faces"
+        return f"{shown}; on {counted(len(self.labels), 'face')}"
 
     def show(self, folder: Path, held_out: Sequence[Any], threshold: float) -> None:
         """Nothing is drawn but the curves."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.training.draws import Draws
 
 SLOW = 10.0
@@ -43,7 +43,7 @@ def say_what_a_step_takes(
     cost, free = of_a_step(model, draws, sum(counts), max(counts), square), free_memory()
     left = "" if free is None else f"; {free / 1e9:.1f} GB are free"
     say(
-        f"{arch} on a CPU: a step of {sum(counts)} photos takes about {cost.seconds:.0f} seconds and "
+        f"{arch} on a CPU: a step of {counted(sum(counts), 'photo')} takes about {cost.seconds:.0f} seconds and "
         f"{cost.memory / 1e9:.1f} GB of memory{left}"
     )
     if free is not None and cost.memory > free:

@@ -2,6 +2,8 @@
 
 import time
 
+from visavis.messages import counted
+
 TIMED = 20
 """Steps after which the remaining time is estimated; the first few are slower than the others."""
 
@@ -52,4 +54,7 @@ class Pace:
         minutes = each * steps / 60
         left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
         left = left if minutes > 2 else f"{60 * minutes:.0f} seconds"
-        return f"{each:.2f} s per step: {left} for the remaining {steps} steps, and {validations} validations"
+        return (
+            f"{each:.2f} s per step: {left} for the remaining {counted(steps, 'step')}, and "
+            f"{counted(validations, 'validation')}"
+        )

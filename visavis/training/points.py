@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.keypoints import LAYOUTS, Points
+from visavis.messages import counted
 from visavis.metrics import FEW
 
 FAILED = 0.08
@@ -59,7 +60,8 @@ class Located:
             return f"{off}; no face has both outer corners of the eyes labelled"
         return (
             f"mean error {values['nme']:.2%} of the distance between the eyes, {values['failed']:.1%} of the faces "
-            f"above {FAILED:.0%}, area under the curve {values['auc']:.3f}, {off}; on {values['faces']} faces"
+            f"above {FAILED:.0%}, area under the curve {values['auc']:.3f}, {off}; on "
+            f"{counted(values['faces'], 'face')}"
         )
 
     def show(self, folder: Path, held_out: Sequence[Any], threshold: float) -> None:
@@ -68,7 +70,10 @@ class Located:
     def reservations(self, folder: Path, threshold: float) -> list[str]:
         """Too few faces."""
         count = len(self.found)
-        return [f"{count} validation faces are few ({FEW} or more are needed): the error is uncertain"] * (count < FEW)
+        return [
+            f"{counted(count, 'validation face is', 'validation faces are')} few ({FEW} or more are needed): the "
+            "error is uncertain"
+        ] * (count < FEW)
 
 
 def by_corners(found: Points, truth: Points) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from visavis import kinds
 from visavis.errors import InputError
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.training.history import History
 from visavis.training.pace import Pace
 from visavis.training.pictures import SHOWN, Items
@@ -110,7 +110,7 @@ class Run:
                 )
                 return stop.status or 1
         if self.enough:
-            self.tell(f"stopped, because {kind.GOAL} has not improved in {self.worse} epochs (--patience)")
+            self.tell(f"stopped, because {kind.GOAL} has not improved in {counted(self.worse, 'epoch')} (--patience)")
         self._conclude()
         return 0
 
@@ -173,7 +173,10 @@ class Run:
         self.learner.restore(saved)
         self.evaluated, self.worse = saved["evaluated"], saved["worse"]
         self.best, self.threshold = saved["best"], saved["threshold"]
-        self.tell(f"continues after step {self.learner.done} of {self.steps}, with {self.evaluated} epochs validated")
+        self.tell(
+            f"continues after step {self.learner.done} of {self.steps}, with {counted(self.evaluated, 'epoch')} "
+            "validated"
+        )
 
     def keep(self, name: str, outcome: Outcome | None) -> None:
         """Write a checkpoint of that name; outcome: what the weights are worth, if they were validated."""

@@ -18,6 +18,7 @@ from torchvision.models.mobilenetv2 import InvertedResidual
 from visavis.detectors.faster_rcnn.graph import LIKELY
 from visavis.detectors.faster_rcnn.strides import settle
 from visavis.errors import InputError
+from visavis.messages import counted
 
 PLACES = 512
 """The number of positions of a layer that are sampled at random in each picture."""
@@ -102,8 +103,8 @@ def _power(model: FasterRCNN, layer: nn.Module, see: Callable[[FasterRCNN], obje
         hook.remove()
     if total[-1, -1] < least:
         raise InputError(
-            f"the network finds {int(total[-1, -1])} candidate regions in the photos, and {least} are needed; give "
-            "photos with more faces, and a trained network"
+            f"the network finds {counted(int(total[-1, -1]), 'candidate region')} in the photos, and {least} are "
+            "needed; give photos with more faces, and a trained network"
         )
     return total / total[-1, -1]
 

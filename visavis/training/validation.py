@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from visavis import charts, metrics
 from visavis.faces import Faces
+from visavis.messages import counted
 from visavis.metrics import FEW, Judged, Scores, or_none
 from visavis.training.pictures import draw_finds
 
@@ -68,7 +69,7 @@ class Validation:
         scores = self.scores
         return (
             f"AP {scores.ap:.3f}, AP50 {scores.ap50:.3f}, best F1 {scores.best_f1:.3f} at a score of "
-            f"{scores.best_threshold:.2f}, on {scores.photos} photos with {scores.faces} faces"
+            f"{scores.best_threshold:.2f}, on {counted(scores.photos, 'photo')} with {counted(scores.faces, 'face')}"
         )
 
     def show(self, folder: Path, held_out: Sequence[Any], threshold: float) -> None:
@@ -81,12 +82,13 @@ class Validation:
         said = []
         if self.scores.faces < FEW:
             said.append(
-                f"{self.scores.faces} validation faces are too few to choose a threshold from ({FEW} or more "
-                f"are needed): it stays {threshold:.2f}, and AP is very uncertain"
+                f"{counted(self.scores.faces, 'validation face is', 'validation faces are')} too few to choose a "
+                f"threshold from ({FEW} or more are needed): it stays {threshold:.2f}, and AP is very uncertain"
             )
         if doubtful := metrics.doubtful(self.judged, threshold):
             said.append(
-                f"{doubtful} false positives in the validation photos score higher than half of the true positives: "
-                f"they may be unlabelled faces, see {folder / 'predictions.png'}; python -m clean finds such faces"
+                f"{counted(doubtful, 'false positive scores', 'false positives score')} higher than half of the true "
+                "positives in the validation photos and may be faces without a label, see "
+                f"{folder / 'predictions.png'}; python -m clean finds such faces"
             )
         return said

@@ -18,6 +18,7 @@ import numpy as np
 
 from visavis.errors import ImageError, InputError
 from visavis.images import MAX_PIXELS, Picture
+from visavis.messages import counted
 from visavis.video import edit_lists, wholeness
 from visavis.video.clock import Clock, Slots
 from visavis.video.deinterlacing import Deinterlacer
@@ -255,13 +256,13 @@ class Video:
                     yield from frames.of(decoded)
             yield from frames.rest()
         except (av.FFmpegError, ValueError, OSError) as error:
-            raise ImageError("truncated", f"after {frames.count} frames: {error}") from None
+            raise ImageError("truncated", f"after {counted(frames.count, 'frame')}: {error}") from None
         if (
             wholeness.lacks_packets(self.stream, packets, self.container.format.name)
             or (self._file is not None and wholeness.ends_early(self.container, [self.stream, *self.sounds], reached))
             or (self._file is not None and wholeness.is_cut_short(self._file))
         ):
-            raise ImageError("truncated", f"it ends after {frames.count} frames")
+            raise ImageError("truncated", f"it ends after {counted(frames.count, 'frame')}")
         if not frames.count:
             raise ImageError("truncated", "none of its frames can be read")
 

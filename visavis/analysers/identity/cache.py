@@ -18,7 +18,7 @@ from visavis.boxes import Boxes, as_boxes
 from visavis.errors import InputError
 from visavis.faces import Faces
 from visavis.images import Picture
-from visavis.messages import say
+from visavis.messages import counted, say
 
 FILE = "encodings.sqlite"
 """Its name, in a folder of results as in a folder of people."""
@@ -120,7 +120,10 @@ class Cache:
             with self._file as file:
                 dropped = file.execute("delete from encodings where encoder = ?", (old,)).rowcount
                 file.execute("delete from encoders where name = ?", (old,))
-            say(f"{self.path}: {dropped} encodings are of {old}, not {self._encoder}; they are deleted and made anew")
+            say(
+                f"{self.path}: {counted(dropped, 'encoding is', 'encodings are')} of {old}, not {self._encoder}: "
+                "deleted, to be made anew"
+            )
         with self._file as file:
             file.execute("insert or ignore into encoders values (?)", (self._encoder,))
 

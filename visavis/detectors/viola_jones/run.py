@@ -22,7 +22,7 @@ from visavis.detectors.viola_jones.learning import CascadeRecipe, learn_stage
 from visavis.detectors.viola_jones.negatives import Negatives, integrals, standard
 from visavis.errors import ImageError, InputError
 from visavis.files import replaced
-from visavis.messages import say
+from visavis.messages import counted, say
 from visavis.reduced_photos import UsefulSize, read_reduced_photo
 
 CONTRAST = 4.0
@@ -60,8 +60,11 @@ def cut_faces(folder: Path, photos: Sequence[LabelledPhoto], seed: int) -> None:
         windows.append(crops.windows(picture, faces, np.random.default_rng([seed, number])))
     count = sum(map(len, found))
     if count < FEWEST:
-        raise InputError(f"only {count} faces in {len(photos)} photos look at the camera; a cascade needs {FEWEST}")
-    say(f"{count} faces of {sum(len(photo.boxes) for photo in photos)} look at the camera")
+        raise InputError(
+            f"only {counted(count, 'face looks', 'faces look')} at the camera, in {counted(len(photos), 'photo')}; a "
+            f"cascade needs {FEWEST}"
+        )
+    say(f"{sum(len(photo.boxes) for photo in photos):,} faces, {counted(count, 'looks', 'look')} at the camera")
     framing = np.array(crops.framed(found), np.float32)
     checkpoint.save_arrays(path, {"windows": np.concatenate(windows), "framing": framing}, {})
 
@@ -96,7 +99,8 @@ class Run:
             number = len(self.cascade.stages)
             self._negatives.fill(self.cascade, self._recipe.negatives, self._recipe.searches, self._seed)
             if len(self._negatives.patches) < FEWEST or self._faces.shape[1] < FEWEST:
-                report(f"the cascade is done: {len(self._negatives.patches)} windows without a face still pass it")
+                passing = counted(len(self._negatives.patches), "window passes", "windows pass")
+                report(f"the cascade is done: {passing} it without a face")
                 break
             others = integrals(self._negatives.patches)
             rng = np.random.default_rng([self._seed, number])
@@ -113,7 +117,7 @@ class Run:
             }
             self._save(row)
             report(
-                f"stage {number + 1}: {len(learnt.stage)} features, {learnt.detection:.2%} of faces and "
+                f"stage {number + 1}: {counted(len(learnt.stage), 'feature')}, {learnt.detection:.2%} of faces and "
                 f"{learnt.false:.1%} of {others.shape[1]} other windows pass"
             )
         return self.cascade
