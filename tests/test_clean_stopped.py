@@ -9,6 +9,8 @@ import pytest
 from cleaning import ASTRONAUT, Folder, clean, jpeg, verdicts
 from typed import started
 
+from visavis.messages import counted
+
 PHOTOS = 150
 """That take seconds: stopped after the first, a run is not at its end before it hears of it."""
 
@@ -38,7 +40,7 @@ def test_a_stopped_run_leaves_no_table_no_process_and_goes_on(stop: signal.Signa
     assert 0 < seen < PHOTOS
     again = clean("--data", tmp_path, "--only", "corrupt")  # what finders saw before holds, and nobody asks them now
     assert again.returncode == 0
-    assert f"of {PHOTOS} photos, {seen} were judged before" in again.stderr
+    assert f"of {PHOTOS} photos, {counted(seen, 'was', 'were')} judged before" in again.stderr
     assert set(verdicts(tmp_path).values()) == {("1", "")}
 
 
