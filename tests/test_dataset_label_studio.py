@@ -123,10 +123,8 @@ def test_label_studios_tasks_that_nobody_labelled_and_that_two_did(photo: Path):
     (photo / "export.json").write_text(json.dumps(held))
     words = ("import", "label-studio", photo / "export.json", "--out", photo / "out")
     done = typed("-m", "dataset", *words)
-    assert (
-        done.returncode == 0 and "2 tasks were not labelled, or skipped, and are left out: c.png; d.png" in done.stderr
-    )
-    assert "1 tasks have several annotations" in done.stderr and "a.jpg (2)" in done.stderr
+    assert done.returncode == 0 and "2 tasks were not labelled, or skipped; left out: c.png; d.png" in done.stderr
+    assert "1 task has several annotations" in done.stderr and "a.jpg (2)" in done.stderr
     assert {one.image_id: one.boxes.tolist() for one in load_photos(photo / "out")} == {"a": [list(FACE)], "b": []}
 
 

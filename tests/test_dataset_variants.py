@@ -181,7 +181,7 @@ def test_photos_that_are_nowhere_are_to_be_named_and_not_to_be_downloaded(
     written(tmp_path, {"b.csv": f"{HEADER}\n{FIRST}\n"})
     assert formats.import_labels("csv", tmp_path / "b.csv", tmp_path / "out") == (1, 0, 1)
     assert f"1 photo cannot be used: {tmp_path / 'a.jpg'}: missing" in capsys.readouterr().err
-    with pytest.raises(InputError, match=r"are `missing`: give `python -m dataset import` their folder as --images"):
+    with pytest.raises(InputError, match=r"1 is `missing`: give `python -m dataset import` their folder as --images"):
         load_photos(tmp_path / "out")
     assert formats.import_labels("csv", tmp_path / "b.csv", tmp_path / "new", None, Wanted(tmp_path / "mine"))[2] == 0
 

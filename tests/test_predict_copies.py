@@ -101,7 +101,7 @@ def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Pa
     assert run(three, tmp_path / "out", redact="fill", keep_largest=True, grow=0.1, min_size=80) == 0
     (row,) = rows(tmp_path / "out/files.csv")
     assert (row["faces"], row["left_out"]) == ("1", "1")  # the other is below 80 pixels
-    assert "1 photo, 1 face; 1 smaller faces left out" in capfd.readouterr().err
+    assert "1 photo, 1 face; 1 smaller face left out" in capfd.readouterr().err
     redacted = images.read(tmp_path / "out/redacted/three.bmp")
     assert (redacted[:, :300] == picture[:, :300]).all()
     left = visavis.load_detector(device="cpu").detect([redacted])[0]
