@@ -64,3 +64,20 @@ def test_points_are_found_at_each_look_and_steadied():
         shown.append(faces.keypoints[0])
     assert looks == [("points",)] * 40
     assert np.std(shown[10:], axis=0).mean() < 0.3  # of 0.5
+
+
+def test_points_for_filters_are_steadied_once():
+    random, still = np.random.default_rng(0), np.random.default_rng(1).uniform(10, 50, (1, 68, 2))
+
+    def pointed(faces: Faces) -> Faces:
+        return replace(faces, keypoints=still + random.normal(0, 0.5, still.shape))
+
+    steady, shown = Steady(), []
+    for look in range(40):
+        shown.append(steady.pointed(before(LEFT), look / 15, pointed).keypoints)
+    assert np.std(shown[10:], axis=0).mean() < 0.3  # of 0.5
+    both = Steady()
+    for look in range(3):
+        faces = both.analysed(before(LEFT), look / 15, POINTS, lambda _, some: pointed(some))
+        assert (both.pointed(faces, look / 15, lambda some: some).keypoints == faces.keypoints).all()
+    assert not np.allclose(faces.keypoints, pointed(before(LEFT)).keypoints, atol=0.01)

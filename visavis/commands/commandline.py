@@ -118,17 +118,18 @@ def seconds(text: str) -> float:
     return float(found[1]) * {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}[found[2]]
 
 
-Seconds = Annotated[
-    float,
-    tyro.constructors.PrimitiveConstructorSpec(
+def _read_as(metavar: str, read: Callable[[str], Any], write: Callable[[Any], str], *kinds: type) -> Any:
+    """How tyro reads one word: by `read`, which raises ValueError; values are of these `kinds`, written by `write`."""
+    return tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
-        metavar="DURATION",
-        instance_from_str=lambda arguments: seconds(arguments[0]),
-        is_instance=lambda value: isinstance(value, int | float),
-        str_from_instance=lambda value: [f"{value:g}s"],
-    ),
-    Range(0),
-]
+        metavar=metavar,
+        instance_from_str=lambda words: read(words[0]),
+        is_instance=lambda value: isinstance(value, kinds),
+        str_from_instance=lambda value: [write(value)],
+    )
+
+
+Seconds = Annotated[float, _read_as("DURATION", seconds, lambda value: f"{value:g}s", int, float), Range(0)]
 
 Duration = Annotated[Seconds, Range(0, without=(0,))]
 """More than 0 seconds."""
@@ -141,17 +142,9 @@ def _listed(text: str) -> str:
     return text
 
 
-Names = Annotated[
-    str,
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="NAMES",
-        instance_from_str=lambda arguments: _listed(arguments[0]),
-        is_instance=lambda value: isinstance(value, str),
-        str_from_instance=lambda value: [value],
-    ),
-]
+Names = Annotated[str, _read_as("NAMES", _listed, str, str)]
 """Names with commas between them; an empty text, as from a variable of the shell that is not set, is refused."""
+
 Device = Annotated[str, tyro.conf.arg(help="auto (a CUDA GPU if there is one), cpu, cuda, cuda:1, mps.")]
 DataFolder = Annotated[
     Path, tyro.conf.arg(help="Data folder, as made by download and clean, or by `python -m dataset import`.")

@@ -146,11 +146,9 @@ class Camera:
         if ask.redact:
             return images.encode(Redaction(ask.redact)(picture, faces), quality=QUALITY)
         faces = faces[reported(faces, ask.min_size, ask.threshold)]
-        if ask.filter:
-            steadied = (
-                (lambda found: found) if faces.keypoints is not None else partial(steady.points.steady, seconds=now)
-            )
-            drawn = Filtering(Filters(ask.filter))(picture, faces, steadied)
+        if ask.filter and len(faces):
+            filtering = Filtering(Filters(ask.filter))
+            drawn = filtering.filters(picture, steady.pointed(faces, now, partial(filtering.pointed, picture)))
         else:
             drawn = boxes_on(picture, faces, texts=captions(faces), own=colours(faces))
         return images.encode(drawn, quality=QUALITY)

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,7 @@ class Looker:
 
             found = watching.steady.analysed(found, seconds, self._analysis(ask), analysed)
             if ask.filter and len(found):
-                pointed = analysed(_filtering(ask).pointed, found)
-                steady = pointed if found.keypoints is not None else watching.steady.points.steady(pointed, seconds)
+                steady = watching.steady.pointed(found, seconds, partial(analysed, _filtering(ask).pointed))
                 watching.shapes = Filters(ask.filter).shapes(steady)
         except ImageError as error:
             return Record("frame", *unreadable(error))

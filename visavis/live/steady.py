@@ -34,11 +34,10 @@ class _Said:
 
 
 class Steady:
-    """The faces before one camera, look by look. points: steadies those that are found for something else."""
+    """The faces before one camera, look by look."""
 
     def __init__(self) -> None:
-        self.points = Steadier()
-        self._found, self._names = Steadier(), SteadyNames()
+        self._points, self._names = Steadier(), SteadyNames()
         self._analysis = Analysis()
         self._said = Remembered(_Said, FORGOTTEN)
 
@@ -49,8 +48,13 @@ class Steady:
             self._analysis, self._said = analysis, Remembered(_Said, FORGOTTEN)
         pointing, telling = _parts(analysis)
         if pointing and len(faces):
-            faces = self._found.steady(ask(pointing, faces), seconds)
+            faces = self._points.steady(ask(pointing, faces), seconds)
         return self._told(faces, seconds, telling, ask) if telling else faces
+
+    def pointed(self, faces: Faces, seconds: float, point: Callable[[Faces], Faces]) -> Faces:
+        """The faces of a look with the points that `point` gives them, steadied: those that `analysed` has steadied
+        already stay."""
+        return point(faces) if faces.keypoints is not None else self._points.steady(point(faces), seconds)
 
     def _told(self, faces: Faces, seconds: float, telling: Analysis, ask: Ask) -> Faces:
         known = self._said.look(faces.boxes, seconds)
