@@ -31,6 +31,15 @@ def test_a_small_legend_lies_in_its_chart(tmp_path: Path) -> None:
     assert read(tmp_path / "chart.png").shape == (540, 600, 3)
 
 
+def test_each_of_two_charts_has_its_own_small_legend(tmp_path: Path) -> None:
+    figure = blank(10, 4)
+    for axes, count in zip(figure.subplots(1, 2), (5, 3), strict=True):
+        for number in range(count):
+            axes.plot([0, 1], [0, number], label=f"loss {count} {number}")
+    finish(figure, tmp_path / "chart.png")
+    assert not figure.legends and [len(axes.get_legend().get_texts()) for axes in figure.axes] == [5, 3]
+
+
 def test_names_without_what_does_not_tell_them_apart() -> None:
     assert short(["shipped", "runs/a/best.safetensors"]) == ["shipped", "best"]
     assert short(["x/a/best.safetensors", "x/b/best.safetensors"]) == ["a/best", "b/best"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MOST_NAMES, LONGEST_NAME = 6, 36
-"""Where there are more names, or one has more letters, the legend is put below the charts."""
+"""Where a chart has more names, or one of more letters, the legend is put below the charts."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,9 @@ def blank(width: float, height: float) -> "Figure":
 def finish(figure: "Figure", path: Path) -> None:
     """Add grids and legends, and write the file as a PNG. A legend that would cover much of a chart is below
     all of them."""
-    named = {name: line for axes in figure.axes for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    large = len(named) > MOST_NAMES or any(len(name) > LONGEST_NAME for name in named)
+    handles = [axes.get_legend_handles_labels() for axes in figure.axes]
+    large = any(len(names) > MOST_NAMES or max(map(len, names), default=0) > LONGEST_NAME for _, names in handles)
+    named = {name: line for lines, names in handles for line, name in zip(lines, names, strict=True)}
     if large:
         names = [fill(name, 50) for name in named]
         figure.set_figheight(figure.get_figheight() + 0.2 * sum(name.count("\n") + 1 for name in names))
