@@ -118,6 +118,15 @@ def test_every_says_how_often_and_photos_alone_have_no_columns_for_it(holiday: P
         run(holiday / "a.mp4", tmp_path / "out", redact="blur", keep_largest=True)
 
 
+@pytest.mark.parametrize("apart, every", [(20, 5), (50, 4), (100, 2), (250, 1), (2000, 1)])
+def test_a_video_of_few_frames_is_searched_in_more_of_them(apart: int, every: int, tmp_path: Path):
+    source = clip(tmp_path / "a.mp4", range(0, 10 * apart, apart), sound=None)
+    assert run(source, tmp_path / "out", draw=False, format="json") == 0
+    (record,) = json.loads((tmp_path / "out/faces.json").read_text())
+    assert [face["frame"] for face in record["faces"]] == list(range(0, 10, every))
+    assert (record["frames"], record["every"]) == (len(range(0, 10, every)), every)
+
+
 class Sure:
     """A detector that is told where the face is."""
 

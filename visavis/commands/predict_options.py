@@ -24,7 +24,6 @@ from visavis.prediction.crops import Crops, Order
 from visavis.prediction.filtering import Filtering
 from visavis.prediction.formats import FORMATS, load_format
 from visavis.prediction.run import Outputs
-from visavis.prediction.videos import EVERY
 from visavis.video.recording import RTSP
 
 FREE = ("out", "webcam", "people", "detector", "device", "redact_threshold", "pieces", "stdout", "overwrite", "resume",
@@ -55,9 +54,9 @@ class Options:
     threshold: Share | None = None
     """Lowest score of a face, 0 to 1. The default is the detector's own: for a checkpoint, that of the best F1 in
     validation."""
-    every: Count = EVERY
+    every: Count | None = None
     """In videos and from cameras, every how many frames faces are searched for; in between, redaction covers every
-    place where a face may be."""
+    place where a face may be. The default is 5, and less below 23 frames a second: five times a second at least."""
     min_size: Amount = 0
     """Leave out faces whose shorter side has fewer pixels of the photo; files.csv counts them."""
     format: Annotated[

@@ -33,7 +33,7 @@ from visavis.prediction.frames import FRAMES
 from visavis.prediction.pipeline import Pipeline, Task
 from visavis.prediction.records import Record, crashed, face_rows, reported, unreadable
 from visavis.prediction.results import FaceFields, Tables
-from visavis.prediction.videos import EVERY, Progress
+from visavis.prediction.videos import Progress
 from visavis.sources import Input
 from visavis.video import recording
 from visavis.workers import WorkerDied, Workers
@@ -68,7 +68,8 @@ class Looker:
 
     workers: processes that decode and draw. analysers: those that may be asked for; options: theirs. filters: whether
     filters may. seconds: longest that a photo, or a step of a video, may take. every: frames of a video from one look
-    to the next. classifier: what says what stands before a camera, if anything does.
+    to the next, by default as searching.every_of has it. classifier: what says what stands before a camera,
+    if anything does.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Looker:
         filters: bool = False,
         max_pixels: int = 50_000_000,
         seconds: float = 120,
-        every: int = EVERY,
+        every: int | None = None,
         classifier: Classifier | None = None,
     ) -> None:
         self.finders, self.classifier = finders, classifier

@@ -22,7 +22,7 @@ from visavis.images import MAX_PIXELS
 from visavis.prediction.call_threads import CallThreads
 from visavis.prediction.copies import Copies
 from visavis.prediction.records import Record, count_unreported, crashed, face_rows, reported, unopened, unreadable
-from visavis.prediction.videos import EVERY, VIDEO_MODULES, Progress, video_record
+from visavis.prediction.videos import VIDEO_MODULES, Progress, video_record
 from visavis.reduced_photos import ReducedPhoto, UsefulSize, read_reduced_photo
 from visavis.sources import Input, shown
 from visavis.workers import WorkerDied, Workers
@@ -40,14 +40,15 @@ class Task:
     batch_size: photos that go through the network together. min_size: shorter side, in pixels of the photo, of the
     smallest face to report. threshold: lowest score to report; faces that the detector finds below it are redacted
     only. max_pixels: photos with more pixels are not decoded. copies: the pictures to write of each photo. every: every
-    how many frames a video is searched. seconds: time limit of a step of a video.
+    how many frames a video is searched, by default as searching.every_of has it. seconds: time limit of a step of a
+    video.
     """
 
     batch_size: int = 1
     min_size: float = 0
     max_pixels: int = MAX_PIXELS
     copies: Copies | None = None
-    every: int = EVERY
+    every: int | None = None
     seconds: float = 120
     threshold: float = 0
 

@@ -31,7 +31,7 @@ from visavis.reduced_photos import ReducedPhoto, UsefulSize
 from visavis.sources import shown
 from visavis.video.copying import container
 from visavis.video.recording import Camera, Video
-from visavis.video.searching import OutputCopy, Paint, search_and_copy
+from visavis.video.searching import OutputCopy, Paint, every_of, search_and_copy
 from visavis.video.steadying import Steadier
 from visavis.video.tracking import NAMED, Tracker
 
@@ -47,7 +47,7 @@ class VideoTask:
     path: str
     place: str
     camera: Camera | None
-    every: int
+    every: int | None
     min_size: float
     max_pixels: int
     useful_size: UsefulSize
@@ -61,10 +61,12 @@ class VideoTask:
 
 @dataclass(frozen=True)
 class FrameToSearch:
-    """A frame to find faces in, perhaps reduced. reported: see visavis.video.searching.SearchedFrame. expected: about
+    """A frame to find faces in, perhaps reduced. every: how many frames lie from
+    one that is reported to the next. reported: see visavis.video.searching.SearchedFrame. expected: about
     how many frames the video has, or None if the file does not say."""
 
     number: int
+    every: int
     seconds: float
     reported: bool
     reduced: ReducedPhoto
@@ -134,7 +136,8 @@ def _film(task: VideoTask) -> _Film:
         copies = _copies(task, video, stack) if task.copies is not None else []
         if task.copies is not None:
             task.copies.forget_frames(task.place)
-        film = search_and_copy(video, task.every, copies)
+        every = task.every or every_of(video.rate)
+        film = search_and_copy(video, every, copies)
         pictures = _Pictures(task)
         faces, steadier, names, tracker = None, Steadier(), SteadyNames(), Tracker(identity=NAMED)
         try:
@@ -147,7 +150,7 @@ def _film(task: VideoTask) -> _Film:
                 reduced = _reduced(look.picture, task.useful_size)
                 number, seconds = look.frame.number, round(look.frame.seconds, 3)
                 expected = video.expected(number, seconds)
-                faces = yield FrameToSearch(number, seconds, look.reported, reduced, expected)
+                faces = yield FrameToSearch(number, every, seconds, look.reported, reduced, expected)
                 if faces is not None and task.copies is not None and (look.reported or task.copies.drawn):
                     faces = task.copies.analysis(look.picture, faces)
                     if task.copies.points:

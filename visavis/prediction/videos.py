@@ -21,9 +21,6 @@ from visavis.workers import WorkerDied, Workers
 Progress = Callable[[str, int, int | None], None]
 """Is called with a video's path, the number of frames done, and about how many there are, if the file says so."""
 
-EVERY = 5
-"""Every how many frames a video is searched."""
-
 VIDEO_MODULES = ("visavis.prediction.video_worker", "av", "scipy.optimize")
 """Modules that the worker process for videos imports."""
 
@@ -32,7 +29,7 @@ def video_record(
     one: Input,
     find: Callable[[ReducedPhoto], Faces],
     worker: Workers,
-    every: int = EVERY,
+    every: int | None = None,
     min_size: float = 0,
     max_pixels: int = MAX_PIXELS,
     useful_size: UsefulSize = UsefulSize(),
@@ -43,10 +40,10 @@ def video_record(
     """Find the faces in a video, or in a camera's picture until it ends or KeyboardInterrupt, and write the copies.
 
     find: returns the faces in a frame, in the frame's own pixels. worker: one process. min_size: shorter side, in
-    pixels, of the smallest face to report; threshold: the lowest score to report; all faces are redacted. progress: is
-    called for each frame that is searched. A video that breaks off, or whose decoder hangs or crashes, is unreadable;
-    it has rows for the frames before that, and no copy. Raises InputError if there is no such camera, or a copy cannot
-    be written.
+    pixels, of the smallest face to report; threshold: the lowest score to report; all faces are redacted. every: see
+    searching.every_of, by default. progress: is called for each frame that is searched. A video that breaks off, or
+    whose decoder hangs or crashes, is unreadable; it has rows for the frames before that, and no copy. Raises
+    InputError if there is no such camera, or a copy cannot be written.
     """
     camera = Camera.of(one.camera) if one.camera else None
     task = VideoTask(one.path, one.place, camera, every, min_size, max_pixels, useful_size, copies, threshold)
@@ -65,7 +62,7 @@ def video_record(
                 found = find(step.reduced)
                 answer = worker.submit(video_worker.step, one.path, found).result()  # writes its pictures
                 found = answer if isinstance(answer, Faces) else found
-                height, width = step.reduced.height, step.reduced.width
+                height, width, every = step.reduced.height, step.reduced.width, step.every
                 if step.reported:
                     when = {"frame": step.number, "time": step.seconds}
                     faces += [when | face for face in face_rows(found[reported(found, min_size, threshold)])]

@@ -221,10 +221,16 @@ class Video:
             return 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
         return self.container.duration / 1_000_000 if self.container.duration is not None else None
 
+    @property
+    def rate(self) -> float | None:
+        """Frames a second in the mean, if the file or the camera says it."""
+        rate = self.stream.average_rate
+        return float(rate) if rate and rate <= FASTEST else None
+
     def expected(self, number: int, seconds: float) -> int | None:
         """About how many frames there will be, by the time of frame `number`, if the file says how long it is. The rate
         that a file says may be that of its clock."""
-        rate = number / seconds if number and seconds > 0 else self.stream.average_rate
+        rate = number / seconds if number and seconds > 0 else self.rate
         if self.length is None or not rate or rate > FASTEST:
             return None
         return max(number + 1, round(self.length * rate))

@@ -26,6 +26,9 @@ from visavis.video.spans import between, carried, spanned
 ROOM = 256_000_000
 """Bytes of decoded frames that may wait for the next search: 82 frames of 1920 x 1080, 20 of four times that."""
 
+EVERY, LOOKS = 5, 5
+"""Every fifth frame of a video is searched, and at least five a second, unless another number is asked for."""
+
 WITHIN = 0.999
 """A box of which at least so much lies in another one that is covered needs no cover of its own."""
 
@@ -55,6 +58,12 @@ class OutputCopy:
     ending: str
     paint: Paint
     private: bool = False
+
+
+def every_of(rate: float | None) -> int:
+    """Every how many frames to search a video of so many frames a second, if that is known: where these are few, more
+    happens from one to the next, and a face that is seen in four of them alone must not be missed."""
+    return EVERY if rate is None else max(1, min(EVERY, round(rate / LOOKS)))
 
 
 def search_and_copy(
