@@ -11,7 +11,7 @@ from visavis.detectors import load_detector
 from visavis.detectors.grouping import grouped
 from visavis.detectors.viola_jones import detector, features, integral, opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
-from visavis.detectors.viola_jones.scanning import scaled_features, scan
+from visavis.detectors.viola_jones.scanning import around, scaled_features, scan, search
 from visavis.detectors.viola_jones.shrinking import shrunk, shrunken_pictures
 from visavis.images import resize
 from visavis.reduced_photos import UsefulSize
@@ -78,12 +78,31 @@ def test_windows_pass_in_any_light_and_at_any_size():
     assert ((mirrored.boxes[:, 0] < 20) & (mirrored.boxes[:, 2] > 20)).all()  # its only edge from dark to bright
 
 
+def test_windows_around_a_likely_one_are_looked_at_each_once():
+    cascade, picture = Cascade((stage(0.5), stage(0.9))), np.zeros((100, 120), np.uint8)
+    twice = np.array([[40, 40, 70, 70], [40, 40, 70, 70], [0, 70, 30, 100], [0, 0, 24, 24]], np.float32)
+    layers = list(around(cascade, picture, twice))
+    assert [layer.size[0] for layer in layers] == [24, 26, 28, 30, 32]  # none is smaller than the cascade's window
+    boxes = [layer.boxes(layer.starts).tolist() for layer in layers]
+    assert [40, 40, 70, 70] in boxes[3] and [0, 70, 30, 100] in boxes[3] and len(boxes[3]) == 9 + 4
+    corners = np.array([box[:2] for box in boxes[4] if box[0] > 20])
+    assert np.ptp(corners, axis=0).tolist() == [2, 2] and np.abs(corners.mean(axis=0) - 39).max() < 0.5
+    for some in boxes:
+        assert np.min(some) >= 0 and (np.max(some, axis=0)[2:] <= [120, 100]).all()
+
+    picture[:, 61:] = 100
+    coarse, fine = scan(cascade, scaled_features(cascade, picture)), search(cascade, picture)
+    assert 0 < len(coarse) < len(fine) and fine.margins.shape == (2, len(fine))
+    assert len(np.unique(fine.boxes, axis=0)) == len(fine)
+
+
 @pytest.mark.parametrize("shape", [(0, 0), (23, 100), (24, 24), (60, 25)])
 def test_a_picture_without_contrast_or_room_has_no_windows(shape: tuple[int, int]):
     cascade = Cascade((stage(0.5),))
     for layers in (scaled_features, shrunken_pictures):
         found = scan(cascade, layers(cascade, np.full(shape, 7, np.uint8)))
         assert len(found) == 0 and found.boxes.shape == (0, 4) and found.margins.shape == (1, 0)
+    assert len(search(cascade, np.full(shape, 7, np.uint8))) == 0
 
 
 @pytest.mark.parametrize("size", [(70, 75), (47, 140), (141, 151), (1, 1), (140, 150)])

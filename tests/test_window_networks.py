@@ -13,11 +13,12 @@ from training import RECORD, learn, make_folder, options, same, weights
 import train
 from visavis import calibration, checkpoint, load_analyser, load_detector
 from visavis.calibration import Calibration
-from visavis.detectors.sliding_window.design import DESIGNS
+from visavis.detectors.sliding_window.design import DESIGNS, FACES, OTHERS
 from visavis.detectors.sliding_window.eager import of_model
 from visavis.detectors.sliding_window.network import build, of_checkpoint
 from visavis.detectors.sliding_window.windows import SIDE
 from visavis.errors import InputError
+from visavis.training import cost
 from visavis.training.distributed import World
 
 SIZES = "108x84,60x40"
@@ -107,6 +108,23 @@ def test_vgg16_for_windows_has_the_layers_of_the_paper() -> None:
     assert len(convolutions) == 13 + 2  # linear layers are convolutions of one pixel
     assert network.eval()(torch.zeros(2, 3, SIDE, SIDE)).shape == (2, 1, 1)
     assert DESIGNS["window_cnn"].stride == 30
+
+
+def test_vgg16_says_what_its_steps_take_and_learns(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "SLOW", 0.0)
+    given = asked(folder, tmp_path / "run", arch="window_cnn", batch_size=1)
+    run = train.begin(given, World(), train.learnt(given))
+    said = capsys.readouterr().err
+    assert "window_cnn on a CPU: a step of 1 photo takes about" in said
+    assert "take --arch window_cnn_small, which is made for a CPU" in said
+    before = {name: value.clone() for name, value in run.learner.model.named_parameters()}
+    run.batches.start(1)
+    images, targets = next(iter(run.loader))
+    assert len(images[0]) <= FACES + OTHERS
+    run.learner.step(images, targets)
+    assert all(not torch.equal(value, before[name]) for name, value in run.learner.model.named_parameters())
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,9 @@ network         (arch, init, trainable_layers, freeze, **design) -> the network 
 DESIGN          arch -> options of train.py that say how it is built, where it has such; may be left out
 ready           (network, device, size) -> the network, ready to learn there from pictures of that size
 draws           (network) -> what the network draws in training (visavis.training.draws); left out if it draws nothing
+example         (network, whether photos are square) -> what the network receives of a photo, and its target, to time a
+                step of a network that is not LIGHT; may be left out where that is a photo and its faces
+LIGHTER         what to do for a lighter network, where it is not to leave out --arch and --init
 spread          (network, device): what it needs to learn in several processes; left out if that is nothing
 detector        (network, threshold, device) -> a detector of a network in training, for validation; detectors only
 described       (network) -> what a checkpoint's metadata say of this kind of network besides its arch

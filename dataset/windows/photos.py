@@ -15,7 +15,7 @@ from dataset.photos import Photos, labels_within
 from dataset.samplers import Key, seed_of
 from dataset.transforms import check as check_transforms
 from visavis.boxes import Boxes, as_boxes, covered, iou, scale
-from visavis.detectors.sliding_window.design import Design
+from visavis.detectors.sliding_window.design import FACES, OTHERS, Design
 from visavis.detectors.sliding_window.windows import SIDE, Layer
 from visavis.errors import ImageError, InputError
 from visavis.images import Picture, fit, read_reduced
@@ -26,9 +26,6 @@ FACE = 0.4
 """IoU with a face from which on a window is to be taken for one."""
 NEAR = 0.1
 """IoU from which on a window is near a face without being one: the hardest to tell."""
-FACES, OTHERS = 16, 48
-"""Windows of a photo that an epoch shows, at most: with a face, and without, half of these near one. Each epoch draws
-anew, for a photo has thousands, and neighbours are much alike."""
 _NONE = np.zeros((0, SIDE, SIDE, 3), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Time and memory of a training step on a CPU, measured on one picture before the training begins."""
+"""Time and memory of a training step on a CPU, measured on one item of a batch before the training begins."""
 
 import copy
 import time
@@ -17,8 +17,13 @@ SLOW = 10.0
 """If a step takes more seconds than this, a lighter network is suggested."""
 LONG = 3.0
 """If one picture takes more seconds than this, the time to compile kernels is negligible."""
+LIGHTEST = "leave out --arch and --init to train the light network that comes with visavis"
 COPIES = 5
 """Copies of a weight that training holds: the weight, its gradient, AdamW's two moments, and the running mean."""
+
+
+Item = tuple[Tensor, dict[str, Any]]
+"""What a network receives of one photo in training: the picture, and its target."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +34,33 @@ class Cost:
     memory: int
 
 
+def photo(model: Any, square: bool) -> Item:
+    """A photo of the largest training size, with a face. square: whether it is square, as mosaics are; if not, it is 4
+    by 3."""
+    side = model.transform.largest
+    wide = side if square else side * 4 // 3
+    box = torch.tensor([[0.25 * wide, 0.25 * side, 0.75 * wide, 0.75 * side]])
+    labels = torch.ones(1, dtype=torch.int64)
+    return torch.zeros(3, side, wide), {"boxes": box, "labels": labels, "ignore": torch.zeros(0, 4)}
+
+
 def say_what_a_step_takes(
-    model: Any, draws: Callable[[Any], Draws], arch: str, parts: list[tuple[int, float]], square: bool
+    model: Any,
+    draws: Callable[[Any], Draws],
+    arch: str,
+    parts: list[tuple[int, float]],
+    item: Item,
+    lighter: str = LIGHTEST,
 ) -> None:
     """Measure a step and report its cost, and what to do if that is too much.
 
-    draws: makes a network draw from seeds. parts: for each part of a batch, the number of pictures that go through the
-    network together and their share of the batch. square: whether pictures are square, as mosaics are; if not, they
-    are 4 by 3.
+    draws: makes a network draw from seeds. parts: for each part of a batch, the number of items that go through the
+    network together and their share of the batch. item: one of these, with its target. lighter: what to do for a
+    lighter network.
     """
     say(f"measuring how long a step of {arch} takes on this CPU")
     counts = [count for count, _ in parts]
-    cost, free = of_a_step(model, draws, sum(counts), max(counts), square), free_memory()
+    cost, free = of_a_step(model, draws, sum(counts), max(counts), item), free_memory()
     left = "" if free is None else f"; {free / 1e9:.1f} GB are free"
     say(
         f"{arch} on a CPU: a step of {counted(sum(counts), 'photo')} takes about {cost.seconds:.0f} seconds and "
@@ -49,23 +69,21 @@ def say_what_a_step_takes(
     if free is not None and cost.memory > free:
         say(
             "this is more memory than is free, so the system will kill the run: raise --accumulate, lower --batch-size "
-            "or --size, or leave out --arch and --init to train the light network that comes with visavis"
+            f"or --size, or {lighter}"
         )
     elif cost.seconds > SLOW:
-        say("leave out --arch and --init to train the light network that comes with visavis, which is made for a CPU")
+        say(f"{lighter}, which is made for a CPU")
 
 
-def of_a_step(model: Any, draws: Callable[[Any], Draws], photos: int, at_once: int, square: bool) -> Cost:
-    """Pass one picture of the largest training size forwards and backwards through a copy of `model`. If that is quick,
-    pass it a second time, because the first time includes the compilation of kernels.
+def of_a_step(model: Any, draws: Callable[[Any], Draws], count: int, at_once: int, item: Item) -> Cost:
+    """Pass an item forwards and backwards through a copy of `model`. If that is quick, pass it a second time, because
+    the first time includes the compilation of kernels.
 
-    photos: per step. at_once: how many of them go through the network together. draws, square: see
+    count: items per step. at_once: how many of them go through the network together. draws, item: see
     `say_what_a_step_takes`.
     """
     network = copy.deepcopy(model).train()
     drawn = draws(network)
-    side = network.transform.largest
-    wide = side if square else side * 4 // 3
     weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
@@ -75,22 +93,19 @@ def of_a_step(model: Any, draws: Callable[[Any], Draws], photos: int, at_once: i
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    box = torch.tensor([[0.25 * wide, 0.25 * side, 0.75 * wide, 0.75 * side]])
-    target: dict[str, Any] = {"boxes": box, "labels": torch.ones(1, dtype=torch.int64), "ignore": torch.zeros(0, 4)}
-    picture = torch.zeros(3, side, wide)
     with torch.random.fork_rng(devices=[]):
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            spent = _seconds(network, drawn, picture, dict(target))
+            spent = _seconds(network, drawn, item)
         if spent < LONG:
-            spent = _seconds(network, drawn, picture, dict(target))
+            spent = _seconds(network, drawn, item)
     held = sum(parameter.nbytes for parameter in network.parameters())
-    return Cost(spent * photos, sum(kept.values()) * at_once + held * COPIES)
+    return Cost(spent * count, sum(kept.values()) * at_once + held * COPIES)
 
 
-def _seconds(network: Any, drawn: Draws, picture: Tensor, target: dict[str, Any]) -> float:
+def _seconds(network: Any, drawn: Draws, item: Item) -> float:
     began = time.perf_counter()
     drawn.begin([0])
-    losses = network([picture], [target])
+    losses = network([item[0]], [dict(item[1])])
     torch.stack(list(losses.values())).sum().backward()
     return time.perf_counter() - began
 

@@ -18,6 +18,7 @@ ARCHS = ("single_face", "single_face_mobilenet_v2", "single_face_mobilenet_v2_sl
 """The names of `DESIGNS` in network.py, which needs torch."""
 LIGHT = ARCHS[1:]
 """Those of which a CPU trains a step in a second or two."""
+LIGHTER = f"take --arch {ARCHS[-1]}"
 GOAL = "AP"
 USE = "find a face in each of your photos: python predict.py PHOTOS --detector {weights} --out boxed"
 NO_USE = "it finds none of the validation faces yet: train for more epochs, or start from trained weights"

@@ -9,6 +9,10 @@ SIZES = "40x28,61x43,93x65,142x99,216x151,330x231"
 """A ladder of half octaves. Of the faces of 800 photos of at most 450 pixels a side, 99 % have a window of IoU 0.5 or
 more at strides of 25 % (`python -m dataset windows search`)."""
 
+FACES, OTHERS = 16, 48
+"""Windows of a photo that an epoch shows, at most: with a face, and without, half of these near one. Each epoch draws
+anew, for a photo has thousands, and neighbours are much alike."""
+
 
 @dataclass(frozen=True)
 class Design:

@@ -10,12 +10,14 @@ from visavis.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from visavis.detectors.sliding_window.detector import SlidingWindow
     from visavis.detectors.sliding_window.network import WindowNetwork
 
 ARCHS = ("window_cnn", "window_cnn_small")
 LIGHT = ("window_cnn_small",)
+LIGHTER = "take --arch window_cnn_small"
 DESIGN = dict.fromkeys(ARCHS, ("alpha", "sizes", "stride"))
 GOAL = "F1"
 USE = "find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed"
@@ -65,6 +67,17 @@ def network(
 def ready(model: "WindowNetwork", on: "torch.device", size: int | None) -> "WindowNetwork":
     """The network on the device on which it learns."""
     return model.to(on)
+
+
+def example(model: "WindowNetwork", square: bool) -> tuple["Tensor", dict[str, Any]]:
+    """The windows of a photo, as many as training takes at most, and their target."""
+    import torch
+
+    from visavis.detectors.sliding_window.design import FACES, OTHERS
+    from visavis.detectors.sliding_window.windows import SIDE
+
+    labels = (torch.arange(FACES + OTHERS) < FACES).float()
+    return torch.zeros(len(labels), 3, SIDE, SIDE, dtype=torch.uint8), {"labels": labels, "weights": labels + 1}
 
 
 def detector(model: "WindowNetwork", threshold: float, on: "torch.device") -> "SlidingWindow":

@@ -1,6 +1,6 @@
 """A cascade as a detector of visavis: ours, or one of OpenCV's from an XML file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from visavis.detectors.protocol import About
 from visavis.detectors.viola_jones import opencv_xml
 from visavis.detectors.viola_jones.cascade import Cascade, of_arrays
 from visavis.detectors.viola_jones.integral import Grey, grey
-from visavis.detectors.viola_jones.scanning import Layer, Windows, scaled_features, scan
+from visavis.detectors.viola_jones.scanning import Windows, scan, search
 from visavis.detectors.viola_jones.shrinking import shrunken_pictures
 from visavis.device import only_cpu
 from visavis.faces import Faces
@@ -54,20 +54,20 @@ class ViolaJones:
     Logistic Regression", 2000), so a window counts e to the power of its mean margin in the last stages; the sum s of
     the windows of a face makes a score of s / (1 + s), which is then calibrated.
 
-    layers: the windows of a picture, such as scanning.scaled_features. framing: of faces around windows.
+    search: finds the windows of a picture that pass, such as scanning.search. framing: of faces around windows.
     """
 
     def __init__(
         self,
         cascade: Cascade,
         threshold: float,
-        layers: Callable[[Cascade, Grey], Iterable[Layer]],
+        search: Callable[[Cascade, Grey], Windows],
         framing: Framing = Framing(),
         calibration: Calibration = Calibration(),
     ) -> None:
         self.cascade, self.threshold = cascade, threshold
         self.about = About(useful_size=SIZE, calibration=calibration)
-        self._layers, self._framing = layers, framing
+        self._search, self._framing = search, framing
 
     def detect(self, images: list[Picture]) -> list[Faces]:
         """See visavis.detectors.protocol.Detector."""
@@ -82,8 +82,7 @@ class ViolaJones:
 
     def windows(self, image: Picture) -> Windows:
         """The windows of a (height, width, 3) picture that pass all stages, before they are grouped."""
-        pixels = grey(image)
-        return scan(self.cascade, self._layers(self.cascade, pixels))
+        return self._search(self.cascade, grey(image))
 
 
 def load(device: str = "auto", threshold: float | None = None) -> ViolaJones:
@@ -98,11 +97,15 @@ def of_checkpoint(
     only_cpu("viola_jones", device)
     cascade = of_arrays(checkpoint.arrays(path), contrast=metadata["contrast"])
     used, calibration, _ = scoring(metadata, threshold)
-    return ViolaJones(cascade, used, scaled_features, Framing(**metadata["framing"]), calibration)
+    return ViolaJones(cascade, used, search, Framing(**metadata["framing"]), calibration)
 
 
 def of_opencv(path: Path, device: str = "auto", threshold: float | None = None) -> ViolaJones:
     """The detector of a cascade in OpenCV's XML format, which looks at the same windows as OpenCV does. Raises
     InputError for what is none, and for what only OpenCV can use."""
     only_cpu("viola_jones", device)
-    return ViolaJones(opencv_xml.read(path), OPENCV if threshold is None else threshold, shrunken_pictures)
+    return ViolaJones(opencv_xml.read(path), OPENCV if threshold is None else threshold, _as_opencv)
+
+
+def _as_opencv(cascade: Cascade, picture: Grey) -> Windows:
+    return scan(cascade, shrunken_pictures(cascade, picture))

@@ -4,24 +4,36 @@ Faces of different sizes are found in one of two ways. The paper scales the feat
 over a large rectangle takes as long as one over a small rectangle (`scaled_features`). OpenCV shrinks the picture again
 and again (shrinking.py).
 
+What a coarse grid of windows has of a face is one or two, which may lie so far off that the last stages drop them. So
+where a window is likely to show a face, others around it are looked at, too (`search`).
+
 The first stages see every window, and take the few numbers that they need from the integral image in place. Windows
 that are left after `EARLY` features, about one in a hundred, get a copy of the numbers at all their corners, and
 together they go through the other stages.
 """
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.boxes import Boxes
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
 from visavis.detectors.viola_jones.integral import Grey, integral, squares
 
 EARLY = 100
 """A stage that has more features than this, with all stages before it, sees copies of windows."""
+STEP, STRIDE = 1.25, 1.5
+"""By what each size of windows is larger than the one before, and how many of their own pixels windows are apart."""
+SIZES, PLACES = (STEP ** (-1 / 3), 1.0, STEP ** (1 / 3)), (-STRIDE / 2, 0.0, STRIDE / 2)
+"""Where to look around a window: the sizes, in its own, and how far to the side, and up or down, in its pixels."""
+LIKELY = 2 / 3
+"""The share of the stages that a window must pass before others around it are looked at."""
 AT_ONCE = 1 << 16
 """Windows that the first stages see together: what is known of them stays in the processor's cache."""
 
@@ -89,7 +101,7 @@ class Windows:
 
 
 def scaled_features(
-    cascade: Cascade, picture: Grey, step: float = 1.25, stride: float = 1.5, smallest: float = 1.0
+    cascade: Cascade, picture: Grey, step: float = STEP, stride: float = STRIDE, smallest: float = 1.0
 ) -> Iterator[Layer]:
     """Windows of one size after the other, each `step` times as large as the one before (section 5 of the paper).
 
@@ -112,6 +124,31 @@ def grid(sums: NDArray[np.int32], columns: NDArray[np.int64], rows: NDArray[np.i
     height, width = sums.shape
     down, across = np.arange(0, height - rows[-1], apart), np.arange(0, width - columns[-1], apart)
     return down[:, None] * width + across
+
+
+def around(cascade: Cascade, picture: Grey, boxes: Boxes) -> Iterator[Layer]:
+    """Windows around some (N, 4), as `SIZES` and `PLACES` have it, of one size after the other; none twice."""
+    sums, squared = integral(picture), squares(picture)
+    scales = np.maximum(1.0, np.outer((boxes[:, 2] - boxes[:, 0]) / cascade.width, SIZES))
+    own = np.rint(scales[..., None] * [cascade.width, cascade.height]).astype(np.int64)
+    moved = scales[..., None, None] * np.array(list(itertools.product(PLACES, PLACES)))
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    corners = np.rint(middles[:, None, None] - own[:, :, None] / 2 + moved).astype(np.int64)
+    inside = ((corners >= 0) & (corners + own[:, :, None] <= picture.shape[::-1])).all(axis=3)
+    for size in np.unique(own.reshape(-1, 2), axis=0):
+        starts = np.unique(corners[inside & (own == size).all(axis=2)[..., None]] @ [1, sums.shape[1]])
+        columns, rows = (
+            np.rint(np.linspace(0, end, count + 1)).astype(np.int64)
+            for end, count in zip(size, (cascade.width, cascade.height), strict=True)
+        )
+        yield Layer(sums, squared, columns, rows, starts, 1.0, (int(size[0]), int(size[1])), picture.shape[::-1])
+
+
+def search(cascade: Cascade, picture: Grey) -> Windows:
+    """The windows that pass all stages, of a coarse grid and, where windows of it are likely, of a finer one."""
+    first = replace(cascade, stages=cascade.stages[: math.ceil(LIKELY * len(cascade.stages))])
+    likely = scan(first, scaled_features(cascade, picture))
+    return scan(cascade, around(cascade, picture, likely.boxes))
 
 
 def scan(cascade: Cascade, layers: Iterable[Layer]) -> Windows:
