@@ -25,7 +25,8 @@ def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any
 
 
 def check(folder: Path, photos: Photos, held_out: Photos) -> None:
-    """Report missing photos. Raises InputError if one of the two splits has no photo with a usable face."""
+    """Report what there is to learn, and missing photos. Raises InputError if one of the two splits has no photo with a
+    usable face."""
     for split, some in (("train", photos), ("val", held_out)):
         if not some.faces:
             raise InputError(
@@ -47,6 +48,11 @@ def check(folder: Path, photos: Photos, held_out: Photos) -> None:
             f"of {counted(count, 'photo')}, {counted(len(gone), 'is', 'are')} missing, and others take their places; "
             f"{first}"
         )
+    nobody = sum(not len(photo.boxes) and not len(photo.ignore) for photo in photos)
+    say(
+        f"{counted(photos.faces, 'face')} to learn in {counted(len(photos), 'photo')}"
+        + (f", of which {nobody:,} {'is' if nobody == 1 else 'are'} learnt to show nobody" if nobody else "")
+    )
 
 
 def _usable(photo: Photo) -> bool:
