@@ -2,8 +2,9 @@
 
     python -m benchmarks.fifteen_points --data data3 --epochs 20
 
-Each is `train.py --arch keypoints_cnn`. The constant answer is the mean place of each point over the training faces: on
-faces that are all in the middle of their crop, its error looks small, and a network must be compared with it.
+Each is `train.py --arch keypoints_cnn`; an interrupted comparison is resumed. The constant answer is the mean place of
+each point over the training faces: on faces that are all in the middle of their crop, its error looks small, and a
+network must be compared with it.
 """
 
 import json
@@ -24,7 +25,7 @@ from visavis.data import points
 from visavis.files import replaced
 from visavis.keypoints import Points, converted
 from visavis.options import Count, Range, TrainingPrecision
-from visavis.training import config
+from visavis.training import config, state
 from visavis.training.points import Located
 
 
@@ -61,6 +62,8 @@ def run(options: Options) -> int:
                 "val": options.shares.val, "test": options.shares.test, "workers": options.workers,
                 "precision": options.precision, "channels_last": options.channels_last,
             }  # fmt: skip
+            if (out / state.NAME).exists():
+                asked = {"out": out, "resume": True}
             if status := train.train(config.renewed(train.Options(), asked)):
                 return status
             lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
