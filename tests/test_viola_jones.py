@@ -9,7 +9,7 @@ from skimage import data
 from visavis.boxes import iou
 from visavis.detectors import load_detector
 from visavis.detectors.grouping import grouped
-from visavis.detectors.viola_jones import detector, features, integral, opencv_xml
+from visavis.detectors.viola_jones import detector, features, integral, opencv_xml, scanning
 from visavis.detectors.viola_jones.cascade import Cascade, Stage
 from visavis.detectors.viola_jones.scanning import around, scaled_features, scan, search
 from visavis.detectors.viola_jones.shrinking import shrunk, shrunken_pictures
@@ -94,6 +94,22 @@ def test_windows_around_a_likely_one_are_looked_at_each_once():
     coarse, fine = scan(cascade, scaled_features(cascade, picture)), search(cascade, picture)
     assert 0 < len(coarse) < len(fine) and fine.margins.shape == (2, len(fine))
     assert len(np.unique(fine.boxes, axis=0)) == len(fine)
+
+
+def test_windows_that_wait_for_the_other_stages_take_little_memory(monkeypatch: pytest.MonkeyPatch):
+    found = load_detector("viola_jones").detector
+    whole = found.windows(PORTRAIT)
+    most, late = [], scanning.other_stages
+    monkeypatch.setattr(scanning, "AT_ONCE", 500)
+
+    def counting(cascade: Cascade, some: scanning.Windows, done: int) -> scanning.Windows:
+        most.append(len(some))
+        return late(cascade, some, done)
+
+    monkeypatch.setattr(scanning, "other_stages", counting)
+    parts = found.windows(PORTRAIT)
+    assert len(whole) > 5 and (whole.boxes == parts.boxes).all() and (whole.margins == parts.margins).all()
+    assert len(most) > 4 and max(most) <= 1000
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (23, 100), (24, 24), (60, 25)])

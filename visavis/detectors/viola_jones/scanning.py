@@ -32,10 +32,11 @@ STEP, STRIDE = 1.25, 1.5
 """By what each size of windows is larger than the one before, and how many of their own pixels windows are apart."""
 SIZES, PLACES = (STEP ** (-1 / 3), 1.0, STEP ** (1 / 3)), (-STRIDE / 2, 0.0, STRIDE / 2)
 """Where to look around a window: the sizes, in its own, and how far to the side, and up or down, in its pixels."""
-LIKELY = 2 / 3
+LIKELY = 3 / 4
 """The share of the stages that a window must pass before others around it are looked at."""
 AT_ONCE = 1 << 16
-"""Windows that the first stages see together: what is known of them stays in the processor's cache."""
+"""Windows that the first stages see together: what is known of them stays in the processor's cache. And copies that
+wait at most for the other stages, each of 2.5 KB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,12 +157,15 @@ def scan(cascade: Cascade, layers: Iterable[Layer]) -> Windows:
     early = 0
     while early < len(cascade.stages) and sum(map(len, cascade.stages[: early + 1])) <= EARLY:
         early += 1
-    found = [
-        first_stages(cascade, layer, layer.starts[begin : begin + AT_ONCE], early)
-        for layer in layers
-        for begin in range(0, len(layer.starts), AT_ONCE)
-    ]
-    return other_stages(cascade, together(cascade, found), early)
+    passed: list[Windows] = []
+    waiting: list[Windows] = []
+    for layer in layers:
+        for begin in range(0, len(layer.starts), AT_ONCE):
+            if sum(map(len, waiting)) > AT_ONCE:
+                passed.append(other_stages(cascade, together(cascade, waiting), early))
+                waiting.clear()
+            waiting.append(first_stages(cascade, layer, layer.starts[begin : begin + AT_ONCE], early))
+    return together(cascade, [*passed, other_stages(cascade, together(cascade, waiting), early)])
 
 
 def first_stages(cascade: Cascade, layer: Layer, starts: NDArray[np.int64], count: int) -> Windows:
