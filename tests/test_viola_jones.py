@@ -101,6 +101,7 @@ def test_windows_that_wait_for_the_other_stages_take_little_memory(monkeypatch: 
     whole = found.windows(PORTRAIT)
     most, late = [], scanning.other_stages
     monkeypatch.setattr(scanning, "AT_ONCE", 500)
+    monkeypatch.setattr(scanning, "WAITING", 500)
 
     def counting(cascade: Cascade, some: scanning.Windows, done: int) -> scanning.Windows:
         most.append(len(some))

@@ -35,8 +35,9 @@ SIZES, PLACES = (STEP ** (-1 / 3), 1.0, STEP ** (1 / 3)), (-STRIDE / 2, 0.0, STR
 LIKELY = 3 / 4
 """The share of the stages that a window must pass before others around it are looked at."""
 AT_ONCE = 1 << 16
-"""Windows that the first stages see together: what is known of them stays in the processor's cache. And copies that
-wait at most for the other stages, each of 2.5 KB."""
+"""Windows that the first stages see together: what is known of them stays in the processor's cache."""
+WAITING = 1 << 14
+"""Copies of windows that wait for the other stages before these have their turn, each of 2.5 KB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +162,7 @@ def scan(cascade: Cascade, layers: Iterable[Layer]) -> Windows:
     waiting: list[Windows] = []
     for layer in layers:
         for begin in range(0, len(layer.starts), AT_ONCE):
-            if sum(map(len, waiting)) > AT_ONCE:
+            if sum(map(len, waiting)) > WAITING:
                 passed.append(other_stages(cascade, together(cascade, waiting), early))
                 waiting.clear()
             waiting.append(first_stages(cascade, layer, layer.starts[begin : begin + AT_ONCE], early))
