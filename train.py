@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from dataset import subjects
-from dataset.checks import fingerprint
+from dataset.checks import fingerprint, summary
 from dataset.photos import Photos
 from dataset.split import Shares
 from visavis import kinds
@@ -292,7 +292,7 @@ def _introduce(options: Options, run: Run, *how: str) -> None:
     run.tell(
         f"{options.arch} from {options.init}: {sum(p.numel() for p in learner.learning):,} of "
         f"{sum(p.numel() for p in learner.model.parameters()):,} parameters learn; "
-        f"{counted(len(run.subject.photos), 'photo')}, {len(run.subject.held_out)} for validation; "
+        f"{summary(run.subject.photos)}, {len(run.subject.held_out)} for validation; "
         f"{counted(run.steps, 'step')} of {run.batches.batch_size}{parts}, {recipe.optimiser}, learning rate "
         f"{learner.rate:.2g}, {recipe.schedule}"
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,7 @@ def fingerprint(folder: Path, photos: Photos, held_out: Photos) -> dict[str, Any
 
 
 def check(folder: Path, photos: Photos, held_out: Photos) -> None:
-    """Report what there is to learn, and missing photos. Raises InputError if one of the two splits has no photo with a
-    usable face."""
+    """Report missing photos. Raises InputError if one of the two splits has no photo with a usable face."""
     for split, some in (("train", photos), ("val", held_out)):
         if not some.faces:
             raise InputError(
@@ -48,11 +48,13 @@ def check(folder: Path, photos: Photos, held_out: Photos) -> None:
             f"of {counted(count, 'photo')}, {counted(len(gone), 'is', 'are')} missing, and others take their places; "
             f"{first}"
         )
+
+
+def summary(photos: Sequence[Photo]) -> str:
+    """How many photos and faces there are, and how many photos say that they show nobody: labels get lost."""
     nobody = sum(not len(photo.boxes) and not len(photo.ignore) for photo in photos)
-    say(
-        f"{counted(photos.faces, 'face')} to learn in {counted(len(photos), 'photo')}"
-        + (f", of which {nobody:,} {'is' if nobody == 1 else 'are'} learnt to show nobody" if nobody else "")
-    )
+    less = f" ({nobody:,} with nobody)" if nobody else ""
+    return f"{counted(len(photos), 'photo')}{less} with {counted(sum(len(photo.boxes) for photo in photos), 'face')}"
 
 
 def _usable(photo: Photo) -> bool:
