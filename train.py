@@ -243,8 +243,7 @@ def begin(options: Options, world: "World", subject: subjects.Subject) -> Run:
     learner = Learner.of(model, draws, recipe, steps, sizes, on, arithmetic, world, teacher, options.compile)
     if on.type == "cpu" and world.first and not options.resume and arch not in kind.LIGHT:
         item = getattr(kind, "example", cost.photo)(model, options.mosaic is not None)
-        lighter = getattr(kind, "LIGHTER", cost.LIGHTEST)
-        cost.say_what_a_step_takes(model, draws, arch, batches.sizes, item, lighter)
+        cost.say_what_a_step_takes(model, draws, arch, batches.sizes, item, kind.LIGHTER)
     dataset = subject.dataset(model, transforms, options.mosaic, options.seed)
     workers = world.cores() if options.workers == "auto" else options.workers
     scoring, threshold = start.scoring(init, named)

@@ -24,6 +24,7 @@ from visavis.commands.commandline import DataFolder, main
 from visavis.data import points
 from visavis.files import replaced
 from visavis.keypoints import Points, converted
+from visavis.messages import counted
 from visavis.options import Count, Range, TrainingPrecision
 from visavis.training import config, state
 from visavis.training.points import Located
@@ -68,7 +69,7 @@ def run(options: Options) -> int:
                 return status
             lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
             best = max((line for line in lines if "auc" in line), key=lambda line: line["auc"])
-            rows.append({"design": f"{blocks} blocks, dropout {dropout:g}"} | best)
+            rows.append({"design": f"{counted(blocks, 'block')}, dropout {dropout:g}"} | best)
             _print(rows[-1])
     with replaced(options.out / "fifteen.json") as file:
         json.dump(rows, file, indent=2)

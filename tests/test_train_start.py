@@ -106,7 +106,7 @@ def test_a_heavy_network_on_a_cpu_says_what_a_step_takes(capsys, monkeypatch):
     torch.manual_seed(3)
     dice = torch.rand(1)
     torch.manual_seed(3)
-    cost.say_what_a_step_takes(model, from_seeds, "some_arch", [(3, 0.6), (2, 0.4)], cost.photo(model, True))
+    cost.say_what_a_step_takes(model, from_seeds, "some_arch", [(3, 0.6), (2, 0.4)], cost.photo(model, True), "rest")
     assert torch.equal(torch.rand(1), dice)  # what is drawn later does not depend on it
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -114,10 +114,13 @@ def test_a_heavy_network_on_a_cpu_says_what_a_step_takes(capsys, monkeypatch):
     one, four = (cost.of_a_step(model, from_seeds, 4, at_once, cost.photo(model, True)) for at_once in (1, 4))
     weights = sum(parameter.nbytes for parameter in model.parameters())
     assert one.memory > 5 * weights and four.memory - 5 * weights == 4 * (one.memory - 5 * weights)
-    for free, seconds, words in ((10, 1.0, "more memory than is free"), (10**12, 60.0, "made for a CPU")):
+    for free, seconds, words in (
+        (10, 1.0, "more memory than is free"),
+        (10**12, 60.0, "rest, which is made for a CPU"),
+    ):
         monkeypatch.setattr(cost, "free_memory", lambda free=free: free)
         monkeypatch.setattr(cost, "of_a_step", lambda *_, seconds=seconds: cost.Cost(seconds, 10**9))
-        cost.say_what_a_step_takes(model, from_seeds, "some_arch", [(2, 1.0)], cost.photo(model, True))
+        cost.say_what_a_step_takes(model, from_seeds, "some_arch", [(2, 1.0)], cost.photo(model, True), "rest")
         assert words in capsys.readouterr().err
 
 

@@ -81,7 +81,7 @@ def test_windows_pass_in_any_light_and_at_any_size():
 def test_windows_around_a_likely_one_are_looked_at_each_once():
     cascade, picture = Cascade((stage(0.5), stage(0.9))), np.zeros((100, 120), np.uint8)
     twice = np.array([[40, 40, 70, 70], [40, 40, 70, 70], [0, 70, 30, 100], [0, 0, 24, 24]], np.float32)
-    layers = list(around(cascade, picture, twice))
+    layers = list(around(cascade, next(scaled_features(cascade, picture)), twice))
     assert [layer.size[0] for layer in layers] == [24, 26, 28, 30, 32]  # none is smaller than the cascade's window
     boxes = [layer.boxes(layer.starts).tolist() for layer in layers]
     assert [40, 40, 70, 70] in boxes[3] and [0, 70, 30, 100] in boxes[3] and len(boxes[3]) == 9 + 4

@@ -38,7 +38,7 @@ ready           (network, device, size) -> the network, ready to learn there fro
 draws           (network) -> what the network draws in training (visavis.training.draws); left out if it draws nothing
 example         (network, whether photos are square) -> what the network receives of a photo, and its target, to time a
                 step of a network that is not LIGHT; may be left out where that is a photo and its faces
-LIGHTER         what to do for a lighter network, where it is not to leave out --arch and --init
+LIGHTER         what to do for a network that is LIGHT; only where some are not
 spread          (network, device): what it needs to learn in several processes; left out if that is nothing
 detector        (network, threshold, device) -> a detector of a network in training, for validation; detectors only
 described       (network) -> what a checkpoint's metadata say of this kind of network besides its arch

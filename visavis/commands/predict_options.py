@@ -56,7 +56,7 @@ class Options:
     validation."""
     every: Count | None = None
     """In videos and from cameras, every how many frames faces are searched for; in between, redaction covers every
-    place where a face may be. The default is 5, and less below 23 frames a second: five times a second at least."""
+    place where a face may be. The default is 5, and less below 23 frames a second: about five times a second."""
     min_size: Amount = 0
     """Leave out faces whose shorter side has fewer pixels of the photo; files.csv counts them."""
     format: Annotated[

@@ -61,9 +61,9 @@ class VideoTask:
 
 @dataclass(frozen=True)
 class FrameToSearch:
-    """A frame to find faces in, perhaps reduced. every: how many frames lie from
-    one that is reported to the next. reported: see visavis.video.searching.SearchedFrame. expected: about
-    how many frames the video has, or None if the file does not say."""
+    """A frame to find faces in, perhaps reduced. every: how many frames lie from one that is reported to the next.
+    reported: see visavis.video.searching.SearchedFrame. expected: about how many frames the video has, or None if the
+    file does not say."""
 
     number: int
     every: int

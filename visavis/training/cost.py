@@ -16,11 +16,9 @@ from visavis.training.draws import Draws
 SLOW = 10.0
 """If a step takes more seconds than this, a lighter network is suggested."""
 LONG = 3.0
-"""If one picture takes more seconds than this, the time to compile kernels is negligible."""
-LIGHTEST = "leave out --arch and --init to train the light network that comes with visavis"
+"""If one item takes more seconds than this, the time to compile kernels is negligible."""
 COPIES = 5
 """Copies of a weight that training holds: the weight, its gradient, AdamW's two moments, and the running mean."""
-
 
 Item = tuple[Tensor, dict[str, Any]]
 """What a network receives of one photo in training: the picture, and its target."""
@@ -50,7 +48,7 @@ def say_what_a_step_takes(
     arch: str,
     parts: list[tuple[int, float]],
     item: Item,
-    lighter: str = LIGHTEST,
+    lighter: str,
 ) -> None:
     """Measure a step and report its cost, and what to do if that is too much.
 

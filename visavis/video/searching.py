@@ -27,7 +27,8 @@ ROOM = 256_000_000
 """Bytes of decoded frames that may wait for the next search: 82 frames of 1920 x 1080, 20 of four times that."""
 
 EVERY, LOOKS = 5, 5
-"""Every fifth frame of a video is searched, and at least five a second, unless another number is asked for."""
+"""Every fifth frame of a video is searched, unless that is much less than five times a second, or another number is
+asked for."""
 
 WITHIN = 0.999
 """A box of which at least so much lies in another one that is covered needs no cover of its own."""

@@ -24,6 +24,7 @@ ARCHS = (
 """The names of `ARCHS` in architectures.py, which needs torch."""
 LIGHT = tuple(name for name in ARCHS if name.startswith("mobilenet"))
 """Those of which a CPU trains a step in a second or two."""
+LIGHTER = "leave out --arch and --init to train the light network that comes with visavis"
 GOAL = "AP"
 USE = "find the faces in your photos: python predict.py PHOTOS --detector {weights} --out boxed"
 NO_USE = "it finds none of the validation faces yet: train for more epochs, or start from trained weights"

@@ -128,29 +128,30 @@ def grid(sums: NDArray[np.int32], columns: NDArray[np.int64], rows: NDArray[np.i
     return down[:, None] * width + across
 
 
-def around(cascade: Cascade, picture: Grey, boxes: Boxes) -> Iterator[Layer]:
-    """Windows around some (N, 4), as `SIZES` and `PLACES` have it, of one size after the other; none twice."""
-    sums, squared = integral(picture), squares(picture)
+def around(cascade: Cascade, layer: Layer, boxes: Boxes) -> Iterator[Layer]:
+    """Windows around some (N, 4), as `SIZES` and `PLACES` have it, of one size after the other; none twice. layer: any
+    of the same picture, of `scaled_features`."""
     scales = np.maximum(1.0, np.outer((boxes[:, 2] - boxes[:, 0]) / cascade.width, SIZES))
     own = np.rint(scales[..., None] * [cascade.width, cascade.height]).astype(np.int64)
     moved = scales[..., None, None] * np.array(list(itertools.product(PLACES, PLACES)))
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     corners = np.rint(middles[:, None, None] - own[:, :, None] / 2 + moved).astype(np.int64)
-    inside = ((corners >= 0) & (corners + own[:, :, None] <= picture.shape[::-1])).all(axis=3)
+    inside = ((corners >= 0) & (corners + own[:, :, None] <= layer.photo)).all(axis=3)
     for size in np.unique(own.reshape(-1, 2), axis=0):
-        starts = np.unique(corners[inside & (own == size).all(axis=2)[..., None]] @ [1, sums.shape[1]])
+        starts = np.unique(corners[inside & (own == size).all(axis=2)[..., None]] @ [1, layer.sums.shape[1]])
         columns, rows = (
             np.rint(np.linspace(0, end, count + 1)).astype(np.int64)
             for end, count in zip(size, (cascade.width, cascade.height), strict=True)
         )
-        yield Layer(sums, squared, columns, rows, starts, 1.0, (int(size[0]), int(size[1])), picture.shape[::-1])
+        yield replace(layer, columns=columns, rows=rows, starts=starts, size=(int(size[0]), int(size[1])))
 
 
 def search(cascade: Cascade, picture: Grey) -> Windows:
     """The windows that pass all stages, of a coarse grid and, where windows of it are likely, of a finer one."""
     first = replace(cascade, stages=cascade.stages[: math.ceil(LIKELY * len(cascade.stages))])
-    likely = scan(first, scaled_features(cascade, picture))
-    return scan(cascade, around(cascade, picture, likely.boxes))
+    layers = list(scaled_features(cascade, picture))
+    likely = scan(first, layers).boxes
+    return scan(cascade, around(cascade, layers[0], likely) if len(likely) else ())
 
 
 def scan(cascade: Cascade, layers: Iterable[Layer]) -> Windows:
