@@ -153,13 +153,17 @@ def test_a_large_photo_is_seen_with_no_more_pixels_than_the_closer_look_has():
     assert seen == shown[1]
 
 
-def test_a_closer_look_enlarges_what_was_decoded_and_a_small_photo_twice_at_most():
+def test_a_closer_look_enlarges_what_was_decoded_and_a_photo_by_its_pixels_two_or_three_times_at_most():
     picture = picture_of(60, 250, size=(2000, 3000))
     picture[1900:1960, 2900:2960] = 255
     found, shown = looked(picture, sizing=Sizing(512, 1280, enlarge=1.25, closer=2.5))
     assert shown == [(512, 767), (1280, 1919)]  # of a picture that is decoded at no more than 819 x 1228
     np.testing.assert_allclose(found, [60, 60, 250], atol=4)
-    assert Sizing(512, 1280, enlarge=1.25, closer=2.5).closely().size(300, 400) == (600, 800)
+    sizing = Sizing(512, 1280, enlarge=1.25, closer=3.75)
+    assert sizing.closely(300, 400).size(300, 400) == (600, 800)
+    assert sizing.closely(570, 900).size(570, 900) == (1425, 2250)
+    assert sizing.closely(700, 900).size(700, 900) == (1920, 2468)  # 3.75 times the 512 of the first look
+    assert sizing.closely(630, 1000).size(630, 1000) == (1740, 2763)
 
 
 def test_a_size_that_is_asked_for_is_had_and_keeps_the_closer_look():

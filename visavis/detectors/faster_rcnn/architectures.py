@@ -118,7 +118,7 @@ ARCHS: dict[str, Arch] = {
         _numbered(0, 2, 4, 7, 14, end=18),
         in_use=512,
         enlarge=1.25,
-        closer=2.5,
+        closer=3.75,
         coarse=COARSE,
     ),
 }

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 COARSE = 160
 """Shorter side of the coarse look of the light networks, in pixels: a tenth of the work of their first look."""
-ENLARGED = 2.0
-"""The closer look does not enlarge a picture further than this, unless the first look does."""
+ENLARGED, PER_TIME = (2.0, 3.0), 228
+"""The closer look does not enlarge a picture further than this, unless the first look does: twice at least, three times
+at most, and once for so many pixels of its shorter side. Enlarged further, photos of few pixels, which have mostly been
+compressed, show more that looks like faces."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,11 @@ class Sizing:
         """The rule for a single look."""
         return replace(self, closer=1.0, coarse=0)
 
-    def closely(self) -> "Sizing":
-        """The rule of the closer look."""
+    def closely(self, height: int, width: int) -> "Sizing":
+        """The rule of the closer look at a picture of this size."""
         larger = self.resized(int(self.shorter * self.closer)).once()
-        return replace(larger, enlarge=max(self.enlarge, ENLARGED))
+        least, most = ENLARGED
+        return replace(larger, enlarge=max(self.enlarge, least, min(most, min(height, width) / PER_TIME)))
 
     def coarsely(self) -> "Sizing":
         """The rule of the coarse look."""

@@ -3,7 +3,7 @@
 Every picture has a coarse look as well, at low resolution: a face that fills it is larger in the first look than any
 face in training. That costs a tenth of the first look. If faces turn out to be small, there is a closer look, too, at
 these and their surroundings. Most pictures have none that small, so that it costs little on average; a closer look at
-all of every picture would cost two and a half times as much. A picture in which no face is sure may lie on its side:
+all of every picture would cost several times as much. A picture in which no face is sure may lie on its side:
 turned copies of it have a coarse look.
 
 Nothing here needs torch, so that a detector in another back end starts without it.
@@ -175,7 +175,8 @@ class TrainedDetector:
         place = _around(first.boxes[(sides < SMALL) & (scores >= self._calibrated(UNSURE))], picture)
         x1, y1, x2, y2 = place
         part = np.ascontiguousarray(picture[y1:y2, x1:x2])
-        factor = self.sizing.closely().size(*picture.shape[:2])[0] / picture.shape[0]
+        size = picture.shape[0], picture.shape[1]
+        factor = self.sizing.closely(*size).size(*size)[0] / size[0]
         fitted = resize(part, (round(part.shape[0] * factor), round(part.shape[1] * factor)))
         found = rescaled(self.network.find([fitted], self._lowest)[0], fitted, part)
         second, cut = placed(found, place, picture.shape[:2], EDGE / factor)
