@@ -166,6 +166,23 @@ def test_a_closer_look_enlarges_what_was_decoded_and_a_photo_by_its_pixels_two_o
     assert sizing.closely(630, 1000).size(630, 1000) == (1740, 2763)
 
 
+def test_a_long_picture_is_looked_at_in_pieces_too_and_each_face_is_found_once():
+    picture = picture_of(size=(600, 3000))
+    places = [(left, 300, left + side, 300 + side) for left, side in ((50, 40), (1110, 100), (1490, 50), (2900, 90))]
+    for x1, y1, x2, y2 in places:  # 1,110 to 1,210 is cut by the second piece's edge, and 1,490 to 1,540 by the first's
+        picture[y1:y2, x1:x2] = 255
+    network = Squares()
+    (faces,) = TrainedDetector(network, SIZING, 0.5).detect([picture])
+    assert network.shown == [(256, 1280)] + [(512, 1280)] * 3
+    np.testing.assert_allclose(faces.boxes[np.argsort(faces.boxes[:, 0])], places, atol=2)
+    network = Squares()
+    assert len(TrainedDetector(network, SIZING, 0.5).detect([picture[:, :1480]])[0]) == 2
+    assert network.shown == [(512, 1262)]
+    network = Squares()
+    TrainedDetector(network, SIZING, 0.5).once().detect([picture])
+    assert network.shown == [(256, 1280)]
+
+
 def test_a_size_that_is_asked_for_is_had_and_keeps_the_closer_look():
     found, shown = looked(picture_of(16, 8), sizing=SIZING.resized(320))
     assert shown == [(320, 384), (131, 118)]

@@ -113,6 +113,13 @@ def small(portrait: LabelledPicture) -> LabelledPicture:
     return LabelledPicture(ground, as_boxes([])).with_pasted(head, 700, 500)
 
 
+def long(portrait: LabelledPicture) -> LabelledPicture:
+    """A head whose face is 28 pixels wide on a white page of 800 x 6000, far down."""
+    head = around(portrait)
+    head = head.resized(round(max(head.picture.shape[:2]) * 28 / (head.boxes[0, 2] - head.boxes[0, 0])))
+    return LabelledPicture(np.full((6000, 800, 3), 255, np.uint8), as_boxes([])).with_pasted(head, 300, 4700)
+
+
 KINDS: dict[str, tuple[Callable[[LabelledPicture], LabelledPicture], int]] = {
     **{f"fills {share}": (filling(share), 6) for share in (0.5, 0.6, 0.7, 0.8, 0.9)},
     **{f"turned by {90 * quarters}": (turned(quarters), 6) for quarters in (1, 2, 3)},
@@ -123,6 +130,7 @@ KINDS: dict[str, tuple[Callable[[LabelledPicture], LabelledPicture], int]] = {
     "blurred": (changed(blurred), 6),
     "masked": (changed(masked), 6),
     "small": (small, 6),
+    "a long page": (long, 6),
 }
 """How each kind is made of a portrait, and how many of the six faces must be found."""
 

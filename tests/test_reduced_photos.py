@@ -35,7 +35,7 @@ def test_what_is_seen_of_a_photo_is_seen_of_what_was_seen():
     for height in range(900, 6000, 11):
         for width in (height, height + 1, height * 4 // 3, height * 3):
             seen = detector.about.useful_size.size(height, width)
-            assert detector.about.useful_size.size(*seen) == seen and min(seen) <= 819 and max(seen) <= 2047
+            assert detector.about.useful_size.size(*seen) == seen and min(seen) <= 819 and max(seen) <= 2457
 
 
 @pytest.mark.parametrize("side", [900, 2047, 2301, 4503])

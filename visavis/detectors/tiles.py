@@ -77,18 +77,22 @@ class Tiles:
         return [self._find(as_picture(image), whole) for image, whole in zip(images, wholes, strict=True)]
 
     def _find(self, image: Picture, whole: Faces) -> Faces:
-        if min(image.shape[:2]) <= self._beyond:
-            return whole
-        places = list(pieces(image.shape[0], image.shape[1], self.side))
-        parts, cuts = [whole], []
-        for start in range(0, len(places), TOGETHER):
-            some = places[start : start + TOGETHER]
-            shown = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in some]
-            for place, found in zip(some, self._of_pieces.detect(shown), strict=True):
-                moved, cut = placed(found, place, (image.shape[0], image.shape[1]), EDGE * self.side)
-                parts.append(moved[~cut])
-                cuts.append(moved[cut & ~_in_another(moved.boxes, place, places)])
-        return _with_cut(merged(parts), cuts)
+        return whole if min(image.shape[:2]) <= self._beyond else searched(self._of_pieces, image, whole, self.side)
+
+
+def searched(detector: Detector, image: Picture, whole: Faces, side: int) -> Faces:
+    """What was found in a whole photo, and what the detector finds in its pieces of `side` pixels, highest score
+    first."""
+    places = list(pieces(image.shape[0], image.shape[1], side))
+    parts, cuts = [whole], []
+    for start in range(0, len(places), TOGETHER):
+        some = places[start : start + TOGETHER]
+        shown = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in some]
+        for place, found in zip(some, detector.detect(shown), strict=True):
+            moved, cut = placed(found, place, (image.shape[0], image.shape[1]), EDGE * side)
+            parts.append(moved[~cut])
+            cuts.append(moved[cut & ~_in_another(moved.boxes, place, places)])
+    return _with_cut(merged(parts), cuts)
 
 
 def pieces(height: int, width: int, side: int) -> Iterator[Place]:

@@ -4,7 +4,8 @@ Every picture has a coarse look as well, at low resolution: a face that fills it
 face in training. That costs a tenth of the first look. If faces turn out to be small, there is a closer look, too, at
 these and their surroundings. Most pictures have none that small, so that it costs little on average; a closer look at
 all of every picture would cost several times as much. A picture in which no face is sure may lie on its side:
-turned copies of it have a coarse look.
+turned copies of it have a coarse look. A long one, a panorama or a page, would be shown much smaller than others: it
+is also looked at in pieces.
 
 Nothing here needs torch, so that a detector in another back end starts without it.
 """
@@ -20,6 +21,7 @@ from visavis.calibration import Calibration
 from visavis.detectors.faster_rcnn.sizing import Sizing
 from visavis.detectors.merging import Place, merged, placed, rescaled
 from visavis.detectors.protocol import About
+from visavis.detectors.tiles import searched
 from visavis.faces import Faces
 from visavis.images import Picture, as_picture, resize
 from visavis.reduced_photos import UsefulSize
@@ -85,6 +87,12 @@ class TrainedDetector:
     def detect(self, images: list[Picture]) -> list[Faces]:
         """Faces of each (height, width, 3) uint8 RGB picture, highest score first. All pictures are one batch."""
         seen = [resize(as_picture(image), self.about.useful_size.size(*image.shape[:2])) for image in images]
+        sides = [self._piece(*picture.shape[:2]) for picture in seen]
+        usual = iter(self._looks([picture for picture, side in zip(seen, sides, strict=True) if not side]))
+        found = [self._along(*each) if each[1] else next(usual) for each in zip(seen, sides, strict=True)]
+        return [rescaled(*each) for each in zip(found, seen, images, strict=True)]
+
+    def _looks(self, seen: list[Picture]) -> list[Faces]:
         if self.sizing.closer == 1:
             found = self._look(seen, self._lowest, self.sizing)
         else:
@@ -93,7 +101,16 @@ class TrainedDetector:
         found = [self._in_company(faces) for faces in self._coarse(seen, found)]
         if self.sizing.coarse:
             found = [self._turned(*each) for each in zip(seen, found, strict=True)]
-        return [rescaled(faces.above(self.threshold), *each) for faces, *each in zip(found, seen, images, strict=True)]
+        return [faces.above(self.threshold) for faces in found]
+
+    def _piece(self, height: int, width: int) -> int:
+        """Side of the pieces in which a picture is looked at that is too long to be seen at once; 0: it is not."""
+        longest = self.sizing.longest
+        side = max(longest, longest * min(height, width) // self.sizing.shorter)
+        return side if self.sizing.closer > 1 and max(height, width) > side else 0
+
+    def _along(self, picture: Picture, side: int) -> Faces:
+        return searched(self, picture, self.once().detect([picture])[0], side)
 
     def once(self) -> "TrainedDetector":
         """The same detector with a single look, for the pieces of a picture."""
@@ -111,7 +128,7 @@ class TrainedDetector:
     def about(self) -> About:
         """See visavis.detectors.protocol.About."""
         useful = self.sizing.resized(int(self.sizing.shorter * min(self.sizing.closer, DETAIL)))
-        useful_size = UsefulSize(useful.shorter, useful.longest)
+        useful_size = UsefulSize(useful.shorter, useful.longest if self.sizing.closer == 1 else None)
         return About(
             self.network.runs,
             self.network.at_once,
