@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 COARSE = 160
 """Shorter side of the coarse look of the light networks, in pixels: a tenth of the work of their first look."""
-ENLARGED, PER_TIME = (2.0, 3.0), 228
-"""The closer look does not enlarge a picture further than this, unless the first look does: twice at least, three times
-at most, and once for so many pixels of its shorter side. Enlarged further, photos of few pixels, which have mostly been
-compressed, show more that looks like faces."""
+TWICE, THRICE = 456, 684
+"""The closer look enlarges a picture whose shorter side has so many pixels no more than twice or three times, one
+between them in proportion, smaller and larger ones as these, unless the first look enlarges it further. Photos of few
+pixels have mostly been compressed: enlarged further, they show more that looks like faces."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Sizing:
     def closely(self, height: int, width: int) -> "Sizing":
         """The rule of the closer look at a picture of this size."""
         larger = self.resized(int(self.shorter * self.closer)).once()
-        least, most = ENLARGED
-        return replace(larger, enlarge=max(self.enlarge, least, min(most, min(height, width) / PER_TIME)))
+        enlarge = 2 * min(max(min(height, width), TWICE), THRICE) / TWICE
+        return replace(larger, enlarge=max(self.enlarge, enlarge))
 
     def coarsely(self) -> "Sizing":
         """The rule of the coarse look."""

@@ -93,6 +93,7 @@ class TrainedDetector:
         return [rescaled(*each) for each in zip(found, seen, images, strict=True)]
 
     def _looks(self, seen: list[Picture]) -> list[Faces]:
+        """The faces of pictures that can be seen at once, after all looks."""
         if self.sizing.closer == 1:
             found = self._look(seen, self._lowest, self.sizing)
         else:
@@ -110,6 +111,7 @@ class TrainedDetector:
         return side if self.sizing.closer > 1 and max(height, width) > side else 0
 
     def _along(self, picture: Picture, side: int) -> Faces:
+        """The faces of a long picture: of a plain look at all of it, and of all looks at its pieces."""
         return searched(self, picture, self.once().detect([picture])[0], side)
 
     def once(self) -> "TrainedDetector":
