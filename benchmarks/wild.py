@@ -5,6 +5,7 @@ made of it:
 
 - close-ups of each kind: photos of 1080 x 1440 that one face fills to .5, .6 .. .9 of the width;
 - turned, of each kind: photos of faces wider than an eighth of the photo, turned by 90, 180 and 270 degrees;
+- poor, of each kind: noisy, shaken, screened as newspapers are, interlaced … (benchmarks/poor_photos.py);
 - small in large: photos of 3000 x 2250 without a face, into which four faces of 28 to 60 pixels are pasted;
 - faceless: the photos that have none.
 
@@ -25,6 +26,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 import visavis
+from benchmarks.poor_photos import POOR
 from visavis import metrics
 from visavis.boxes import Boxes, as_boxes, clip, quarter_turned
 from visavis.commands.commandline import main
@@ -58,7 +60,7 @@ class Options:
     detector: tuple[str, ...] = ("shipped",)
     """Names of detectors, and paths of checkpoints."""
     kinds: tuple[str, ...] = ()
-    """Only these kinds: of photos (web), or closeup, turned, small, faceless. All by default."""
+    """Only these kinds: of photos (web), or closeup, turned, poor, small, faceless. All by default."""
     limit: int = 60
     """Photos of each kind at most: the first ones by name."""
     redaction: bool = False
@@ -167,7 +169,7 @@ def _shots(photos: list[Photo], options: Options) -> Iterator[Shot]:
         if len(one.boxes):
             origins.setdefault(one.image_id.split("/")[0], []).append(one)
     as_they_are = {"faceless": faceless, **origins, "crowds": [one for one in photos if len(one.boxes) >= 10]}
-    made = {"closeup": _close_ups, "turned": _turned}
+    made = {"closeup": _close_ups, "turned": _turned, "poor": _poor}
     for kind in options.kinds or (*as_they_are, *made, "small"):
         if kind == "small":
             yield from _small(photos, options.limit)
@@ -231,6 +233,13 @@ def _turned(photos: list[Photo], kind: str, limit: int) -> Iterator[Shot]:
         count += 1
         if count >= limit:
             return
+
+
+def _poor(photos: list[Photo], kind: str, limit: int) -> Iterator[Shot]:
+    for one in photos[:limit]:
+        shot = _shot(kind, one)
+        for name, change in POOR.items():
+            yield Shot(f"{kind} {name}", change(shot.picture), shot.faces, shot.ignore)
 
 
 def _small(photos: list[Photo], limit: int) -> Iterator[Shot]:

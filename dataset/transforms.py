@@ -29,7 +29,8 @@ def preset(name: str, reframe: bool = True) -> Any:
 
     light: mirrors half of the pictures, and changes colours a little.
     full: also zooms out (faces become small), crops (Liu et al., "SSD", 2016, section 2.2), reduces pixels, hides parts
-    of faces, and sometimes makes pictures grey, of harsh contrast (as old prints), dark, blurred, noisy, or poor JPEGs.
+    of faces, and sometimes makes pictures grey, of harsh contrast (as old prints), dark, blurred, shaken,
+    noisy, striped as screens are, or screened as newspapers, or poor JPEGs.
     reframe: whether it may zoom out, crop and scale, which changes the size of pictures.
 
     Raises InputError for another name.
@@ -37,7 +38,7 @@ def preset(name: str, reframe: bool = True) -> Any:
     check(name)
     from torchvision.transforms import v2
 
-    from dataset.augmentations import Crop, Darker, Hide, Recompressed, Scaled
+    from dataset.augmentations import Crop, Darker, Hide, Noisy, Recompressed, Scaled, Screened, Shaken, Striped
 
     light = [v2.RandomHorizontalFlip(0.5), v2.RandomApply([v2.ColorJitter(0.3, 0.3, 0.3, 0.03)], p=0.7)]
     framed = [
@@ -51,8 +52,11 @@ def preset(name: str, reframe: bool = True) -> Any:
         v2.RandomEqualize(0.05),
         v2.RandomApply([Darker()], p=0.15),
         v2.RandomApply([v2.GaussianBlur(5, (0.1, 2.0))], p=0.15),
-        v2.RandomApply([Recompressed(20, 75)], p=0.15),
-        v2.RandomApply([v2.GaussianNoise(0.0, 0.04)], p=0.15),
+        v2.RandomApply([Shaken()], p=0.1),
+        v2.RandomApply([Noisy()], p=0.25),
+        v2.RandomApply([Striped()], p=0.08),
+        v2.RandomApply([Screened()], p=0.08),
+        v2.RandomApply([Recompressed(8, 75)], p=0.15),
     ]
     full = [*light, *(framed if reframe else []), Hide(HIDDEN), *poor]
     steps = {"none": [], "light": light, "full": full}[name]

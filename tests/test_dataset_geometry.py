@@ -51,6 +51,7 @@ GEOMETRY = {
     "scale jitter": lambda: augmentations.Scaled(),
     "resize": lambda: v2.Resize((131, 287)),
     "blur": lambda: v2.GaussianBlur(5, (0.1, 2.0)),
+    "shaken": lambda: augmentations.Shaken(),
     "jpeg": lambda: augmentations.Recompressed(20, 75),
     "colours": lambda: v2.ColorJitter(0.3, 0.3, 0.3, 0.03),
     "grey": lambda: v2.RandomGrayscale(1.0),

@@ -105,6 +105,28 @@ def masked(picture: Picture, box: np.ndarray) -> Picture:
     return picture
 
 
+def newspaper(picture: Picture, box: np.ndarray) -> Picture:
+    bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) * 16
+    screen = np.tile(bayer, (121, 121))[: picture.shape[0], : picture.shape[1], None]
+    return np.repeat((picture.mean(axis=2, keepdims=True) * 0.6 + screen * 0.4).astype(np.uint8), 3, axis=2)
+
+
+def shaken(picture: Picture, box: np.ndarray) -> Picture:
+    """Blurred along a fifth of the face's width."""
+    steps = np.arange(round((box[2] - box[0]) / 5))
+    return np.mean([np.roll(picture, (step // 3, step), (0, 1)) for step in steps], axis=0).astype(np.uint8)
+
+
+def interlaced(picture: Picture, box: np.ndarray) -> Picture:
+    picture[1::2] = np.roll(picture[1::2], 8, axis=1)
+    return picture
+
+
+def screen(picture: Picture, box: np.ndarray) -> Picture:
+    y, x = np.indices(picture.shape[:2])
+    return (picture * (0.75 + 0.25 * np.sin((x + 0.15 * y) * 2.2))[..., None]).astype(np.uint8)
+
+
 def small(portrait: LabelledPicture) -> LabelledPicture:
     """A head whose face is 30 pixels wide in a photo of 1200 x 900."""
     head = around(portrait)
@@ -128,6 +150,10 @@ KINDS: dict[str, tuple[Callable[[LabelledPicture], LabelledPicture], int]] = {
     "grey and noisy": (changed(grey_and_noisy), 6),
     "JPEG at quality 8": (changed(squeezed), 6),
     "blurred": (changed(blurred), 6),
+    "screened, as a newspaper": (changed(newspaper), 6),
+    "shaken": (changed(shaken), 6),
+    "interlaced": (changed(interlaced), 6),
+    "of a screen": (changed(screen), 6),
     "masked": (changed(masked), 6),
     "small": (small, 6),
     "a long page": (long, 6),
