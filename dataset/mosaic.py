@@ -31,6 +31,8 @@ QUARTER = 0.08
 """Share of the photos that are turned by 90, 180 or 270 degrees, as by a camera that was not held upright."""
 TILT = 30.0
 """The other photos are turned by up to this many degrees in either direction."""
+LONG = 4
+"""A photo so many times as long as wide is not tilted."""
 ENLARGED, REDUCED = 3.0, 0.08
 """No photo is enlarged or reduced by more than these factors."""
 STRETCH = 1.15
@@ -73,8 +75,8 @@ def compose(
 
 
 def turned(photo: Photo, picture: Picture, random: np.random.Generator) -> tuple[Photo, Picture]:
-    """A photo upright, by quarter turns, or tilted by up to `TILT` degrees, with grey corners. A tilted face gets the
-    box of the tilted ellipse in its former box, because a face does not fill the corners."""
+    """A photo upright, by quarter turns, or, if it is not long, tilted by up to `TILT` degrees, with grey corners. A
+    tilted face gets the box of the tilted ellipse in its former box, because a face does not fill the corners."""
     chance = random.random()
     if chance < UPRIGHT:
         return photo, picture
@@ -83,6 +85,8 @@ def turned(photo: Photo, picture: Picture, random: np.random.Generator) -> tuple
         size = picture.shape[:2]
         boxes, ignore = (quarter_turned(boxes, size, quarters) for boxes in (photo.boxes, photo.ignore))
         return replace(photo, boxes=boxes, ignore=ignore), np.ascontiguousarray(np.rot90(picture, quarters))
+    if max(picture.shape[:2]) > LONG * min(picture.shape[:2]):
+        return photo, picture  # tilted, it would take memory by the square of its length
     angle = random.uniform(-TILT, TILT)
     image = Image.fromarray(picture).rotate(angle, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
     sizes = picture.shape[:2], (image.height, image.width)

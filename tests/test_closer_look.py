@@ -183,6 +183,13 @@ def test_a_long_picture_is_looked_at_in_pieces_too_and_each_face_is_found_once()
     assert network.shown == [(256, 1280)]
 
 
+@pytest.mark.parametrize(("size", "looks"), [((23, 30_000), 1), ((24, 256_001), 1), ((24, 256_000), 268)])
+def test_a_thin_picture_and_one_longer_than_200_pieces_have_one_look(size, looks):
+    network = Squares()
+    TrainedDetector(network, SIZING, 0.5).detect([picture_of(size=size)])
+    assert len(network.shown) == looks
+
+
 def test_a_size_that_is_asked_for_is_had_and_keeps_the_closer_look():
     found, shown = looked(picture_of(16, 8), sizing=SIZING.resized(320))
     assert shown == [(320, 384), (131, 118)]

@@ -1,5 +1,7 @@
 """Finds of several looks as one: what goes and what stays, by literal shares."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,18 @@ def test_which_look_a_find_is_from_is_known_in_whatever_order():
     neighbours = Faces([[0, 0, 100, 100], [40, 0, 140, 100]], [0.6, 0.5])
     for parts in ([neighbours, Faces([[300, 0, 400, 100]], [0.9])], [Faces([[300, 0, 400, 100]], [0.9]), neighbours]):
         assert merged(parts).boxes.tolist() == [[300, 0, 400, 100], [0, 0, 100, 100], [40, 0, 140, 100]]
+
+
+def test_thousands_of_finds_are_merged_in_little_memory():
+    """A crowd of 50 x 60, in two looks that see each face a little differently."""
+    corners = np.stack(np.meshgrid(np.arange(60) * 40.0, np.arange(50) * 40.0), axis=-1).reshape(-1, 2)
+    looks = [Faces(np.hstack([corners + off, corners + off + 30]), np.linspace(0.9, 0.5, 3000)) for off in (0.0, 3.0)]
+    tracemalloc.start()
+    found = merged(looks)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 3000 and set(map(tuple, found.boxes[:, :2].tolist())) == set(map(tuple, corners.tolist()))
+    assert peak < 20e6
 
 
 def test_finds_of_a_piece_are_placed_in_the_photo():

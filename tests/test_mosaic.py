@@ -94,6 +94,13 @@ def test_photos_are_turned_as_often_as_is_said(photos):
     assert 0.55 < upright < 0.69 and 0.04 < quarters < 0.12
 
 
+def test_a_long_photo_is_not_tilted():
+    picture = np.zeros((100, 401, 3), np.uint8)
+    photo = Photo("", "", Path(), as_boxes([[10, 10, 30, 40]]))
+    shapes = {turned(photo, picture, np.random.default_rng(seed))[1].shape[:2] for seed in range(60)}
+    assert shapes == {(100, 401), (401, 100)}
+
+
 def test_a_fifth_of_the_canvases_are_close_ups(photos):
     largest = []
     for seed in range(150):

@@ -92,6 +92,15 @@ def test_every_photo_is_redacted_in_its_own_format_under_its_own_name(photos: Pa
     assert not any(PLACE.encode() in data for data in copies.values())
 
 
+def test_a_photo_longer_than_a_jpeg_may_be_is_drawn_smaller_and_the_next_one_too(photos: Path, tmp_path: Path):
+    Image.new("RGB", (65_600, 30), "green").save(photos / "0.png")
+    out = tmp_path / "out"
+    some = str(photos / "0.png"), str(photos / "1.png")
+    assert predict.predict(predict.Options(some, out, network=Network("cpu"), workers=1)) == 0
+    assert [(row["width"], row["status"]) for row in rows(out / "files.csv")] == [("65600", "ok"), ("300", "ok")]
+    assert images.read(out / "drawn/0.png.jpg").shape == (30, 65_500, 3)
+
+
 def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Path, tmp_path: Path, capfd):
     three = photos / "b/three.bmp"
     picture = np.asarray(Image.open(three)).copy()

@@ -61,6 +61,13 @@ def test_libjpeg_leaves_enough(tmp_path: Path):
         assert min(read.picture.shape[:2]) >= SPARE * shortest
 
 
+def test_a_long_thin_photo_is_reduced_as_often_as_it_is_said(tmp_path: Path):
+    path = tmp_path / "thin.jpg"
+    Image.new("RGB", (17, 20_000)).save(path)
+    read = images.decode_reduced(path.read_bytes(), lambda height, width: 4)
+    assert read.times == 4 and read.picture.shape[0] == 5000
+
+
 def test_what_cannot_be_seen(tmp_path: Path):
     with pytest.raises(ImageError, match="missing"):
         read_reduced_photo(tmp_path / "gone.jpg", UsefulSize())

@@ -37,6 +37,8 @@ SUFFIXES = frozenset(EXTENSIONS.values()) | {".jpeg", ".jpe", ".jfif", ".tiff", 
 MAX_PIXELS = 50_000_000
 ALREADY_READ = 2**40
 """The limit for a photo that was read before, under the limit of whoever asked."""
+JPEG_SIDE = 65_500
+"""The most pixels a side that libjpeg writes."""
 MAX_BYTES = 500_000_000
 """Of a file: what `MAX_PIXELS` of 16-bit colours take, and some more."""
 
@@ -91,12 +93,12 @@ def read_reduced(path: str | Path, shortest: int | None, max_pixels: int = MAX_P
 def decode_reduced(data: bytes, shortest: Callable[[int, int], int | None], max_pixels: int = MAX_PIXELS) -> Reduced:
     """`read_reduced` of a photo's bytes. shortest: of the photo's height and width, pixels. Raises ImageError."""
     with opened(data, max_pixels) as picture:
-        before, (height, width) = picture.width, _displayed(picture)
+        before, (height, width) = max(picture.size), _displayed(picture)
         least = shortest(height, width)
         if least is not None:
             factor = least / min(picture.size)
             picture.draft(None, (math.ceil(picture.width * factor), math.ceil(picture.height * factor)))
-        times = round(before / picture.width)
+        times = round(before / max(picture.size))  # of the longer side: a reduced one is rounded up
         animated = picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
         return Reduced(np.array(to_rgb(picture)), times, height, width, animated)
 
@@ -172,7 +174,10 @@ def fit(picture: Picture, longest: int) -> tuple[Picture, float]:
 
 
 def encode(picture: Picture, format: str = "JPEG", quality: int = 90, comment: str = "") -> bytes:
-    """The bytes of a file of that format. comment: a text in its metadata."""
+    """The bytes of a file of that format. comment: a text in its metadata. A JPEG has at most `JPEG_SIDE` pixels a
+    side: what is longer is reduced."""
+    if format == "JPEG":
+        picture, _ = fit(picture, JPEG_SIDE)
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, format, quality=quality, **({"comment": comment} if comment else {}))
     return stream.getvalue()

@@ -26,17 +26,16 @@ def merged(parts: list[Faces]) -> Faces:
     """
     faces, look = together(parts), _looks(parts)
     scores = np.asarray(faces.scores)
-    overlaps, inside = iou(faces.boxes, faces.boxes), covered(faces.boxes, faces.boxes)
-    kept: list[int] = []
-    for number in range(len(faces)):
-        others = np.array([one for one in kept if look[one] != look[number]], np.int64)
-        # If another detection of the same look fits a face better, this one is of a neighbouring face.
-        rivals = (look == look[number]) & (scores >= RIVAL * scores[number])
-        best = overlaps[rivals][:, others].max(axis=0, initial=0)
-        again = (overlaps[number, others] >= SAME) & (overlaps[number, others] >= best)
-        if not (again | (inside[number, others] >= PART)).any():
-            kept.append(number)
-    return faces[np.array(kept, np.int64)]
+    kept = np.zeros(len(faces), bool)
+    for number in range(len(faces)):  # a row at a time: crowds in pieces have thousands
+        own, others = faces.boxes[number : number + 1], faces.boxes[kept & (look != look[number])]
+        overlaps = iou(own, others)[0]
+        again = overlaps >= SAME
+        if again.any():  # if another detection of the same look fits a face better, this one is of a neighbouring face
+            rivals = faces.boxes[(look == look[number]) & (scores >= RIVAL * scores[number])]
+            again = overlaps[again] >= iou(rivals, others[again]).max(axis=0)
+        kept[number] = not (again.any() or (covered(own, others) >= PART).any())
+    return faces[kept]
 
 
 def _looks(parts: list[Faces]) -> NDArray[np.int64]:

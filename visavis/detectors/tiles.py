@@ -117,6 +117,8 @@ def _with_cut(faces: Faces, cuts: list[Faces]) -> Faces:
 
 def _in_another(boxes: Boxes, place: Place, places: list[Place]) -> NDArray[np.bool_]:
     """(N,) which detections of a piece lie completely in another piece, too, whose detection is the better one."""
+    if not len(boxes):
+        return np.zeros(0, bool)
     others = np.array([one for one in places if one != place], np.float32).reshape(-1, 4)
     outside = np.concatenate(
         [others[None, :, :2] - boxes[:, None, :2], boxes[:, None, 2:] - others[None, :, 2:]], axis=2

@@ -84,7 +84,8 @@ class Copies:
         except OSError as error:  # a full disk, a name that the file system rejects
             where = error.filename2 or error.filename or self.out
             raise InputError(
-                f"cannot write {where}: {error.strerror}; correct that and give `resume`, or give another `out`"
+                f"cannot write {where}: {error.strerror or error}; correct that and give `resume`, or give another "
+                "`out`"
             ) from None
         return faces
 

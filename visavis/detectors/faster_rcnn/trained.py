@@ -42,6 +42,9 @@ LARGE = 96
 """Faces larger than this in the first look are not taken from the closer one, in which they may be larger than any face
 in training."""
 
+NARROW, LONGEST = 24, 200
+"""A long picture is looked at in pieces if it is so many pixels wide, and at most so many times as long as a piece."""
+
 FILLS = 0.3
 """As a share of the picture's shorter side: smaller faces are not taken from the coarse look."""
 UPRIGHT, TURNED = 0.9, 0.8
@@ -106,9 +109,10 @@ class TrainedDetector:
 
     def _piece(self, height: int, width: int) -> int:
         """Side of the pieces in which a picture is looked at that is too long to be seen at once; 0: it is not."""
-        longest = self.sizing.longest
+        longest, length = self.sizing.longest, max(height, width)
         side = max(longest, longest * min(height, width) // self.sizing.shorter)
-        return side if self.sizing.closer > 1 and max(height, width) > side else 0
+        worth = self.sizing.closer > 1 and min(height, width) >= NARROW
+        return side if worth and side < length <= LONGEST * side else 0
 
     def _along(self, picture: Picture, side: int) -> Faces:
         """The faces of a long picture: of a plain look at all of it, and of all looks at its pieces."""
