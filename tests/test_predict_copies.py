@@ -101,6 +101,28 @@ def test_a_photo_longer_than_a_jpeg_may_be_is_drawn_smaller_and_the_next_one_too
     assert images.read(out / "drawn/0.png.jpg").shape == (30, 65_500, 3)
 
 
+def test_a_face_that_transparency_hides_on_white_is_redacted_too(tmp_path: Path, capfd):
+    white, photos = Image.new("L", ASTRONAUT.size, 255), tmp_path / "in"
+    photos.mkdir()
+    Image.merge("RGBA", [white] * 3 + [ASTRONAUT.convert("L")]).save(photos / "alpha.png")  # a face on black alone
+    Image.merge("LA", [white, ASTRONAUT.convert("L")]).save(photos / "grey.webp", lossless=True)
+    faint = ASTRONAUT.convert("RGBA")
+    faint.putalpha(12)
+    faint.save(photos / "faint.tif")
+    seen = ASTRONAUT.convert("RGBA")
+    seen.putalpha(200)
+    seen.save(photos / "seen.png")
+    assert run(photos, tmp_path / "out", redact="fill") == 0
+    table = {Path(row["path"]).name: (row["faces"], row["unsure"]) for row in rows(tmp_path / "out/files.csv")}
+    hidden = ("0", "1")
+    assert table == {"alpha.png": hidden, "grey.webp": hidden, "faint.tif": hidden, "seen.png": ("1", "0")}
+    assert "1 face; 3 more redacted, too unsure to report" in capfd.readouterr().err
+    for name in table:
+        with Image.open(tmp_path / "out/redacted/in" / name) as copy:
+            left = np.asarray(copy.convert("RGBA"))[60:110, 110:150]
+        assert (left[..., 3] == 255).all() and left[..., :3].std(axis=(0, 1)).max() == 0
+
+
 def test_the_largest_face_may_be_kept_and_small_ones_are_redacted_too(photos: Path, tmp_path: Path, capfd):
     three = photos / "b/three.bmp"
     picture = np.asarray(Image.open(three)).copy()
@@ -137,7 +159,7 @@ def test_what_may_be_a_face_is_covered_and_counted_but_not_told_of(photos: Path,
     (row,) = rows(tmp_path / "all/files.csv")
     assert (row["faces"], row["left_out"]) == ("0", "0") and int(row["unsure"]) >= 1
     assert rows(tmp_path / "all/faces.csv") == []
-    assert f"0 faces; {row['unsure']} more redacted, below the threshold" in capfd.readouterr().err
+    assert f"0 faces; {row['unsure']} more redacted, too unsure to report" in capfd.readouterr().err
     assert len(visavis.load_detector(device="cpu").detect(tmp_path / "all/redacted/1.png")) == 0
     assert run(some, tmp_path / "sure", threshold=1.0, redact="fill", redact_threshold=1.0) == 0
     assert rows(tmp_path / "sure/files.csv")[0]["unsure"] == "0"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -150,6 +151,21 @@ def test_our_own_import_reads_it(format: str, place: Path, tmp_path: Path):
     read = {photo.path.read_bytes(): photo.boxes for photo in load_photos(tmp_path / "data")}
     before = from_csv(place / "out")
     same(before, {path: read[Path(path).read_bytes()] for path in before})
+
+
+@pytest.mark.parametrize("format", ["yolo", "voc", "coco"])
+def test_our_own_import_reads_names_of_any_bytes(format: str, tmp_path: Path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in (b" lead.png", b"back\\slash.png", b"caf\xe9.png", b"new\nline.png", b"trail .png"):
+        with open(os.fsencode(photos) + b"/" + name, "wb") as file:
+            ASTRONAUT.save(file, "PNG")
+    done = typed("predict.py", photos, "--out", tmp_path / "out", "--device", "cpu", "--no-draw", "--format", format)
+    assert done.returncode == 0, done.stderr
+    source = tmp_path / "out" / {"yolo": "yolo/data.yaml", "voc": "voc", "coco": "coco.json"}[format]
+    done = typed("-m", "dataset", "import", format, source, "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert [len(photo.boxes) for photo in load_photos(tmp_path / "data")] == [1] * 5
 
 
 def test_names_in_coco_are_below_one_folder_however_the_inputs_were_given(

@@ -170,6 +170,9 @@ def test_what_is_no_video_or_broken_is_told(tmp_path: Path):
     whole = clip(tmp_path / "whole.mkv", range(0, 8000, 40))
     data = whole.read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    old = clip(tmp_path / "whole.avi", range(0, 8000, 40), sound=None, codec="mpeg4").read_bytes()
+    assert len(frames(tmp_path / "whole.avi")) == 200
+    (tmp_path / "cut.avi").write_bytes(old[: len(old) * 9 // 10])
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video")
     playlist = tmp_path / "list.mp4"
@@ -186,6 +189,7 @@ def test_what_is_no_video_or_broken_is_told(tmp_path: Path):
     for name, reason in (
         ("gone.mp4", "missing"), (".", "unreadable"), ("empty.mp4", "empty"), ("text.mp4", "not_video"),
         ("list.mp4", "not_video"), ("headless.mp4", "not_video"), ("sound.mkv", "not_video"), ("cut.mkv", "truncated"),
+        ("cut.avi", "truncated"),
     ):  # fmt: skip
         with pytest.raises(ImageError) as error:
             frames(tmp_path / name)

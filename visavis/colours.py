@@ -1,5 +1,6 @@
 """What the values of an opened Pillow image stand for: 8-bit RGB as displayed, of whatever mode the file has."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,29 @@ _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
 
 def to_rgb(picture: Image.Image) -> Image.Image:
     """An opened Pillow image as RGB as displayed: orientation, 16 bit, palettes, CMYK, alpha on white."""
+    return next(appearances(picture))
+
+
+def appearances(picture: Image.Image) -> Iterator[Image.Image]:
+    """`to_rgb`, and after it, of a picture with transparency, what others may see of it: how it is on black, and its
+    colours without the transparency, but for those that are fully transparent."""
     ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float32)
         top = white(picture)
         values = np.nan_to_num(values / top * 255, nan=0, posinf=255, neginf=0).clip(0, 255)
-        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+        yield Image.fromarray(values.astype(np.uint8)).convert("RGB")
+        return
     picture = as_meant(picture)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    if not picture.has_transparency_data:
+        yield picture if picture.mode == "RGB" else picture.convert("RGB")
+        return
+    picture = picture.convert("RGBA")
+    on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    yield on_white
+    if (alpha := picture.getchannel("A")).getextrema() != (255, 255):
+        yield Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("RGB")
+        yield Image.composite(picture.convert("RGB"), on_white, alpha.point(lambda value: 255 if value else 0))
 
 
 def white(picture: Image.Image) -> float:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from visavis.colours import to_rgb
+from visavis.colours import appearances, to_rgb
+from visavis.cut_off import is_cut_off
 from visavis.errors import ImageError
 
 Picture = NDArray[np.uint8]  # (height, width, 3) uint8, RGB
@@ -49,6 +50,7 @@ class Reduced:
 
     picture: as displayed. times: by how much it is smaller than the photo: 1, 2, 4 or 8.
     height, width: of the whole photo, pixels as displayed. animated: it is the first of several frames or pages.
+    otherwise: what others may see of it, see `visavis.colours.appearances`.
     """
 
     picture: Picture
@@ -56,6 +58,7 @@ class Reduced:
     height: int
     width: int
     animated: bool
+    otherwise: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,14 @@ def read_reduced(path: str | Path, shortest: int | None, max_pixels: int = MAX_P
     return reduced.picture, reduced.times
 
 
-def decode_reduced(data: bytes, shortest: Callable[[int, int], int | None], max_pixels: int = MAX_PIXELS) -> Reduced:
-    """`read_reduced` of a photo's bytes. shortest: of the photo's height and width, pixels. Raises ImageError."""
+def decode_reduced(
+    data: bytes,
+    shortest: Callable[[int, int], int | None],
+    max_pixels: int = MAX_PIXELS,
+    otherwise: bool = False,
+) -> Reduced:
+    """`read_reduced` of a photo's bytes. shortest: of the photo's height and width, pixels. otherwise: whether what
+    others may see of it is wanted, too. Raises ImageError."""
     with opened(data, max_pixels) as picture:
         before, (height, width) = max(picture.size), _displayed(picture)
         least = shortest(height, width)
@@ -100,7 +109,8 @@ def decode_reduced(data: bytes, shortest: Callable[[int, int], int | None], max_
             picture.draft(None, (math.ceil(picture.width * factor), math.ceil(picture.height * factor)))
         times = round(before / max(picture.size))  # of the longer side: a reduced one is rounded up
         animated = picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
-        return Reduced(np.array(to_rgb(picture)), times, height, width, animated)
+        seen = map(np.array, appearances(picture))
+        return Reduced(next(seen), times, height, width, animated, tuple(seen) if otherwise else ())
 
 
 def header(path: str | Path) -> tuple[int, int] | None:
@@ -220,12 +230,12 @@ def opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     with _QUIET:  # our own limit stands in for Pillow's; broken EXIF is not our matter
         try:
             picture = Image.open(io.BytesIO(data), formats=_formats())
-        except UnidentifiedImageError:
-            raise ImageError("not_image", f"begins with {data[:16]!r}") from None
         except Image.DecompressionBombError as error:
             raise ImageError("too_large", str(error)) from None
-        except _DECODER_ERRORS as error:
-            raise ImageError("not_image", f"{type(error).__name__}: {error}") from None
+        except (UnidentifiedImageError, *_DECODER_ERRORS) as error:
+            unknown = isinstance(error, UnidentifiedImageError)
+            detail = f"begins with {data[:16]!r}" if unknown else f"{type(error).__name__}: {error}"
+            raise ImageError("truncated" if is_cut_off(data) else "not_image", detail) from None
         with picture:
             width, height = picture.size
             if width * height > max_pixels:

@@ -44,7 +44,8 @@ class ReducedPhoto:
 
     picture: as displayed, perhaps smaller than the photo. height, width: of the photo, pixels as displayed. scale:
     vertical and horizontal, from the picture's pixels to the photo's. animated: it is the first of several frames.
-    digest: of the file's bytes, to notice a change when it is read again; empty if it will not be.
+    digest: of the file's bytes, to notice a change when it is read again; empty if it will not be. otherwise: what
+    others may see of it (visavis.colours.appearances), of the picture's size.
     """
 
     picture: Picture
@@ -53,6 +54,7 @@ class ReducedPhoto:
     scale: tuple[float, float]
     animated: bool
     digest: bytes = b""
+    otherwise: tuple[Picture, ...] = ()
 
 
 def digest(data: bytes) -> bytes:
@@ -70,20 +72,26 @@ def read_unchanged(path: str | Path, expected: bytes) -> bytes:
 
 
 def read_reduced_photo(
-    path: str | Path, useful_size: UsefulSize, max_pixels: int = images.MAX_PIXELS, again: bool = False
+    path: str | Path,
+    useful_size: UsefulSize,
+    max_pixels: int = images.MAX_PIXELS,
+    again: bool = False,
+    otherwise: bool = False,
 ) -> ReducedPhoto:
     """Decode a photo at `useful_size`, or its own size if that is smaller. again: whether the file will be read a
-    second time, for which it gets a digest. Raises ImageError."""
+    second time, for which it gets a digest. otherwise: whether what others may see of it is wanted, too. Raises
+    ImageError."""
 
     def least(height: int, width: int) -> int | None:
         size = useful_size.size(height, width)
         return None if size == (height, width) else math.ceil(SPARE * min(size))
 
     data = images.read_bytes(path)
-    read = images.decode_reduced(data, least, max_pixels)
+    read = images.decode_reduced(data, least, max_pixels, otherwise)
     size = useful_size.size(read.height, read.width)
     height, width = read.picture.shape[:2]
     # Half of 301 pixels are 151, and the last one covers half a pixel beyond the photo: the decoder scales by integers.
     scale = read.times * height / size[0], read.times * width / size[1]
-    picture = images.resize(read.picture, size)
-    return ReducedPhoto(picture, read.height, read.width, scale, read.animated, digest(data) if again else b"")
+    picture, *others = (images.resize(one, size) for one in (read.picture, *read.otherwise))
+    known = digest(data) if again else b""
+    return ReducedPhoto(picture, read.height, read.width, scale, read.animated, known, tuple(others))

@@ -16,6 +16,7 @@ from visavis.data import points as points_table
 from visavis.errors import ImageError, InputError
 from visavis.images import EXTENSIONS, find, inspect, read_bytes
 from visavis.keypoints import LAYOUTS, Points
+from visavis.sources import shown
 
 SAME = 0.95
 """From this IoU on, two boxes of a photo are one face that is labelled twice; two faces never overlap as much."""
@@ -47,7 +48,7 @@ def take_in(
         by_path[path] = one
         image_id = image_id_of(one.image, one.where)
         if image_id in taken and taken[image_id].image != one.image:  # 1.jpg and 1.png: the second keeps its ending
-            image_id = PurePosixPath(one.image).as_posix()
+            image_id = shown(PurePosixPath(one.image).as_posix())
         if image_id in taken:
             raise InputError(f"{one.where}: {one.image} and {taken[image_id].image} ({taken[image_id].where}) are two "
                              "photos with one name; rename one")  # fmt: skip

@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from visavis.errors import InputError
 from visavis.images import SUFFIXES
+from visavis.sources import shown
 
+_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 _PREFIX = re.compile(r"^[0-9a-f]{8}-")
 """The prefix that Label Studio adds to the names of uploaded files."""
 
@@ -19,7 +21,7 @@ def image_id_of(image: str, where: str) -> str:
     path = PurePosixPath(image.replace("\\", "/"))
     if not image or path.is_absolute() or ".." in path.parts or "\0" in image or not path.name:
         raise InputError(f"{where}: image is {image!r}; it must be a path inside the folder of photos")
-    return path.with_suffix("").as_posix()
+    return shown(path.with_suffix("").as_posix())
 
 
 def located(image: str, folders: Iterable[Path]) -> Path:
@@ -30,11 +32,18 @@ def located(image: str, folders: Iterable[Path]) -> Path:
 
 def resolved(image: str, folders: list[Path]) -> tuple[str, Path, bool]:
     """A photo's name and path, and whether the source has another name for it: see `found_elsewhere`."""
-    name = _plain(image)
-    place = located(name, folders)
-    if place.exists() or (other := found_elsewhere(name, folders)) is None:
-        return name, place, False
-    return *other, True
+    there = ((name, located(name, folders)) for name in meanings(image))
+    if (found := next((one for one in there if one[1].exists()), None)) is not None:
+        return *found, False
+    if (other := found_elsewhere(image, folders)) is not None:
+        return *other, True
+    return (name := _plain(image)), located(name, folders), False
+
+
+def meanings(image: str) -> list[str]:
+    """What a name in a file may stand for: itself, since a name may begin with a blank or have a backslash in it; with
+    its \\xff as bytes that are no UTF-8, which is how predict.py writes them; and `_plain`."""
+    return list(dict.fromkeys((image, _BYTE.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), image), _plain(image))))
 
 
 def found_elsewhere(image: str, folders: Iterable[Path]) -> tuple[str, Path] | None:

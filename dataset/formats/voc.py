@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from dataset.formats import imported
 from dataset.formats.imported import Box, ImportedPhoto, Wanted
-from dataset.formats.names import found_elsewhere, located
+from dataset.formats.names import found_elsewhere, located, meanings
 from dataset.formats.xml_file import parsed
 from dataset.photos import Photos
 from visavis.errors import InputError
@@ -34,9 +34,11 @@ def read(source: Path, wanted: Wanted) -> Iterator[ImportedPhoto]:
     names = {name: name for name in used}
     classes = imported.face_classes(used, names, wanted.category, str(below)) if used or wanted.category else set()
     for path, root in roots.items():
-        name = PurePosixPath((root.findtext("filename") or "").strip().replace("\\", "/")).name or path.stem
-        image = (PurePosixPath(path.relative_to(below).parent.as_posix()) / name).as_posix()
-        place = located(image, folders)
+        above = PurePosixPath(path.relative_to(below).parent.as_posix())
+        names_in = [PurePosixPath(one).name or path.stem for one in meanings(root.findtext("filename") or "")]
+        images = [(above / name).as_posix() for name in names_in]
+        image = next((one for one in images if located(one, folders).exists()), images[-1])
+        name, place = PurePosixPath(image).name, located(image, folders)
         own = path.relative_to(below).with_suffix("").as_posix()  # people rename files, but not the <filename> inside
         other = None
         if not place.exists():

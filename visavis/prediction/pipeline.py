@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from visavis import boxes
+from visavis.detectors.merging import SAME, merged, together
 from visavis.detectors.protocol import Detector, about
 from visavis.errors import ImageError, InputError, StillBusy
 from visavis.faces import Faces
@@ -146,9 +147,7 @@ class Pipeline:
             job = (
                 None
                 if one.reason or one.is_video
-                else self.workers.submit(
-                    _decode, one.path, self.useful_size, self.task.max_pixels, bool(self.task.copies)
-                )
+                else self.workers.submit(_decode, one.path, self.useful_size, self.task.max_pixels, self.task.copies)
             )
             waiting.append((one, job))
             if len(waiting) > self.task.window + 2 * self.workers.count:
@@ -166,16 +165,24 @@ class Pipeline:
             faces = _in_photo(faces, photo)
             limits = self.task.min_size, self.task.threshold
             mask = reported(faces, *limits)
-            item.faces, item.unreported = faces[mask], faces[~mask]
             left_out, unsure = count_unreported(faces, *limits)
+            hidden = self._hidden(photo, faces)
+            item.faces, item.unreported = faces[mask], together([faces[~mask], hidden])
             item.record = replace(
                 item.record,
                 seconds=item.record.seconds + share,
                 faces=face_rows(item.faces),
                 left_out=left_out,
-                unsure=unsure,
+                unsure=unsure + len(hidden),
             )
-            item.reduced = replace(photo, picture=photo.picture[:0].copy())  # frees the pixels
+            item.reduced = replace(photo, picture=photo.picture[:0].copy(), otherwise=())  # frees the pixels
+
+    def _hidden(self, photo: ReducedPhoto, faces: Faces) -> Faces:
+        """What is found in other appearances of a photo and is none of these faces."""
+        if not photo.otherwise:
+            return Faces()
+        found = merged([_in_photo(some, photo) for some in self._detector.detect(list(photo.otherwise))])
+        return found[(boxes.iou(found.boxes, faces.boxes) < SAME).all(axis=1)]
 
     def _filmed(self, one: Input, video_worker: Workers) -> Record:
         def find(photo: ReducedPhoto) -> Faces:
@@ -199,12 +206,12 @@ class Pipeline:
 
 
 def _decode(
-    path: str, useful_size: UsefulSize, max_pixels: int, again: bool
+    path: str, useful_size: UsefulSize, max_pixels: int, copies: Copies | None
 ) -> tuple[ReducedPhoto | ImageError, float]:
-    """In a worker: a photo, or what is wrong with it, and the seconds that it took. again: see `read_reduced_photo`."""
-    began = time.perf_counter()
+    """In a worker: a photo, or what is wrong with it, and the seconds that it took."""
+    began, redacts = time.perf_counter(), copies is not None and copies.redaction is not None
     try:
-        photo: ReducedPhoto | ImageError = read_reduced_photo(path, useful_size, max_pixels, again)
+        photo: ReducedPhoto | ImageError = read_reduced_photo(path, useful_size, max_pixels, bool(copies), redacts)
     except ImageError as error:
         photo = error
     except Exception as error:  # noqa: BLE001 any failure of a decoder, a lack of memory too, concerns this photo alone

@@ -28,7 +28,8 @@ class Record:
     displayed, or None if the input was not read. seconds: the time to decode it, and its share of its batch's time in
     the network. frames: of a video, how many were searched: 0, every, 2 every ...; its faces have `frame`, the frame's
     number, and `time`, in seconds. left_out: the number of faces that are not in `faces` because they are too small.
-    unsure: the number of those that are not because their scores are below the threshold; redaction covers these.
+    unsure: the number of those that are not because their scores are below the threshold; redaction covers these, and
+    what is found in a photo with transparency only on black or without the transparency, which counts here, too.
     """
 
     path: str

@@ -141,7 +141,7 @@ class Report:
             of = f" of {counted(people, 'person', 'people')}" if people else ""
             kinds.append(f"{counted(videos, 'video')}, {in_frames}{of} in {frames} searched")
         small = f"; {counted(self.counts['left_out'], 'smaller face')} left out" if self.counts["left_out"] else ""
-        unsure = f"; {self.counts['unsure']} more redacted, below the threshold" if self.counts["unsure"] else ""
+        unsure = f"; {self.counts['unsure']} more redacted, too unsure to report" if self.counts["unsure"] else ""
         failed = ""
         if self.counts["unreadable"]:
             more = ", ..." if self.counts["unreadable"] > len(self._failed) else ""

@@ -45,9 +45,12 @@ def ends_early(container: Any, read: Sequence[Any], reached: float) -> bool:
 
 
 def is_cut_short(file: IO[bytes]) -> bool:
-    """Whether a Matroska file has fewer bytes than its segment states. False for other files, and for one that was
-    recorded live and states no size."""
+    """Whether a Matroska or AVI file has fewer bytes than its segment or one of its RIFF chunks states. False for other
+    files, and for one that was recorded live and states no size."""
     size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(4) == b"RIFF":
+        return _lacks_chunks(file, size)
     file.seek(0)
     for wanted in (_EBML, _SEGMENT):
         if int.from_bytes(file.read(4)) != wanted:
@@ -62,6 +65,20 @@ def is_cut_short(file: IO[bytes]) -> bool:
             return length < 2 ** (7 * width) - 1 and file.tell() + length > size
         file.seek(length, os.SEEK_CUR)
     return False
+
+
+def _lacks_chunks(file: IO[bytes], size: int) -> bool:
+    """A long AVI (OpenDML) has several RIFF chunks, one after the other."""
+    place = 0
+    while True:
+        file.seek(place)
+        head = file.read(8)
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] != b"RIFF" or length in (0, 2**32 - 1):
+            return False
+        place += 8 + length + length % 2
+        if place > size + 1:  # a last byte that only pads may be missing
+            return True
 
 
 def _stated(stream: Any) -> float | None:
