@@ -63,7 +63,7 @@ def test_another_detector_brings_its_own_threshold_and_finds_the_face_live(seen:
     assert page.eval_on_selector_all("#detector option", "all => all.map(one => one.textContent)") == [
         "Faster R-CNN", "One face", "Sliding window", "Viola and Jones",
     ]  # fmt: skip
-    assert page.text_content("#threshold-value") == "0.55"
+    assert page.text_content("#threshold-value") == "0.45"
     page.click("#start")
     page.select_option("#detector", "viola_jones")
     until(page, "document.querySelector('#threshold-value').textContent === '0.36'")

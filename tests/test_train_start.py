@@ -86,10 +86,10 @@ def test_without_arch_a_cpu_trains_the_shipped_light_network_and_keeps_its_thres
     assert metadata["arch"] == "mobilenet_v2_slim_fpnlite"
     assert json.loads((out / "config.json").read_text())["options"]["init"] == "shipped"
     # A few faces choose no threshold, and weights that did not change keep the calibration that they came with.
-    assert metadata["threshold"] == round(shipped["threshold"], 4) == 0.55
+    assert metadata["threshold"] == round(shipped["threshold"], 4) == 0.45
     for name in ("temperature", "shift", "company", "sure"):
         assert metadata[name] == shipped[name] != 0
-    assert "validation faces are too few to choose a threshold from (100 or more are needed): it stays 0.55" in said, (
+    assert "validation faces are too few to choose a threshold from (100 or more are needed): it stays 0.45" in said, (
         said
     )
     picture = [np.asarray(Image.open(folder / "images/P1/1.png"))]

@@ -67,15 +67,15 @@ def mobilenet_v2_fpn(lite: bool = False, slim: bool = False) -> zoo.FasterRCNN:
         rpn_anchor_generator=Anchors(
             ((12, 17, 24), (34, 48, 68), (96, 136, 192), (272, 384, 543)), ((1.3,),) * 4, (8, 16, 32, 64)
         ),
-        rpn_pre_nms_top_n_train=500,
+        rpn_pre_nms_top_n_train=1000,
         rpn_pre_nms_top_n_test=1000,
-        rpn_post_nms_top_n_train=250,
+        rpn_post_nms_top_n_train=600,
         rpn_post_nms_top_n_test=600,
-        rpn_batch_size_per_image=128,
+        rpn_batch_size_per_image=256,
         box_roi_pool=MultiScaleRoIAlign(["0", "1", "2"], output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(128 * 7 * 7, 512),
         box_predictor=FastRCNNPredictor(512, CLASSES),
-        box_batch_size_per_image=64,
+        box_batch_size_per_image=256,
         box_detections_per_img=600,
     )
     if slim:
