@@ -47,7 +47,7 @@ STOREYS = [
     {"calibration", "checkpoint", "onnx_files", "metrics", "drawing", "page", "sources", "reduced_photos"},
     {"video", "rewriting"},
     {"faces", "keypoints"},
-    {"boxes", "colours", "images"},
+    {"boxes", "colours", "cut_off", "images"},
     # These know neither faces nor models.
     {"cores", "device", "extras", "files", "formats", "journal", "locking", "options", "ranges", "texts", "workers"},
     {"errors", "messages"},

@@ -113,7 +113,7 @@ def test_the_largest_face_is_kept_unless_another_region_reaches_into_it():
     redacted = Redaction("fill", keep_largest=True)(pair, faces)
     left = detector("shipped").detect([redacted])[0]
     areas = (faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1)
-    assert len(left) == 1 and iou(left.boxes, faces.boxes[[areas.argmax()]])[0, 0] > 0.9
+    assert len(left) == 1 and iou(left.boxes, faces.boxes[[areas.argmax()]])[0, 0] > 0.85
 
     near = Faces([[100, 100, 200, 200], [190, 120, 250, 180]])
     assert Redaction("fill", keep_largest=True)(ASTRONAUT, near)[150, 199].tolist() == [0, 0, 0]
