@@ -50,93 +50,83 @@ class Darker(v2.Transform):
         return self._call_kernel(v2.functional.adjust_gamma, inpt, gamma=params["gamma"])
 
 
-class Shaken(v2.Transform):
+class _Repainted(v2.Transform):
+    """Changes the pixels of a picture, as numpy has them, and leaves its boxes."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return _image(self.painted(_picture(inpt), drawn_by_torch())) if isinstance(inpt, tv_tensors.Image) else inpt
+
+    def painted(self, picture: Picture, dice: np.random.Generator) -> Picture:
+        """picture: (height, width, 3) uint8, not to be written to."""
+        raise NotImplementedError
+
+
+class Shaken(_Repainted):
     """Motion blur: by 3 to 21 pixels, in some direction."""
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        dice = drawn_by_torch()
+    def painted(self, picture: Picture, dice: np.random.Generator) -> Picture:
         half, angle = 1.5 * 7 ** dice.random(), dice.uniform(0, np.pi)
         side = 2 * round(half) + 1
-        x, y = (
-            (np.outer((np.cos(angle), np.sin(angle)), np.linspace(-half, half, 4 * side)) + side // 2)
-            .round()
-            .astype(int)
-        )
+        steps = np.outer((np.cos(angle), np.sin(angle)), np.linspace(-half, half, 4 * side))
+        x, y = (steps + side // 2).round().astype(int)
         kernel = np.zeros((side, side), np.float32)
         np.add.at(kernel, (y, x), 1 / len(x))
-        return {"kernel": torch.from_numpy(kernel)}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if not isinstance(inpt, tv_tensors.Image):
-            return inpt
-        kernel = params["kernel"]
-        wide = nn.functional.pad(inpt.as_subclass(torch.Tensor)[:, None].float(), [len(kernel) // 2] * 4, "replicate")
-        return tv_tensors.Image(nn.functional.conv2d(wide, kernel[None, None])[:, 0].round().to(torch.uint8))
+        colours = torch.from_numpy(picture).permute(2, 0, 1)[:, None].float()
+        wide = nn.functional.pad(colours, [side // 2] * 4, "replicate")
+        blurred = nn.functional.conv2d(wide, torch.from_numpy(kernel)[None, None])[:, 0]
+        return blurred.round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
-class Striped(v2.Transform):
+class Striped(_Repainted):
     """As a video of two fields a frame, of which one is a little further on; or a photo of a screen, with stripes."""
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if not isinstance(inpt, tv_tensors.Image):
-            return inpt
-        dice, picture = drawn_by_torch(), _picture(inpt).copy()
+    def painted(self, picture: Picture, dice: np.random.Generator) -> Picture:
         if dice.random() < 0.5:
-            picture[1::2] = np.roll(picture[1::2], int(dice.integers(2, 13)) * int(dice.choice((-1, 1))), axis=1)
-            return _image(picture)
+            fields = picture.copy()
+            fields[1::2] = np.roll(picture[1::2], int(dice.integers(2, 13)) * int(dice.choice((-1, 1))), axis=1)
+            return fields
         y, x = np.indices(picture.shape[:2], np.float32)
         angle, apart, depth = dice.uniform(0, np.pi), dice.uniform(2.2, 8), dice.uniform(0.1, 0.5)
         light = 1 - depth / 2 * (1 + np.sin(2 * np.pi / apart * (np.cos(angle) * x + np.sin(angle) * y)))
-        return _image((picture * light[..., None]).round().astype(np.uint8))
+        return (picture * light[..., None]).round().astype(np.uint8)
 
 
-class Noisy(v2.Transform):
+class Noisy(_Repainted):
     """The noise of a sensor at night, or of film: a standard deviation of 2 to 12 % of white, in grey or in colours, in
     grains of one pixel or two."""
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if not isinstance(inpt, tv_tensors.Image):
-            return inpt
-        dice = drawn_by_torch()
-        height, width = inpt.shape[-2:]
+    def painted(self, picture: Picture, dice: np.random.Generator) -> Picture:
+        height, width = picture.shape[:2]
         channels, grain = int(dice.choice((1, 3))), int(dice.integers(1, 3))
         deviation = 255 * 0.02 * 6 ** dice.random()
-        noise = dice.normal(0, deviation, (channels, -(-height // grain), -(-width // grain)))
-        noise = noise.repeat(grain, 1).repeat(grain, 2)[:, :height, :width]
-        return _image(np.clip(_picture(inpt) + noise.transpose(1, 2, 0), 0, 255).round().astype(np.uint8))
+        noise = dice.normal(0, deviation, (-(-height // grain), -(-width // grain), channels))
+        noise = noise.repeat(grain, 0).repeat(grain, 1)[:height, :width]
+        return np.clip(picture + noise, 0, 255).round().astype(np.uint8)
 
 
-class Screened(v2.Transform):
+class Screened(_Repainted):
     """As a scan of a newspaper: the dots of a screen, 2.5 to 6 pixels apart and turned by some angle, more or less
     blurred."""
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if not isinstance(inpt, tv_tensors.Image):
-            return inpt
-        dice = drawn_by_torch()
-        y, x = np.indices(inpt.shape[-2:], np.float32)
+    def painted(self, picture: Picture, dice: np.random.Generator) -> Picture:
+        y, x = np.indices(picture.shape[:2], np.float32)
         angle, apart = dice.uniform(0, np.pi / 2), dice.uniform(2.5, 6)
         across, along = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
         dots = 0.5 + (np.cos(2 * np.pi / apart * across) + np.cos(2 * np.pi / apart * along)) / 4
-        picture, share = _picture(inpt).astype(np.float32), dice.uniform(0.2, 0.8)
+        share = dice.uniform(0.2, 0.8)
         inked = 255 / (1 + np.exp(-8 * (picture / 255 - dots[..., None])))
-        return _image((picture * (1 - share) + inked * share).round().astype(np.uint8))
+        return (picture * (1 - share) + inked * share).round().astype(np.uint8)
 
 
-class Recompressed(v2.Transform):
+class Recompressed(_Repainted):
     """JPEG compression with a quality between `least` and `most`. (torchvision's own is deprecated.)"""
 
     def __init__(self, least: int, most: int) -> None:
         super().__init__()
         self.least, self.most = least, most
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        return {"quality": int(torch.randint(self.least, self.most + 1, ()))}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if not isinstance(inpt, tv_tensors.Image):
-            return inpt
-        return _image(decode(encode(_picture(inpt), quality=params["quality"])))
+    def painted(self, picture: Picture, dice: np.random.Generator) -> Picture:
+        return decode(encode(picture, quality=int(dice.integers(self.least, self.most + 1))))
 
 
 class Hide(torch.nn.Module):

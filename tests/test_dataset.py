@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from skimage.measure import label, regionprops
 
 from dataset import tables
 from dataset.__main__ import Import, Sheet, Summary, import_boxes, sheet, summary
@@ -106,12 +107,12 @@ def test_boxes_stay_on_what_they_frame(tmp_path, monkeypatch, name):
         from visavis.boxes import as_boxes
 
         image, target = FaceDataset([Photo("a/1", "a", path, as_boxes([[x1, y1, x2, y2]]))], preset(name))[0]
-        bright = torch.nonzero(image.amin(dim=0) > 0.62)  # zoom-out's grey ground stays below
+        # Zoom-out's grey ground stays below, but for what JPEG makes of its edge.
+        spots = label((image.amin(dim=0) > 0.62).numpy())
         if len(target["boxes"]) == 0 or image.quantile(0.99) < 0.8:  # no face left in it, or too dark to tell
             continue
         checked += 1
-        top, left = bright.amin(dim=0).tolist()
-        bottom, right = (bright.amax(dim=0) + 1).tolist()
+        top, left, bottom, right = max(regionprops(spots), key=lambda one: one.area).bbox
         # Blur and JPEG move an edge by a pixel; geometry alone moves it by nothing.
         assert np.abs(target["boxes"][0].numpy() - [left, top, right, bottom]).max() <= (2 if name == "full" else 0.5)
     assert checked > 40
