@@ -164,6 +164,8 @@ def test_a_closer_look_enlarges_what_was_decoded_and_a_photo_by_its_pixels_two_o
     assert sizing.closely(570, 900).size(570, 900) == (1425, 2250)
     assert sizing.closely(700, 900).size(700, 900) == (1920, 2468)  # 3.75 times the 512 of the first look
     assert sizing.closely(630, 1000).size(630, 1000) == (1740, 2763)
+    for asked, closest in ((512, 1920), (1024, 1920), (2048, 2048)):  # whatever is asked for, no more than 1920
+        assert min(sizing.resized(asked).closely(300, 400).size(300, 400)) == closest
 
 
 def test_a_long_picture_is_looked_at_in_pieces_too_and_each_face_is_found_once():

@@ -159,7 +159,7 @@ WRONG = {
     "evaluate.py --data empty --detector nonsense --out new": "no detector 'nonsense'; give one of shipped",
     "evaluate.py --data empty --analyse nonsense --out new": "no analyser 'nonsense'; there are mask, age",
     "evaluate.py --data empty --analyse mask --detect --detector nonsense --out new": "no detector 'nonsense'",
-    "evaluate.py --data imported --split all --size 0 --out new": "--size must be at least 1, not 0",
+    "evaluate.py --data imported --split all --size 0 --out new": "--size must be at least 1 and at most 3072, not 0",
     "train.py --data imported --ema 1 --out new": "--ema must be at least 0 and less than 1, not 1",
     "download images --data empty --deadline 0": "--deadline must be more than 0, not 0",
     "visavis.export gone.safetensors": "gone.safetensors",

@@ -7,7 +7,7 @@ import tyro
 
 from visavis.commands.commandline import Device
 from visavis.detectors import DETECTORS
-from visavis.options import Backend, Count, Precision
+from visavis.options import Backend, Precision, Range
 
 DetectorName = Annotated[
     str,
@@ -26,7 +26,7 @@ class Network:
     (docs/backends.md)."""
     precision: Precision = "fp32"
     """The network's arithmetic. 16 bits are faster if the processor supports them, and move boxes by a pixel."""
-    size: Count | None = None
+    size: Annotated[int | None, Range(1, 3072)] = None
     """Pixels of a photo's shorter side in the network; smaller photos are enlarged to it. The default is the detector's
     own (512 for shipped, which enlarges little). Larger sizes find smaller faces, smaller sizes are faster. The
     detector's further looks at lower and higher resolution are not affected."""

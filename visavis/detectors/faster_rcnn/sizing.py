@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 COARSE = 160
 """Shorter side of the coarse look of the light networks, in pixels: a tenth of the work of their first look."""
+CLOSEST = 1920
+"""The most pixels of a picture's shorter side in the closer look, unless the first one has more: it takes gigabytes."""
 TWICE, THRICE = 456, 684
 """The closer look enlarges a picture whose shorter side has so many pixels no more than twice or three times, one
 between them in proportion, smaller and larger ones as these, unless the first look enlarges it further. Photos of few
@@ -45,7 +47,7 @@ class Sizing:
 
     def closely(self, height: int, width: int) -> "Sizing":
         """The rule of the closer look at a picture of this size."""
-        larger = self.resized(int(self.shorter * self.closer)).once()
+        larger = self.resized(max(self.shorter, min(int(self.shorter * self.closer), CLOSEST))).once()
         enlarge = 2 * min(max(min(height, width), TWICE), THRICE) / TWICE
         return replace(larger, enlarge=max(self.enlarge, enlarge))
 
