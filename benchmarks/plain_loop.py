@@ -1,7 +1,7 @@
 """What benchmarks.predict compares predict.py with: torchvision's eager model, photo by photo, in one process.
 
 `python -m benchmarks.plain_loop CHECKPOINT PHOTOS OUT` reads each photo with Pillow, runs the network as torchvision
-has it, draws the boxes with Pillow, and writes faces.csv.
+has it, of which ours has another second stage, draws the boxes with Pillow, and writes faces.csv.
 """
 
 import csv

@@ -1,9 +1,10 @@
 """Training pictures composed of several photos, so that each has faces of many sizes and angles.
 
 A mosaic (Bochkovskiy et al., "YOLOv4", 2020, section 3.4) holds photos, or parts of them, on a square canvas. Their
-scales are drawn so that the heights of faces are evenly distributed on a logarithmic scale: so photos of one large face
-also teach crowds of small ones. Space that a small photo leaves is filled with more photos. All canvases have the same
-size, which halves the time on a CPU: there is no padding, and oneDNN would compile its kernels for each new size.
+scales are drawn so that most faces have heights that those of crowds have in use, and the others any, each evenly
+distributed on a logarithmic scale: so photos of one large face also teach crowds of small ones. Space that a small
+photo leaves is filled with more photos. All canvases have the same size, which halves the time on a CPU: there is no
+padding, and oneDNN would compile its kernels for each new size.
 """
 
 from collections.abc import Iterator
@@ -16,18 +17,23 @@ from dataset.photos import SMALLEST, VISIBLE, Photo
 from visavis.boxes import Boxes, area, as_boxes, clip, quarter_turned
 from visavis.images import Picture
 
-SCALED = (1, 2, 4, 8, 16)
-"""The number of photos with a randomly drawn scale is one of these; the others fill the remaining space."""
+SCALED = (1, 1, 1, 2, 4)
+"""The number of photos with a randomly drawn scale is one of these; the others fill the remaining space. With more
+photos there is less of each: the neighbours and the surroundings that a face has in use."""
 
 FACE = 10.0
 """Height in pixels of the smallest face for which a scale is drawn; the largest is as high as its room."""
-CLOSE_UP = 0.2
+IN_CROWDS = 0.7
+"""Share of the faces for which a height within `SMALL` is drawn, as far as `ENLARGED` and `REDUCED` allow it."""
+SMALL = (14.0, 90.0)
+"""Smallest and largest height of faces in crowds, in pixels: as the shipped detector's looks show them."""
+CLOSE_UP = 0.1
 """Share of the canvases that show a single photo so close that a face fills the canvas or more."""
 CLOSE = (0.4, 1.2)
 """Smallest and largest height of the face in a close-up, as a share of the canvas's."""
-UPRIGHT = 0.62
+UPRIGHT = 0.74
 """Share of the photos that are not turned at all."""
-QUARTER = 0.08
+QUARTER = 0.06
 """Share of the photos that are turned by 90, 180 or 270 degrees, as by a camera that was not held upright."""
 TILT = 30.0
 """The other photos are turned by up to this many degrees in either direction."""
@@ -169,8 +175,11 @@ def _scale(
     elif face is None:
         factor = fills * np.exp(random.uniform(np.log(0.5), np.log(4.0)))
     else:
-        least, most = close or (FACE / room[0], 1.0)
-        height = room[0] * (random.uniform(least, most) if close else (most / least) ** random.random() * least)
+        if close:
+            height = room[0] * random.uniform(*close)
+        else:
+            least, most = SMALL if random.random() < IN_CROWDS else (FACE, np.inf)
+            height = least * (min(most, room[0]) / least) ** random.random()
         factor = height / max(1.0, face[3] - face[1])
     return float(np.clip(factor, REDUCED, ENLARGED))
 

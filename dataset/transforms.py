@@ -47,16 +47,16 @@ def preset(name: str, reframe: bool = True) -> Any:
         v2.RandomApply([Scaled()], p=0.2),
     ]
     poor = [
-        v2.RandomGrayscale(0.2),
-        v2.RandomAutocontrast(0.1),
-        v2.RandomEqualize(0.05),
-        v2.RandomApply([Darker()], p=0.15),
-        v2.RandomApply([v2.GaussianBlur(5, (0.1, 2.0))], p=0.15),
-        v2.RandomApply([Shaken()], p=0.1),
-        v2.RandomApply([Noisy()], p=0.25),
-        v2.RandomApply([Striped()], p=0.08),
-        v2.RandomApply([Screened()], p=0.08),
-        v2.RandomApply([Recompressed(8, 75)], p=0.15),
+        v2.RandomGrayscale(0.1),
+        v2.RandomAutocontrast(0.05),
+        v2.RandomEqualize(0.02),
+        v2.RandomApply([Darker()], p=0.08),
+        v2.RandomApply([v2.GaussianBlur(5, (0.1, 2.0))], p=0.08),
+        v2.RandomApply([Shaken()], p=0.05),
+        v2.RandomApply([Noisy()], p=0.12),
+        v2.RandomApply([Striped()], p=0.04),
+        v2.RandomApply([Screened()], p=0.04),
+        v2.RandomApply([Recompressed(8, 75)], p=0.08),
     ]
     full = [*light, *(framed if reframe else []), Hide(HIDDEN), *poor]
     steps = {"none": [], "light": light, "full": full}[name]

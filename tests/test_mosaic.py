@@ -91,7 +91,7 @@ def test_photos_are_turned_as_often_as_is_said(photos):
         shapes.append(("upright" if (photo.boxes == [[10, 10, 30, 40]]).all() else "turned", seen.shape[:2]))
     upright = sum(kind == "upright" for kind, _ in shapes) / 400
     quarters = sum(kind == "turned" and shape in ((100, 150), (150, 100)) for kind, shape in shapes) / 400
-    assert 0.55 < upright < 0.69 and 0.04 < quarters < 0.12
+    assert 0.67 < upright < 0.81 and 0.02 < quarters < 0.1
 
 
 def test_a_long_photo_is_not_tilted():
@@ -101,12 +101,16 @@ def test_a_long_photo_is_not_tilted():
     assert shapes == {(100, 401), (401, 100)}
 
 
-def test_a_fifth_of_the_canvases_are_close_ups(photos):
-    largest = []
-    for seed in range(150):
-        _, learn, ignore = composed([photos[3], *photos[:3]], seed, 320)
-        largest.append(max((box[3] - box[1] for box in np.concatenate([learn, ignore])), default=0))
-    assert 0.15 < np.mean(np.array(largest) > 200) < 0.5
+def test_some_canvases_are_close_ups_in_which_a_face_fills_much(photos, monkeypatch):
+    def filled(share: float) -> np.ndarray:
+        monkeypatch.setattr(mosaic, "CLOSE_UP", share)
+        each = [np.concatenate(composed([photos[3], *photos[:3]], seed, 320)[1:]) for seed in range(100)]
+        return np.array([(boxes[:, 3] - boxes[:, 1]).max(initial=0) for boxes in each])
+
+    usual = mosaic.CLOSE_UP
+    assert 0.05 < usual < 0.3
+    assert (filled(1.0) > 120).mean() > 0.9  # .4 of 320 pixels, stretched
+    assert (filled(0.0) > 200).mean() < (filled(1.0) > 200).mean()
 
 
 def test_the_first_photo_is_in_it_and_the_seed_decides(photos):
@@ -124,13 +128,13 @@ def test_a_box_may_begin_at_minus_nothing(photos):
         composed(made, seed, 96)
 
 
-def test_faces_of_every_size_come(photos):
+def test_faces_of_every_size_come_and_most_as_small_as_in_crowds(photos):
     heights = []
     for seed in range(60):
         _, learn, _ = composed(photos[seed % 4 : 4] + photos[: seed % 4], seed, 320)
         heights += list(learn[:, 3] - learn[:, 1])
-    counts, _ = np.histogram(np.log2(heights), bins=[3, 4, 5, 6, 7, 8.4])
-    assert (counts >= 0.04 * len(heights)).all(), counts
+    counts, _ = np.histogram(heights, bins=[8, 16, 32, 64, 128, 340])
+    assert (counts >= np.array([0.01, 0.05, 0.2, 0.1, 0.1]) * len(heights)).all(), counts
 
 
 def test_a_dataset_of_mosaics_has_one_size_and_skips_what_cannot_be_read(photos, tmp_path, capsys):

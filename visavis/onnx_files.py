@@ -15,7 +15,7 @@ from visavis.extras import needed
 from visavis.files import replaced
 from visavis.messages import say
 
-MADE = 4
+MADE = 5
 """Counts up when what is written changes, so that older files are passed over."""
 KEY = "visavis"
 """The entry of the file's metadata that ours lie under, as JSON."""

@@ -10,6 +10,7 @@ from torchvision.models.detection.image_list import ImageList
 
 from visavis.boxes import clip
 from visavis.calibration import Calibration
+from visavis.detectors.faster_rcnn import second_stage
 from visavis.detectors.faster_rcnn.folding import folded
 from visavis.detectors.faster_rcnn.graph import LIKELY
 from visavis.detectors.faster_rcnn.strides import settle
@@ -63,20 +64,19 @@ class TorchNetwork:
         return [found[number] for number in range(len(pictures))]
 
     def _together(self, pictures: list[Picture], threshold: float) -> list[Faces]:
-        self.model.roi_heads.score_thresh = float(self.calibration.undo(np.array(threshold)))
         tensors = [torch.tensor(picture, device=self.device).permute(2, 0, 1) for picture in pictures]
         with torch.inference_mode():
             found = self._run([tensor.float().div_(255) for tensor in tensors])
         return [self._faces(*each, threshold) for each in zip(found, pictures, strict=True)]
 
     def _run(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:
-        """torchvision's forward pass without its resizing."""
+        """torchvision's forward pass without its resizing, and with another second stage."""
         transform = self.model.transform
         batch = transform.batch_images([transform.normalize(one) for one in pictures], transform.size_divisible)
         images = ImageList(batch, [(one.shape[1], one.shape[2]) for one in pictures])
         features = self.model.backbone(images.tensors.contiguous(memory_format=torch.channels_last))
         proposals, _ = self.model.rpn(images, features)
-        return self.model.roi_heads(features, proposals, images.image_sizes)[0]
+        return second_stage.finds(self.model.roi_heads, features, proposals, images.image_sizes)
 
     def _faces(self, found: dict[str, Tensor], picture: Picture, threshold: float) -> Faces:
         scores = self.calibration.apply(found["scores"].cpu().numpy().astype(np.float32))

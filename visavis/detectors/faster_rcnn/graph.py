@@ -1,9 +1,10 @@
-"""A Faster R-CNN as one graph of tensors that other libraries can run: torchvision's computation for one picture.
+"""A Faster R-CNN as one graph of tensors that other libraries can run: torchvision's first stage for one picture, and
+the second of second_stage.py.
 
 torchvision's code has branches and lists in Python, of which an export records one path only: it fails on a picture
-without a candidate. Here no tensor is ever empty, except the result. There are always as many candidates and proposals
-as there can be at most; the padding rows among them have a score of -1, so that they lose every comparison, and each
-level of the pyramid pools one padding region.
+without a candidate. Here there are always as many candidates as there can be at most, and proposals in steps; the
+padding rows among them have a score of -1, so that they lose every comparison, and each level of the pyramid pools one
+padding region.
 """
 
 import torch
@@ -11,10 +12,12 @@ from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.ops import nms, roi_align
 
+from visavis.detectors.faster_rcnn.second_stage import SMALLEST, UNLIKELY, odds, voted
+
 NONE = -1.0
 """The score of a padding row."""
-SMALLEST_PROPOSAL, SMALLEST_FIND = 1e-3, 1e-2
-"""Sides, in pixels, below which torchvision drops a box, before and after the box head."""
+SMALLEST_PROPOSAL = 1e-3
+"""Sides, in pixels, below which torchvision drops a proposal."""
 LIKELY = 0.1
 """Proposals of less objectness are dropped: they would hardly become detections (docs/backends.md)."""
 STEP = 8
@@ -69,28 +72,42 @@ class Graph(nn.Module):
         box, score = torch.cat([box, box.new_zeros(1, 4)]), torch.cat([score, score.new_full((1,), NONE)])
         kept = torch.cat([kept, torch.full((self.proposals,), len(score) - 1)])[: self.proposals]
         likely = (score[kept] > NONE).sum()
-        wanted = torch.where(torch.arange(self.proposals) < (likely + STEP - 1) // STEP * STEP)[0]
-        return box[kept[wanted]], score[kept[wanted]]
+        kept = kept[_in_steps(likely, self.proposals)]
+        return box[kept], score[kept]
 
     def _finds(
         self, features: dict[str, Tensor], proposals: Tensor, scores: Tensor, size: Tensor
     ) -> tuple[Tensor, Tensor]:
-        levels = self.pool.map_levels([proposals])
-        rows = nn.functional.pad(proposals, (1, 0, 1, 0))  # the picture's number, 0, and a first, padding row
-        scores = nn.functional.pad(scores, (1, 0), value=NONE)
+        """As second_stage.finds."""
+        logits, codes, here = self._judged(features, proposals)
+        before, scores = odds(logits), _padded(scores)[here]
+        rows = nn.functional.pad(proposals, (0, 0, 1, 0))[here]
+        boxes = _clipped(self.find_coder.decode_single(codes[:, 4:8], rows), size)
+        likely = (scores > NONE) & _at_least(boxes, SMALLEST) & (before.sigmoid() >= UNLIKELY)
+        scores = torch.where(likely, before.sigmoid(), NONE)
+        kept = torch.cat([nms(boxes, scores, self.find_overlap), torch.zeros(self.proposals, dtype=torch.long)])
+        kept = kept[: self.proposals][_in_steps((scores[kept] > NONE).sum(), self.proposals)]
+        agreed, before, scores = voted(boxes[kept], boxes, scores), before[kept], scores[kept]
+        logits, _, here = self._judged(features, agreed)
+        boxes = nn.functional.pad(agreed, (0, 0, 1, 0))[here]
+        second = ((_padded(before)[here] + odds(logits)) / 2).sigmoid()
+        scores = torch.where(_padded(scores)[here] > NONE, second, NONE)
+        kept = nms(boxes, scores, self.find_overlap)
+        return boxes[kept], scores[kept]
+
+    def _judged(self, features: dict[str, Tensor], boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The box head's logits (R, 2) and codes (R, 8), and the number (R,) of the box of each row, from 1 on: 0 is
+        that of a padding row, of which each level has one, so that none is empty, and the first row is one."""
+        levels = self.pool.map_levels([boxes])
+        rows = nn.functional.pad(boxes, (1, 0, 1, 0))  # the picture's number, 0, and the padding row
         pooled, order = [], []
         names = [name for name in self.pool.featmap_names if name in features]
         for level, (name, scale) in enumerate(zip(names, self.pool.scales, strict=True)):
             here = nn.functional.pad(torch.where(levels == level)[0] + 1, (1, 0))
             pooled.append(roi_align(features[name], rows[here], self.pool.output_size, scale, self.pool.sampling_ratio))
             order.append(here)
-        here = torch.cat(order)
         logits, codes = self.predictor(self.box_head(torch.cat(pooled)))
-        box = _clipped(self.find_coder.decode_single(codes[:, 4:8], rows[here, 1:]), size)
-        real = (scores[here] > NONE) & _at_least(box, SMALLEST_FIND)
-        score = torch.where(real, logits.softmax(dim=1)[:, 1], NONE)
-        kept = nms(box, score, self.find_overlap)
-        return box[kept], score[kept]
+        return logits, codes, torch.cat(order)
 
     def _anchors(self, index: Tensor, picture: Tensor, shapes: list[torch.Size]) -> Tensor:
         """(levels * N, 4): the anchors with the numbers `index`, (levels, N), counted in each level by row, column,
@@ -113,6 +130,16 @@ class Graph(nn.Module):
 def _clipped(boxes: Tensor, size: Tensor) -> Tensor:
     """(N, 4) boxes cut to `size`, (height, width)."""
     return torch.minimum(boxes.clamp(min=0), torch.stack([size[1], size[0], size[1], size[0]]))
+
+
+def _padded(values: Tensor) -> Tensor:
+    """(N + 1,): `NONE`, and the values (N,)."""
+    return nn.functional.pad(values, (1, 0), value=NONE)
+
+
+def _in_steps(count: Tensor, most: int) -> Tensor:
+    """The numbers from 0 on, `count` of them or a few more: a multiple of `STEP`, but at most `most`."""
+    return torch.where(torch.arange(most) < (count + STEP - 1) // STEP * STEP)[0]
 
 
 def _at_least(boxes: Tensor, side: float) -> Tensor:

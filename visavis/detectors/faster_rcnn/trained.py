@@ -47,7 +47,7 @@ NARROW, LONGEST = 24, 200
 
 FILLS = 0.3
 """As a share of the picture's shorter side: smaller faces are not taken from the coarse look."""
-UPRIGHT, TURNED = 0.87, 0.7
+UPRIGHT, TURNED = 0.87, 0.6
 """Copies of a picture that are turned by quarters are looked at if no face has a score of `UPRIGHT`; the lowest score
 of a face that is taken from such a copy."""
 
