@@ -49,7 +49,7 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             exec(compile(block, str(PAGE), "exec"), names)
 
     assert said.getvalue().splitlines() == [
-        "0.98: 90 x 118 pixels at 180, 61",
+        "0.98: 91 x 116 pixels at 180, 61",
         str(sorted(visavis.DETECTORS)),
         "photo.jpg 1",
         "broken.jpg cannot be read: truncated",
